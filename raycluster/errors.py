@@ -1,0 +1,9 @@
+"""The exceptions that are meant for the person at the keyboard."""
+
+
+class UserError(Exception):
+    """A sentence that says what is wrong and how to mend it; jobs print it alone, without a traceback."""
+
+
+class TrainingFailed(Exception):
+    """The training broke down for a reason that is not the user's input; a sentence says which, and where to look."""
