@@ -1,0 +1,177 @@
+"""One image: from whatever was found to uint8 pixels, and from those to the size and colour of the set."""
+
+from __future__ import annotations
+
+import contextlib
+import io
+import warnings
+
+import numpy as np
+from PIL import Image, ImageOps, UnidentifiedImageError
+
+# Other formats that Pillow knows are not tried: some of them start outside programs.
+FORMATS = ("PNG", "JPEG", "PPM", "GIF", "BMP", "DIB", "WEBP", "TIFF")
+MAX_PIXELS = 2**27
+ORIENTATION = 0x0112
+
+
+class Unreadable(Exception):
+    """One image or file that is set aside; the message is the reason, in plain words."""
+
+
+def decode(data: bytes) -> np.ndarray:
+    """Decode an encoded image, its first frame if it has several.
+
+    Transparent parts lie on white, 16 bits are scaled to 8, palettes and CMYK become RGB (a palette of greys becomes
+    grey), and a camera's orientation mark is obeyed.
+
+    Parameters
+    ----------
+    data : bytes
+        A PNG, JPEG, PPM, PGM, PBM, GIF, BMP, WebP or TIFF file of at most 2^27 pixels (134 megapixels).
+
+    Returns
+    -------
+    pixels : ndarray of uint8, shape (H, W) if grey, (H, W, 3) if in colour
+
+    Raises
+    ------
+    Unreadable
+    """
+    if not data:
+        raise Unreadable("the file is empty")
+    try:
+        with warnings.catch_warnings():
+            warnings.simplefilter("ignore")
+            with Image.open(io.BytesIO(data), formats=FORMATS) as image:
+                if image.width * image.height > MAX_PIXELS:
+                    raise Unreadable(
+                        f"too large: {image.width} x {image.height} pixels, at most {MAX_PIXELS:,} are read"
+                    )
+                image.load()
+                return _pixels(_upright(image))
+    except Unreadable:
+        raise
+    except UnidentifiedImageError:
+        raise Unreadable("not an image: its content is of no known format") from None
+    except Image.DecompressionBombError:
+        raise Unreadable(f"too large: at most {MAX_PIXELS:,} pixels are read") from None
+    except Exception as error:  # decoders answer damaged data with exceptions of any kind
+        raise Unreadable(f"damaged: {error}") from None
+
+
+def scale_to_uint8(values: np.ndarray) -> np.ndarray:
+    """Return numbers as uint8: whole numbers in 0..255 as they are, floats in [0, 1] scaled, booleans as 0 or 255.
+
+    Raises
+    ------
+    Unreadable
+        If the numbers are of another kind or range, or not numbers at all.
+    """
+    if values.dtype == np.uint8:
+        return values
+    if values.dtype == bool:
+        return values.astype(np.uint8) * np.uint8(255)
+    if values.dtype.kind not in "iuf":
+        raise Unreadable(f"its pixels are not numbers but {values.dtype}")
+    low, high = (values.min(), values.max()) if values.size else (0, 0)
+    if values.dtype.kind == "f":
+        if not (low >= 0 and high <= 1):
+            raise Unreadable(f"floating-point pixels must lie in [0, 1], these go from {low:g} to {high:g}")
+        return np.rint(values * 255).astype(np.uint8)
+    if not (low >= 0 and high <= 255):
+        raise Unreadable(f"whole-number pixels must lie in 0..255, these go from {low} to {high}")
+    return values.astype(np.uint8)
+
+
+def as_image(values: np.ndarray) -> np.ndarray:
+    """Return an array of pixels as :func:`decode` would return an image.
+
+    Parameters
+    ----------
+    values : ndarray of numbers, shape (H, W), (H, W, 1, 3 or 4) or (1 or 3, H, W)
+
+    Returns
+    -------
+    pixels : ndarray of uint8, shape (H, W) or (H, W, 3)
+
+    Raises
+    ------
+    Unreadable
+    """
+    if values.ndim == 3 and values.shape[-1] not in (1, 3, 4) and values.shape[0] in (1, 3):
+        values = np.moveaxis(values, 0, -1)
+    if values.size == 0 or values.ndim not in (2, 3) or (values.ndim == 3 and values.shape[-1] not in (1, 3, 4)):
+        raise Unreadable(f"an array of shape {values.shape} is no image: (H, W) or (H, W, 3) is expected")
+    pixels = scale_to_uint8(values)
+    if pixels.ndim == 2 or pixels.shape[-1] == 3:
+        return pixels
+    return pixels[..., 0] if pixels.shape[-1] == 1 else _on_white(Image.fromarray(pixels))
+
+
+def prepare(pixels: np.ndarray, shape: tuple[int, int, int]) -> np.ndarray:
+    """Bring an image to the colour and size of its set.
+
+    Sides that shrink by whole numbers are averaged over exactly the pixels that fall together, all others are
+    interpolated linearly over the area that a new pixel covers, so that fine patterns do not alias.
+
+    Parameters
+    ----------
+    pixels : ndarray of uint8, shape (H, W) or (H, W, 3)
+    shape : tuple of int
+        Channels (1 or 3), height and width wanted.
+
+    Returns
+    -------
+    prepared : ndarray of uint8, shape ``shape``
+    """
+    channels, height, width = shape
+    if channels == 1 and pixels.ndim == 3:
+        pixels = np.asarray(Image.fromarray(pixels).convert("L"))
+    if pixels.shape[:2] != (height, width):
+        image = Image.fromarray(pixels)
+        factors = image.width // width, image.height // height
+        if (width * factors[0], height * factors[1]) == image.size:
+            pixels = np.asarray(image.reduce(factors))
+        else:
+            pixels = np.asarray(image.resize((width, height), Image.Resampling.BILINEAR))
+    if pixels.ndim == 2:
+        return np.broadcast_to(pixels, shape)
+    return pixels.transpose(2, 0, 1)
+
+
+def _upright(image: Image.Image) -> Image.Image:
+    with contextlib.suppress(Exception):  # a damaged EXIF block is no reason to lose the picture
+        if image.getexif().get(ORIENTATION, 1) != 1:
+            return ImageOps.exif_transpose(image)
+    return image
+
+
+def _pixels(image: Image.Image) -> np.ndarray:
+    if image.mode.startswith("I;16"):
+        return _from_16_bit(np.asarray(image))
+    if image.mode == "I":  # Pillow's mode for 16-bit PGM, and for 32-bit TIFF, whose white point nobody knows
+        values = np.asarray(image)
+        if values.min() < 0 or values.max() > 65535:
+            raise Unreadable("32-bit whole-number pixels have no known white point: save it with 8 or 16 bits")
+        return _from_16_bit(values)
+    if image.mode == "F":
+        return scale_to_uint8(np.asarray(image))
+    if image.has_transparency_data:
+        pixels = _on_white(image)
+    else:
+        pixels = np.asarray(image.convert("L" if image.mode in ("1", "L") else "RGB"))
+    is_grey = image.mode in ("1", "L", "LA", "La") or (
+        image.mode in ("P", "PA") and (pixels == pixels[..., :1]).all()  # these have no other way to be grey
+    )
+    return pixels[..., 0] if is_grey and pixels.ndim == 3 else pixels
+
+
+def _on_white(image: Image.Image) -> np.ndarray:
+    canvas = Image.new("RGBA", image.size, "white")
+    canvas.alpha_composite(image.convert("RGBA"))
+    return np.asarray(canvas.convert("RGB"))
+
+
+def _from_16_bit(values: np.ndarray) -> np.ndarray:
+    return ((values.astype(np.uint32) + 128) // 257).astype(np.uint8)

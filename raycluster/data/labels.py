@@ -1,0 +1,57 @@
+"""Known classes, for reporting only: from folders, or from what files carry."""
+
+from __future__ import annotations
+
+import os
+
+import numpy as np
+
+UNKNOWN = -1
+
+
+def folder_labels(names: list[str]) -> tuple[np.ndarray, list[str]]:
+    """Return numbers for the folders that files lie in directly, in the order of their names.
+
+    Parameters
+    ----------
+    names : list of str
+        File names relative to the source; a file that lies in no folder has no label.
+
+    Returns
+    -------
+    labels : ndarray of int64, shape (n,)
+    class_names : list of str
+    """
+    folders = [os.path.basename(os.path.dirname(name)) for name in names]
+    class_names = sorted(set(folders) - {""})
+    number = {folder: i for i, folder in enumerate(class_names)} | {"": UNKNOWN}
+    return np.array([number[folder] for folder in folders], np.int64), class_names
+
+
+def join_labels(parts: list[np.ndarray | None], counts: list[int]) -> tuple[np.ndarray | None, list[str] | None]:
+    """Join the labels of several files; -1 for the images of a file that has none, None if no file has any.
+
+    Parameters
+    ----------
+    parts : list of (ndarray of shape (count,), or None)
+        Whole numbers, or anything else, which is then named and numbered in the order of the names.
+    counts : list of int
+
+    Returns
+    -------
+    labels : ndarray of int64, shape (sum of counts,), or None
+    class_names : list of str, or None where classes were numbers already
+    """
+    if all(part is None for part in parts):
+        return None, None
+    if all(part is None or part.dtype.kind in "iu" for part in parts):
+        joined = [np.full(count, UNKNOWN) if part is None else part for part, count in zip(parts, counts, strict=True)]
+        return np.concatenate(joined).astype(np.int64), None
+    texts = [
+        None if label is None else str(label)
+        for part, count in zip(parts, counts, strict=True)
+        for label in ([None] * count if part is None else part)
+    ]
+    class_names = sorted({text for text in texts if text is not None})
+    number: dict[str | None, int] = {name: i for i, name in enumerate(class_names)} | {None: UNKNOWN}
+    return np.array([number[text] for text in texts], np.int64), class_names

@@ -1,0 +1,165 @@
+"""Files that hold many single images: Parquet with an image column, and WebDataset tar."""
+
+from __future__ import annotations
+
+import contextlib
+import json
+import os
+import tarfile
+from collections.abc import Iterable, Iterator
+from typing import Any
+
+import numpy as np
+import pyarrow as pa
+import pyarrow.compute as pc
+import pyarrow.parquet as pq
+
+from raycluster.data.decode import Unreadable
+from raycluster.data.sources import IMAGE_SUFFIXES, Location
+
+Item = bytes | np.ndarray | Unreadable
+
+
+@contextlib.contextmanager
+def open_parquet(location: Location, name: str) -> Iterator[pq.ParquetFile]:
+    """Open a Parquet file; :class:`Unreadable` if it turns out to be damaged."""
+    try:
+        with location.open(name) as file, pq.ParquetFile(file) as parquet:
+            yield parquet
+    except pa.ArrowInvalid as error:
+        raise Unreadable(f"not a whole Parquet file: {error}") from None
+
+
+def image_column(schema: pa.Schema) -> str:
+    """Return the name of the column that holds images: ``image``, or else the only one that can.
+
+    Raises
+    ------
+    Unreadable
+        If there is none, or more than one.
+    """
+    if "image" in schema.names:
+        if not _can_hold_images(schema.field("image").type):
+            raise Unreadable(f"its column image holds {schema.field('image').type}, which is no image")
+        return "image"
+    fitting = [field.name for field in schema if _can_hold_images(field.type)]
+    if len(fitting) != 1:
+        what = f"the columns {', '.join(fitting)} could all be images" if fitting else "no column holds images"
+        raise Unreadable(f"{what}: name the one that does 'image'")
+    return fitting[0]
+
+
+def parquet_labels(file: pq.ParquetFile) -> tuple[np.ndarray | None, list[str] | None]:
+    """Return the column ``label`` (-1 or None where it is null) and the class names that Hugging Face noted, if any."""
+    if "label" not in file.schema_arrow.names:
+        return None, None
+    column = file.read(columns=["label"]).column(0)
+    labels = np.array(column.to_pylist(), dtype=object)
+    if pa.types.is_integer(column.type):
+        labels = np.array([-1 if label is None else label for label in labels], dtype=np.int64)
+    class_names = None
+    with contextlib.suppress(KeyError, TypeError, ValueError):
+        class_names = json.loads(file.schema_arrow.metadata[b"huggingface"])["info"]["features"]["label"]["names"]
+    return labels, class_names
+
+
+def read_row_group(location: Location, name: str, group: int) -> pa.ChunkedArray:
+    """Return the image column of one row group."""
+    with open_parquet(location, name) as file:
+        column = image_column(file.schema_arrow)
+        is_struct = pa.types.is_struct(file.schema_arrow.field(column).type)
+        images = file.read_row_group(group, columns=[f"{column}.bytes" if is_struct else column]).column(0)
+        return pc.struct_field(images, "bytes") if is_struct else images
+
+
+def items_of(column: pa.ChunkedArray, places: np.ndarray) -> list[Item]:
+    """Return the images at some ascending places of a column: bytes, or an array of pixels."""
+    first = int(places[0])
+    array = column.slice(first, int(places[-1]) - first + 1).combine_chunks()
+    values = _values(array)
+    is_null = array.is_null().to_numpy(zero_copy_only=False)
+    return [Unreadable("there is no image (null)") if is_null[i] else values[i] for i in places - first]
+
+
+def scan_tar(location: Location, name: str) -> tuple[np.ndarray, np.ndarray | None]:
+    """Return where the images in a tar file begin (int64) and their labels, from members ``<same name>.cls``."""
+    offsets, keys, classes = [], [], {}
+    try:
+        with location.open(name) as file, tarfile.open(fileobj=file, mode="r:") as archive:
+            for member in archive:
+                folder, base = os.path.split(member.name)
+                key = os.path.join(folder, base.split(".")[0])
+                if not member.isfile() or base.startswith("."):
+                    continue
+                if os.path.splitext(base)[1].lower() in IMAGE_SUFFIXES:
+                    offsets.append(member.offset_data)
+                    keys.append(key)
+                elif base.endswith(".cls") and (content := archive.extractfile(member)):
+                    classes[key] = int(content.read())
+    except (tarfile.TarError, ValueError) as error:
+        raise Unreadable(f"not a whole tar file: {error}") from None
+    labels = np.array([classes.get(key, -1) for key in keys], np.int64) if classes else None
+    return np.array(offsets, np.int64), labels
+
+
+def read_members(location: Location, name: str, offsets: Iterable[int]) -> list[Item]:
+    """Return the members of a tar file that begin at these places."""
+    members: list[Item] = []
+    with location.open(name) as file:
+        for offset in offsets:
+            file.seek(int(offset) - tarfile.BLOCKSIZE)  # the header, which has the size, comes right before the data
+            header = tarfile.TarInfo.frombuf(file.read(tarfile.BLOCKSIZE), tarfile.ENCODING, "surrogateescape")
+            members.append(file.read(header.size))
+    return members
+
+
+def _can_hold_images(kind: pa.DataType) -> bool:
+    if isinstance(kind, pa.BaseExtensionType):
+        return "tensor" in kind.extension_name
+    if pa.types.is_struct(kind):
+        return kind.get_field_index("bytes") >= 0
+    if pa.types.is_fixed_size_list(kind):
+        return True
+    if _is_list(kind):
+        return _is_list(kind.value_type)
+    return pa.types.is_binary(kind) or pa.types.is_large_binary(kind) or pa.types.is_fixed_size_binary(kind)
+
+
+def _is_list(kind: pa.DataType) -> bool:
+    return pa.types.is_list(kind) or pa.types.is_large_list(kind) or pa.types.is_fixed_size_list(kind)
+
+
+def _values(array: Any) -> Any:
+    """Return something with one bytes object or one array of pixels an index."""
+    if isinstance(array, pa.FixedShapeTensorArray):
+        return array.to_numpy_ndarray()
+    if isinstance(array, pa.ExtensionArray):  # Ray's tensor types
+        return array.to_numpy(zero_copy_only=False)
+    if not _is_list(array.type):
+        return array.to_pylist()
+    shape, numbers = [len(array)], array
+    while _is_list(numbers.type):
+        lengths = pc.unique(pc.list_value_length(numbers)).to_pylist()
+        if len(lengths) != 1 or None in lengths:
+            return [None if row is None else _ragged(row) for row in array.to_pylist()]
+        shape.append(lengths[0])
+        numbers = numbers.flatten()
+    pixels = numbers.to_numpy(zero_copy_only=False).reshape(shape)
+    return pixels if pixels.ndim > 2 else _square(pixels)
+
+
+def _ragged(row: list[Any]) -> Item:
+    """Return one image from nested lists, whatever the sizes of its neighbours."""
+    try:
+        return np.array(row)
+    except ValueError:
+        return Unreadable("its rows are of different lengths")
+
+
+def _square(flat: np.ndarray) -> Any:
+    """Return flat lists of numbers as square grey images: the only shape that they tell."""
+    side = round(flat.shape[1] ** 0.5)
+    if side * side == flat.shape[1]:
+        return flat.reshape(-1, side, side)
+    reason = f"a flat list of {flat.shape[1]} numbers is no square grey image: store nested lists or a tensor"
+    return [Unreadable(reason)] * len(flat)

@@ -1,0 +1,232 @@
+"""Which files a source holds, and of what kind they are: a folder, a file or a glob, here or behind a URI."""
+
+from __future__ import annotations
+
+import fnmatch
+import os
+import re
+import stat
+from collections import Counter
+from dataclasses import dataclass
+from typing import Any, BinaryIO
+
+from pyarrow import fs
+
+from raycluster.errors import UserError
+
+IMAGE_SUFFIXES = (".png", ".jpg", ".jpeg", ".pgm", ".ppm", ".pbm", ".gif", ".bmp", ".webp", ".tif", ".tiff")
+IDX_IMAGES = re.compile(r"idx[34](-ubyte)?(\.gz)?$", re.IGNORECASE)
+IDX_LABELS = re.compile(r"idx1(-ubyte)?(\.gz)?$", re.IGNORECASE)
+KIND_NAMES = {"images": "image", "parquet": "Parquet", "npz": "NPZ", "idx": "IDX", "tar": "tar"}
+READ_KINDS = "images (" + " ".join(suffix[1:] for suffix in IMAGE_SUFFIXES) + "), Parquet, NPZ, IDX and WebDataset tar"
+
+
+@dataclass(frozen=True)
+class Location:
+    """A folder on this machine or on one of pyarrow's file systems.
+
+    Attributes
+    ----------
+    base : str
+        The folder, without a slash at its end.
+    filesystem : pyarrow.fs.FileSystem or None
+        None for local folders: Python reads file names that are not valid UTF-8, pyarrow does not.
+    """
+
+    base: str
+    filesystem: Any = None
+
+    def open(self, name: str) -> BinaryIO:
+        """Open the file of this name, relative to the folder, for reading at any place."""
+        if self.filesystem is None:
+            return open(os.path.join(self.base, name), "rb")
+        return self.filesystem.open_input_file(f"{self.base}/{name}")
+
+    def read(self, name: str) -> bytes:
+        """Return all bytes of the file of this name."""
+        with self.open(name) as file:
+            return file.read()
+
+    def has_file(self, name: str) -> bool:
+        """Tell whether there is a file of this name."""
+        if self.filesystem is None:
+            return os.path.isfile(os.path.join(self.base, name))
+        return self.filesystem.get_file_info(f"{self.base}/{name}").type == fs.FileType.File
+
+    def local_path(self, name: str) -> str | None:
+        """Return the path of the file if it lies on this machine."""
+        return None if self.filesystem else os.path.join(self.base, name)
+
+
+@dataclass(frozen=True)
+class Listing:
+    """The files of one kind that a source holds.
+
+    Attributes
+    ----------
+    location : Location
+    kind : str
+        ``images``, ``parquet``, ``npz``, ``idx`` or ``tar``.
+    names : list of str
+        Sorted, relative to the location.
+    sizes : list of int
+        In bytes.
+    notes : list of str
+        Sentences about what was left out.
+    """
+
+    location: Location
+    kind: str
+    names: list[str]
+    sizes: list[int]
+    notes: list[str]
+
+
+def list_source(source: str) -> Listing:
+    """List the files of a source.
+
+    Parameters
+    ----------
+    source : str
+        A folder, which is searched to the bottom, a file, or a glob (``*`` within a folder, ``**`` over folders; a
+        folder that matches is searched too). Without a scheme it lies on this machine, otherwise on the file system
+        that pyarrow opens for the URI. Hidden files and folders are left out.
+
+    Raises
+    ------
+    UserError
+        If there is nothing, nothing that is read, or files of several kinds.
+    """
+    filesystem, path = _open_filesystem(source)
+    location, found, unreadable = _find(source, filesystem, path)
+    if not found:
+        raise UserError(f"{source} holds no files: name a folder, a file or a glob with images in it.")
+    files = {name: size for name, size in found.items() if not _is_hidden(name)}
+    of_kind: dict[str, list[str]] = {}
+    others: Counter[str] = Counter()
+    others.update("hidden" for name in found if _is_hidden(name))
+    for name in files:
+        if kind := kind_of(name):
+            of_kind.setdefault(kind, []).append(name)
+        elif not IDX_LABELS.search(name):
+            others[os.path.splitext(name)[1].lower() or "without an extension"] += 1
+    left_out = ", ".join(f"{count} {what}" for what, count in sorted(others.items()))
+    if not of_kind:
+        raise UserError(
+            f"{source} holds no file of a kind that is read ({left_out or 'IDX labels'}); {READ_KINDS} are."
+        )
+    if len(of_kind) > 1:
+        what = " and ".join(f"{len(names)} {KIND_NAMES[kind]} files" for kind, names in sorted(of_kind.items()))
+        suffix = os.path.splitext(min(of_kind[max(of_kind, key=lambda kind: len(of_kind[kind]))]))[1]
+        folder = source.rstrip("/") if not _has_wildcard(source) else location.base
+        raise UserError(f"{source} holds {what}: name those that are meant by a glob, such as '{folder}/**/*{suffix}'.")
+    ((kind, names),) = of_kind.items()
+    names.sort()
+    notes = [f"Files other than {KIND_NAMES[kind]} files were left out: {left_out}."] if others else []
+    notes += [f"The folder {folder} could not be searched: {reason}." for folder, reason in unreadable]
+    return Listing(location, kind, names, [files[name] for name in names], notes)
+
+
+def kind_of(name: str) -> str | None:
+    """Return the kind of a file by its name, or None if it is no input."""
+    suffix = os.path.splitext(name)[1].lower()
+    if IDX_IMAGES.search(name):
+        return "idx"
+    if suffix in IMAGE_SUFFIXES:
+        return "images"
+    return {".parquet": "parquet", ".pq": "parquet", ".npz": "npz", ".tar": "tar"}.get(suffix)
+
+
+def _open_filesystem(source: str) -> tuple[Any, str]:
+    if "://" not in source:
+        return None, os.path.abspath(os.path.expanduser(source))
+    try:
+        filesystem, path = fs.FileSystem.from_uri(source)
+    except (OSError, ValueError, NotImplementedError) as error:
+        raise UserError(f"{source} cannot be opened: {error}") from error
+    return (None if isinstance(filesystem, fs.LocalFileSystem) else filesystem), path
+
+
+def _find(source: str, filesystem: Any, path: str) -> tuple[Location, dict[str, int], list[tuple[str, str]]]:
+    """Return where the source lies, name and size of every file in it, and the folders that could not be searched."""
+    kind = _type_of(filesystem, path)
+    if kind == fs.FileType.File:
+        folder, name = os.path.split(path)
+        size = os.path.getsize(path) if filesystem is None else filesystem.get_file_info(path).size
+        return Location(folder, filesystem), {name: size}, []
+    if kind == fs.FileType.Directory:
+        base, pattern = path.rstrip("/"), []
+    elif _has_wildcard(path):
+        parts = path.split("/")
+        first = next(i for i, part in enumerate(parts) if _has_wildcard(part))
+        base, pattern = "/".join(parts[:first]), parts[first:]
+        if _type_of(filesystem, base or "/") != fs.FileType.Directory:
+            raise UserError(f"No file matches {source}: there is no folder {base}.")
+    else:
+        raise UserError(f"There is no file or folder {source}.")
+    unreadable: list[tuple[str, str]] = []
+    files = _walk(base or "/", unreadable) if filesystem is None else _walk_remote(filesystem, base)
+    if pattern:
+        files = {name: size for name, size in files.items() if _matches(name.split("/"), pattern)}
+        if not files:
+            raise UserError(f"No file matches {source}.")
+    return Location(base, filesystem), files, unreadable
+
+
+def _type_of(filesystem: Any, path: str) -> fs.FileType:
+    try:
+        return (filesystem or fs.LocalFileSystem()).get_file_info(path).type
+    except OSError as error:
+        raise UserError(f"{path} cannot be reached: {error}") from error
+
+
+def _walk(base: str, unreadable: list[tuple[str, str]]) -> dict[str, int]:
+    """Return the sizes of all files under a local folder; links are followed, but not round in circles."""
+
+    def note(error: OSError) -> None:
+        unreadable.append((os.path.relpath(error.filename, base), error.strerror or str(error)))
+
+    files = {}
+    for folder, subfolders, names in os.walk(base, followlinks=True, onerror=note):
+        here = os.path.join(os.path.realpath(folder), "")
+        subfolders[:] = [
+            name
+            for name in subfolders
+            if not name.startswith(".")
+            and not here.startswith(os.path.join(os.path.realpath(os.path.join(folder, name)), ""))
+        ]
+        for name in names:
+            path = os.path.join(folder, name)
+            try:
+                info = os.stat(path)
+            except OSError:  # a link to nowhere: it is listed, and set aside when it is read
+                files[os.path.relpath(path, base)] = 0
+                continue
+            if stat.S_ISREG(info.st_mode):
+                files[os.path.relpath(path, base)] = info.st_size
+    return files
+
+
+def _walk_remote(filesystem: Any, base: str) -> dict[str, int]:
+    try:
+        infos = filesystem.get_file_info(fs.FileSelector(base, recursive=True))
+    except OSError as error:
+        raise UserError(f"{base} cannot be listed: {error}") from error
+    return {info.path[len(base) :].lstrip("/"): info.size for info in infos if info.type == fs.FileType.File}
+
+
+def _is_hidden(name: str) -> bool:
+    return name.startswith(".") or "/." in name
+
+
+def _has_wildcard(text: str) -> bool:
+    return any(sign in text for sign in "*?[")
+
+
+def _matches(path: list[str], pattern: list[str]) -> bool:
+    """Match the parts of a path one by one; what lies in a folder that matches belongs to it."""
+    if not pattern:
+        return True
+    if pattern[0] == "**":
+        return any(_matches(path[i:], pattern[1:]) for i in range(len(path)))
+    return bool(path) and fnmatch.fnmatchcase(path[0], pattern[0]) and _matches(path[1:], pattern[1:])

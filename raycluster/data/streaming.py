@@ -1,0 +1,139 @@
+"""The feed for sets that do not fit in memory: read and decoded by Ray Data in every pass, while the model trains."""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Iterable, Iterator
+from itertools import repeat
+
+import numpy as np
+import ray
+import torch
+
+from raycluster.data.feed import Batch, local_batch_size, share, shuffled_order, training_steps
+from raycluster.data.images import ImageSet, read_ranges
+
+WINDOW_BYTES = 2**28
+FIRST_WINDOW_BATCHES = 4
+
+Block = tuple[np.ndarray, np.ndarray]
+
+
+class StreamingFeed:
+    """A worker's view of an image set that stays on disk. To be made and used where Ray is initialised.
+
+    A set is a list of ranges: up to 1,000 images that lie together in one file, or neighbouring image files. An epoch
+    shuffles that list, cuts it into equal shares of images, one a worker, and each worker streams its own share,
+    decoded by Ray tasks in this order. Images are mixed within windows of several ranges: the first window is small,
+    so that training starts soon, each next one twice as large, up to ``window_bytes``.
+
+    Parameters
+    ----------
+    image_set : ImageSet
+    device : torch.device
+    rank, world_size : int
+    seed : int
+    window_bytes : int
+        How much of the set a worker holds in memory at a time.
+    """
+
+    def __init__(
+        self,
+        image_set: ImageSet,
+        device: torch.device | str = "cpu",
+        rank: int = 0,
+        world_size: int = 1,
+        seed: int = 0,
+        window_bytes: int = WINDOW_BYTES,
+    ) -> None:
+        self.n = image_set.n
+        self.shape = image_set.shape
+        self._ranges = image_set.ranges(0, image_set.n)
+        self._rows = ray.put(image_set.rows)
+        self._device, self._rank, self._world_size, self._seed = torch.device(device), rank, world_size, seed
+        self._window_rows = max(1, window_bytes // int(np.prod(self.shape)))
+
+    def steps(self, batch_size: int) -> int:
+        """Return the number of training batches in an epoch, the same on every worker."""
+        return training_steps(self.n, batch_size, self._world_size)
+
+    def train_batches(self, batch_size: int, epoch: int, groups: np.ndarray | None = None) -> Iterator[Batch]:
+        """Yield this worker's part of every batch of the epoch; the order depends on seed, epoch and workers alone."""
+        local = local_batch_size(self.n, batch_size, self._world_size)
+        ranges = np.random.default_rng([self._seed, epoch]).permutation(self._ranges)
+        start, _ = share(self.n, self._rank, self._world_size)
+        mine = cut_ranges(ranges, start, start + self.steps(batch_size) * local)
+
+        def mix(window: int, rows: np.ndarray) -> np.ndarray:
+            seed = [self._seed, epoch, self._rank, window]
+            return shuffled_order(np.arange(len(rows)), seed, None if groups is None else groups[rows])
+
+        sizes = _doubling(FIRST_WINDOW_BATCHES * local, self._window_rows)
+        return self._batches(_windows(self._read(mine), sizes), local, mix)
+
+    def eval_batches(self, batch_size: int) -> Iterator[Batch]:
+        """Yield this worker's contiguous share in order; over all workers every image exactly once."""
+        mine = cut_ranges(self._ranges, *share(self.n, self._rank, self._world_size))
+        windows = _windows(self._read(mine), repeat(batch_size))
+        return self._batches(windows, batch_size, lambda window, rows: np.arange(len(rows)))
+
+    def _read(self, ranges: np.ndarray) -> Iterator[Block]:
+        return read_ranges(self._rows, self.shape, ranges, in_order=True, sharers=self._world_size)
+
+    def _batches(
+        self, windows: Iterable[list[Block]], size: int, order: Callable[[int, np.ndarray], np.ndarray]
+    ) -> Iterator[Batch]:
+        """Cut windows into batches; what is left of one goes into the next, the last batch may be short."""
+        rows, images = np.empty(0, np.int64), np.empty((0, *self.shape), np.uint8)
+        for number, window in enumerate(windows):
+            rows = np.concatenate([rows, *(block[0] for block in window)])
+            images = np.concatenate([images, *(block[1] for block in window)])
+            positions = order(number, rows)
+            whole = len(rows) // size * size
+            for chosen in positions[:whole].reshape(-1, size):
+                yield self._batch(rows[chosen], images[chosen])
+            rows, images = rows[positions[whole:]], images[positions[whole:]]
+        if len(rows):
+            yield self._batch(rows, images)
+
+    def _batch(self, rows: np.ndarray, images: np.ndarray) -> Batch:
+        return Batch(torch.from_numpy(images).to(self._device), torch.from_numpy(rows).to(self._device))
+
+
+def cut_ranges(ranges: np.ndarray, start: int, stop: int) -> np.ndarray:
+    """Lay ranges end to end and return the part from ``start`` to ``stop``, as ranges again.
+
+    Parameters
+    ----------
+    ranges : ndarray of int64, shape (m, 2)
+        The first row of each, and the one after its last.
+    start, stop : int
+
+    Returns
+    -------
+    part : ndarray of int64, shape (k, 2)
+    """
+    length = ranges[:, 1] - ranges[:, 0]
+    end = np.cumsum(length)
+    first = ranges[:, 0] + np.clip(start - (end - length), 0, length)
+    last = ranges[:, 1] - np.clip(end - stop, 0, length)
+    return np.stack([first, last], axis=1)[first < last]
+
+
+def _windows(blocks: Iterable[Block], sizes: Iterator[int]) -> Iterator[list[Block]]:
+    """Collect blocks until each window has at least its size of rows; the last one has what is left."""
+    window: list[Block] = []
+    held, size = 0, next(sizes)
+    for block in blocks:
+        window.append(block)
+        held += len(block[0])
+        if held >= size:
+            yield window
+            window, held, size = [], 0, next(sizes)
+    if window:
+        yield window
+
+
+def _doubling(size: int, most: int) -> Iterator[int]:
+    while True:
+        yield min(size, most)
+        size *= 2

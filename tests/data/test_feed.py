@@ -1,0 +1,63 @@
+import numpy as np
+import pytest
+
+from raycluster.data.feed import ResidentFeed, local_batch_size, share, shuffled_order, training_steps
+
+N = 103
+IMAGES = np.random.default_rng(0).integers(0, 256, (N, 1, 2, 3), dtype=np.uint8)
+
+
+def feeds(world_size: int, n: int = N) -> list[ResidentFeed]:
+    return [ResidentFeed(IMAGES[:n], "cpu", rank, world_size, seed=5) for rank in range(world_size)]
+
+
+@pytest.mark.parametrize("world_size", [1, 2, 3])
+@pytest.mark.parametrize("n", [N, 7, 2])
+def test_every_row_comes_once_and_in_order_in_an_evaluation_pass(world_size, n):
+    batches = [batch for feed in feeds(world_size, n) for batch in feed.eval_batches(10)]
+    assert np.concatenate([batch.ids for batch in batches]).tolist() == list(range(n))
+    np.testing.assert_array_equal(np.concatenate([batch.images for batch in batches]), IMAGES[:n])
+    assert max(len(batch.ids) for batch in batches) <= 10
+
+
+@pytest.mark.parametrize("world_size", [1, 2, 3])
+def test_workers_make_equal_steps_and_share_no_image(world_size):
+    epochs = [list(feed.train_batches(20, epoch=1)) for feed in feeds(world_size)]
+    assert {len(batches) for batches in epochs} == {feeds(world_size)[0].steps(20)}
+    ids = np.concatenate([batch.ids for batches in epochs for batch in batches])
+    assert len(np.unique(ids)) == len(ids)
+    assert len(ids) > N - 21
+    for batches in epochs:
+        for batch in batches:
+            assert len(batch.ids) == -(-20 // world_size)
+            np.testing.assert_array_equal(batch.images, IMAGES[batch.ids])
+
+
+def test_the_order_follows_seed_and_epoch_alone():
+    def order(seed, epoch):
+        return [batch.ids.tolist() for batch in ResidentFeed(IMAGES, seed=seed).train_batches(20, epoch)]
+
+    assert order(0, 0) == order(0, 0)
+    assert order(0, 0) != order(0, 1)
+    assert order(0, 0) != order(1, 0)
+
+
+def test_shares_differ_by_one_row_at_most_and_leave_nothing_out():
+    assert [share(10, rank, 3) for rank in range(3)] == [(0, 3), (3, 6), (6, 10)]
+    assert [share(2, rank, 3) for rank in range(3)] == [(0, 0), (0, 1), (1, 2)]
+
+
+def test_batches_are_never_larger_than_the_set_nor_empty():
+    assert (local_batch_size(1000, 100, 3), training_steps(1000, 100, 3)) == (34, 9)
+    assert (local_batch_size(30, 100, 2), training_steps(30, 100, 2)) == (15, 1)
+
+
+def test_groups_come_in_short_runs_and_nothing_is_lost():
+    groups = np.repeat(np.arange(10), 12)
+    order = shuffled_order(np.arange(120), [0], groups)
+    assert sorted(order) == list(range(120))
+    changes = np.flatnonzero(np.diff(groups[order])) + 1
+    runs = np.diff([0, *changes, 120])
+    assert len(runs) <= 30  # runs of 5, 5 and 2 in each group; neighbours may happen to be of one group
+    assert len(runs) > 15
+    assert not np.array_equal(order, shuffled_order(np.arange(120), [1], groups))

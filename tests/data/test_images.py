@@ -1,0 +1,262 @@
+import gzip
+import io
+import os
+import struct
+
+import numpy as np
+import pyarrow as pa
+import pyarrow.parquet as pq
+import pytest
+from PIL import Image
+from pyarrow import fs
+
+from raycluster.data import sources
+from raycluster.data.decode import decode, prepare
+from raycluster.data.images import choose_feed, choose_shape, open_images
+from raycluster.errors import UserError
+
+
+def noise(*shape: int, seed: int = 0) -> np.ndarray:
+    return np.random.default_rng(seed).integers(0, 256, shape, dtype=np.uint8)
+
+
+def png(pixels: np.ndarray) -> bytes:
+    buffer = io.BytesIO()
+    Image.fromarray(pixels).save(buffer, "PNG")
+    return buffer.getvalue()
+
+
+@pytest.fixture
+def odd_folder(tmp_path):
+    """300 images of all sorts in two folders, four of them unreadable, and two files that are no images."""
+    for i in range(290):
+        shape = (20 + i % 7, 30 + i % 5) + ((3,) if i % 3 else ())
+        path = tmp_path / ("even" if i % 2 == 0 else "odd") / f"{i:03}.png"
+        path.parent.mkdir(exist_ok=True)
+        Image.fromarray(noise(*shape, seed=i)).save(path)
+    Image.new("CMYK", (30, 20), (0, 255, 255, 0)).save(tmp_path / "cmyk.jpg")
+    Image.fromarray(noise(20, 30).astype(np.uint16) * 257).save(tmp_path / "deep.png")
+    Image.fromarray(noise(20, 30)).convert("P").save(tmp_path / "palette.gif")
+    Image.new("RGBA", (30, 20), (1, 2, 3, 0)).save(tmp_path / "clear.webp", lossless=True)
+    Image.fromarray(noise(20, 30)).save(tmp_path / "图片.BMP")
+    Image.new("L", (20_000, 40)).save(tmp_path / "strip.png")
+    (tmp_path / "empty.png").touch()
+    (tmp_path / "text.jpg").write_text("a letter")
+    Image.fromarray(noise(64, 64, 3)).save(tmp_path / "whole.jpg")
+    (tmp_path / "truncated.jpg").write_bytes((tmp_path / "whole.jpg").read_bytes()[:2000])
+    os.remove(tmp_path / "whole.jpg")
+    (tmp_path / "zero.tif").symlink_to("nowhere")
+    (tmp_path / "notes.txt").touch()
+    (tmp_path / ".hidden.png").touch()
+    return tmp_path
+
+
+def test_a_folder_of_all_sorts_is_read_and_only_what_is_unreadable_set_aside(ray_session, odd_folder):
+    images = open_images(str(odd_folder), labels="folders")
+    assert dict(images.rejected) == {
+        "empty.png": "the file is empty",
+        "text.jpg": "not an image: its content is of no known format",
+        "truncated.jpg": dict(images.rejected)["truncated.jpg"],
+        "zero.tif": "the file has vanished, or is a link to nowhere",
+    }
+    assert dict(images.rejected)["truncated.jpg"].startswith("damaged")
+    assert (images.n, images.shape) == (296, (3, 23, 32))
+    assert images.n + len(images.rejected) == 300
+    assert "图片.BMP" in images.paths
+    assert images.class_names == ["even", "odd"]
+    assert np.bincount(images.labels + 1).tolist() == [6, 145, 145]
+    assert "Files other than image files were left out: 1 .txt, 1 hidden." in images.notes
+    assert any("are in colour" in note for note in images.notes)
+    assert any("all are resized to the median, 23 x 32" in note for note in images.notes)
+    loaded = images.load()
+    assert (loaded.shape, loaded.dtype) == ((296, 3, 23, 32), np.uint8)
+    for path, pixels in zip(images.paths, loaded, strict=True):
+        np.testing.assert_array_equal(pixels, prepare(decode((odd_folder / path).read_bytes()), images.shape), path)
+
+
+def test_images_of_one_size_are_what_pillow_reads(ray_session, tmp_path):
+    for i in range(70):
+        Image.fromarray(noise(12, 10, 3, seed=i)).save(tmp_path / f"{i:02}.jpg")
+    images = open_images(str(tmp_path))
+    assert (images.shape, images.notes, images.labels) == ((3, 12, 10), [], None)
+    expected = [np.asarray(Image.open(tmp_path / f"{i:02}.jpg")).transpose(2, 0, 1) for i in range(70)]
+    np.testing.assert_array_equal(images.load(), expected)
+
+
+def test_ids_stay_when_one_image_becomes_unreadable(ray_session, tmp_path):
+    for name in "abcd":
+        Image.new("L", (8, 8)).save(tmp_path / f"{name}.png")
+    before = open_images(str(tmp_path))
+    (tmp_path / "b.png").write_bytes(b"")
+    after = open_images(str(tmp_path))
+    assert dict(zip(before.paths, before.ids.tolist(), strict=True)) == {"a.png": 0, "b.png": 1, "c.png": 2, "d.png": 3}
+    assert dict(zip(after.paths, after.ids.tolist(), strict=True)) == {"a.png": 0, "c.png": 2, "d.png": 3}
+
+
+COLOUR = noise(6, 5, 4, 3)
+ENCODED = [png(pixels) for pixels in COLOUR]
+
+
+@pytest.mark.parametrize(
+    "column",
+    [
+        pa.array(ENCODED),
+        pa.array([{"bytes": data, "path": "x.png"} for data in ENCODED]),
+        pa.FixedShapeTensorArray.from_numpy_ndarray(COLOUR),
+        pa.array(COLOUR.tolist(), pa.list_(pa.list_(pa.list_(pa.uint8())))),
+    ],
+    ids=["bytes", "struct", "tensor", "nested lists"],
+)
+def test_parquet_is_read_in_every_layout(ray_session, tmp_path, column):
+    for name, part in [("b", slice(0, 4)), ("a", slice(4, 6))]:
+        table = pa.table({"image": column[part], "label": np.arange(6)[part]})
+        pq.write_table(table, tmp_path / f"{name}.parquet", row_group_size=3)
+    images = open_images(str(tmp_path))
+    assert images.paths == ["a.parquet#0", "a.parquet#1", *(f"b.parquet#{i}" for i in range(4))]
+    assert images.labels.tolist() == [4, 5, 0, 1, 2, 3]
+    np.testing.assert_array_equal(images.load(), COLOUR[[4, 5, 0, 1, 2, 3]].transpose(0, 3, 1, 2))
+
+
+def test_a_bad_row_in_parquet_is_set_aside_and_the_others_keep_their_numbers(ray_session, tmp_path):
+    pq.write_table(pa.table({"image": [ENCODED[0], None, b"text", ENCODED[3]]}), tmp_path / "a.parquet")
+    images = open_images(f"{tmp_path}/a.parquet")
+    assert [path for path, _ in images.rejected] == ["a.parquet#1", "a.parquet#2"]
+    assert (images.paths, images.ids.tolist()) == (["a.parquet#0", "a.parquet#3"], [0, 3])
+    np.testing.assert_array_equal(images.load(), COLOUR[[0, 3]].transpose(0, 3, 1, 2))
+
+
+def test_a_damaged_parquet_file_is_one_rejected_input_and_the_others_are_read(ray_session, tmp_path):
+    (tmp_path / "a.parquet").write_bytes(b"PAR1")
+    pq.write_table(pa.table({"image": [ENCODED[0], b"text", ENCODED[1]]}), tmp_path / "b.parquet")
+    images = open_images(str(tmp_path))
+    assert [path for path, _ in images.rejected] == ["a.parquet#0", "b.parquet#1"]
+    assert (images.paths, images.ids.tolist()) == (["b.parquet#0", "b.parquet#2"], [1, 3])
+    np.testing.assert_array_equal(images.load(), COLOUR[:2].transpose(0, 3, 1, 2))
+
+
+def test_npz_is_scaled_and_resized_without_ray(tmp_path):
+    np.savez(tmp_path / "a.npz", images=np.array([[[0.0, 0.5], [1.0, 1.0]]]), labels=["cat"])
+    images = open_images(str(tmp_path / "a.npz"))
+    assert (images.labels.tolist(), images.class_names) == ([0], ["cat"])
+    np.testing.assert_array_equal(images.load(), [[[[0, 128], [255, 255]]]])
+    assert open_images(str(tmp_path / "a.npz"), image_size=3, color="rgb").load().shape == (1, 3, 3, 3)
+
+
+def test_idx_files_are_joined_with_their_labels(tmp_path):
+    pixels = noise(5, 4, 3)
+    for name, part, pack in [("train", slice(0, 3), gzip.compress), ("t10k", slice(3, 5), bytes)]:
+        suffix = ".gz" if pack is gzip.compress else ""
+        image_bytes = struct.pack(">HBB3I", 0, 8, 3, *pixels[part].shape) + pixels[part].tobytes()
+        label_bytes = struct.pack(">HBBI", 0, 8, 1, len(pixels[part])) + bytes(range(5))[part]
+        (tmp_path / f"{name}-images-idx3-ubyte{suffix}").write_bytes(pack(image_bytes))
+        (tmp_path / f"{name}-labels-idx1-ubyte{suffix}").write_bytes(pack(label_bytes))
+    images = open_images(str(tmp_path))
+    assert images.labels.tolist() == [3, 4, 0, 1, 2]
+    np.testing.assert_array_equal(images.load()[:, 0], pixels[[3, 4, 0, 1, 2]])
+    assert open_images(f"{tmp_path}/train-*").labels.tolist() == [0, 1, 2]
+
+
+def test_digits_are_built_in():
+    images = open_images("digits")
+    assert (images.n, images.shape, images.paths[-1]) == (1797, (1, 8, 8), "digits#1796")
+    assert (np.bincount(images.labels).sum(), images.rejected, images.notes) == (1797, [], [])
+    assert images.load().max() == 255
+
+
+def test_other_file_systems_are_read_by_the_tasks(ray_session, tmp_path, monkeypatch):
+    for i in range(3):
+        (tmp_path / f"{i}.png").write_bytes(ENCODED[i])
+    elsewhere = fs.SubTreeFileSystem(str(tmp_path.parent), fs.LocalFileSystem())
+    monkeypatch.setattr(sources, "_open_filesystem", lambda source: (elsewhere, tmp_path.name))
+    np.testing.assert_array_equal(open_images("s3://bucket").load(), COLOUR[:3].transpose(0, 3, 1, 2))
+
+
+def test_a_file_that_vanishes_before_it_is_loaded_is_a_clear_error(ray_session, tmp_path):
+    for name in "ab":
+        (tmp_path / f"{name}.png").write_bytes(ENCODED[0])
+    images = open_images(str(tmp_path))
+    os.remove(tmp_path / "b.png")
+    with pytest.raises(UserError, match=r"1 images that were readable.*b.png: the file has vanished"):
+        images.load()
+
+
+def test_no_readable_image_is_an_error_that_says_why(ray_session, tmp_path):
+    (tmp_path / "a.png").touch()
+    with pytest.raises(UserError, match=r"None of the 1 inputs in .* \(a.png: the file is empty\)"):
+        open_images(str(tmp_path))
+    (tmp_path / "a.npz").write_bytes(b"")
+    with pytest.raises(UserError, match="not a whole NPZ file"):
+        open_images(str(tmp_path / "a.npz"))
+
+
+@pytest.mark.parametrize(
+    "settings", [{"image_size": 0}, {"image_size": (8, -1)}, {"image_size": "big"}, {"color": "red"}]
+)
+def test_settings_that_mean_nothing_are_clear_errors(settings):
+    with pytest.raises(UserError, match=r"is no size|is not known"):
+        open_images("digits", **settings)
+
+
+def test_labels_from_folders_need_image_files():
+    with pytest.raises(UserError, match="only image files"):
+        open_images("digits", labels="folders")
+
+
+@pytest.mark.parametrize(
+    ("sizes", "image_size", "color", "shape"),
+    [
+        ([(112, 92, 1)] * 2, None, "keep", (1, 56, 46)),
+        ([(112, 92, 1)] * 2, "original", "keep", (1, 112, 92)),
+        ([(112, 92, 1)] * 2, 32, "rgb", (3, 32, 32)),
+        ([(112, 92, 1)] * 2, (70, 90), "keep", (1, 70, 90)),
+        ([(64, 64, 1), (64, 64, 3)], None, "keep", (3, 64, 64)),
+        ([(64, 64, 1), (64, 64, 3)], None, "gray", (1, 64, 64)),
+        ([(10, 20, 1), (20, 30, 1), (40, 31, 1)], None, "keep", (1, 20, 30)),
+        ([(2, 20, 1), (4, 20, 1)], None, "keep", (1, 8, 20)),
+        ([(4, 4, 1)] * 2, None, "keep", (1, 4, 4)),
+        ([(40, 20_000, 1)], None, "keep", (1, 8, 63)),
+        ([(65, 33, 1)], None, "keep", (1, 32, 16)),
+    ],
+)
+def test_one_size_and_colour_is_chosen_by_the_rule(sizes, image_size, color, shape):
+    assert choose_shape(np.array(sizes), image_size, color)[0] == shape
+
+
+def test_what_was_chosen_is_told():
+    _, notes = choose_shape(np.array([(100, 200, 1), (300, 400, 3)]), None, "keep")
+    assert [note.split(",")[0] for note in notes] == [
+        "1 of 2 images are in colour",
+        "The images are from 100 to 300 pixels high and from 200 to 400 wide: all are resized to the median",
+        "The images are shrunk from 200 x 300 to 40 x 60",
+    ]
+    assert choose_shape(np.array([(28, 28, 1)]), None, "keep")[1] == []
+
+
+def test_fingerprint_changes_with_files_and_preparation_and_nothing_else(ray_session, tmp_path):
+    for name in "ab":
+        (tmp_path / f"{name}.png").write_bytes(ENCODED[0])
+    first = open_images(str(tmp_path)).fingerprint
+    assert open_images(str(tmp_path), labels="folders").fingerprint == first
+    assert open_images(str(tmp_path), color="gray").fingerprint != first
+    assert open_images(str(tmp_path), image_size=9).fingerprint != first
+    (tmp_path / "b.png").rename(tmp_path / "c.png")
+    assert open_images(str(tmp_path)).fingerprint != first
+
+
+def test_the_feed_is_chosen_by_size_or_as_asked_for():
+    images = open_images("digits")
+    assert images.n_bytes == 1797 * 64
+    assert choose_feed(images, 1797 * 64)[0] == "resident"
+    assert choose_feed(images, 1797 * 64 - 1)[0] == "streaming"
+    name, sentence = choose_feed(images, 10**9, force="streaming")
+    assert name == "streaming"
+    assert "as asked for" in sentence
+
+
+def test_take_reads_the_images_asked_for(ray_session, tmp_path):
+    pixels = noise(5, 8, 9)
+    for i, image in enumerate(pixels):
+        Image.fromarray(image).save(tmp_path / f"{i}.png")
+    np.savez(tmp_path.parent / "five.npz", images=pixels)
+    for source in (tmp_path, tmp_path.parent / "five.npz"):
+        np.testing.assert_array_equal(open_images(str(source)).take(np.array([1, 4])), pixels[[1, 4], None])
