@@ -1,0 +1,95 @@
+"""Signs that a run learns or collapses, from what every method has at hand, and what to do about them in words."""
+
+from __future__ import annotations
+
+import math
+from typing import Any
+
+import numpy as np
+
+
+def clustering_health(assignments: np.ndarray, n_clusters: int) -> dict[str, Any]:
+    """Describe how images are spread over clusters.
+
+    Parameters
+    ----------
+    assignments : ndarray of int, shape (n,)
+    n_clusters : int
+        How many clusters there should be.
+
+    Returns
+    -------
+    dict
+        ``clusters_in_use``; ``largest_share`` of all images; ``entropy`` of the shares in nats, at best
+        ``entropy_at_best`` = ln K.
+    """
+    shares = np.bincount(assignments, minlength=n_clusters) / len(assignments)
+    used = shares[shares > 0]
+    return {
+        "clusters_in_use": len(used),
+        "largest_share": float(shares.max()),
+        "entropy": float(-(used * np.log(used)).sum()),
+        "entropy_at_best": math.log(n_clusters),
+    }
+
+
+def embedding_health(embeddings: np.ndarray, seed: int = 0, pairs: int = 10_000) -> dict[str, float]:
+    """Return ``mean_cosine`` between embeddings (float [n, d]) of random images: near 1 means one point for all."""
+    first, second = np.random.default_rng(seed).integers(len(embeddings), size=(2, pairs))
+    a, b = embeddings[first], embeddings[second]
+    norms = np.linalg.norm(a, axis=1) * np.linalg.norm(b, axis=1)
+    return {"mean_cosine": float(((a * b).sum(axis=1) / np.maximum(norms, 1e-12)).mean())}
+
+
+def neighbor_agreement(neighbor_ids: np.ndarray, assignments: np.ndarray) -> np.ndarray:
+    """Return for every image the share of its nearest neighbours that lie in its own cluster.
+
+    Parameters
+    ----------
+    neighbor_ids : ndarray of int, shape (n, k)
+    assignments : ndarray of int, shape (n,)
+
+    Returns
+    -------
+    agreement : ndarray of float32, shape (n,)
+    """
+    return (assignments[neighbor_ids] == assignments[:, None]).mean(axis=1, dtype=np.float32)
+
+
+def warnings_for(row: dict[str, Any]) -> list[str]:
+    """Say in sentences what is wrong in a line of metrics; an empty list if nothing is.
+
+    Parameters
+    ----------
+    row : dict
+        Any of ``largest_share``, ``clusters_in_use``, ``entropy_at_best``, ``mean_cosine``,
+        ``batches_without_pair`` (a share), ``loss``, ``gradient_norm``, ``neighbor_agreement`` (mean).
+    """
+    found = []
+    k = round(math.exp(row["entropy_at_best"])) if "entropy_at_best" in row else 0
+    if row.get("largest_share", 0) > max(0.5, min(0.9, 4 / max(k, 1))):
+        found.append(
+            f"{row['largest_share']:.0%} of the images are in one cluster: the clusters have chained together; "
+            "try fewer --n-neighbors, or --affinity local"
+        )
+    if row.get("clusters_in_use", k) < k:
+        found.append(f"only {row['clusters_in_use']} of {k} clusters are in use: try fewer --clusters")
+    if row.get("mean_cosine", 0) > 0.95:
+        found.append(
+            f"random images have a mean cosine of {row['mean_cosine']:.2f}: the embedding has collapsed to a point; "
+            "try a lower --learning-rate or a larger --margin"
+        )
+    if row.get("batches_without_pair", 0) > 0.5:
+        found.append(
+            f"{row['batches_without_pair']:.0%} of the batches hold no two images of one cluster and teach nothing: "
+            "try a larger --batch-size or --grouped-batches"
+        )
+    for name in ("loss", "gradient_norm"):
+        if not math.isfinite(row.get(name, 0.0)):
+            found.append(f"the {name.replace('_', ' ')} is not finite: try a lower --learning-rate")
+    if row.get("neighbor_agreement", 1) < 0.5:
+        found.append(
+            f"only {row['neighbor_agreement']:.0%} of nearest neighbours share a cluster: the clusters do not follow "
+            "the embedding; try another number of --clusters"
+        )
+    return found

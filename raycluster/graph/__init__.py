@@ -1,0 +1,18 @@
+"""Graph degree linkage: neighbours, weights, merging, the tree. NumPy arrays in, NumPy arrays out."""
+
+from raycluster.graph.affinity import sample_affinity
+from raycluster.graph.estimator import GraphDegreeLinkage, default_n_neighbors
+from raycluster.graph.linkage import link
+from raycluster.graph.neighbors import nearest_neighbors
+from raycluster.graph.pieces import first_clusters
+from raycluster.graph.tree import MergeTree
+
+__all__ = [
+    "GraphDegreeLinkage",
+    "MergeTree",
+    "default_n_neighbors",
+    "first_clusters",
+    "link",
+    "nearest_neighbors",
+    "sample_affinity",
+]

@@ -1,0 +1,47 @@
+"""Weights of the edges of the k-nearest-neighbour graph."""
+
+from __future__ import annotations
+
+from typing import Literal
+
+import numpy as np
+
+from raycluster.errors import UserError
+
+Affinity = Literal["global", "local"]
+
+
+def sample_affinity(sq_distances: np.ndarray, sigma_scale: float = 1.0, kind: Affinity = "global") -> np.ndarray:
+    """Turn squared distances to neighbours into weights of directed edges.
+
+    Parameters
+    ----------
+    sq_distances : ndarray of float32, shape (n, k)
+        Squared distances to the K_s neighbours of every sample, ascending in each row.
+    sigma_scale : float
+        a. Larger values make far neighbours count more.
+    kind : {"global", "local"}
+        "global" is the paper's: W_ij = exp(-d²_ij / σ²) with σ² = a times the mean squared distance over all edges
+        (JULE, eq. 1). "local" has a scale for every sample: W_ij = exp(-d²_ij / (2 a s_i)) · √(s̄ / s_i), with s_i the
+        squared distance to neighbour number K_s/2 and √s̄ the mean of the √s_i, so that W does not depend on the unit
+        of the features. Dense regions then hold together no more than sparse ones of the same shape.
+
+    Returns
+    -------
+    ndarray of float32, shape (n, k)
+        Non-negative weights. All 1 where all distances are 0.
+    """
+    if sigma_scale <= 0:
+        raise UserError(f"sigma_scale={sigma_scale}: choose a number above 0.")
+    distances = sq_distances.astype(np.float64)
+    if distances.size == 0 or not distances.any():
+        return np.ones(sq_distances.shape, np.float32)
+    if kind == "global":
+        return np.exp(-distances / (sigma_scale * distances.mean())).astype(np.float32)
+    if kind == "local":
+        scale = distances[:, max(distances.shape[1] // 2, 1) - 1]
+        # Among many exact duplicates s_i is 0; they count as very dense, not as infinitely so.
+        scale = np.maximum(scale, 1e-4 * (scale.mean() or distances.mean()))[:, None]
+        root = np.sqrt(scale)
+        return (np.exp(-distances / (2 * sigma_scale * scale)) * (root.mean() / root)).astype(np.float32)
+    raise UserError(f"affinity={kind!r}: choose 'global' or 'local'.")

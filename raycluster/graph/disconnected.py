@@ -1,0 +1,98 @@
+"""The last merges: parts of the graph with no edge between them."""
+
+from __future__ import annotations
+
+import heapq
+
+import numpy as np
+from numba import njit
+
+
+def join_disconnected(
+    labels: np.ndarray, features: np.ndarray | None, n_clusters: int
+) -> tuple[np.ndarray, np.ndarray]:
+    """Join clusters until ``n_clusters`` are left, the two with the closest centroids first.
+
+    Parameters
+    ----------
+    labels : ndarray of int32, shape (n,)
+        Numbered by smallest row.
+    features : ndarray of float32, shape (n, d), or None
+        Without features the two smallest clusters are joined, of equal ones those with the smallest rows.
+    n_clusters : int
+
+    Returns
+    -------
+    kept, joined : ndarray of int32, shape (merges,)
+        Clusters named by their smallest rows, kept < joined.
+    """
+    smallest_row = np.unique(labels, return_index=True)[1].astype(np.int32)
+    size = np.bincount(labels).astype(np.int64)
+    if features is None:
+        return _join_smallest(smallest_row, size, n_clusters)
+    centroids = np.zeros((len(size), features.shape[1]))
+    _add_rows(centroids, labels, features)
+    centroids /= size[:, None]
+    return _join_closest(smallest_row, size, centroids, n_clusters)
+
+
+@njit(cache=True, nogil=True)
+def _join_smallest(smallest_row: np.ndarray, size: np.ndarray, n_clusters: int) -> tuple[np.ndarray, np.ndarray]:
+    c = len(size)
+    waiting = [(size[i], smallest_row[i]) for i in range(c)]
+    heapq.heapify(waiting)
+    kept = np.empty(c - n_clusters, np.int32)
+    joined = np.empty(c - n_clusters, np.int32)
+    for i in range(c - n_clusters):
+        size_1, row_1 = heapq.heappop(waiting)
+        size_2, row_2 = heapq.heappop(waiting)
+        kept[i], joined[i] = min(row_1, row_2), max(row_1, row_2)
+        heapq.heappush(waiting, (size_1 + size_2, kept[i]))
+    return kept, joined
+
+
+@njit(cache=True, nogil=True)
+def _add_rows(centroids: np.ndarray, labels: np.ndarray, features: np.ndarray) -> None:
+    for i in range(len(labels)):
+        centroids[labels[i]] += features[i]
+
+
+@njit(cache=True, nogil=True)
+def _join_closest(
+    smallest_row: np.ndarray, size: np.ndarray, centroids: np.ndarray, n_clusters: int
+) -> tuple[np.ndarray, np.ndarray]:
+    """Centroid linkage with each cluster's nearest other cluster kept up to date; no matrix of distances."""
+    c = len(size)
+    alive = np.ones(c, np.bool_)
+    nearest = np.full(c, -1)
+    distance = np.full(c, np.inf)
+    for i in range(c):
+        _find_nearest(i, alive, centroids, nearest, distance)
+    kept = np.empty(c - n_clusters, np.int32)
+    joined = np.empty(c - n_clusters, np.int32)
+    for step in range(c - n_clusters):
+        found = np.argmin(distance)
+        i, j = min(found, nearest[found]), max(found, nearest[found])
+        kept[step], joined[step] = smallest_row[i], smallest_row[j]
+        centroids[i] = (size[i] * centroids[i] + size[j] * centroids[j]) / (size[i] + size[j])
+        size[i] += size[j]
+        alive[j] = False
+        distance[j] = np.inf
+        for d in range(c):
+            if alive[d] and (d == i or nearest[d] == i or nearest[d] == j):
+                _find_nearest(d, alive, centroids, nearest, distance)
+            elif alive[d]:
+                new = np.sum((centroids[d] - centroids[i]) ** 2)
+                if new < distance[d] or (new == distance[d] and i < nearest[d]):
+                    distance[d], nearest[d] = new, i
+    return kept, joined
+
+
+@njit(cache=True, nogil=True)
+def _find_nearest(i: int, alive: np.ndarray, centroids: np.ndarray, nearest: np.ndarray, distance: np.ndarray) -> None:
+    distance[i] = np.inf
+    for j in range(len(alive)):
+        if alive[j] and j != i:
+            d = np.sum((centroids[i] - centroids[j]) ** 2)
+            if d < distance[i]:
+                distance[i], nearest[i] = d, j

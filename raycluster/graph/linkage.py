@@ -1,0 +1,115 @@
+"""Graph degree linkage: from a weighted k-NN graph and first clusters to the tree of merges."""
+
+from __future__ import annotations
+
+import numpy as np
+
+from raycluster.errors import UserError
+from raycluster.graph.disconnected import join_disconnected
+from raycluster.graph.merging import merge
+from raycluster.graph.pieces import join_small_pieces, joined_labels
+from raycluster.graph.touches import find_touches
+from raycluster.graph.tree import MergeTree
+
+
+def link(
+    neighbor_ids: np.ndarray,
+    weights: np.ndarray,
+    labels: np.ndarray,
+    n_clusters: int = 1,
+    n_neighbor_clusters: int = 5,
+    local_structure: float = 1.0,
+    join_pieces: bool = True,
+    features: np.ndarray | None = None,
+) -> MergeTree:
+    """Merge clusters one pair at a time, exactly, until ``n_clusters`` are left (JULE, eqs. 3 and 4).
+
+    Parameters
+    ----------
+    neighbor_ids : ndarray of int32, shape (n, k)
+        The k-NN graph of :func:`raycluster.graph.neighbors.nearest_neighbors`.
+    weights : ndarray of float32, shape (n, k)
+        Its weights, of :func:`raycluster.graph.affinity.sample_affinity`.
+    labels : ndarray of int, shape (n,)
+        The clusters to begin with, such as :func:`raycluster.graph.pieces.first_clusters`.
+    n_clusters : int
+        Where to stop. The merges do not depend on it: ``link(..., n_clusters=1).cut(K)`` gives the labels of
+        ``link(..., n_clusters=K).cut(K)``.
+    n_neighbor_clusters : int
+        K_c.
+    local_structure : float
+        λ.
+    join_pieces : bool
+        Whether small pieces of the graph are joined to their nearest cluster at the start
+        (:func:`raycluster.graph.pieces.join_small_pieces`). The paper does not.
+    features : ndarray of float32, shape (n, d), optional
+        Decide the order in which parts of the graph without any edge between them are joined at the very end.
+
+    Returns
+    -------
+    MergeTree
+        In this order: the merges that make the first clusters; the joins of small pieces; the merges by affinity; when
+        no two clusters have affinity any more, the merges by affinity of the graph with every edge counted in both
+        directions (W + Wᵀ); and when no edge is left between any two clusters, those with the closest centroids, or
+        without ``features`` the two smallest.
+    """
+    neighbor_ids = np.ascontiguousarray(neighbor_ids, dtype=np.int32)
+    weights = np.ascontiguousarray(weights, dtype=np.float32)
+    n, k = neighbor_ids.shape
+    if labels.shape != (n,):
+        raise UserError(f"The graph has {n} rows, but there are labels of shape {labels.shape}.")
+    if not 1 <= n_clusters <= n:
+        raise UserError(f"n_clusters={n_clusters} of {n} rows: choose 1 to {n}.")
+    if n_neighbor_clusters < 1 or local_structure < 0:
+        raise UserError(
+            f"n_neighbor_clusters={n_neighbor_clusters} and local_structure={local_structure}: "
+            "choose at least 1 and at least 0."
+        )
+    if 2 * n * k > np.iinfo(np.int32).max:
+        raise UserError(f"{n} rows with {k} neighbours are more than the merging can number: choose fewer neighbours.")
+    labels, kept, joined = _number_by_smallest_row(labels)
+    stages = [(kept, joined, np.full(len(kept), np.inf))]
+    if join_pieces:
+        labels, kept, joined = join_small_pieces(neighbor_ids, weights, labels)
+        stages.append((kept, joined, np.zeros(len(kept))))
+    for two_way in (False, True):
+        if labels.max() + 1 > n_clusters:
+            labels, kept, joined, affinity = _merge_by_affinity(
+                neighbor_ids, weights, labels, n_clusters, n_neighbor_clusters, local_structure, two_way
+            )
+            stages.append((kept, joined, np.zeros(len(kept)) if two_way else affinity))
+    if labels.max() + 1 > n_clusters:
+        kept, joined = join_disconnected(labels, features, n_clusters)
+        stages.append((kept, joined, np.zeros(len(kept))))
+    kept, joined, affinity = (np.concatenate(column) for column in zip(*stages, strict=True))
+    n_merges = n - n_clusters
+    return MergeTree.from_joins(n, kept[:n_merges], joined[:n_merges], affinity[:n_merges])
+
+
+def _number_by_smallest_row(labels: np.ndarray) -> tuple[np.ndarray, np.ndarray, np.ndarray]:
+    """Return labels numbered by smallest row, and the joins of single rows that make these clusters."""
+    _, first_row, inverse = np.unique(labels, return_index=True, return_inverse=True)
+    number = np.empty(len(first_row), np.int32)
+    number[np.argsort(first_row)] = np.arange(len(first_row))
+    smallest_row = first_row[inverse].astype(np.int32)
+    joined = np.flatnonzero(smallest_row != np.arange(len(labels))).astype(np.int32)
+    return number[inverse], smallest_row[joined], joined
+
+
+def _merge_by_affinity(
+    neighbor_ids: np.ndarray,
+    weights: np.ndarray,
+    labels: np.ndarray,
+    n_clusters: int,
+    n_neighbor_clusters: int,
+    local_structure: float,
+    two_way: bool,
+) -> tuple[np.ndarray, np.ndarray, np.ndarray, np.ndarray]:
+    c = int(labels.max()) + 1
+    smallest_row = np.unique(labels, return_index=True)[1].astype(np.int32)
+    size = np.bincount(labels).astype(np.int32)
+    touches = find_touches(neighbor_ids, weights, labels, c, two_way)
+    kept, joined, affinity = merge(
+        touches, labels, size, smallest_row.copy(), n_clusters, n_neighbor_clusters, float(local_structure)
+    )
+    return joined_labels(labels, smallest_row, kept, joined), kept, joined, affinity

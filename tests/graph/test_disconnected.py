@@ -1,0 +1,33 @@
+import numpy as np
+from scipy.cluster.hierarchy import linkage
+
+from raycluster.graph.disconnected import join_disconnected
+from raycluster.graph.tree import MergeTree
+
+
+def test_the_closest_centroids_join_first():
+    features = np.array([[0.0], [10.0], [1.0], [3.0], [11.5]], np.float32)
+    kept, joined = join_disconnected(np.arange(5, dtype=np.int32), features, 1)
+    assert list(zip(kept.tolist(), joined.tolist(), strict=True)) == [(0, 2), (1, 4), (0, 3), (0, 1)]
+
+
+def test_joins_are_those_of_scipys_centroid_linkage():
+    features = np.random.default_rng(0).normal(size=(60, 3)).astype(np.float32)
+    kept, joined = join_disconnected(np.arange(60, dtype=np.int32), features, 1)
+    tree = MergeTree.from_joins(60, kept, joined, np.zeros(59))
+    theirs = linkage(features.astype(np.float64), "centroid")
+    assert (np.sort(tree.children, axis=1) == np.sort(theirs[:, :2], axis=1)).all()
+
+
+def test_centroids_are_weighted_by_rows():
+    # Rows 0, 1, 2 at 0 and row 3 at 4 have their centroid at 1, not at 2: nearer to row 4 at -5 than to row 5 at 8.5.
+    labels = np.array([0, 0, 0, 1, 2, 3], np.int32)
+    features = np.array([[0.0], [0], [0], [4], [-5], [8.5]], np.float32)
+    kept, joined = join_disconnected(labels, features, 1)
+    assert list(zip(kept.tolist(), joined.tolist(), strict=True)) == [(0, 3), (0, 4), (0, 5)]
+
+
+def test_without_features_the_smallest_join_first():
+    labels = np.array([0, 0, 0, 1, 1, 2, 3, 3], np.int32)
+    kept, joined = join_disconnected(labels, None, 2)
+    assert list(zip(kept.tolist(), joined.tolist(), strict=True)) == [(3, 5), (0, 6)]
