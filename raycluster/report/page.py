@@ -1,0 +1,114 @@
+"""``report.html``: one page without a server, a script or a link to anywhere."""
+
+from __future__ import annotations
+
+import base64
+import html
+import io
+from collections.abc import Callable
+from typing import Any
+
+import numpy as np
+
+from raycluster.report.contact_sheet import contact_sheet, examples
+
+MOST_CLUSTERS = 200
+TYPICAL, UNCERTAIN = 16, 8
+
+STYLE = """
+body { font: 15px/1.5 system-ui, sans-serif; max-width: 70em; margin: 2em auto; padding: 0 1em; color: #222 }
+table { border-collapse: collapse } td, th { padding: .2em 1em .2em 0; text-align: right } th { font-weight: 600 }
+td:first-child, th:first-child { text-align: left }
+section { margin: 1.2em 0 } h2 { font-size: 1.05em; margin: 0 } img { display: block; margin: .2em 0; max-width: 100% }
+.warning { background: #fff3d6; padding: .5em 1em } .pair { display: flex; gap: 2em; flex-wrap: wrap }
+small { color: #666 }
+"""
+
+
+def report_page(
+    summary: dict[str, Any],
+    metrics: list[dict[str, Any]],
+    assignments: np.ndarray,
+    confidence: np.ndarray,
+    read_images: Callable[[np.ndarray], np.ndarray],
+) -> str:
+    """Return the page: what was done, how the training went, and every cluster with its typical and doubtful images.
+
+    Parameters
+    ----------
+    summary : dict
+        What ``summary.json`` says.
+    metrics : list of dict
+        The lines of ``metrics.jsonl``.
+    assignments : ndarray of int32, shape (n,)
+    confidence : ndarray of float32, shape (n,)
+    read_images : callable
+        Takes rows int64 [m] and returns images uint8 [m, C, H, W].
+
+    Returns
+    -------
+    html : str
+    """
+    sizes = np.bincount(assignments)
+    shown = np.argsort(-sizes, kind="stable")[:MOST_CLUSTERS]
+    typical = examples(assignments, confidence, TYPICAL)
+    uncertain = examples(assignments, confidence, UNCERTAIN, least=True)
+    rows = np.unique(np.concatenate([chosen[c] for chosen in (typical, uncertain) for c in shown]))
+    images = read_images(rows)
+
+    def sheet(chosen: np.ndarray) -> str:
+        picture = contact_sheet([images[np.searchsorted(rows, chosen)]])
+        file = io.BytesIO()
+        picture.save(file, "PNG")
+        return f'<img alt="" src="data:image/png;base64,{base64.b64encode(file.getvalue()).decode()}">'
+
+    certainty = np.bincount(assignments, weights=confidence) / np.maximum(sizes, 1)
+    sections = [
+        f"<section><h2>Cluster {c}: {sizes[c]:,} images <small>mean confidence {certainty[c]:.2f}</small></h2>"
+        f"<div class=pair><div><small>typical</small>{sheet(typical[c])}</div>"
+        f"<div><small>least certain</small>{sheet(uncertain[c])}</div></div></section>"
+        for c in shown
+    ]
+    if len(sizes) > len(shown):
+        sections.append(f"<p>{len(sizes) - len(shown)} smaller clusters are not shown.</p>")
+    warnings = [f"<p class=warning>{html.escape(text)}</p>" for text in summary["health"].get("warnings", [])]
+    title = f"{summary['images']:,} images in {summary['clusters']} clusters"
+    return "\n".join(
+        [
+            f"<!doctype html><html lang=en><meta charset=utf-8><title>{title}</title><style>{STYLE}</style>",
+            f"<h1>{title}</h1>",
+            f"<p>{html.escape(summary['method'])}, {summary['seconds']:.0f} seconds, "
+            f"{summary['rejected']:,} inputs set aside (rejected.parquet says why).</p>",
+            *warnings,
+            _quality_table(summary.get("quality") or {}),
+            _loss_curve([row["loss"] for row in metrics if row.get("loss") is not None]),
+            *sections,
+            "</html>\n",
+        ]
+    )
+
+
+def _quality_table(quality: dict[str, dict[str, float]]) -> str:
+    if not quality:
+        return ""
+    scores = list(next(iter(quality.values())))
+    head = "".join(f"<th>{score}</th>" for score in ["against known labels", *scores])
+    body = "".join(
+        f"<tr><td>{name}</td>{''.join(f'<td>{values[score]:.3f}</td>' for score in scores)}</tr>"
+        for name, values in quality.items()
+    )
+    return f"<table><tr>{head}</tr>{body}</table>"
+
+
+def _loss_curve(losses: list[float], width: int = 600, height: int = 120) -> str:
+    if len(losses) < 2:
+        return ""
+    top = max(losses) or 1.0
+    points = " ".join(
+        f"{i * width / (len(losses) - 1):.1f},{height - loss / top * (height - 4):.1f}" for i, loss in enumerate(losses)
+    )
+    return (
+        f"<p><small>loss by epoch, from {losses[0]:.4f} to {losses[-1]:.4f}; clusters merge where it steps</small></p>"
+        f'<svg viewBox="0 0 {width} {height}" width="{width}" height="{height}">'
+        f'<polyline points="{points}" fill="none" stroke="#36c" stroke-width="1.5"/></svg>'
+    )

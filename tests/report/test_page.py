@@ -1,0 +1,54 @@
+import numpy as np
+from sklearn.datasets import load_digits
+
+from raycluster.report.page import MOST_CLUSTERS, report_page
+
+SUMMARY = {"method": "jule", "images": 1797, "rejected": 2, "clusters": 10, "seconds": 12.0, "health": {}}
+
+
+def page_of_digits(summary, metrics=()):
+    digits = load_digits()
+    images = (digits.images * 255 / 16).astype(np.uint8)[:, None]
+    asked = []
+
+    def read(rows):
+        asked.append(rows)
+        return images[rows]
+
+    page = report_page(summary, list(metrics), digits.target, np.ones(1797, np.float32), read)
+    return page, asked
+
+
+def test_page_shows_every_cluster_with_its_size_and_reads_only_what_it_shows():
+    page, asked = page_of_digits(SUMMARY)
+    for digit, size in enumerate(np.bincount(load_digits().target)):
+        assert f"Cluster {digit}: {size} images" in page
+    assert page.count("data:image/png;base64,") == 20
+    assert len(asked) == 1
+    assert len(asked[0]) <= 10 * 24
+
+
+def test_page_stands_alone():
+    page, _ = page_of_digits(SUMMARY)
+    assert "http" not in page
+    assert "<script" not in page
+
+
+def test_warnings_quality_and_loss_are_told():
+    summary = SUMMARY | {
+        "health": {"warnings": ["it <collapsed>"]},
+        "quality": {"rc": {"nmi": 0.912, "acc": 0.934}},
+    }
+    page, _ = page_of_digits(summary, [{"kind": "epoch", "loss": 0.5}, {"kind": "epoch", "loss": 0.25}])
+    assert "it &lt;collapsed&gt;" in page
+    assert "<td>0.912</td><td>0.934</td>" in page
+    assert "from 0.5000 to 0.2500" in page
+
+
+def test_many_clusters_are_cut_off_with_a_word():
+    assignments = np.arange(300)
+    page = report_page(
+        SUMMARY, [], assignments, np.ones(300, np.float32), lambda rows: np.zeros((len(rows), 1, 4, 4), np.uint8)
+    )
+    assert page.count("<section>") == MOST_CLUSTERS
+    assert "100 smaller clusters are not shown" in page
