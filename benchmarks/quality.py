@@ -1,0 +1,128 @@
+"""Clustering quality over seeds: the graph on raw pixels against JULE's two results, in one table.
+
+    python benchmarks/quality.py run usps.npz --name USPS --clusters 10
+    python benchmarks/quality.py run faces/ --name UMIST --clusters 20 --labels folders --unroll-rate 0.2
+    python benchmarks/quality.py table
+
+Every run appends a line to the results file; runs that stand there already are not repeated. Labels are used to
+compute the scores after a run and for nothing else.
+"""
+
+from __future__ import annotations
+
+import json
+import os
+import platform
+import time
+from collections import defaultdict
+from dataclasses import asdict, dataclass, replace
+from pathlib import Path
+from typing import Annotated, Any, Literal
+
+import numpy as np
+import ray
+import torch
+import tyro
+
+from raycluster.data.feed import ResidentFeed
+from raycluster.data.images import open_images
+from raycluster.evaluate.metrics import clustering_quality
+from raycluster.methods.jule import PRESETS, JuleSettings, train_jule
+from raycluster.training.context import LocalContext
+
+RESULTS = Path(__file__).with_name("quality.jsonl")
+
+
+@dataclass
+class Run:
+    """Train over several seeds, as many runs side by side as there are cores, one thread each."""
+
+    source: tyro.conf.Positional[str]
+    """Images with labels: any source that jobs/train.py takes."""
+    name: str
+    """What the table calls the data."""
+    clusters: int
+    """K."""
+    seeds: tuple[int, ...] = (0, 1, 2)
+    """One run each."""
+    preset: Literal["default", "paper"] = "default"
+    """Which settings."""
+    unroll_rate: float | None = None
+    """η, if not the preset's."""
+    labels: Literal["auto", "folders"] = "auto"
+    """Where the labels are."""
+
+
+@dataclass
+class Table:
+    """Print what the results file holds, mean ± deviation over the seeds."""
+
+
+def main(command: Run | Table) -> None:
+    if isinstance(command, Table):
+        print_table([json.loads(line) for line in RESULTS.read_text().splitlines()])
+        return
+    settings = PRESETS[command.preset]
+    if command.unroll_rate:
+        settings = replace(settings, unroll_rate=command.unroll_rate)
+    done = [json.loads(line) for line in RESULTS.read_text().splitlines()] if RESULTS.exists() else []
+    key = {"data": command.name, "preset": command.preset, "settings": asdict(settings)}
+    seeds = [seed for seed in command.seeds if not any(row.items() >= (key | {"seed": seed}).items() for row in done)]
+    ray.init(address="local", include_dashboard=False, log_to_driver=False, logging_level="ERROR")
+    images = open_images(command.source, labels=command.labels)
+    if images.labels is None:
+        raise SystemExit("This source has no labels, so there is nothing to measure.")
+    pixels = ray.put(images.load())
+    waiting = [train_once.remote(pixels, images.labels, settings, command.clusters, seed) for seed in seeds]
+    while waiting:
+        (finished,), waiting = ray.wait(waiting)
+        row = key | {"images": images.n} | ray.get(finished) | machine()
+        with RESULTS.open("a") as file:
+            file.write(json.dumps(row) + "\n")
+        print(row["data"], row["preset"], "seed", row["seed"], f"{row['seconds']:.0f} s", row["quality"], flush=True)
+
+
+@ray.remote(num_cpus=1)
+def train_once(
+    images: np.ndarray, labels: np.ndarray, settings: JuleSettings, n_clusters: int, seed: int
+) -> dict[str, Any]:
+    torch.set_num_threads(1)
+    started = time.perf_counter()
+    outcome = train_jule(settings, n_clusters, LocalContext(ResidentFeed(images.copy(), seed=seed), seed=seed))
+    seconds = time.perf_counter() - started
+    quality = {name: clustering_quality(labels, found) for name, found in outcome.clusterings.items()}
+    return {"seed": seed, "seconds": seconds, "quality": quality}
+
+
+def machine() -> dict[str, str]:
+    lines = Path("/proc/cpuinfo").read_text().splitlines() if Path("/proc/cpuinfo").exists() else []
+    cpu = next((line.split(": ")[1] for line in lines if line.startswith("model name")), platform.processor())
+    return {"machine": f"{cpu}, {os.cpu_count()} cores, torch {torch.__version__}", "date": time.strftime("%Y-%m-%d")}
+
+
+def print_table(rows: list[dict[str, Any]]) -> None:
+    groups: dict[tuple[str, str], list[dict[str, Any]]] = defaultdict(list)
+    for row in rows:
+        groups[row["data"], row["preset"]].append(row)
+    print("| data | settings | graph on pixels | JULE-SF | JULE-RC | seeds | s a run |")
+    print("|---|---|---|---|---|---|---|")
+    for (data, preset), runs in sorted(groups.items()):
+        cells = [" / ".join(spread(runs, name, score) for score in ("nmi_geometric", "acc")) for name in CLUSTERINGS]
+        seconds = np.mean([row["seconds"] for row in runs])
+        print(f"| {data} | {preset} | {' | '.join(cells)} | {len(runs)} | {seconds:.0f} |")
+    print("\nNMI (geometric) / ACC, mean ± standard deviation over seeds; one thread a run.")
+    print("; ".join(sorted({f"{row['machine']}, {row['date']}" for row in rows})))
+
+
+CLUSTERINGS = ("pixels", "sf", "rc")
+
+
+def spread(runs: list[dict[str, Any]], name: str, score: str) -> str:
+    values = [row["quality"][name][score] for row in runs]
+    deviation = np.std(values, ddof=1) if len(values) > 1 else 0.0
+    return f"{np.mean(values):.3f} ± {deviation:.3f}".replace("0.", ".")
+
+
+if __name__ == "__main__":
+    command: Any = Annotated[Run, tyro.conf.subcommand("run")] | Annotated[Table, tyro.conf.subcommand("table")]
+    main(tyro.cli(command, description=__doc__))

@@ -1,0 +1,389 @@
+"""JULE: agglomerative merging on a k-NN graph and CNN training take turns.
+
+Yang, Parikh, Batra: Joint Unsupervised Learning of Deep Representations and Image Clusters. CVPR 2016.
+
+The run, in the paper's order: cluster the raw pixels finely; then, a period at a time, train the network on the present
+clusters and merge them on its features, until K are left (the result called SF, single forward). Then discard the
+labels and cluster the final features from the start (RC, re-running clustering). Beyond the paper, further rounds
+train on the RC clusters and cluster again.
+"""
+
+from __future__ import annotations
+
+import math
+import time
+from dataclasses import asdict, dataclass
+from typing import Any, Literal
+
+import numpy as np
+import torch
+
+from raycluster.data.augment import random_affine
+from raycluster.data.feed import Feed
+from raycluster.evaluate.health import clustering_health, embedding_health, neighbor_agreement, warnings_for
+from raycluster.evaluate.metrics import clustering_quality
+from raycluster.graph.affinity import sample_affinity
+from raycluster.graph.estimator import default_n_neighbors
+from raycluster.graph.linkage import link
+from raycluster.graph.neighbors import nearest_neighbors
+from raycluster.graph.pieces import first_clusters
+from raycluster.graph.tree import MergeTree
+from raycluster.losses.triplet import triplet_loss
+from raycluster.models.jule_cnn import JuleCNN
+from raycluster.training.context import Context, Outcome
+
+EVAL_BATCH = 500
+
+
+@dataclass(frozen=True)
+class JuleSettings:
+    """The settings of JULE, with the paper's symbols."""
+
+    unroll_rate: float = 0.9
+    """η, the share of the clusters merged in a period; 0.2 suits many small classes, such as faces."""
+    epochs_per_period: int = 20
+    """Passes over the images on the labels of one period."""
+    rounds: int = 2
+    """Training rounds on the RC clusters at the end, each followed by clustering again; the paper has none."""
+    epochs_per_round: int = 20
+    """Passes over the images in one such round."""
+
+    n_neighbors: int | None = None
+    """K_s, neighbours of each image in the graph; by default n / (10 K), but at least 10 and at most 100."""
+    affinity: Literal["local", "global"] = "local"
+    """One σ for each image (local), or the paper's one for all (global)."""
+    sigma_scale: float = 1.0
+    """a, the factor on σ² in the affinity of two images."""
+    n_neighbor_clusters: int = 5
+    """K_c, neighbouring clusters that the local structure term compares with."""
+    local_structure: float = 1.0
+    """λ, the weight of the local structure term."""
+    join_pieces: bool = True
+    """Join small pieces that the graph leaves without affinity to their nearest neighbour; the paper leaves them."""
+
+    batch_size: int = 100
+    """Images in a batch, over all workers."""
+    grouped_batches: bool = True
+    """Make batches of runs of images of one cluster, so that they hold pairs; the paper draws at random."""
+    margin: float = 0.2
+    """The margin of the triplet loss."""
+    gamma: float = 1.0
+    """γ, the weight of the distance to the image of the same cluster."""
+    negatives: int | None = None
+    """Images of other clusters drawn for every pair; by default all in the batch, the expectation of drawing."""
+    learning_rate: float = 0.01
+    """The first learning rate; it falls as (1 + 1e-4 · iteration)^-0.75."""
+    momentum: float = 0.9
+    """SGD momentum."""
+    weight_decay: float = 5e-5
+    """SGD weight decay."""
+
+    rotation: float = 10.0
+    """Training images are turned by up to this many degrees; the paper does not augment."""
+    shift: float = 0.06
+    """They are shifted by up to this part of the side."""
+    zoom: float = 0.1
+    """They are made larger or smaller by up to this part."""
+
+
+PRESETS = {
+    "default": JuleSettings(),
+    "paper": JuleSettings(
+        rounds=0,
+        n_neighbors=20,
+        affinity="global",
+        join_pieces=False,
+        grouped_batches=False,
+        negatives=20,
+        rotation=0.0,
+        shift=0.0,
+        zoom=0.0,
+    ),
+}
+
+
+@dataclass
+class Progress:
+    """Where a run stands; with the network, the optimizer and the labels it is all that a checkpoint holds."""
+
+    period: int = 0  # completed trainings, each with the clustering that follows; also the driver's step
+    epoch: int = 0  # completed epochs of the present period
+    iteration: int = 0  # optimizer steps, counted on over the periods
+    round: int = -1  # completed RC clusterings after the first; -1 while still merging
+
+
+def train_jule(settings: JuleSettings, n_clusters: int, context: Context) -> Outcome:
+    """Train JULE to ``n_clusters`` clusters on the images of ``context.feed``."""
+    return _Jule(settings, n_clusters, context).run()
+
+
+class _Jule:
+    def __init__(self, settings: JuleSettings, n_clusters: int, context: Context) -> None:
+        self.settings, self.n_clusters, self.context, self.feed = settings, n_clusters, context, context.feed
+        torch.manual_seed(context.seed)
+        self.net = JuleCNN(self.feed.shape).to(context.device)
+        self.model = context.wrap(self.net)
+        self.optimizer = torch.optim.SGD(
+            self.model.parameters(),
+            lr=settings.learning_rate,
+            momentum=settings.momentum,
+            weight_decay=settings.weight_decay,
+            fused=True,
+        )
+        k_s = settings.n_neighbors or default_n_neighbors(self.feed.n, n_clusters)
+        self.graph = {
+            "n_neighbors": k_s,
+            "affinity": settings.affinity,
+            "sigma_scale": settings.sigma_scale,
+            "n_neighbor_clusters": settings.n_neighbor_clusters,
+            "local_structure": settings.local_structure,
+            "join_pieces": settings.join_pieces,
+        }
+        self.progress = Progress()
+        self.clusterings: dict[str, np.ndarray] = {}
+        self.labels = np.empty(0, np.int32)
+
+    def run(self) -> Outcome:
+        context, progress = self.context, self.progress
+        if not self.restore():
+            ids, pixels = pixel_features(self.feed)
+            found = context.run_on_driver(0, start, ids, pixels, n_clusters=self.n_clusters, graph=self.graph)
+            self.labels, self.clusterings["pixels"] = found["labels"], found["pixels"]
+            self.report_clustering("pixels", found["pixels"], found)
+
+        while progress.round < 0 and (progress.period == 0 or self.count > self.n_clusters):
+            self.train_period(self.settings.epochs_per_period)
+            ids, features = embed(self.net, self.feed, context)
+            target = self.merged(self.count)
+            found = context.run_on_driver(
+                progress.period + 1, merge, ids, features, labels=self.labels, n_clusters=target, graph=self.graph
+            )
+            self.labels = found["labels"]
+            self.finish_period("merged", found)
+        if progress.round < 0:
+            self.clusterings["sf"] = self.labels
+
+        while True:
+            if progress.round >= 0:
+                self.train_period(self.settings.epochs_per_round)
+            ids, features = embed(self.net, self.feed, context)
+            # The step is the period about to end; the first RC follows a merge without training and has its own.
+            step = progress.period + 1
+            found = context.run_on_driver(step, rerun, ids, features, n_clusters=self.n_clusters, graph=self.graph)
+            if progress.round + 1 >= self.settings.rounds:
+                break
+            self.labels = found["labels"]
+            progress.round += 1
+            self.finish_period("rc", found)
+
+        self.clusterings["rc"] = found["labels"]
+        self.report_clustering("rc", found["labels"], found)
+        return Outcome(
+            model=self.net.eval(),
+            architecture=self.net.architecture(),
+            clusterings=self.clusterings,
+            reported="rc",
+            confidence=found["confidence"],
+            ids=ids,
+            embeddings=features,
+            merges={name: found[name] for name in ("left", "right", "affinity", "size")},
+        )
+
+    def train_period(self, epochs: int) -> None:
+        """Train on the present labels (the paper's backward pass)."""
+        labels = torch.from_numpy(self.labels.astype(np.int64)).to(self.context.device)
+        for epoch in range(self.progress.epoch, epochs):
+            started = time.perf_counter()
+            row = self.train_epoch(labels, epoch)
+            seconds = time.perf_counter() - started
+            images = self.feed.steps(self.settings.batch_size) * self.settings.batch_size
+            self.progress.epoch = epoch + 1
+            row |= {"seconds": seconds, "images_per_second": images / seconds, "epochs": epochs}
+            row |= {"clusters": self.count, "eta": seconds * (epochs - epoch - 1 + self.epochs_after_this_period())}
+            self.context.report(self.place("epoch") | row | {"warnings": warnings_for(row)})
+            self.save()
+
+    def train_epoch(self, labels: torch.Tensor, epoch: int) -> dict[str, float]:
+        """Pass over all images once; nothing in the loop waits for the device."""
+        s, context, device = self.settings, self.context, self.context.device
+        number = self.progress.period * 1_000_000 + epoch
+        generator = torch.Generator(device).manual_seed(hash_seed(context.seed, number, context.rank))
+        common = torch.Generator(device).manual_seed(hash_seed(context.seed, number, -1))
+        totals = torch.zeros(3, device=device)
+        groups = self.labels if s.grouped_batches else None
+        self.model.train()
+        for batch in self.feed.train_batches(s.batch_size, number, groups):
+            images = batch.images.float() / 255
+            if s.rotation or s.shift or s.zoom:
+                images = random_affine(images, s.rotation, s.shift, s.zoom, generator)
+            with context.autocast():
+                local = self.model(images)
+            # All workers compute the loss of the whole batch, so that none falls out of step and N workers
+            # give the gradient of one.
+            embeddings, classes = context.all_gather(local), context.all_gather(labels[batch.ids])
+            loss, triplets = triplet_loss(embeddings, classes, s.margin, s.gamma, s.negatives, common)
+            self.optimizer.zero_grad()
+            loss.backward()
+            for group in self.optimizer.param_groups:
+                group["lr"] = s.learning_rate * (1 + 1e-4 * self.progress.iteration) ** -0.75
+            # A batch without a pair is skipped: the fused step leaves weights and momentum alone, on the device.
+            self.optimizer.found_inf = (triplets == 0).float()  # type: ignore[attr-defined]
+            self.optimizer.step()
+            self.progress.iteration += 1
+            norms = torch._foreach_norm([p.grad for p in self.net.parameters() if p.grad is not None])
+            totals += torch.stack([loss.detach(), torch.stack(norms).norm(), (triplets == 0).float()])
+        loss, norm, empty = (totals / self.feed.steps(s.batch_size)).tolist()
+        return {"loss": loss, "gradient_norm": norm, "batches_without_pair": empty}
+
+    @property
+    def count(self) -> int:
+        """How many clusters there are at present."""
+        return int(self.labels.max()) + 1
+
+    def merged(self, count: int) -> int:
+        """Return how many clusters are left of ``count`` after one period: η of them are merged, down to K."""
+        return max(self.n_clusters, count - math.ceil(self.settings.unroll_rate * count))
+
+    def epochs_after_this_period(self) -> int:
+        s = self.settings
+        if self.progress.round >= 0:
+            return (s.rounds - self.progress.round - 1) * s.epochs_per_round
+        periods, count = 0, self.merged(self.count)
+        while count > self.n_clusters:
+            periods, count = periods + 1, self.merged(count)
+        return periods * s.epochs_per_period + s.rounds * s.epochs_per_round
+
+    def finish_period(self, name: str, found: dict[str, np.ndarray]) -> None:
+        self.progress.period += 1
+        self.progress.epoch = 0
+        self.report_clustering(name, self.labels, found)
+        self.save()
+
+    def report_clustering(self, name: str, labels: np.ndarray, found: dict[str, np.ndarray]) -> None:
+        count = int(labels.max()) + 1
+        row: dict[str, Any] = clustering_health(labels, count) | {
+            "clusters": count,
+            "clustering": name,
+            "neighbor_agreement": float(found["agreement"]),
+            "mean_cosine": float(found["mean_cosine"]),
+            "graph_seconds": float(found["graph_seconds"]),
+            "merge_seconds": float(found["merge_seconds"]),
+        }
+        if self.context.labels is not None:
+            row["quality"] = clustering_quality(self.context.labels, labels)
+        # Clusters still to be merged are small and share few neighbours; only final ones are judged.
+        row["warnings"] = warnings_for(row) if count == self.n_clusters else []
+        self.context.report(self.place("period") | row)
+
+    def place(self, kind: str) -> dict[str, Any]:
+        return {"kind": kind} | asdict(self.progress)
+
+    def save(self) -> None:
+        momenta = self.optimizer.state_dict()["state"]
+        tensors = {f"model.{name}": value for name, value in self.net.state_dict().items()}
+        tensors |= {f"momentum.{i}": state["momentum_buffer"] for i, state in momenta.items()}
+        tensors |= {f"clustering.{name}": torch.from_numpy(value) for name, value in self.clusterings.items()}
+        self.context.save(tensors | {"labels": torch.from_numpy(self.labels)}, asdict(self.progress))
+
+    def restore(self) -> bool:
+        """Continue from the newest checkpoint, if there is one."""
+        saved = self.context.restore()
+        if saved is None:
+            return False
+        tensors, state = saved
+        self.progress.__dict__.update(state)
+        self.labels = tensors.pop("labels").numpy()
+        by_kind: dict[str, dict[str, torch.Tensor]] = {"model": {}, "momentum": {}, "clustering": {}}
+        for name, value in tensors.items():
+            kind, _, rest = name.partition(".")
+            by_kind[kind][rest] = value
+        self.net.load_state_dict(by_kind["model"])
+        optimizer = self.optimizer.state_dict()
+        optimizer["state"] = {int(i): {"momentum_buffer": value} for i, value in by_kind["momentum"].items()}
+        self.optimizer.load_state_dict(optimizer)
+        self.clusterings = {name: value.numpy() for name, value in by_kind["clustering"].items()}
+        return True
+
+
+def hash_seed(*numbers: int) -> int:
+    """Mix numbers into one 63-bit seed."""
+    return int(np.random.SeedSequence([number + 1 for number in numbers]).generate_state(1, np.uint64)[0] >> 1)
+
+
+def pixel_features(feed: Feed) -> tuple[np.ndarray, np.ndarray]:
+    """Return this worker's ids int64 [m] and pixels in [0, 1] as rows float32 [m, C·H·W]."""
+    parts = [(b.ids.cpu().numpy(), b.images.flatten(1).cpu().numpy()) for b in feed.eval_batches(EVAL_BATCH)]
+    ids, pixels = (np.concatenate(arrays) for arrays in zip(*parts, strict=True))
+    return ids, pixels.astype(np.float32) / 255
+
+
+@torch.inference_mode()
+def embed(net: JuleCNN, feed: Feed, context: Context) -> tuple[np.ndarray, np.ndarray]:
+    """Return this worker's ids int64 [m] and embeddings float32 [m, d], in evaluation mode and full precision."""
+    net.eval()
+    parts = [(b.ids, net(b.images.float() / 255)) for b in feed.eval_batches(EVAL_BATCH)]
+    ids, features = (torch.cat(tensors).cpu().numpy() for tensors in zip(*parts, strict=True))
+    return ids, features
+
+
+# What follows runs on the driver, over all images.
+
+
+def start(features: np.ndarray, n_clusters: int, graph: dict[str, Any]) -> dict[str, np.ndarray]:
+    """Cluster raw pixels: the first fine clusters, and the answer of the graph alone."""
+    found = rerun(features, n_clusters, graph)
+    pixels, first = found["labels"], found["first"]
+    return found | {"labels": first if first.max() >= n_clusters else pixels, "pixels": pixels}
+
+
+def merge(features: np.ndarray, labels: np.ndarray, n_clusters: int, graph: dict[str, Any]) -> dict[str, np.ndarray]:
+    """Merge present clusters on new features until ``n_clusters`` are left (the paper's forward pass)."""
+    found, _ = cluster(features, n_clusters, graph, labels)
+    return found
+
+
+def rerun(features: np.ndarray, n_clusters: int, graph: dict[str, Any]) -> dict[str, np.ndarray]:
+    """Cluster from single images, with the whole merge tree."""
+    found, tree = cluster(features, n_clusters, graph, None)
+    return found | {"left": tree.left, "right": tree.right, "affinity": tree.affinity, "size": tree.size}
+
+
+def cluster(
+    features: np.ndarray, n_clusters: int, graph: dict[str, Any], labels: np.ndarray | None
+) -> tuple[dict[str, np.ndarray], MergeTree]:
+    """Build the graph on the features and merge, from ``labels`` or from single images.
+
+    Returns
+    -------
+    found : dict
+        ``labels`` int32 [n]; ``first``, the clusters that the merging began with; ``confidence`` float32 [n], the share
+        of an image's neighbours that are in its cluster; and scalars for the metrics.
+    tree : MergeTree
+        To the root if the merging began with single images, else as far as ``n_clusters``.
+    """
+    started = time.perf_counter()
+    neighbors, distances = nearest_neighbors(features, graph["n_neighbors"])
+    weights = sample_affinity(distances, graph["sigma_scale"], graph["affinity"])
+    built = time.perf_counter()
+    first = first_clusters(neighbors) if labels is None else labels
+    tree = link(
+        neighbors,
+        weights,
+        first,
+        n_clusters=1 if labels is None else n_clusters,
+        n_neighbor_clusters=graph["n_neighbor_clusters"],
+        local_structure=graph["local_structure"],
+        join_pieces=graph["join_pieces"],
+        features=features,
+    )
+    merged = tree.cut(n_clusters)
+    finished = time.perf_counter()
+    confidence = neighbor_agreement(neighbors, merged)
+    scalars = {
+        "agreement": confidence.mean(),
+        "mean_cosine": embedding_health(features)["mean_cosine"],
+        "graph_seconds": built - started,
+        "merge_seconds": finished - built,
+    }
+    arrays = {"labels": merged, "first": first, "confidence": confidence}
+    return arrays | {name: np.asarray(value) for name, value in scalars.items()}, tree
