@@ -3,7 +3,7 @@
 import numpy as np
 import pytest
 
-from raycluster.graph.merging import merge
+from raycluster.graph.merging import Best, Pairs, _update_best, merge
 from raycluster.graph.touches import find_touches
 
 
@@ -88,10 +88,13 @@ def test_merges_are_those_of_the_dense_reference(k_c, ties, local_structure):
     assert n_merges > 100
 
 
-def test_merges_are_those_of_the_dense_reference_where_clusters_have_many_neighbours():
+@pytest.mark.parametrize("ties", [False, True])
+def test_merges_are_those_of_the_dense_reference_where_clusters_have_many_neighbours(ties):
     rng = np.random.default_rng(0)
     for n, k in ((120, 20), (120, 60), (80, 79)):
         ids, weights = random_graph(rng, n, k)
+        if ties:
+            weights = (2.0 ** -rng.integers(0, 2, ids.shape)).astype(np.float32)
         labels = np.arange(n, dtype=np.int32)
         expected = dense_merges(dense_weights(ids, weights), labels, 1, 5, 1.0)
         assert_same_merges(sparse_merges(ids, weights, labels, 1, 5, 1.0), expected)
@@ -113,6 +116,31 @@ def test_stopping_early_gives_the_first_of_the_same_merges():
     labels = np.arange(60, dtype=np.int32)
     whole = sparse_merges(ids, weights, labels, 1, 5, 1.0)
     assert sparse_merges(ids, weights, labels, 25, 5, 1.0) == whole[:35]
+
+
+def test_a_new_neighbour_below_an_old_bound_is_found_where_neighbours_are_few():
+    # Cluster 0 once had more neighbours than its list holds, hence the bound; now it has 1 (.9) and, new, 2 (.1).
+    best = Best(
+        np.array([[1, 0]], np.int32),
+        np.array([[0.9, 0]]),
+        np.array([1], np.int32),
+        np.array([0.5]),
+        np.zeros(1, np.int32),
+    )
+    pairs = Pairs(
+        owner=np.array([0, 1, 0, 2], np.int32),
+        next=np.array([2, -1, -1, -1], np.int32),
+        prev=np.array([-1, -1, 0, -1], np.int32),
+        s=np.zeros(4),
+        affinity=np.array([0.9, 0.1]),
+        head=np.array([0, 1, 3], np.int32),
+        degree=np.array([2, 1, 1], np.int32),
+        free=np.array([-1, 2], np.int32),
+    )
+    assert _update_best(best, pairs, 0, 3, 2, 0.1, np.arange(4, dtype=np.int32), 2)
+    assert best.cluster[0].tolist() == [1, 2]
+    assert best.affinity[0].tolist() == [0.9, 0.1]
+    assert best.bound[0] == -1
 
 
 def test_affinity_of_a_hand_made_graph():

@@ -2,9 +2,9 @@ import numpy as np
 
 from raycluster.graph.touches import find_touches, incoming_edges
 
-# 0 → 1, 0 → 2, 1 → 0, 1 → 2, 2 → 3, 2 → 0 (weight 0), 3 → 2, 3 → 0; clusters {0, 1}, {2}, {3}
-IDS = np.array([[1, 2], [0, 2], [3, 0], [2, 0]], np.int32)
-WEIGHTS = np.array([[0.5, 0.25], [0.5, 0.125], [1, 0], [0.75, 0.5]], np.float32)
+# 0 → 1, 0 → 2, 1 → 0, 1 → 2, 2 → 3, 3 → 2, 3 → 0, and with weight 0: 1 → 3, 2 → 0; clusters {0, 1}, {2}, {3}
+IDS = np.array([[1, 2, 3], [0, 2, 3], [3, 0, 1], [2, 0, 1]], np.int32)
+WEIGHTS = np.array([[0.5, 0.25, 0], [0.5, 0.125, 0], [1, 0, 0], [0.75, 0.5, 0]], np.float32)
 LABELS = np.array([0, 0, 1, 2], np.int32)
 
 
