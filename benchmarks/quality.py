@@ -79,7 +79,9 @@ def main(command: Run | Table) -> None:
         row = key | {"images": images.n} | ray.get(finished) | machine()
         with RESULTS.open("a") as file:
             file.write(json.dumps(row) + "\n")
-        print(row["data"], row["preset"], "seed", row["seed"], f"{row['cpu_seconds']:.0f} s", row["quality"], flush=True)
+        print(
+            row["data"], row["preset"], "seed", row["seed"], f"{row['cpu_seconds']:.0f} s", row["quality"], flush=True
+        )
 
 
 @ray.remote(num_cpus=1)

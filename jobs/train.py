@@ -1,0 +1,80 @@
+"""Train a clustering method on images.
+
+    python jobs/train.py                                              JULE on scikit-learn's digits, a minute or two
+    python jobs/train.py jule --data photos/ --clusters 20            a folder of images
+    python jobs/train.py jule --data faces/ --clusters 20 --unroll-rate 0.2 --labels folders
+    python jobs/train.py jule --data usps.npz --clusters 10 --preset paper --workers 2
+
+The run folder holds the clusters (assignments.parquet), the embeddings, the model, the merge tree and the metrics.
+The same command again continues what was killed. Settings given as flags come before those of the preset.
+"""
+
+from __future__ import annotations
+
+import signal
+import sys
+from dataclasses import make_dataclass
+from typing import Annotated, Any
+
+STOPPED = "Stopped. The same command continues from the last checkpoint."
+
+
+def main(arguments: list[str]) -> int:
+    """Run the command, and return its exit code: 0 complete, 2 bad call or input, 1 failed, 130 or 143 stopped."""
+    signal.signal(signal.SIGTERM, _stop)
+    method = arguments.pop(0) if arguments and not arguments[0].startswith("-") else "jule"
+    from raycluster.errors import TrainingFailed, UserError
+
+    try:
+        options, settings = parse(method, arguments)
+        from raycluster.api import train_with
+
+        train_with(options, method, settings)
+    except UserError as error:
+        print(f"error: {error}", file=sys.stderr)
+        return 2
+    except KeyboardInterrupt:
+        print(STOPPED, file=sys.stderr)
+        return 130
+    except TrainingFailed as error:
+        print(f"error: {error}", file=sys.stderr)
+        return 1
+    return 0
+
+
+def parse(method: str, arguments: list[str]) -> tuple[Any, Any]:
+    """Return the options and the method's settings; the flags are made from their dataclasses."""
+    import argparse
+
+    import tyro
+
+    from raycluster.api import TrainOptions, method_named
+
+    chosen = method_named(method)
+    first_look = argparse.ArgumentParser(add_help=False, allow_abbrev=False)
+    first_look.add_argument("--preset", choices=list(chosen.presets), default="default")
+    preset = first_look.parse_known_args(arguments)[0].preset
+
+    about_preset = "Where the settings of the method start from; paper: the published ones, to the letter."
+    preset_type = Annotated[str, tyro.conf.arg(help=about_preset, metavar="|".join(chosen.presets))]
+    flags_class = make_dataclass(
+        "Flags", [("common", TrainOptions), ("preset", preset_type), (method, chosen.settings)]
+    )
+    flags: Any = tyro.cli(
+        flags_class,
+        prog=f"python jobs/train.py {method}",
+        description=__doc__,
+        args=arguments,
+        default=flags_class(TrainOptions(), preset, chosen.presets[preset]),
+        config=(tyro.conf.OmitArgPrefixes,),
+    )
+    return flags.common, getattr(flags, method)
+
+
+def _stop(signum: int, frame: Any) -> None:
+    print(STOPPED, file=sys.stderr)
+    raise SystemExit(128 + signum)
+
+
+if __name__ == "__main__":
+    sys.exit(main(sys.argv[1:]))

@@ -1,0 +1,158 @@
+"""``raycluster.train``: what ``jobs/train.py`` does, from Python."""
+
+from __future__ import annotations
+
+import dataclasses
+import os
+import re
+from collections.abc import Callable
+from dataclasses import dataclass
+from pathlib import Path
+from typing import Any, Literal, NamedTuple
+
+from raycluster.errors import UserError
+from raycluster.training.cluster import under_job_submit
+from raycluster.training.run_dir import RunSummary
+from raycluster.training.trainer import TrainingRun, run_training
+
+PLANNED_METHODS = ("dccm", "concurl")
+
+
+@dataclass(frozen=True)
+class TrainOptions:
+    """What every method is told."""
+
+    data: str = "digits"
+    """Where the images are: a folder (searched to the bottom), a file or a glob, here or behind a URI; image files,
+    Parquet, NPZ, IDX or WebDataset tar. Or: digits, the small set that comes with scikit-learn."""
+    clusters: int | None = None
+    """K, how many clusters to find."""
+    out: str | None = None
+    """The run folder; by default runs/DATA-METHOD-seedS. The same command again continues what was begun there."""
+    seed: int = 0
+    """Starts the random numbers; on one worker without a GPU the same seed gives the same result."""
+    workers: int | None = None
+    """How many processes train together; by default one a GPU, or one in all without GPUs."""
+    gpus_per_worker: float | None = None
+    """GPUs each of them gets; by default 0.9 of one, so that the driver actor has the rest, and 0 without GPUs."""
+    feed: Literal["auto", "resident", "streaming"] = "auto"
+    """Hold all images in memory (resident) or decode them anew every epoch (streaming); by default what fits."""
+    image_size: int | tuple[int, int] | Literal["original"] | None = None
+    """Side of a square, or height and width, that the images are brought to; by default chosen, and told."""
+    color: Literal["keep", "gray", "rgb"] = "keep"
+    """Keep grey sets grey and colour sets in colour, or turn all to one of them."""
+    labels: Literal["auto", "folders"] = "auto"
+    """Where known classes are found, for reporting only: in the files, or in the names of their folders."""
+
+
+class Method(NamedTuple):
+    """A method: its settings class, its presets by name, and the function that trains it."""
+
+    settings: type
+    presets: dict[str, Any]
+    function: Callable[..., Any]
+
+
+def method_named(name: str) -> Method:
+    """Return a method by its name.
+
+    Raises
+    ------
+    UserError
+        If there is none of this name yet.
+    """
+    if name == "jule":
+        from raycluster.methods.jule import PRESETS, JuleSettings, train_jule
+
+        return Method(JuleSettings, PRESETS, train_jule)
+    if name in PLANNED_METHODS:
+        raise UserError(f"{name} is planned but not there yet: jule is the method that can be trained today.")
+    raise UserError(f"There is no method {name!r}: jule can be trained today.")
+
+
+def train(
+    data: str = TrainOptions.data,
+    clusters: int | None = TrainOptions.clusters,
+    out: str | os.PathLike[str] | None = TrainOptions.out,
+    seed: int = TrainOptions.seed,
+    *,
+    method: str = "jule",
+    preset: str = "default",
+    workers: int | None = TrainOptions.workers,
+    gpus_per_worker: float | None = TrainOptions.gpus_per_worker,
+    feed: Literal["auto", "resident", "streaming"] = TrainOptions.feed,
+    image_size: int | tuple[int, int] | Literal["original"] | None = TrainOptions.image_size,
+    color: Literal["keep", "gray", "rgb"] = TrainOptions.color,
+    labels: Literal["auto", "folders"] = TrainOptions.labels,
+    **settings: Any,
+) -> RunSummary:
+    """Cluster images: train, and write the run folder, or continue what was begun there.
+
+    Parameters
+    ----------
+    data, clusters, out, seed, workers, gpus_per_worker, feed, image_size, color, labels
+        See :class:`TrainOptions`.
+    method : str
+    preset : str
+        The settings to start from: ``default`` or ``paper``.
+    **settings
+        Settings of the method, by the names of its settings class.
+
+    Returns
+    -------
+    summary : RunSummary
+
+    Raises
+    ------
+    UserError
+        If something about the input, the settings or the cluster does not allow the run; a sentence says what.
+
+    Examples
+    --------
+    >>> summary = raycluster.train("photos/", clusters=20, unroll_rate=0.2)  # doctest: +SKIP
+    >>> summary.quality["rc"]["nmi"]  # doctest: +SKIP
+    """
+    chosen = method_named(method)
+    if preset not in chosen.presets:
+        raise UserError(f"There is no preset {preset!r}: choose one of {', '.join(chosen.presets)}.")
+    known = [field.name for field in dataclasses.fields(chosen.settings)]
+    for name in settings:
+        if name not in known:
+            raise UserError(f"{method} has no setting {name!r}; it has {', '.join(known)}.")
+    options = TrainOptions(
+        data, clusters, str(out) if out else None, seed, workers, gpus_per_worker, feed, image_size, color, labels
+    )
+    return train_with(options, method, dataclasses.replace(chosen.presets[preset], **settings))
+
+
+def train_with(options: TrainOptions, method: str, settings: Any) -> RunSummary:
+    """Do what :func:`train` does, with the settings in hand."""
+    clusters = options.clusters
+    if clusters is None:
+        if options.data != "digits":
+            raise UserError(f"How many clusters are there in {options.data}? Give their number: --clusters K.")
+        clusters = 10
+    data = options.data
+    if data != "digits" and "://" not in data:
+        data = os.path.abspath(os.path.expanduser(data))
+    chosen = {name: getattr(options, name) for name in ("seed", "labels", "image_size", "color")}
+    chosen |= {name: getattr(options, name) for name in ("workers", "gpus_per_worker", "feed")}
+    function = method_named(method).function
+    run = TrainingRun(method, function, settings, data, clusters, str(out_folder(options, method)), **chosen)
+    return run_training(run)
+
+
+def out_folder(options: TrainOptions, method: str) -> Path:
+    """Return the run folder as an absolute path.
+
+    Under ``ray job submit`` the working folder is a copy that is thrown away; relative paths lie in
+    ``~/raycluster-runs`` there.
+    """
+    name = options.out
+    if name is None:
+        source = re.sub(r"[^\w.-]+", "-", options.data.rstrip("/*").rsplit("/", 1)[-1]).strip("-.") or "images"
+        name = f"{source}-{method}-seed{options.seed}"
+        if not under_job_submit():
+            name = f"runs/{name}"
+    folder = Path.home() / "raycluster-runs" if under_job_submit() else Path.cwd()
+    return Path(os.path.abspath(folder / Path(name).expanduser()))

@@ -1,0 +1,59 @@
+"""Checkpoints: a folder a time, safetensors for numbers and JSON for the rest, complete or not there at all."""
+
+from __future__ import annotations
+
+import json
+import os
+import shutil
+from pathlib import Path
+from typing import Any
+
+import torch
+from safetensors.torch import load_file, save_file
+
+KEEP = 2
+
+Checkpoint = tuple[dict[str, torch.Tensor], dict[str, Any]]
+
+
+def save_checkpoint(folder: Path, tensors: dict[str, torch.Tensor], state: dict[str, Any]) -> Path:
+    """Write the next numbered checkpoint under ``folder`` and drop all but the newest two.
+
+    The files are written under a temporary name and renamed when complete, so that a killed writer leaves the
+    previous checkpoint in force.
+    """
+    folder.mkdir(parents=True, exist_ok=True)
+    for leftover in folder.glob("*.partial"):
+        shutil.rmtree(leftover)
+    existing = _numbers(folder)
+    target = folder / f"{existing[-1] + 1 if existing else 0:06d}"
+    partial = target.with_suffix(".partial")
+    partial.mkdir()
+    # Copies, because safetensors refuses two names for one piece of memory.
+    copies = {name: tensor.detach().to("cpu", copy=True).contiguous() for name, tensor in tensors.items()}
+    save_file(copies, partial / "tensors.safetensors")
+    (partial / "state.json").write_text(json.dumps(state))
+    for name in ("tensors.safetensors", "state.json"):
+        with open(partial / name, "rb") as file:
+            os.fsync(file.fileno())
+    partial.rename(target)
+    for number in existing[: len(existing) - KEEP + 1]:
+        dropped = (folder / f"{number:06d}").rename(folder / f"{number:06d}.partial")
+        shutil.rmtree(dropped)
+    return target
+
+
+def load_latest(folder: Path) -> Checkpoint | None:
+    """Return ``(tensors, state)`` of the newest complete checkpoint, or None if there is none."""
+    kept = load_checkpoints(folder, newest=1)
+    return kept[0] if kept else None
+
+
+def load_checkpoints(folder: Path, newest: int = KEEP) -> list[Checkpoint]:
+    """Return ``(tensors, state)`` of up to ``newest`` complete checkpoints, the oldest first."""
+    folders = [folder / f"{number:06d}" for number in _numbers(folder)[-newest:]]
+    return [(load_file(f / "tensors.safetensors"), json.loads((f / "state.json").read_text())) for f in folders]
+
+
+def _numbers(folder: Path) -> list[int]:
+    return sorted(int(path.name) for path in folder.glob("[0-9]" * 6)) if folder.is_dir() else []

@@ -1,0 +1,139 @@
+"""The driver actor: the one place where the features of all images meet."""
+
+from __future__ import annotations
+
+import asyncio
+import os
+import time
+from dataclasses import dataclass, field
+from pathlib import Path
+from typing import Any
+
+import numpy as np
+import ray
+import torch
+from ray.exceptions import ActorDiedError, ActorUnavailableError, RayTaskError
+
+from raycluster.training.checkpoint import load_checkpoints, save_checkpoint
+from raycluster.training.context import DriverFunction, gather_rows
+from raycluster.training.plan import available_cores
+
+Part = tuple[np.ndarray, np.ndarray]
+Result = dict[str, np.ndarray]
+
+
+@dataclass
+class _Call:
+    """A step that waits for the parts of all workers."""
+
+    answer: asyncio.Future[Result]
+    parts: dict[int, Part] = field(default_factory=dict)
+
+
+class ClusterDriver:
+    """Gathers feature rows from the workers, runs a function on them, and remembers the latest answers on disk.
+
+    Ray restarts the actor when it dies; it then finds its answers under ``folder``, and the workers ask again.
+
+    Parameters
+    ----------
+    folder : str
+        Where the answers are kept.
+    n : int
+        How many rows there must be in every step.
+    """
+
+    def __init__(self, folder: str, n: int) -> None:
+        use_all_cores()
+        self._folder, self._n = Path(folder), n
+        self._answers: dict[int, Result] = {
+            state["step"]: {name: tensor.numpy() for name, tensor in tensors.items()}
+            for tensors, state in load_checkpoints(self._folder)
+        }
+        self._group = 0
+        self._calls: dict[int, _Call] = {}
+        self._one_at_a_time = asyncio.Lock()
+
+    async def run(
+        self,
+        group: int,
+        step: int,
+        rank: int,
+        world_size: int,
+        part: Part,
+        function: DriverFunction,
+        kwargs: dict[str, Any],
+    ) -> Result:
+        """Wait for every worker's part of a step, and return ``function(features, **kwargs)`` to all of them.
+
+        ``group`` numbers the worker groups of a run, rising: when a worker has died, Ray Train starts all of them
+        again, and what the former ones left unfinished is dropped.
+        """
+        if group > self._group:
+            self._group = group
+            for call in self._calls.values():
+                call.answer.cancel()
+            self._calls.clear()
+        if step in self._answers:
+            return self._answers[step]
+        call = self._calls.setdefault(step, _Call(asyncio.get_running_loop().create_future()))
+        call.parts[rank] = part
+        if len(call.parts) == world_size:
+            try:
+                answer = await self._answer(step, list(call.parts.values()), function, kwargs)
+            except Exception as error:
+                self._calls.pop(step, None)
+                if not call.answer.done():
+                    call.answer.set_exception(error)
+            else:
+                self._calls.pop(step, None)
+                if not call.answer.done():
+                    call.answer.set_result(answer)
+        return await asyncio.shield(call.answer)
+
+    async def _answer(self, step: int, parts: list[Part], function: DriverFunction, kwargs: dict[str, Any]) -> Result:
+        async with self._one_at_a_time:
+            if step not in self._answers:
+                result = await asyncio.to_thread(self._compute, step, parts, function, kwargs)
+                self._answers = dict([*self._answers.items(), (step, result)][-2:])
+            return self._answers[step]
+
+    def _compute(self, step: int, parts: list[Part], function: DriverFunction, kwargs: dict[str, Any]) -> Result:
+        found = function(gather_rows(parts, self._n), **kwargs)
+        result = {name: np.asarray(value) for name, value in found.items()}
+        # Saved before anybody hears of it: whoever asks again after a crash gets the same answer.
+        save_checkpoint(self._folder, {name: torch.tensor(value) for name, value in result.items()}, {"step": step})
+        return result
+
+
+def use_all_cores() -> None:
+    """Let this process compute on all cores of its machine; Ray allots one thread to an actor without cores.
+
+    The training workers wait while the driver computes.
+    """
+    cores = available_cores()
+    os.environ["OMP_NUM_THREADS"] = str(cores)  # for libraries that are loaded from here on: FAISS, numba
+    torch.set_num_threads(cores)
+
+
+def ask_driver(driver: Any, *arguments: Any, attempts: int = 5) -> Result:
+    """Call ``ClusterDriver.run`` with the same arguments until an answer comes, through restarts of the actor.
+
+    Raises
+    ------
+    Exception
+        What the function raised on the driver, as it was raised there.
+    ActorDiedError
+        If the actor dies at every one of ``attempts`` attempts.
+    """
+    while True:
+        try:
+            answer: Result = ray.get(driver.run.remote(*arguments))
+            return answer
+        except RayTaskError as error:
+            raise error.cause from None
+        except (ActorUnavailableError, ActorDiedError):
+            attempts -= 1
+            if not attempts:
+                raise
+            time.sleep(1)

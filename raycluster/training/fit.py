@@ -1,0 +1,125 @@
+"""The one fit of a run: Ray Train's part, with its progress told and its failures explained."""
+
+from __future__ import annotations
+
+import threading
+import time
+import uuid
+from collections.abc import Callable
+from concurrent.futures import Future, wait
+from typing import Any
+
+import ray.train.torch
+from ray.exceptions import RayTaskError
+
+from raycluster.errors import TrainingFailed, UserError
+from raycluster.training.plan import Plan
+from raycluster.training.progress import Follower, describe
+from raycluster.training.run_dir import RunDir, remove_tree
+from raycluster.training.worker import WorkerJob, train_worker
+
+MAX_RESTARTS = 3
+BUSY_AFTER_S = 60.0
+
+# What a second try would meet again. Not among them are deaths of processes and the errors that these cause in the
+# other workers: RuntimeError from torch's collectives and OSError from connections.
+MISTAKES = (UserError, TypeError, ValueError, LookupError, AttributeError, ArithmeticError, AssertionError, ImportError)
+
+
+class StopOnMistakes(ray.train.UserCallback):
+    """Ends the run at once for errors of input or program; Ray Train alone would try every one of them three times."""
+
+    def after_exception(self, run_context: Any, worker_exceptions: dict[int, Exception]) -> None:
+        """Raise the mistake: Ray Train takes an error in a callback for final."""
+        for error in worker_exceptions.values():
+            cause = root_cause(error)
+            if isinstance(cause, MISTAKES):
+                raise cause
+
+
+def fit(job: WorkerJob, plan: Plan, run_dir: RunDir, logs: str, say: Callable[[str], None]) -> dict[str, Any]:
+    """Train, and return what worker 0 returned.
+
+    Ray Train runs in a thread beside; here the progress is told, and here ctrl-C arrives.
+
+    Raises
+    ------
+    UserError, TrainingFailed
+    """
+    follower = Follower(run_dir.metrics)
+    follower.new_rows()  # those of an earlier sitting were told then
+    done: Future[Any] = Future()
+    threading.Thread(target=_run, args=(build_trainer(job, plan, run_dir), done), daemon=True).start()
+    began, told = time.monotonic(), False
+    while not wait([done], timeout=0.3).done:
+        told = _tell_new(follower, say) or told
+        if not told and time.monotonic() - began > BUSY_AFTER_S:
+            say(f"Still waiting for {plan}: other jobs may be using the cluster.")
+            told = True
+    _tell_new(follower, say)
+    remove_tree(run_dir.checkpoints / "ray")
+    try:
+        returned: dict[str, Any] = done.result().return_value
+        return returned
+    except Exception as error:
+        raise explained(error, run_dir, logs) from error
+
+
+def build_trainer(job: WorkerJob, plan: Plan, run_dir: RunDir) -> ray.train.torch.TorchTrainer:
+    """Return the trainer; checkpoints are our own, and Ray Train's storage holds nothing of worth."""
+    resources = {"CPU": plan.cpus_per_worker}
+    if plan.gpus_per_worker:
+        resources["GPU"] = plan.gpus_per_worker
+    return ray.train.torch.TorchTrainer(
+        train_worker,
+        train_loop_config={"job": job},
+        # NCCL wants a whole GPU for every worker.
+        torch_config=ray.train.torch.TorchConfig(backend="nccl" if plan.gpus_per_worker > 0.5 else "gloo"),
+        scaling_config=ray.train.ScalingConfig(
+            num_workers=plan.workers, use_gpu=plan.gpus_per_worker > 0, resources_per_worker=resources
+        ),
+        run_config=ray.train.RunConfig(
+            name=uuid.uuid4().hex,
+            storage_path=str(run_dir.checkpoints / "ray"),
+            failure_config=ray.train.FailureConfig(max_failures=MAX_RESTARTS, controller_failure_limit=MAX_RESTARTS),
+            logging_config=ray.train.LoggingConfig(log_level="ERROR"),
+            callbacks=[StopOnMistakes()],
+        ),
+    )
+
+
+def explained(error: BaseException, run_dir: RunDir, logs: str) -> Exception:
+    """Return what lies at the bottom of an error of Ray Train, as something to be read."""
+    cause = root_cause(error)
+    if isinstance(cause, UserError):
+        return cause
+    story = run_dir.error_log if run_dir.error_log.exists() else logs
+    first = (str(cause).strip() or "no message").splitlines()[0]
+    return TrainingFailed(
+        f"Training failed with {type(cause).__name__}: {first}\nThe whole story is in {story}; the same command "
+        "continues from the last checkpoint."
+    )
+
+
+def root_cause(error: BaseException) -> BaseException:
+    """Return the exception that Ray has wrapped, perhaps several times; a mistake rather than what it led to."""
+    inner: Any = error.cause if isinstance(error, RayTaskError) else getattr(error, "controller_failure", None)
+    failures: dict[int, Exception] = getattr(error, "worker_failures", {})
+    if failures:
+        causes = [root_cause(failure) for failure in failures.values()]
+        return next((cause for cause in causes if isinstance(cause, MISTAKES)), causes[0])
+    return root_cause(inner) if isinstance(inner, BaseException) else error
+
+
+def _run(trainer: ray.train.torch.TorchTrainer, done: Future[Any]) -> None:
+    try:
+        done.set_result(trainer.fit())
+    except BaseException as error:
+        done.set_exception(error)
+
+
+def _tell_new(follower: Follower, say: Callable[[str], None]) -> bool:
+    rows = follower.new_rows()
+    for row in rows:
+        say(describe(row))
+    return bool(rows)

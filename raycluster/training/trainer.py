@@ -1,0 +1,229 @@
+"""One training run from start to end: the images, one Ray Train fit, the files, the summary."""
+
+from __future__ import annotations
+
+import contextlib
+import functools
+import importlib.metadata
+import platform
+import time
+import uuid
+from collections.abc import Callable, Iterator
+from dataclasses import asdict, dataclass
+from pathlib import Path
+from typing import TYPE_CHECKING, Any, Literal
+
+from raycluster.data.sources import list_source
+from raycluster.errors import UserError
+from raycluster.training.cluster import NAMESPACE, private_node, ray_cluster
+from raycluster.training.plan import Plan, available_cores, plan_resources
+from raycluster.training.progress import Clock
+from raycluster.training.results import finish, tell
+from raycluster.training.run_dir import RunDir, RunSummary
+
+if TYPE_CHECKING:
+    from raycluster.data.images import ImageSet
+    from raycluster.training.worker import Method
+
+Say = Callable[[str], None]
+
+# Without the flush, nothing is seen of a run whose output goes to a file until it ends.
+say_at_once = functools.partial(print, flush=True)
+
+
+@dataclass(frozen=True)
+class TrainingRun:
+    """What is to be trained, on what, and where it goes.
+
+    Attributes
+    ----------
+    method : str
+        The method's name.
+    function : callable
+        ``function(settings, clusters, context) -> Outcome``.
+    settings : dataclass
+        The method's settings.
+    data, labels, image_size, color
+        As in :func:`raycluster.data.images.open_images`.
+    clusters, seed : int
+    out : str
+        The run folder, an absolute path.
+    workers, gpus_per_worker
+        As in :func:`raycluster.training.plan.plan_resources`.
+    feed : {"auto", "resident", "streaming"}
+    """
+
+    method: str
+    function: Method
+    settings: Any
+    data: str
+    clusters: int
+    out: str
+    seed: int = 0
+    labels: Literal["auto", "folders"] = "auto"
+    image_size: Any = None
+    color: Literal["keep", "gray", "rgb"] = "keep"
+    workers: int | None = None
+    gpus_per_worker: float | None = None
+    feed: Literal["auto", "resident", "streaming"] = "auto"
+
+    @property
+    def identity(self) -> dict[str, Any]:
+        """All that decides the result; a run is continued only where this is the same."""
+        names = ("method", "data", "clusters", "seed", "labels", "image_size", "color")
+        return {name: getattr(self, name) for name in names} | asdict(self.settings)
+
+
+def run_training(run: TrainingRun, say: Say = say_at_once) -> RunSummary:
+    """Train, or continue what was begun in ``run.out``, and write the run folder.
+
+    Parameters
+    ----------
+    run : TrainingRun
+    say : callable
+        Takes each line that is meant for the person at the keyboard.
+
+    Returns
+    -------
+    summary : RunSummary
+
+    Raises
+    ------
+    UserError
+        If the input or the cluster does not allow the run.
+    """
+    began = time.perf_counter()
+    run_dir = RunDir(run.out)
+    if run.clusters < 2:
+        raise UserError(f"clusters={run.clusters}: there is nothing to cluster, choose at least 2.")
+    if run_dir.state(run.identity) == "finished":
+        summary = run_dir.summary()
+        say(f"{run_dir.path} holds this run already, finished.")
+        say(tell(run_dir, summary))
+        return summary
+    check_early(run)
+    with ray_cluster() as cluster:
+        import ray
+
+        from raycluster.training.fit import fit
+        from raycluster.training.worker import WorkerJob
+
+        plan_resources(cluster.nodes, run.workers, run.gpus_per_worker)
+        clock = Clock(began, "ray_start")
+        images = open_source(run, say)
+        streaming = run.feed == "streaming" or (run.feed == "auto" and not fits_in_memory(images))
+        plan = plan_resources(cluster.nodes, run.workers, run.gpus_per_worker, streaming)
+        with run_dir.lock():
+            threads = begin(run, run_dir, images, max(1, min(int(plan.cpus_per_worker), available_cores())))
+            how = "streamed from their source in every epoch" if streaming else "held in memory"
+            say(f"The images are {how} ({images.n_bytes / 1e6:,.1f} MB). Results go to {run_dir.path}")
+            pixels = None if streaming else ray.put(images.load())
+            clock.lap("images")
+            run_dir.error_log.unlink(missing_ok=True)
+            with driver_actor(run_dir, images.n, plan) as driver:
+                job = WorkerJob(
+                    out=str(run_dir.path),
+                    method=run.function,
+                    settings=run.settings,
+                    clusters=run.clusters,
+                    seed=run.seed,
+                    driver=driver,
+                    threads=threads,
+                    images=pixels,
+                    image_set=images if streaming else None,
+                    ids=ray.put(images.ids),
+                    paths=ray.put(images.paths),
+                    labels=ray.put(images.labels),
+                )
+                found = fit(job, plan, run_dir, cluster.logs, say)
+            clock.lap("worker_start")
+            clock.stages["worker_start"] -= found["seconds"]
+            clock.stages["training"] = found["seconds_in_all"]
+            summary = finish(run_dir, run.method, images, plan.workers, found, clock)
+    say(tell(run_dir, summary))
+    return summary
+
+
+def check_early(run: TrainingRun) -> None:
+    """Find out what can be found out before Ray is there, which takes seconds to start."""
+    path = Path(run.data)
+    nothing_there = not path.exists() or (path.is_dir() and not any(path.iterdir()))
+    if run.data != "digits" and "://" not in run.data and nothing_there:
+        list_source(run.data)  # a glob, or it says what is wrong
+    node = private_node()
+    if node:
+        plan_resources([node], run.workers, run.gpus_per_worker)
+
+
+def open_source(run: TrainingRun, say: Say) -> ImageSet:
+    """Open the images, and tell of them."""
+    from raycluster.data.images import open_images
+
+    images = open_images(run.data, run.labels, run.image_size, run.color)
+    for note in images.notes:
+        say(note)
+    channels, height, width = images.shape
+    aside = f", {len(images.rejected):,} set aside" if images.rejected else ""
+    say(f"{run.data}: {images.n:,} images of {height} x {width} pixels in {channels} channel(s){aside}")
+    if run.clusters > images.n:
+        see = f" ({len(images.rejected)} were set aside)" if images.rejected else ""
+        raise UserError(
+            f"clusters={run.clusters}, but only {images.n} images were readable{see}: choose at most {images.n}."
+        )
+    return images
+
+
+def begin(run: TrainingRun, run_dir: RunDir, images: ImageSet, threads: int) -> int:
+    """Write the config of a new run, or check that the images of a continued one are the same.
+
+    Returns the number of threads for each worker: a continued run keeps its own, because sums over other parts are
+    rounded differently.
+    """
+    if (run_dir.path / "config.json").exists():
+        config = run_dir.config()
+        if config["fingerprint"] != images.fingerprint:
+            raise UserError(
+                f"The images in {run.data} have changed since {run_dir.path} was begun: choose another --out."
+            )
+        return int(config["threads"])
+    versions = {name: importlib.metadata.version(name) for name in ("torch", "ray", "numpy", "pyarrow")}
+    run_dir.write_rejected(images.rejected)
+    run_dir.write_config(
+        {
+            "identity": run.identity,
+            "fingerprint": images.fingerprint,
+            "images": images.n,
+            "shape": images.shape,
+            "class_names": images.class_names,
+            "workers": run.workers,
+            "gpus_per_worker": run.gpus_per_worker,
+            "feed": run.feed,
+            "threads": threads,
+            "versions": {"python": platform.python_version()} | versions,
+        }
+    )
+    return threads
+
+
+@contextlib.contextmanager
+def driver_actor(run_dir: RunDir, n: int, plan: Plan) -> Iterator[str]:
+    """Keep a driver actor for ``n`` rows alive, and give its name."""
+    import ray
+
+    from raycluster.training.driver import ClusterDriver
+
+    name = f"driver-{uuid.uuid4().hex[:12]}"
+    options = {"name": name, "namespace": NAMESPACE, "max_restarts": -1, "num_cpus": 0, "num_gpus": plan.driver_gpus}
+    driver = ray.remote(ClusterDriver).options(**options).remote(str(run_dir.checkpoints / "driver"), n)
+    try:
+        yield name
+    finally:
+        ray.kill(driver)
+
+
+def fits_in_memory(images: ImageSet) -> bool:
+    """Tell whether the images take less than half of the object store of every machine."""
+    import ray
+
+    stores = [node["Resources"].get("object_store_memory", 0) for node in ray.nodes() if node["Alive"]]
+    return images.n_bytes < min(stores) / 2

@@ -1,0 +1,72 @@
+import importlib.util
+import signal
+from pathlib import Path
+
+import pytest
+
+from raycluster.methods.jule import PRESETS
+
+SCRIPT = Path(__file__).parents[2] / "jobs" / "train.py"
+
+
+@pytest.fixture(scope="module")
+def job():
+    spec = importlib.util.spec_from_file_location("train_job", SCRIPT)
+    module = importlib.util.module_from_spec(spec)
+    spec.loader.exec_module(module)
+    before = signal.getsignal(signal.SIGTERM)
+    yield module
+    signal.signal(signal.SIGTERM, before)
+
+
+@pytest.mark.parametrize(
+    ("flags", "sentence"),
+    [
+        ("dccm", "dccm is planned but not there yet"),
+        ("jule --data /no/such/folder --clusters 3", "no file or folder /no/such/folder"),
+        ("--data EMPTY --clusters 3", "holds no files"),
+        ("--data EMPTY", "Give their number: --clusters K"),
+        ("--clusters 1", "choose at least 2"),
+        ("--clusters 1798", "only 1797 images were readable"),
+        ("--workers 64", "choose at most 4"),
+        ("--gpus-per-worker 1", "there is no GPU here"),
+        ("--out OTHER", "holds files but no run"),
+    ],
+)
+def test_bad_calls_end_with_a_sentence_and_an_exit_code(flags, sentence, job, ray_session, tmp_path, capsys):
+    (tmp_path / "empty").mkdir()
+    (tmp_path / "other").mkdir()
+    (tmp_path / "other" / "file").touch()
+    places = {"EMPTY": str(tmp_path / "empty"), "OTHER": str(tmp_path / "other")}
+    arguments = [places.get(word, word) for word in flags.split()]
+    if "--out" not in arguments and arguments[0] != "dccm":
+        arguments += ["--out", str(tmp_path / "out")]
+    assert job.main(arguments) == 2
+    error = capsys.readouterr().err
+    assert error.startswith("error: ")
+    assert error.count("\n") == 1
+    assert sentence in error
+
+
+def test_flags_come_before_the_preset(job):
+    flags = "--preset paper --unroll-rate 0.2 --clusters 20 --image-size 46 56"
+    options, settings = job.parse("jule", flags.split())
+    assert settings.unroll_rate == 0.2
+    assert settings.affinity == PRESETS["paper"].affinity != PRESETS["default"].affinity
+    assert (options.clusters, options.image_size, options.data) == (20, (46, 56), "digits")
+    assert job.parse("jule", [])[1] == PRESETS["default"]
+
+
+def test_help_teaches_the_flags_with_the_symbols_of_the_paper(job, capsys):
+    with pytest.raises(SystemExit) as exit_:
+        job.parse("jule", ["--help"])
+    assert exit_.value.code == 0
+    shown = capsys.readouterr().out
+    for text in ("--unroll-rate", "η", "--preset", "--clusters", "python jobs/train.py jule --data photos/"):
+        assert text in shown
+
+
+def test_unknown_flags_are_refused(job, capsys):
+    with pytest.raises(SystemExit) as exit_:
+        job.parse("jule", ["--unrol-rate", "0.5"])
+    assert exit_.value.code == 2

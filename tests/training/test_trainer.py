@@ -1,0 +1,212 @@
+"""Real fits on Ray with a small method; each costs seconds, so each shows several things."""
+
+import json
+import os
+import signal
+import sys
+from dataclasses import dataclass
+from pathlib import Path
+
+import numpy as np
+import pyarrow.parquet as pq
+import pytest
+import ray
+import torch
+from PIL import Image
+from safetensors.torch import load_file
+from sklearn.cluster import KMeans
+from torch import nn
+
+from raycluster.errors import TrainingFailed, UserError
+from raycluster.training.context import Outcome
+from raycluster.training.trainer import TrainingRun, run_training
+
+N = 23  # does not divide by two
+CLUSTERS = 3
+
+
+@dataclass(frozen=True)
+class SmallSettings:
+    """Where and how the small method breaks down, once each; ``flags`` is the folder that remembers it."""
+
+    flags: str = ""
+    kill_worker: bool = False
+    kill_driver: bool = False
+    mistake: bool = False
+    epochs: int = 3
+
+
+def first_time(settings, what):
+    flag = Path(settings.flags) / what
+    if flag.exists():
+        return False
+    flag.touch()
+    return True
+
+
+def cluster_rows(features, settings):
+    if settings.kill_driver and first_time(settings, "driver"):
+        os.kill(os.getpid(), signal.SIGKILL)
+    found = KMeans(CLUSTERS, n_init=3, random_state=0).fit(features)
+    return {"labels": found.labels_.astype(np.int32)}
+
+
+def small_method(settings, clusters, context):
+    """Train a network with BatchNorm a few steps and cluster its features: all that a method does."""
+    torch.manual_seed(context.seed)
+    net = nn.Sequential(nn.Flatten(), nn.Linear(64, 8), nn.BatchNorm1d(8), nn.Linear(8, 2)).to(context.device)
+    model = context.wrap(net)
+    optimizer = torch.optim.SGD(model.parameters(), lr=0.05, momentum=0.0)
+    begun, labels = 0, None
+    if saved := context.restore():
+        net.load_state_dict({name: value for name, value in saved[0].items() if name != "labels"})
+        begun, labels = saved[1]["epoch"], saved[0]["labels"].numpy()
+    for epoch in range(begun, settings.epochs):
+        model.train()
+        for batch in context.feed.train_batches(8, epoch):
+            rows = context.all_gather(model(batch.images.float() / 255))
+            loss = (torch.cdist(rows, rows) - 1).square().mean()
+            optimizer.zero_grad()
+            loss.backward()
+            optimizer.step()
+        if epoch == 1 and context.rank == context.world_size - 1:
+            if settings.kill_worker and first_time(settings, "worker"):
+                os.kill(os.getpid(), signal.SIGKILL)
+            if settings.mistake and first_time(settings, "mistake"):
+                raise ValueError("a mistake in the program")
+        net.eval()
+        with torch.no_grad():
+            parts = [(b.ids, net(b.images.float() / 255)) for b in context.feed.eval_batches(5)]
+        ids, features = (torch.cat(tensors).numpy() for tensors in zip(*parts, strict=True))
+        labels = context.run_on_driver(epoch, cluster_rows, ids, features, settings=settings)["labels"]
+        context.report({"kind": "epoch", "period": 0, "epoch": epoch + 1, "loss": loss.item(), "warnings": []})
+        context.save(net.state_dict() | {"labels": torch.from_numpy(labels)}, {"epoch": epoch + 1})
+    return Outcome(
+        model=net,
+        architecture={"name": "small"},
+        clusterings={"small": labels},
+        reported="small",
+        confidence=np.ones(context.feed.n, np.float32),
+        ids=ids,
+        embeddings=features,
+    )
+
+
+ray.cloudpickle.register_pickle_by_value(sys.modules[__name__])
+
+
+@pytest.fixture(scope="module")
+def photos(tmp_path_factory):
+    """A folder of 23 images of three kinds and one that is none."""
+    folder = tmp_path_factory.mktemp("photos")
+    rng = np.random.default_rng(0)
+    for i in range(N):
+        pixels = rng.integers(0, 30, (8, 8), np.uint8)
+        pixels[i % CLUSTERS * 2 :, :3] += np.uint8(200)
+        (folder / f"kind{i % CLUSTERS}").mkdir(exist_ok=True)
+        Image.fromarray(pixels).save(folder / f"kind{i % CLUSTERS}" / f"{i:02d}.png")
+    (folder / "kind0" / "03 broken.png").write_bytes(b"no image")
+    return folder
+
+
+def train(photos, out, clusters=CLUSTERS, settings=None, **options):
+    told = []
+    settings = settings or SmallSettings()
+    run = TrainingRun("small", small_method, settings, str(photos), clusters, str(out), labels="folders", **options)
+    return run_training(run, told.append), "\n".join(told)
+
+
+@pytest.fixture(scope="module")
+def alone(ray_session, photos, tmp_path_factory):
+    """The run of one worker that nothing befalls; its folder, its summary, and what it told."""
+    out = tmp_path_factory.mktemp("runs") / "alone"
+    return out, *train(photos, out)
+
+
+def metrics(out):
+    return [json.loads(line) for line in (out / "metrics.jsonl").read_text().splitlines()]
+
+
+def assert_same_model(out, other, **tolerance):
+    weights = load_file(other / "model" / "model.safetensors")
+    for name, value in load_file(out / "model" / "model.safetensors").items():
+        torch.testing.assert_close(value, weights[name], msg=name, **tolerance)
+
+
+def test_a_run_leaves_every_image_in_every_file_and_says_what_it_set_aside(alone, photos):
+    out, summary, told = alone
+    assert (summary.images, summary.rejected, summary.clusters) == (N, 1, CLUSTERS)
+    assert summary.quality["small"]["acc"] == 1.0
+    assert set(summary.stages) == {"ray_start", "images", "worker_start", "training", "writing"}
+    assert all(seconds >= 0 for seconds in summary.stages.values())
+    assert {path.name for path in out.iterdir()} == {
+        "assignments.parquet",
+        "checkpoints",
+        "config.json",
+        "embeddings",
+        "metrics.jsonl",
+        "model",
+        "rejected.parquet",
+        "summary.json",
+        "tensorboard",
+    }
+    assert not (out / "checkpoints" / "ray").exists()
+    assignments = pq.read_table(out / "assignments.parquet").to_pydict()
+    expected_ids = [i for i in range(N + 1) if i != 1]  # the broken file is the second of the list
+    assert assignments["id"] == expected_ids
+    assert assignments["path"][:3] == ["kind0/00.png", "kind0/03.png", "kind0/06.png"]
+    assert [Path(path).parent.name for path in assignments["path"]] == [
+        f"kind{label}" for label in assignments["label"]
+    ]
+    embeddings = pq.read_table(out / "embeddings").to_pydict()
+    assert (embeddings["id"], embeddings["path"]) == (assignments["id"], assignments["path"])
+    (rejected,) = pq.read_table(out / "rejected.parquet").to_pylist()
+    assert rejected["path"] == "kind0/03 broken.png"
+    assert f"1 x {rejected['reason']}" in told
+    assert f"All results are in {out}" in told
+
+
+def test_a_finished_run_is_told_again_and_not_done_again(alone, photos):
+    out, summary, _ = alone
+    before = (out / "metrics.jsonl").read_bytes()
+    again, told = train(photos, out)
+    assert again == summary
+    assert "finished" in told
+    assert (out / "metrics.jsonl").read_bytes() == before
+
+
+def test_two_workers_that_lose_a_worker_and_the_driver_find_what_one_finds(alone, photos, tmp_path):
+    settings = SmallSettings(str(tmp_path), kill_worker=True, kill_driver=True)
+    out = tmp_path / "two"
+    summary, told = train(photos, out, settings=settings, workers=2)
+    assert {path.name for path in tmp_path.iterdir()} == {"worker", "driver", "two"}
+    assert "training goes on from the checkpoint" in told
+    assert [row.get("epoch") for row in metrics(out)] == [None, 1, None, 2, 3]
+    assert (summary.images, summary.quality) == (N, alone[1].quality)
+    parts = [pq.read_table(part) for part in sorted((out / "embeddings").iterdir())]
+    assert [part.num_rows for part in parts] == [11, 12]
+    # 8 images a batch, 4 a worker: the same batches as one worker has, in another order.
+    assert_same_model(out, alone[0], atol=1e-4, rtol=1e-3)
+
+
+def test_a_run_that_broke_down_is_continued_by_the_same_call(alone, photos, tmp_path):
+    settings = SmallSettings(str(tmp_path), mistake=True)
+    out = tmp_path / "broken"
+    with pytest.raises(TrainingFailed, match=r"ValueError: a mistake in the program\n.*error\.log"):
+        train(photos, out, settings=settings)
+    assert "raise ValueError" in (out / "error.log").read_text()
+    assert [row["kind"] for row in metrics(out)] == ["start", "epoch"]  # no second try of a mistake
+    with pytest.raises(UserError, match="--epochs was 3 and is now 4"):
+        train(photos, out, settings=SmallSettings(str(tmp_path), mistake=True, epochs=4))
+    train(photos, out, settings=settings)
+    assert [row.get("epoch") for row in metrics(out)] == [None, 1, None, 2, 3]
+    assert_same_model(out, alone[0], atol=0, rtol=0)
+    for name in ("assignments.parquet", "embeddings/part-00000-of-00001.parquet"):
+        assert pq.read_table(out / name) == pq.read_table(alone[0] / name)
+    assert not (out / "error.log").exists()
+
+
+def test_more_clusters_than_images_are_refused(photos, tmp_path, ray_session):
+    with pytest.raises(UserError, match=r"clusters=24, but only 23 images were readable \(1 were set aside\)"):
+        train(photos, tmp_path / "out", clusters=24)
+    assert not (tmp_path / "out").exists()

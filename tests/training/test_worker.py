@@ -1,0 +1,44 @@
+import json
+
+import numpy as np
+import torch
+from torch import nn
+
+from raycluster.data.feed import ResidentFeed
+from raycluster.training.run_dir import RunDir
+from raycluster.training.worker import RayContext
+
+
+def start(tmp_path):
+    """What one worker without a driver actor sees."""
+    return RayContext(ResidentFeed(np.zeros((4, 1, 2, 2), np.uint8)), RunDir(tmp_path), driver=None)
+
+
+def kinds(tmp_path):
+    rows = [json.loads(line) for line in (tmp_path / "metrics.jsonl").read_text().splitlines()]
+    return [row.get("kind", row.get("epoch")) for row in rows]
+
+
+def test_a_continued_run_has_the_checkpoint_the_time_and_the_lines_that_led_to_it(tmp_path):
+    first = start(tmp_path)
+    assert first.restore() is None
+    first.report({"epoch": 1})
+    first.save({"w": torch.ones(2)}, {"epoch": 1})
+    first.report({"epoch": 2})
+    assert kinds(tmp_path) == ["start", 1, 2]
+
+    second = start(tmp_path)
+    tensors, state = second.restore()
+    assert (tensors["w"].tolist(), state) == ([1.0, 1.0], {"epoch": 1})
+    assert second.seconds_in_all > second.seconds > 0
+    second.report({"epoch": 2})
+    second.save({"w": torch.zeros(2)}, {"epoch": 2})
+    assert kinds(tmp_path) == ["start", 1, "start", 2]
+    assert start(tmp_path).restore()[1] == {"epoch": 2}
+
+
+def test_one_worker_needs_no_wrapping(tmp_path):
+    context, model = start(tmp_path), nn.BatchNorm1d(2)
+    assert context.wrap(model) is model
+    rows = torch.ones(3, requires_grad=True)
+    assert context.all_gather(rows) is rows
