@@ -147,6 +147,7 @@ def test_a_run_leaves_every_image_in_every_file_and_says_what_it_set_aside(alone
         "metrics.jsonl",
         "model",
         "rejected.parquet",
+        "report.html",
         "summary.json",
         "tensorboard",
     }
