@@ -37,13 +37,11 @@ def random_affine(
     angle = turn * (rotation * math.pi / 180)
     scale = 1 + scale * zoom
     cos, sin = angle.cos() / scale, angle.sin() / scale
-    # affine_grid works in coordinates from -1 to 1 on either side, hence the aspect ratio and the factor 2.
-    theta = torch.stack(
-        [
-            torch.stack([cos, sin * (height / width), right * (2 * shift)], dim=1),
-            torch.stack([-sin * (width / height), cos, down * (2 * shift)], dim=1),
-        ],
-        dim=1,
-    )
-    grid = F.affine_grid(theta, list(images.shape), align_corners=False)
+    # Coordinates run from -1 to 1 on either side, hence the aspect ratio and the factor 2.
+    x = torch.arange(1 - width, width, 2, device=images.device) / width
+    y = torch.arange(1 - height, height, 2, device=images.device)[:, None] / height
+    cos, sin, right, down = (value[:, None, None] for value in (cos, sin, 2 * shift * right, 2 * shift * down))
+    source_x = cos * x + sin * (height / width) * y + right
+    source_y = cos * y - sin * (width / height) * x + down
+    grid = torch.stack([source_x, source_y], dim=3)
     return F.grid_sample(images, grid, mode="bilinear", padding_mode="border", align_corners=False)
