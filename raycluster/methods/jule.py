@@ -177,6 +177,7 @@ class _Jule:
             self.finish_period("rc", found)
 
         self.clusterings["rc"] = found["labels"]
+        progress.period += 1
         self.report_clustering("rc", found["labels"], found)
         return Outcome(
             model=self.net.eval(),
