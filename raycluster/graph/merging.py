@@ -16,6 +16,7 @@ from typing import NamedTuple
 import numpy as np
 from numba import njit
 
+from raycluster.graph.disjoint_set import find
 from raycluster.graph.touches import Touches
 
 SPARE = 4  # places in a cluster's list of best neighbours beyond the K_c that count
@@ -299,7 +300,7 @@ def _merge_touches(
                 slot_a = slot
             elif touches.cluster[slot] == b:
                 slot_b = slot
-        d = _find(parent, labels[m])
+        d = find(parent, labels[m])
         if d != b and slot_b < 0:
             touches.cluster[slot_a] = b
             touches.node[node, 1] = touches.head[b]
@@ -323,14 +324,6 @@ def _merge_touches(
             touches.rows[m, 1] = last
         node = after
     touches.head[a] = -1
-
-
-@njit(cache=True, nogil=True)
-def _find(parent: np.ndarray, i: int) -> int:
-    while parent[i] != i:
-        parent[i] = parent[parent[i]]
-        i = parent[i]
-    return i
 
 
 # ---- best neighbours ----

@@ -5,6 +5,8 @@ from __future__ import annotations
 import numpy as np
 from numba import njit
 
+from raycluster.graph.disjoint_set import find
+
 SMALL = 8  # rows; fewer are not a cluster, unless K_s is smaller still
 
 
@@ -66,17 +68,9 @@ def join_small_pieces(
 
 
 @njit(cache=True, nogil=True)
-def _find(parent: np.ndarray, i: int) -> int:
-    while parent[i] != i:
-        parent[i] = parent[parent[i]]
-        i = parent[i]
-    return i
-
-
-@njit(cache=True, nogil=True)
 def _join(parent: np.ndarray, i: int, j: int) -> bool:
     """Join two sets under the smaller root; return whether they were two."""
-    i, j = _find(parent, i), _find(parent, j)
+    i, j = find(parent, i), find(parent, j)
     if i == j:
         return False
     parent[max(i, j)] = min(i, j)
@@ -97,7 +91,7 @@ def _number(parent: np.ndarray) -> np.ndarray:
     labels = np.empty(len(parent), np.int32)
     found = 0
     for i in range(len(parent)):
-        root = _find(parent, i)
+        root = find(parent, i)
         if root == i:
             labels[i] = found
             found += 1
@@ -134,12 +128,12 @@ def _pieces(neighbor_ids: np.ndarray, weights: np.ndarray, labels: np.ndarray, n
     for i in range(n):
         for t in range(k):
             j = neighbor_ids[i, t]
-            if weights[i, t] > 0 and _find(parent, labels[i]) != _find(parent, labels[j]):
+            if weights[i, t] > 0 and find(parent, labels[i]) != find(parent, labels[j]):
                 for u in range(k):
                     if neighbor_ids[j, u] == i and weights[j, u] > 0:
                         _join(parent, labels[i], labels[j])
     for c in range(n_clusters):
-        parent[c] = _find(parent, c)
+        parent[c] = find(parent, c)
     return parent
 
 
@@ -173,7 +167,7 @@ def _one_round(
         # First the clusters of a small piece among themselves, then the piece with its target.
         one, other = (i, piece[i]) if i < c else (i - c, target[i - c])
         if target[piece[one]] >= 0 and other >= 0:
-            one, other = _find(parent, one), _find(parent, other)
+            one, other = find(parent, one), find(parent, other)
             if _join(parent, one, other):
                 low[joins] = row_of[min(one, other)]
                 high[joins] = row_of[max(one, other)]
