@@ -140,6 +140,27 @@ def prepare(pixels: np.ndarray, shape: tuple[int, int, int]) -> np.ndarray:
     return pixels.transpose(2, 0, 1)
 
 
+def prepare_block(values: np.ndarray, shape: tuple[int, int, int]) -> np.ndarray | None:
+    """Do for images in one array what :func:`as_image` and :func:`prepare` do for each, where only the layout changes.
+
+    Parameters
+    ----------
+    values : ndarray of numbers, shape (m, H, W) or (m, H, W, C)
+    shape : tuple of int
+        Channels (1 or 3), height and width wanted.
+
+    Returns
+    -------
+    prepared : ndarray of uint8, shape (m, *shape), or None
+        None if the images have to be scaled, resized or recoloured, one by one.
+    """
+    channels, height, width = shape
+    layouts = [(height, width, channels)] + [(height, width)] * (channels == 1)
+    if values.dtype != np.uint8 or values.shape[1:] not in layouts:
+        return None
+    return values.reshape(-1, height, width, channels).transpose(0, 3, 1, 2)
+
+
 def _upright(image: Image.Image) -> Image.Image:
     with contextlib.suppress(Exception):  # a damaged EXIF block is no reason to lose the picture
         if image.getexif().get(ORIENTATION, 1) != 1:

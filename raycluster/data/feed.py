@@ -4,10 +4,12 @@ from __future__ import annotations
 
 import warnings
 from collections.abc import Iterator
-from typing import NamedTuple, Protocol
+from typing import Literal, NamedTuple, Protocol
 
 import numpy as np
 import torch
+
+FeedName = Literal["resident", "streaming"]
 
 
 class Batch(NamedTuple):
@@ -83,6 +85,30 @@ class ResidentFeed:
         start, stop = share(self.n, self._rank, self._world_size)
         for ids in torch.arange(start, stop, device=self.images.device).split(batch_size):
             yield Batch(self.images[ids], ids)
+
+
+def choose_feed(n_bytes: int, budget: float, asked: FeedName | Literal["auto"] = "auto") -> tuple[FeedName, str]:
+    """Choose how images get to the training: from memory if all of them fit, else as a stream.
+
+    Parameters
+    ----------
+    n_bytes : int
+        What all images take as uint8.
+    budget : float
+        Bytes of memory that may be spent on them.
+    asked : {"auto", "resident", "streaming"}
+
+    Returns
+    -------
+    name : {"resident", "streaming"}
+    sentence : str
+        The choice and its reason, for the person at the keyboard.
+    """
+    name: FeedName = asked if asked != "auto" else "resident" if n_bytes <= budget else "streaming"
+    how = {"resident": "held in memory", "streaming": "streamed from their source in every epoch"}[name]
+    size = f"{n_bytes / 1e6:,.1f} MB"
+    why = "as asked for" if asked != "auto" else f"{size} of images, {budget / 1e6:,.1f} MB may be held"
+    return name, f"The images are {how} ({why})."
 
 
 def share(n: int, rank: int, world_size: int) -> tuple[int, int]:

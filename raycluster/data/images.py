@@ -12,10 +12,10 @@ from typing import Literal, NamedTuple
 import numpy as np
 import ray
 
-from raycluster.data.decode import Unreadable, prepare
+from raycluster.data.decode import Unreadable, prepare, prepare_block
 from raycluster.data.labels import folder_labels
 from raycluster.data.pipeline import Columns, stream
-from raycluster.data.rows import Found, Rows, find_rows, printable
+from raycluster.data.rows import Found, Rows, decode_each, find_rows, printable
 from raycluster.data.sources import Listing, Location, list_source
 from raycluster.errors import UserError
 
@@ -24,7 +24,6 @@ LONGEST_SIDE = 64
 SHORTEST_SIDE = 8
 
 ImageSize = int | tuple[int, int] | Literal["original"]
-FeedName = Literal["resident", "streaming"]
 
 
 class Rejected(NamedTuple):
@@ -240,30 +239,6 @@ def read_ranges(
         yield _checked(columns)
 
 
-def choose_feed(images: ImageSet, budget: int, force: FeedName | None = None) -> tuple[FeedName, str]:
-    """Choose how the images get to a training worker: from memory if all of them fit, else as a stream.
-
-    Parameters
-    ----------
-    images : ImageSet
-    budget : int
-        Bytes of memory that a worker may spend on images.
-    force : {"resident", "streaming"}, optional
-
-    Returns
-    -------
-    name : {"resident", "streaming"}
-    sentence : str
-        The choice and its reason, for the log.
-    """
-    size = f"{images.n:,} images of {' x '.join(map(str, images.shape))} take {images.n_bytes / 2**20:,.0f} MiB"
-    if force is not None:
-        return force, f"{force} feed, as asked for: {size}."
-    if images.n_bytes <= budget:
-        return "resident", f"resident feed: {size} and fit in the {budget / 2**20:,.0f} MiB of a worker."
-    return "streaming", f"streaming feed: {size}, more than the {budget / 2**20:,.0f} MiB of a worker."
-
-
 def _check_settings(image_size: ImageSize | None, color: str) -> None:
     if color not in ("keep", "gray", "rgb"):
         raise UserError(f"color={color!r} is not known: choose keep, gray or rgb.")
@@ -296,7 +271,7 @@ def _survey(found: Found) -> tuple[np.ndarray, dict[int, Unreadable | str]]:
 def _survey_range(rows: Rows, start: int, stop: int) -> Columns:
     sizes = np.zeros((stop - start, 3), np.int32)
     reasons = [""] * (stop - start)
-    for i, pixels in enumerate(rows.decode(start, stop)):
+    for i, pixels in enumerate(decode_each(rows.read(start, stop))):
         if isinstance(pixels, Unreadable):
             reasons[i] = str(pixels)
         else:
@@ -305,14 +280,17 @@ def _survey_range(rows: Rows, start: int, stop: int) -> Columns:
 
 
 def _prepare_range(rows: Rows, start: int, stop: int, shape: tuple[int, int, int]) -> Columns:
-    images = np.zeros((stop - start, *shape), np.uint8)
-    failed = [""] * (stop - start)
-    for i, pixels in enumerate(rows.decode(start, stop)):
-        if isinstance(pixels, Unreadable):
-            failed[i] = f"{printable(rows.name(rows.file[start + i]))}: {pixels}"
-        else:
-            images[i] = prepare(pixels, shape)
-    return {"row": np.arange(start, stop), "image": images, "failed": np.array(failed, dtype=object)}
+    failed = np.full(stop - start, "", dtype=object)
+    items = rows.read(start, stop)
+    images = prepare_block(items, shape) if isinstance(items, np.ndarray) else None
+    if images is None:
+        images = np.zeros((stop - start, *shape), np.uint8)
+        for i, pixels in enumerate(decode_each(items)):
+            if isinstance(pixels, Unreadable):
+                failed[i] = f"{printable(rows.name(rows.file[start + i]))}: {pixels}"
+            else:
+                images[i] = prepare(pixels, shape)
+    return {"row": np.arange(start, stop), "image": images, "failed": failed}
 
 
 def _checked(columns: Columns) -> tuple[np.ndarray, np.ndarray]:

@@ -110,7 +110,9 @@ class Rows:
         ranges : ndarray of int64, shape (m, 2)
             The first row of each, and the one after its last.
         """
-        limit = min(MAX_RANGE_ROWS, max(MIN_RANGE_ROWS, (stop - start) // 64))
+        # Rows of arrays are cheap to read, and few tasks are enough for them.
+        pieces_wanted = 16 if self.are_arrays else 64
+        limit = min(MAX_RANGE_ROWS, max(MIN_RANGE_ROWS, (stop - start) // pieces_wanted))
         if self.kind == "images":
             edges = np.array([start, stop])
         else:
@@ -125,8 +127,11 @@ class Rows:
             ranges.append(np.stack([cuts[:-1], cuts[1:]], axis=1))
         return np.concatenate(ranges)
 
-    def read(self, start: int, stop: int) -> list[Item]:
-        """Read a range within one container: encoded images, arrays of pixels, or the reason why there are none."""
+    def read(self, start: int, stop: int) -> list[Item] | np.ndarray:
+        """Read a range within one container: encoded images, arrays of pixels, or the reason why there are none.
+
+        Images of an array come as one array, shape (m, H, W) or (m, H, W, C), of the array's own dtype.
+        """
         name, place = self.name(self.file[start]), self.place[start:stop]
         if self.kind == "images":
             names = [self.name(file) for file in self.file[start:stop]]
@@ -141,23 +146,11 @@ class Rows:
                 part = int(self.part[start])
                 column = self._open(name, str(part), lambda: shards.read_row_group(self.location, name, part))
                 return shards.items_of(column, place)
-            return list(self.open_array(name)[place])
+            return self.open_array(name)[place]
         except Unreadable as error:
             return [error] * (stop - start)
         except OSError as error:
             return [Unreadable(_plain_reason(error))] * (stop - start)
-
-    def decode(self, start: int, stop: int) -> list[np.ndarray | Unreadable]:
-        """Read and decode a range: pixels as :func:`raycluster.data.decode.decode` returns them, or the reason."""
-        decoded: list[np.ndarray | Unreadable] = []
-        for item in self.read(start, stop):
-            try:
-                if isinstance(item, Unreadable):
-                    raise item
-                decoded.append(decode(item) if isinstance(item, bytes) else as_image(item))
-            except Unreadable as error:
-                decoded.append(error)
-        return decoded
 
     def open_array(self, name: str) -> np.ndarray:
         """Return all images of an array file, shape (N, H, W) or (N, H, W, C).
@@ -221,6 +214,19 @@ class _Contents(NamedTuple):
     labels: np.ndarray | None = None
     class_names: list[str] | None = None
     note: str | None = None
+
+
+def decode_each(items: list[Item] | np.ndarray) -> list[np.ndarray | Unreadable]:
+    """Decode what :meth:`Rows.read` has read, to pixels as :func:`raycluster.data.decode.decode` returns or why not."""
+    decoded: list[np.ndarray | Unreadable] = []
+    for item in items:
+        try:
+            if isinstance(item, Unreadable):
+                raise item
+            decoded.append(decode(item) if isinstance(item, bytes) else as_image(item))
+        except Unreadable as error:
+            decoded.append(error)
+    return decoded
 
 
 def find_rows(listing: Listing) -> Found:

@@ -105,18 +105,19 @@ def run_training(run: TrainingRun, say: Say = say_at_once) -> RunSummary:
     with ray_cluster() as cluster:
         import ray
 
+        from raycluster.data.feed import choose_feed
         from raycluster.training.fit import fit
         from raycluster.training.worker import WorkerJob
 
         plan_resources(cluster.nodes, run.workers, run.gpus_per_worker)
         clock = Clock(began, "ray_start")
         images = open_source(run, say)
-        streaming = run.feed == "streaming" or (run.feed == "auto" and not fits_in_memory(images))
+        feed, sentence = choose_feed(images.n_bytes, memory_for_images(), run.feed)
+        streaming = feed == "streaming"
         plan = plan_resources(cluster.nodes, run.workers, run.gpus_per_worker, streaming)
         with run_dir.lock():
             threads = begin(run, run_dir, images, max(1, min(int(plan.cpus_per_worker), available_cores())))
-            how = "streamed from their source in every epoch" if streaming else "held in memory"
-            say(f"The images are {how} ({images.n_bytes / 1e6:,.1f} MB). Results go to {run_dir.path}")
+            say(f"{sentence} Results go to {run_dir.path}")
             pixels = None if streaming else ray.put(images.load())
             clock.lap("images")
             run_dir.error_log.unlink(missing_ok=True)
@@ -221,9 +222,8 @@ def driver_actor(run_dir: RunDir, n: int, plan: Plan) -> Iterator[str]:
         ray.kill(driver)
 
 
-def fits_in_memory(images: ImageSet) -> bool:
-    """Tell whether the images take less than half of the object store of every machine."""
+def memory_for_images() -> float:
+    """Return how many bytes of images may be held: half of the smallest object store of the machines."""
     import ray
 
-    stores = [node["Resources"].get("object_store_memory", 0) for node in ray.nodes() if node["Alive"]]
-    return images.n_bytes < min(stores) / 2
+    return min(node["Resources"].get("object_store_memory", 0.0) for node in ray.nodes() if node["Alive"]) / 2

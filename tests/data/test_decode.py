@@ -4,7 +4,7 @@ import numpy as np
 import pytest
 from PIL import Image
 
-from raycluster.data.decode import MAX_PIXELS, Unreadable, as_image, decode, prepare, scale_to_uint8
+from raycluster.data.decode import MAX_PIXELS, Unreadable, as_image, decode, prepare, prepare_block, scale_to_uint8
 
 
 def encoded(image: Image.Image, kind: str = "PNG", **options) -> bytes:
@@ -175,3 +175,14 @@ def test_colour_is_changed_as_the_set_needs_it(ramp):
     red[..., 0] = 200
     np.testing.assert_array_equal(prepare(red, (1, 4, 8)), np.full((1, 4, 8), 60))  # 0.299 * 200
     np.testing.assert_array_equal(prepare(red, (3, 4, 8))[0], red[..., 0])
+
+
+@pytest.mark.parametrize("layout", [(4, 8), (4, 8, 1), (4, 8, 3)])
+def test_a_block_of_an_array_is_prepared_as_each_of_its_images_is(layout):
+    values = np.random.default_rng(0).integers(0, 256, (5, *layout), np.uint8)
+    channels = 3 if layout[2:] == (3,) else 1
+    block = prepare_block(values, (channels, 4, 8))
+    np.testing.assert_array_equal(block, [prepare(as_image(value), (channels, 4, 8)) for value in values])
+    assert prepare_block(values, (4 - channels, 4, 8)) is None
+    assert prepare_block(values, (channels, 8, 8)) is None
+    assert prepare_block(values / 255, (channels, 4, 8)) is None

@@ -1,7 +1,7 @@
 import numpy as np
 import pytest
 
-from raycluster.data.feed import ResidentFeed, local_batch_size, share, shuffled_order, training_steps
+from raycluster.data.feed import ResidentFeed, choose_feed, local_batch_size, share, shuffled_order, training_steps
 
 N = 103
 IMAGES = np.random.default_rng(0).integers(0, 256, (N, 1, 2, 3), dtype=np.uint8)
@@ -61,3 +61,15 @@ def test_groups_come_in_short_runs_and_nothing_is_lost():
     assert len(runs) <= 30  # runs of 5, 5 and 2 in each group; neighbours may happen to be of one group
     assert len(runs) > 15
     assert not np.array_equal(order, shuffled_order(np.arange(120), [1], groups))
+
+
+def test_the_feed_is_chosen_by_size_or_as_asked_for():
+    assert choose_feed(1000, 1000)[0] == "resident"
+    assert choose_feed(1001, 1000)[0] == "streaming"
+    assert choose_feed(10**6, 2e6) == (
+        "resident",
+        "The images are held in memory (1.0 MB of images, 2.0 MB may be held).",
+    )
+    name, sentence = choose_feed(10, 1000, asked="streaming")
+    assert name == "streaming"
+    assert "as asked for" in sentence

@@ -12,7 +12,7 @@ from pyarrow import fs
 
 from raycluster.data import sources
 from raycluster.data.decode import decode, prepare
-from raycluster.data.images import choose_feed, choose_shape, open_images
+from raycluster.data.images import choose_shape, open_images
 from raycluster.errors import UserError
 
 
@@ -241,16 +241,6 @@ def test_fingerprint_changes_with_files_and_preparation_and_nothing_else(ray_ses
     assert open_images(str(tmp_path), image_size=9).fingerprint != first
     (tmp_path / "b.png").rename(tmp_path / "c.png")
     assert open_images(str(tmp_path)).fingerprint != first
-
-
-def test_the_feed_is_chosen_by_size_or_as_asked_for():
-    images = open_images("digits")
-    assert images.n_bytes == 1797 * 64
-    assert choose_feed(images, 1797 * 64)[0] == "resident"
-    assert choose_feed(images, 1797 * 64 - 1)[0] == "streaming"
-    name, sentence = choose_feed(images, 10**9, force="streaming")
-    assert name == "streaming"
-    assert "as asked for" in sentence
 
 
 def test_take_reads_the_images_asked_for(ray_session, tmp_path):

@@ -8,7 +8,7 @@ import pytest
 from PIL import Image
 
 from raycluster.data.decode import Unreadable
-from raycluster.data.rows import MAX_RANGE_BYTES, find_rows
+from raycluster.data.rows import MAX_RANGE_BYTES, decode_each, find_rows
 from raycluster.data.sources import list_source
 
 
@@ -54,7 +54,7 @@ def test_ranges_of_large_images_hold_fewer_of_them(archives):
 def test_any_range_of_the_readable_rows_is_read_also_in_another_process(archives):
     readable = pickle.loads(pickle.dumps(archives.rows.select(np.arange(271) != 70)))
     for start, stop in readable.ranges(0, 270):
-        values = [pixels[0, 0] for pixels in readable.decode(start, stop)]
+        values = [pixels[0, 0] for pixels in decode_each(readable.read(start, stop))]
         assert values == [row % 256 for row in range(start, stop)]
 
 
