@@ -38,10 +38,11 @@ def random_affine(
     scale = 1 + scale * zoom
     cos, sin = angle.cos() / scale, angle.sin() / scale
     # Coordinates run from -1 to 1 on either side, hence the aspect ratio and the factor 2.
-    x = torch.arange(1 - width, width, 2, device=images.device) / width
-    y = torch.arange(1 - height, height, 2, device=images.device)[:, None] / height
-    cos, sin, right, down = (value[:, None, None] for value in (cos, sin, 2 * shift * right, 2 * shift * down))
-    source_x = cos * x + sin * (height / width) * y + right
-    source_y = cos * y - sin * (width / height) * x + down
-    grid = torch.stack([source_x, source_y], dim=3)
+    to_x = torch.stack([cos, sin * (height / width), 2 * shift * right], dim=1)
+    to_y = torch.stack([-sin * (width / height), cos, 2 * shift * down], dim=1)
+    place = torch.ones(3, height, width, device=images.device)
+    place[0] = torch.arange(1 - width, width, 2, device=images.device) / width
+    place[1] = torch.arange(1 - height, height, 2, device=images.device)[:, None] / height
+    # One product for all images; the sampling reads it as [B, H, W, 2] without a copy.
+    grid = (torch.stack([to_x, to_y], dim=1) @ place.flatten(1)).view(batch, 2, height, width).permute(0, 2, 3, 1)
     return F.grid_sample(images, grid, mode="bilinear", padding_mode="border", align_corners=False)

@@ -312,10 +312,14 @@ def hash_seed(*numbers: int) -> int:
 
 
 def pixel_features(feed: Feed) -> tuple[np.ndarray, np.ndarray]:
-    """Return this worker's ids int64 [m] and pixels in [0, 1] as rows float32 [m, C·H·W]."""
+    """Return this worker's ids int64 [m] and pixels as rows float32 [m, C·H·W].
+
+    Pixels lie in [0, 1], and rows longer than 1 are scaled down to that length, as the published method does it.
+    """
     parts = [(b.ids.cpu().numpy(), b.images.flatten(1).cpu().numpy()) for b in feed.eval_batches(EVAL_BATCH)]
     ids, pixels = (np.concatenate(arrays) for arrays in zip(*parts, strict=True))
-    return ids, pixels.astype(np.float32) / 255
+    rows = pixels.astype(np.float32) / 255
+    return ids, rows / np.maximum(np.linalg.norm(rows, axis=1, keepdims=True), 1)
 
 
 @torch.inference_mode()
