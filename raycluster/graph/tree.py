@@ -22,8 +22,9 @@ class MergeTree:
         The merges in the order in which they were done, until r clusters are left (r = 1 for a whole tree). ``left``
         is the cluster with the smaller smallest row.
     affinity : ndarray of float64, shape (n - r,)
-        Affinity A of the two merged clusters (JULE, eq. 3). Infinite for the merges that make the first clusters,
-        0 where two clusters without affinity were joined.
+        Affinity A of the two merged clusters (JULE, eq. 3). Infinite for what is done before the merging by affinity:
+        the merges that make the first clusters, and the joins of small pieces. 0 where two clusters without affinity
+        were joined at the end.
     size : ndarray of int32, shape (n - r,)
         Rows in the new cluster.
     """
@@ -53,8 +54,41 @@ class MergeTree:
         """Clusters left at the end, r."""
         return self.n_leaves - len(self.left)
 
-    def cut(self, n_clusters: int) -> np.ndarray:
-        """Return the labels at the moment when ``n_clusters`` were left.
+    @property
+    def parent(self) -> np.ndarray:
+        """The node that each node was merged into, int32 [n + (n - r)], -1 for the roots."""
+        parent = np.full(self.n_leaves + len(self.left), -1, np.int32)
+        nodes = np.arange(self.n_leaves, len(parent), dtype=np.int32)
+        parent[self.left], parent[self.right] = nodes, nodes
+        return parent
+
+    @property
+    def heights(self) -> np.ndarray:
+        """The merges' heights in a drawing, float64 [n - r], rising from merge to merge.
+
+        Affinities do not fall from each merge to the next, since the merging goes by the score that sets neighbours off
+        against each other. The height of a merge is therefore that of the lowest affinity A so far, 1 + ln(A_max / A)
+        with A_max the highest that is finite. What is done before the merging by affinity has height 0, and joins
+        without affinity lie 1 above everything else. Equal heights are told apart by the smallest step of floating
+        point, so that a drawing cut at K clusters shows those of ``cut(K)``.
+        """
+        affinity = self.affinity
+        is_merge = np.isfinite(affinity) & (affinity > 0)
+        top = affinity[is_merge].max(initial=0.0) or 1.0
+        lowest = np.minimum.accumulate(np.where(is_merge, affinity, np.inf))
+        height = np.where(np.isinf(lowest), 0.0, 1 + np.log(top / np.minimum(lowest, top)))
+        height[affinity == 0] = height.max(initial=0.0) + 1
+        return _strictly_rising(height)
+
+    def cut(self, n_clusters: int | None = None, *, min_affinity: float | None = None) -> np.ndarray:
+        """Return the labels at one moment of the merging: when ``n_clusters`` were left, or before affinity fell.
+
+        Parameters
+        ----------
+        n_clusters : int, optional
+            K. The labels are those of a merging that stops there.
+        min_affinity : float, optional
+            Above 0. The moment before the first merge of two clusters with an affinity lower than this.
 
         Returns
         -------
@@ -64,14 +98,40 @@ class MergeTree:
         Raises
         ------
         UserError
-            When there are fewer rows than clusters wanted, or the tree was not built that far up.
+            When not exactly one of the two is given, when there are fewer rows than clusters wanted, or the tree was
+            not built that far up.
         """
+        if (n_clusters is None) == (min_affinity is None):
+            raise UserError("A tree is cut either at n_clusters or at min_affinity: give one of the two.")
+        if n_clusters is None:
+            lower = np.flatnonzero(~(self.affinity >= min_affinity))
+            return _labels(self.n_leaves, self.left, self.right, int(lower[0]) if len(lower) else len(self.left))
         if not self.n_roots <= n_clusters <= self.n_leaves:
             raise UserError(
                 f"n_clusters={n_clusters}, but this tree of {self.n_leaves} rows has {self.n_roots} roots: "
                 f"choose {self.n_roots} to {self.n_leaves}."
             )
         return _labels(self.n_leaves, self.left, self.right, self.n_leaves - n_clusters)
+
+    def path_to_root(self, node: int) -> np.ndarray:
+        """Return the nodes from ``node`` (a row, or n + i for merge i) up to its root, int32, both included."""
+        if not 0 <= node < self.n_leaves + len(self.left):
+            raise UserError(f"node={node}: this tree has the nodes 0 to {self.n_leaves + len(self.left) - 1}.")
+        return _path(self.parent, node)
+
+    def to_scipy(self) -> np.ndarray:
+        """Return the tree as SciPy's linkage matrix, float64 [n - 1, 4]: left, right, height, size of each merge.
+
+        ``scipy.cluster.hierarchy.dendrogram`` draws it, with :attr:`heights`.
+
+        Raises
+        ------
+        UserError
+            When the tree was not built up to one root.
+        """
+        if self.n_roots != 1:
+            raise UserError(f"This tree has {self.n_roots} roots, and SciPy knows only whole trees: link down to 1.")
+        return np.column_stack([self.left, self.right, self.heights, self.size]).astype(np.float64)
 
 
 @njit(cache=True, nogil=True)
@@ -106,3 +166,18 @@ def _labels(n: int, left: np.ndarray, right: np.ndarray, n_merges: int) -> np.nd
         else:
             labels[row] = labels[above[row]]
     return labels
+
+
+@njit(cache=True, nogil=True)
+def _path(parent: np.ndarray, node: int) -> np.ndarray:
+    path = [np.int32(node)]
+    while parent[path[-1]] >= 0:
+        path.append(parent[path[-1]])
+    return np.array(path)
+
+
+@njit(cache=True, nogil=True)
+def _strictly_rising(height: np.ndarray) -> np.ndarray:
+    for i in range(1, len(height)):
+        height[i] = max(height[i], np.nextafter(height[i - 1], np.inf))
+    return height

@@ -1,7 +1,10 @@
 import numpy as np
 import pytest
+from scipy.cluster.hierarchy import fcluster, is_monotonic, is_valid_linkage
+from sklearn.datasets import load_digits
 
 from raycluster.errors import UserError
+from raycluster.graph import GraphDegreeLinkage
 from raycluster.graph.tree import MergeTree
 
 
@@ -35,3 +38,46 @@ def test_a_cut_that_is_not_in_the_tree_is_an_error(tree):
     assert stopped.n_roots == 3
     with pytest.raises(UserError, match="has 3 roots: choose 3 to 5"):
         stopped.cut(2)
+
+
+def test_cut_at_an_affinity_stops_before_the_first_lower_merge(tree):
+    assert tree.cut(min_affinity=2.5).tolist() == tree.cut(3).tolist()
+    assert tree.cut(min_affinity=2.0).tolist() == tree.cut(2).tolist()
+    assert tree.cut(min_affinity=9.0).tolist() == tree.cut(4).tolist()
+    low_first = MergeTree.from_joins(4, np.array([0, 2, 0]), np.array([1, 3, 2]), np.array([1.0, 2.0, 0.5]))
+    assert low_first.cut(min_affinity=1.5).tolist() == [0, 1, 2, 3]
+
+
+@pytest.mark.parametrize("how", [{}, {"n_clusters": 2, "min_affinity": 1.0}])
+def test_a_cut_needs_one_place(tree, how):
+    with pytest.raises(UserError, match="one of the two"):
+        tree.cut(**how)
+
+
+def test_paths_lead_to_the_root(tree):
+    assert tree.parent.tolist() == [6, 5, 6, 5, 7, 7, 8, 8, -1]
+    assert tree.path_to_root(3).tolist() == [3, 5, 7, 8]
+    assert tree.path_to_root(6).tolist() == [6, 8]
+    with pytest.raises(UserError, match="nodes 0 to 8"):
+        tree.path_to_root(9)
+
+
+def test_heights_follow_the_lowest_affinity_so_far():
+    affinity = np.array([np.inf, 4.0, 8.0, 2.0, 0.0])
+    tree = MergeTree.from_joins(6, np.arange(5)[::-1], np.arange(1, 6)[::-1], affinity)
+    expected = [0, 1 + np.log(2), 1 + np.log(2), 1 + np.log(4), 2 + np.log(4)]
+    np.testing.assert_allclose(tree.heights, expected, rtol=1e-12)
+    assert (np.diff(tree.heights) > 0).all()
+
+
+def test_scipy_draws_and_cuts_the_same_tree():
+    features = load_digits().data.astype(np.float32)[:500]
+    tree = GraphDegreeLinkage(10).fit(features).tree_
+    linkage = tree.to_scipy()
+    assert is_valid_linkage(linkage)
+    assert is_monotonic(linkage)
+    for n_clusters in (1, 2, 7, 10, 60, 500):
+        labels = fcluster(linkage, n_clusters, "maxclust")
+        assert len({*zip(labels, tree.cut(n_clusters), strict=True)}) == n_clusters
+    with pytest.raises(UserError, match="2 roots"):
+        MergeTree.from_joins(3, np.array([0]), np.array([1]), np.ones(1)).to_scipy()
