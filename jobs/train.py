@@ -11,35 +11,26 @@ The same command again continues what was killed. Settings given as flags come b
 
 from __future__ import annotations
 
-import signal
 import sys
 from dataclasses import make_dataclass
 from typing import Annotated, Any
+
+from raycluster.command import run_command
 
 STOPPED = "Stopped. The same command continues from the last checkpoint."
 
 
 def main(arguments: list[str]) -> int:
     """Run the command, and return its exit code: 0 complete, 2 bad call or input, 1 failed, 130 or 143 stopped."""
-    signal.signal(signal.SIGTERM, _stop)
     method = arguments.pop(0) if arguments and not arguments[0].startswith("-") else "jule"
-    from raycluster.errors import TrainingFailed, UserError
 
-    try:
+    def work() -> None:
         options, settings = parse(method, arguments)
         from raycluster.api import train_with
 
         train_with(options, method, settings)
-    except UserError as error:
-        print(f"error: {error}", file=sys.stderr)
-        return 2
-    except KeyboardInterrupt:
-        print(STOPPED, file=sys.stderr)
-        return 130
-    except TrainingFailed as error:
-        print(f"error: {error}", file=sys.stderr)
-        return 1
-    return 0
+
+    return run_command(work, STOPPED)
 
 
 def parse(method: str, arguments: list[str]) -> tuple[Any, Any]:
@@ -69,11 +60,6 @@ def parse(method: str, arguments: list[str]) -> tuple[Any, Any]:
         config=(tyro.conf.OmitArgPrefixes,),
     )
     return flags.common, getattr(flags, method)
-
-
-def _stop(signum: int, frame: Any) -> None:
-    print(STOPPED, file=sys.stderr)
-    raise SystemExit(128 + signum)
 
 
 if __name__ == "__main__":

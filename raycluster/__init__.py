@@ -6,13 +6,18 @@ import importlib
 from typing import TYPE_CHECKING, Any
 
 if TYPE_CHECKING:
+    from raycluster.api import cluster as cluster
     from raycluster.api import train as train
     from raycluster.graph.estimator import GraphDegreeLinkage as GraphDegreeLinkage
 
 __version__ = "0.1.0"
 
-_HOMES = {"train": "raycluster.api", "GraphDegreeLinkage": "raycluster.graph.estimator"}
-__all__ = ["GraphDegreeLinkage", "train"]
+_HOMES = {
+    "train": "raycluster.api",
+    "cluster": "raycluster.api",
+    "GraphDegreeLinkage": "raycluster.graph.estimator",
+}
+__all__ = ["GraphDegreeLinkage", "cluster", "train"]
 
 
 def __getattr__(name: str) -> Any:

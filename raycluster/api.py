@@ -1,4 +1,4 @@
-"""``raycluster.train``: what ``jobs/train.py`` does, from Python."""
+"""``raycluster.train`` and ``raycluster.cluster``: what the jobs of these names do, from Python."""
 
 from __future__ import annotations
 
@@ -10,8 +10,9 @@ from dataclasses import dataclass
 from pathlib import Path
 from typing import Any, Literal, NamedTuple
 
+from raycluster.data.sources import absolute_source
 from raycluster.errors import UserError
-from raycluster.training.cluster import under_job_submit
+from raycluster.training.cluster import absolute_out, under_job_submit
 from raycluster.training.run_dir import RunSummary
 from raycluster.training.trainer import TrainingRun, run_training
 
@@ -115,14 +116,34 @@ def train(
     chosen = method_named(method)
     if preset not in chosen.presets:
         raise UserError(f"There is no preset {preset!r}: choose one of {', '.join(chosen.presets)}.")
-    known = [field.name for field in dataclasses.fields(chosen.settings)]
-    for name in settings:
-        if name not in known:
-            raise UserError(f"{method} has no setting {name!r}; it has {', '.join(known)}.")
+    _check_names(method, settings, chosen.settings)
     options = TrainOptions(
         data, clusters, str(out) if out else None, seed, workers, gpus_per_worker, feed, image_size, color, labels
     )
     return train_with(options, method, dataclasses.replace(chosen.presets[preset], **settings))
+
+
+def cluster(
+    embeddings: str | os.PathLike[str], clusters: int, out: str | os.PathLike[str], **settings: Any
+) -> RunSummary:
+    """Cluster vectors by graph degree linkage, and write the results to ``out``.
+
+    Parameters
+    ----------
+    embeddings, clusters, out
+        See :class:`raycluster.export.cluster.ClusterOptions`.
+    **settings
+        Its other fields.
+
+    Raises
+    ------
+    UserError
+        If something about the input or the folder does not allow it; a sentence says what.
+    """
+    from raycluster.export.cluster import ClusterOptions, cluster_vectors
+
+    _check_names("cluster", settings, ClusterOptions)
+    return cluster_vectors(ClusterOptions(os.fspath(embeddings), clusters, os.fspath(out), **settings))
 
 
 def train_with(options: TrainOptions, method: str, settings: Any) -> RunSummary:
@@ -132,9 +153,7 @@ def train_with(options: TrainOptions, method: str, settings: Any) -> RunSummary:
         if options.data != "digits":
             raise UserError(f"How many clusters are there in {options.data}? Give their number: --clusters K.")
         clusters = 10
-    data = options.data
-    if data != "digits" and "://" not in data:
-        data = os.path.abspath(os.path.expanduser(data))
+    data = options.data if options.data == "digits" else absolute_source(options.data)
     chosen = {name: getattr(options, name) for name in ("seed", "labels", "image_size", "color")}
     chosen |= {name: getattr(options, name) for name in ("workers", "gpus_per_worker", "feed")}
     function = method_named(method).function
@@ -143,16 +162,16 @@ def train_with(options: TrainOptions, method: str, settings: Any) -> RunSummary:
 
 
 def out_folder(options: TrainOptions, method: str) -> Path:
-    """Return the run folder as an absolute path.
+    """Return the run folder as an absolute path."""
+    if options.out is not None:
+        return absolute_out(options.out)
+    source = re.sub(r"[^\w.-]+", "-", options.data.rstrip("/*").rsplit("/", 1)[-1]).strip("-.") or "images"
+    name = f"{source}-{method}-seed{options.seed}"
+    return absolute_out(name if under_job_submit() else f"runs/{name}")
 
-    Under ``ray job submit`` the working folder is a copy that is thrown away; relative paths lie in
-    ``~/raycluster-runs`` there.
-    """
-    name = options.out
-    if name is None:
-        source = re.sub(r"[^\w.-]+", "-", options.data.rstrip("/*").rsplit("/", 1)[-1]).strip("-.") or "images"
-        name = f"{source}-{method}-seed{options.seed}"
-        if not under_job_submit():
-            name = f"runs/{name}"
-    folder = Path.home() / "raycluster-runs" if under_job_submit() else Path.cwd()
-    return Path(os.path.abspath(folder / Path(name).expanduser()))
+
+def _check_names(method: str, settings: dict[str, Any], known_by: type) -> None:
+    known = [field.name for field in dataclasses.fields(known_by)]
+    for name in settings:
+        if name not in known:
+            raise UserError(f"{method} has no setting {name!r}; it has {', '.join(known)}.")

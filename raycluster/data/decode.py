@@ -5,6 +5,7 @@ from __future__ import annotations
 import contextlib
 import io
 import warnings
+from typing import NamedTuple
 
 import numpy as np
 from PIL import Image, ImageOps, UnidentifiedImageError
@@ -17,6 +18,13 @@ ORIENTATION = 0x0112
 
 class Unreadable(Exception):
     """One image or file that is set aside; the message is the reason, in plain words."""
+
+
+class Rejected(NamedTuple):
+    """An input that was set aside, and why."""
+
+    path: str
+    reason: str
 
 
 def decode(data: bytes) -> np.ndarray:

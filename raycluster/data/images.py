@@ -7,12 +7,12 @@ import json
 from collections.abc import Iterator
 from dataclasses import dataclass, replace
 from functools import partial
-from typing import Literal, NamedTuple
+from typing import Literal
 
 import numpy as np
 import ray
 
-from raycluster.data.decode import Unreadable, prepare, prepare_block
+from raycluster.data.decode import Rejected, Unreadable, prepare, prepare_block
 from raycluster.data.labels import folder_labels
 from raycluster.data.pipeline import Columns, stream
 from raycluster.data.rows import Found, Rows, decode_each, find_rows, printable
@@ -24,13 +24,6 @@ LONGEST_SIDE = 64
 SHORTEST_SIDE = 8
 
 ImageSize = int | tuple[int, int] | Literal["original"]
-
-
-class Rejected(NamedTuple):
-    """An input that was set aside, and why."""
-
-    path: str
-    reason: str
 
 
 @dataclass(frozen=True)

@@ -17,8 +17,9 @@ from raycluster.errors import UserError
 IMAGE_SUFFIXES = (".png", ".jpg", ".jpeg", ".pgm", ".ppm", ".pbm", ".gif", ".bmp", ".webp", ".tif", ".tiff")
 IDX_IMAGES = re.compile(r"idx[34](-ubyte)?(\.gz)?$", re.IGNORECASE)
 IDX_LABELS = re.compile(r"idx1(-ubyte)?(\.gz)?$", re.IGNORECASE)
-KIND_NAMES = {"images": "image", "parquet": "Parquet", "npz": "NPZ", "idx": "IDX", "tar": "tar"}
-READ_KINDS = "images (" + " ".join(suffix[1:] for suffix in IMAGE_SUFFIXES) + "), Parquet, NPZ, IDX and WebDataset tar"
+KIND_NAMES = {"images": "image", "parquet": "Parquet", "npz": "NPZ", "npy": "NPY", "idx": "IDX", "tar": "tar"}
+IMAGE_SOURCES = ("images", "parquet", "npz", "idx", "tar")
+VECTOR_SOURCES = ("parquet", "npy")
 
 
 @dataclass(frozen=True)
@@ -66,7 +67,7 @@ class Listing:
     ----------
     location : Location
     kind : str
-        ``images``, ``parquet``, ``npz``, ``idx`` or ``tar``.
+        One of the names that :func:`kind_of` gives.
     names : list of str
         Sorted, relative to the location.
     sizes : list of int
@@ -82,7 +83,7 @@ class Listing:
     notes: list[str]
 
 
-def list_source(source: str) -> Listing:
+def list_source(source: str, kinds: tuple[str, ...] = IMAGE_SOURCES) -> Listing:
     """List the files of a source.
 
     Parameters
@@ -91,6 +92,8 @@ def list_source(source: str) -> Listing:
         A folder, which is searched to the bottom, a file, or a glob (``*`` within a folder, ``**`` over folders; a
         folder that matches is searched too). Without a scheme it lies on this machine, otherwise on the file system
         that pyarrow opens for the URI. Hidden files and folders are left out.
+    kinds : tuple of str
+        What is read of the kinds that :func:`kind_of` knows.
 
     Raises
     ------
@@ -100,20 +103,20 @@ def list_source(source: str) -> Listing:
     filesystem, path = _open_filesystem(source)
     location, found, unreadable = _find(source, filesystem, path)
     if not found:
-        raise UserError(f"{source} holds no files: name a folder, a file or a glob with images in it.")
+        raise UserError(f"{source} holds no files: name a folder, a file or a glob with {_described(kinds)} in it.")
     files = {name: size for name, size in found.items() if not _is_hidden(name)}
     of_kind: dict[str, list[str]] = {}
     others: Counter[str] = Counter()
     others.update("hidden" for name in found if _is_hidden(name))
     for name in files:
-        if kind := kind_of(name):
+        if (kind := kind_of(name)) in kinds:
             of_kind.setdefault(kind, []).append(name)
         elif not IDX_LABELS.search(name):
             others[os.path.splitext(name)[1].lower() or "without an extension"] += 1
     left_out = ", ".join(f"{count} {what}" for what, count in sorted(others.items()))
     if not of_kind:
         raise UserError(
-            f"{source} holds no file of a kind that is read ({left_out or 'IDX labels'}); {READ_KINDS} are."
+            f"{source} holds no file of a kind that is read ({left_out or 'IDX labels'}); {_described(kinds)} are."
         )
     if len(of_kind) > 1:
         what = " and ".join(f"{len(names)} {KIND_NAMES[kind]} files" for kind, names in sorted(of_kind.items()))
@@ -127,6 +130,11 @@ def list_source(source: str) -> Listing:
     return Listing(location, kind, names, [files[name] for name in names], notes)
 
 
+def absolute_source(source: str) -> str:
+    """Return a source of this machine by its absolute path, which the same source always has; a URI as it is."""
+    return source if "://" in source else os.path.abspath(os.path.expanduser(source))
+
+
 def kind_of(name: str) -> str | None:
     """Return the kind of a file by its name, or None if it is no input."""
     suffix = os.path.splitext(name)[1].lower()
@@ -134,12 +142,18 @@ def kind_of(name: str) -> str | None:
         return "idx"
     if suffix in IMAGE_SUFFIXES:
         return "images"
-    return {".parquet": "parquet", ".pq": "parquet", ".npz": "npz", ".tar": "tar"}.get(suffix)
+    return {".parquet": "parquet", ".pq": "parquet", ".npz": "npz", ".npy": "npy", ".tar": "tar"}.get(suffix)
+
+
+def _described(kinds: tuple[str, ...]) -> str:
+    images = "images (" + " ".join(suffix[1:] for suffix in IMAGE_SUFFIXES) + ")"
+    *most, last = [{"images": images, "tar": "WebDataset tar"}.get(kind, KIND_NAMES[kind]) for kind in kinds]
+    return f"{', '.join(most)} and {last}"
 
 
 def _open_filesystem(source: str) -> tuple[Any, str]:
     if "://" not in source:
-        return None, os.path.abspath(os.path.expanduser(source))
+        return None, absolute_source(source)
     try:
         filesystem, path = fs.FileSystem.from_uri(source)
     except (OSError, ValueError, NotImplementedError) as error:

@@ -82,6 +82,16 @@ def under_job_submit() -> bool:
     return "RAY_JOB_CONFIG_JSON_ENV_VAR" in os.environ
 
 
+def absolute_out(out: str) -> Path:
+    """Return the folder for results as an absolute path.
+
+    Under ``ray job submit`` the working folder is a copy that is thrown away; relative paths lie in
+    ``~/raycluster-runs`` there.
+    """
+    folder = Path.home() / "raycluster-runs" if under_job_submit() else Path.cwd()
+    return Path(os.path.abspath(folder / Path(out).expanduser()))
+
+
 def private_node() -> Node | None:
     """Return the one machine of the private cluster that is going to be started, or None if there is one to join."""
     ray = sys.modules.get("ray")

@@ -5,7 +5,6 @@ from __future__ import annotations
 import threading
 import time
 import uuid
-from collections.abc import Callable
 from concurrent.futures import Future, wait
 from typing import Any
 
@@ -14,7 +13,7 @@ from ray.exceptions import RayTaskError
 
 from raycluster.errors import TrainingFailed, UserError
 from raycluster.training.plan import Plan
-from raycluster.training.progress import Follower, describe
+from raycluster.training.progress import Follower, Say, describe
 from raycluster.training.run_dir import RunDir, remove_tree
 from raycluster.training.worker import WorkerJob, train_worker
 
@@ -37,7 +36,7 @@ class StopOnMistakes(ray.train.UserCallback):
                 raise cause
 
 
-def fit(job: WorkerJob, plan: Plan, run_dir: RunDir, logs: str, say: Callable[[str], None]) -> dict[str, Any]:
+def fit(job: WorkerJob, plan: Plan, run_dir: RunDir, logs: str, say: Say) -> dict[str, Any]:
     """Train, and return what worker 0 returned.
 
     Ray Train runs in a thread beside; here the progress is told, and here ctrl-C arrives.
@@ -118,7 +117,7 @@ def _run(trainer: ray.train.torch.TorchTrainer, done: Future[Any]) -> None:
         done.set_exception(error)
 
 
-def _tell_new(follower: Follower, say: Callable[[str], None]) -> bool:
+def _tell_new(follower: Follower, say: Say) -> bool:
     rows = follower.new_rows()
     for row in rows:
         say(describe(row))

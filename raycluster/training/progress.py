@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import functools
 import json
 import os
 import time
@@ -10,6 +11,11 @@ from pathlib import Path
 from typing import Any
 
 from raycluster.training.run_dir import plain, written_whole
+
+Say = Callable[[str], None]
+
+# Without the flush, nothing is seen of a run whose output goes to a file until it ends.
+say_at_once = functools.partial(print, flush=True)
 
 
 class MetricsLog:

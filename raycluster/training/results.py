@@ -80,4 +80,5 @@ def tell(run_dir: RunDir, summary: RunSummary) -> str:
             for name, q in summary.quality.items()
         ]
     lines += [f"warning: {warning}" for warning in summary.health.get("warnings", [])]
-    return "\n".join([*lines, f"All results are in {run_dir.path}, report.html shows the clusters."])
+    shown = ", report.html shows the clusters" if (run_dir.path / "report.html").exists() else ""
+    return "\n".join([*lines, f"All results are in {run_dir.path}{shown}."])

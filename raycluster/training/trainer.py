@@ -3,12 +3,11 @@
 from __future__ import annotations
 
 import contextlib
-import functools
 import importlib.metadata
 import platform
 import time
 import uuid
-from collections.abc import Callable, Iterator
+from collections.abc import Iterator
 from dataclasses import asdict, dataclass
 from pathlib import Path
 from typing import TYPE_CHECKING, Any, Literal
@@ -17,18 +16,13 @@ from raycluster.data.sources import list_source
 from raycluster.errors import UserError
 from raycluster.training.cluster import NAMESPACE, private_node, ray_cluster
 from raycluster.training.plan import Plan, available_cores, plan_resources
-from raycluster.training.progress import Clock
+from raycluster.training.progress import Clock, Say, say_at_once
 from raycluster.training.results import finish, tell
 from raycluster.training.run_dir import RunDir, RunSummary
 
 if TYPE_CHECKING:
     from raycluster.data.images import ImageSet
     from raycluster.training.worker import Method
-
-Say = Callable[[str], None]
-
-# Without the flush, nothing is seen of a run whose output goes to a file until it ends.
-say_at_once = functools.partial(print, flush=True)
 
 
 @dataclass(frozen=True)

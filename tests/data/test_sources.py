@@ -36,6 +36,7 @@ def test_a_folder_is_searched_to_the_bottom_and_sorted_by_name(folder):
         ("a.tif", "images"),
         ("a.pq", "parquet"),
         ("a.npz", "npz"),
+        ("a.npy", "npy"),
         ("a.tar", "tar"),
         ("train-images-idx3-ubyte.gz", "idx"),
         ("train-images.idx3-ubyte", "idx"),

@@ -5,7 +5,8 @@ import numpy as np
 import pyarrow.parquet as pq
 import pytest
 
-from raycluster.data.images import Rejected, open_images
+from raycluster.data.decode import Rejected
+from raycluster.data.images import open_images
 from raycluster.training.progress import Clock
 from raycluster.training.results import finish, tell
 from raycluster.training.run_dir import RunDir

@@ -1,0 +1,208 @@
+"""Tables of vectors, such as embeddings: read whole, each row kept or set aside with the reason."""
+
+from __future__ import annotations
+
+import hashlib
+import json
+from dataclasses import dataclass
+from typing import NamedTuple
+
+import numpy as np
+import pyarrow as pa
+import pyarrow.compute as pc
+
+from raycluster.data.decode import Rejected, Unreadable
+from raycluster.data.labels import join_labels
+from raycluster.data.shards import open_parquet, parquet_labels
+from raycluster.data.sources import VECTOR_SOURCES, Listing, list_source
+from raycluster.errors import UserError
+
+VECTORS = "embedding"
+
+
+@dataclass(frozen=True)
+class VectorSet:
+    """The usable vectors of a source. Row i is one vector everywhere; ``ids[i]`` is its public id.
+
+    Attributes
+    ----------
+    vectors : ndarray of float32, shape (n, d)
+    ids : ndarray of int64, shape (n,)
+        The column ``id``, or else the position in everything listed.
+    paths : list of str, length n
+        The column ``path``, or else ``file#row``.
+    labels : ndarray of int64, shape (n,), or None
+        The column ``label``, for reporting only; -1 where unknown.
+    rejected : list of Rejected
+    notes : list of str
+        Sentences for the person at the keyboard.
+    fingerprint : str
+        Changes with the names and sizes of the files.
+    """
+
+    vectors: np.ndarray
+    ids: np.ndarray
+    paths: list[str]
+    labels: np.ndarray | None
+    rejected: list[Rejected]
+    notes: list[str]
+    fingerprint: str
+
+
+class _Part(NamedTuple):
+    """The rows of one file; a reason is empty where the vector is usable."""
+
+    vectors: np.ndarray
+    reasons: np.ndarray
+    ids: np.ndarray | None
+    paths: list[str]
+    labels: np.ndarray | None
+    class_names: list[str] | None
+
+
+def open_vectors(source: str, column: str | None = None) -> VectorSet:
+    """Read vectors from Parquet (a column of lists or one-dimensional tensors) or NPY (a matrix).
+
+    A vector that is null, of another length than the first one, or holds NaN or infinity is set aside.
+
+    Parameters
+    ----------
+    source : str
+        A folder, a file or a glob, as in :func:`raycluster.data.sources.list_source`.
+    column : str, optional
+        The column of the vectors in Parquet; by default ``embedding``, or else the only one that can be.
+
+    Raises
+    ------
+    UserError
+        If there is nothing to read, a file is damaged, or no vector is usable.
+    """
+    listing = list_source(source, VECTOR_SOURCES)
+    size: int | None = None
+    parts = []
+    for name in listing.names:
+        try:
+            part = (
+                _read_npy(listing, name, size) if listing.kind == "npy" else _read_parquet(listing, name, column, size)
+            )
+        except (Unreadable, pa.ArrowInvalid, ValueError, OSError) as error:
+            raise UserError(f"{name} in {source} cannot be read: {error}.") from None
+        size = part.vectors.shape[1] if part.vectors.shape[1] else size
+        parts.append(part)
+    counts = [len(part.paths) for part in parts]
+    reasons = np.concatenate([part.reasons for part in parts])
+    usable = reasons == ""
+    paths = [path for part in parts for path in part.paths]
+    rejected = [Rejected(paths[row], reasons[row]) for row in np.flatnonzero(~usable)]
+    if not usable.any():
+        first = f" ({rejected[0].path}: {rejected[0].reason})" if rejected else ""
+        raise UserError(f"{source} holds no usable vector{first}.")
+    labels, _ = join_labels([part.labels for part in parts], counts)
+    ids = _join_ids(parts, source)
+    vectors = [part.vectors[part.reasons == ""] for part in parts]
+    return VectorSet(
+        vectors=vectors[0] if len(vectors) == 1 else np.concatenate([v for v in vectors if len(v)]),
+        ids=ids[usable],
+        paths=[paths[row] for row in np.flatnonzero(usable)],
+        labels=None if labels is None or (labels < 0).all() else labels[usable],
+        rejected=rejected,
+        notes=listing.notes,
+        fingerprint=hashlib.sha256(json.dumps([listing.names, listing.sizes, column]).encode()).hexdigest(),
+    )
+
+
+def _read_npy(listing: Listing, name: str, size: int | None) -> _Part:
+    with listing.location.open(name) as file:
+        matrix = np.lib.format.read_array(file, allow_pickle=False)
+    if matrix.ndim != 2 or matrix.dtype.kind not in "iuf":
+        raise Unreadable(f"it holds {matrix.dtype} of shape {matrix.shape}, not a matrix of numbers")
+    reasons = np.full(len(matrix), "", dtype=object)
+    vectors = matrix.astype(np.float32, copy=False)
+    if size not in (None, matrix.shape[1]):
+        vectors = np.zeros((len(matrix), size or 0), np.float32)
+        reasons[:] = f"its vector has {matrix.shape[1]} numbers, the first one has {size}"
+    return _Part(vectors, _with_unusable(vectors, reasons), None, _row_names(name, len(matrix)), None, None)
+
+
+def _read_parquet(listing: Listing, name: str, column: str | None, size: int | None) -> _Part:
+    with open_parquet(listing.location, name) as file:
+        schema = file.schema_arrow
+        chosen = _vector_column(schema, column)
+        known = [other for other in ("id", "path") if other in schema.names]
+        table = file.read(columns=[chosen, *known])
+        labels, class_names = parquet_labels(file)
+    vectors, reasons = _vectors_of(table[chosen], size)
+    ids = None
+    if "id" in known and pa.types.is_integer(schema.field("id").type) and not table["id"].null_count:
+        ids = table["id"].to_numpy().astype(np.int64)
+    paths = _row_names(name, len(table))
+    if "path" in known and pa.types.is_string(schema.field("path").type):
+        paths = [path or other for path, other in zip(table["path"].to_pylist(), paths, strict=True)]
+    return _Part(vectors, _with_unusable(vectors, reasons), ids, paths, labels, class_names)
+
+
+def _vector_column(schema: pa.Schema, column: str | None) -> str:
+    fitting = [field.name for field in schema if _can_hold_vectors(field.type)]
+    wanted = column or (VECTORS if VECTORS in fitting else None)
+    if wanted:
+        if wanted not in fitting:
+            raise Unreadable(f"it has no column {wanted} of vectors (it has {', '.join(schema.names)})")
+        return wanted
+    if len(fitting) != 1:
+        what = f"the columns {', '.join(fitting)} could all be vectors" if fitting else "no column holds vectors"
+        raise Unreadable(f"{what}: name one with --column")
+    return fitting[0]
+
+
+def _can_hold_vectors(kind: pa.DataType) -> bool:
+    if isinstance(kind, pa.FixedShapeTensorType):
+        return len(kind.shape) == 1
+    is_list = pa.types.is_list(kind) or pa.types.is_large_list(kind) or pa.types.is_fixed_size_list(kind)
+    return is_list and (pa.types.is_floating(kind.value_type) or pa.types.is_integer(kind.value_type))
+
+
+def _vectors_of(column: pa.ChunkedArray, size: int | None) -> tuple[np.ndarray, np.ndarray]:
+    """Return the vectors of a column, float32 [n, size], zeros where there is none, and the reasons of these."""
+    reasons = np.full(len(column), "", dtype=object)
+    lengths = np.zeros(len(column), np.int64)
+    chunks, start = [], 0
+    for chunk in column.chunks:
+        array = chunk.storage if isinstance(chunk, pa.ExtensionArray) else chunk
+        length = pc.fill_null(pc.list_value_length(array), 0).to_numpy(zero_copy_only=False)
+        lengths[start : start + len(array)] = length
+        reasons[start : start + len(array)][array.is_null().to_numpy(zero_copy_only=False)] = (
+            "there is no vector (null)"
+        )
+        chunks.append((start, array))
+        start += len(array)
+    present = lengths[reasons == ""]
+    size = size or (int(present[0]) if len(present) else 0)
+    vectors = np.zeros((len(column), size), np.float32)
+    for start, array in chunks:
+        rows = slice(start, start + len(array))
+        fits = (reasons[rows] == "") & (lengths[rows] == size)
+        for row in np.flatnonzero((reasons[rows] == "") & ~fits):
+            reasons[start + row] = f"its vector has {lengths[start + row]} numbers, the first one has {size}"
+        numbers = array.filter(pa.array(fits)).flatten().to_numpy(zero_copy_only=False)  # null numbers become NaN
+        vectors[rows][fits] = numbers.reshape(-1, size)
+    return vectors, reasons
+
+
+def _with_unusable(vectors: np.ndarray, reasons: np.ndarray) -> np.ndarray:
+    bad = ~np.isfinite(vectors).all(axis=1) & (reasons == "")
+    reasons[bad] = "its vector holds NaN or infinity"
+    return reasons
+
+
+def _row_names(name: str, n: int) -> list[str]:
+    return [f"{name}#{row}" for row in range(n)]
+
+
+def _join_ids(parts: list[_Part], source: str) -> np.ndarray:
+    counts = [len(part.paths) for part in parts]
+    if any(part.ids is None for part in parts):
+        return np.arange(sum(counts), dtype=np.int64)
+    ids = np.concatenate([part.ids for part in parts if part.ids is not None])
+    if len(np.unique(ids)) != len(ids):
+        raise UserError(f"The column id of {source} gives the same number to several rows: mend it, or leave it out.")
+    return ids
