@@ -1,0 +1,168 @@
+import numpy as np
+import pytest
+from sklearn.datasets import load_digits, make_blobs
+from sklearn.metrics import normalized_mutual_info_score
+
+from raycluster.errors import UserError
+from raycluster.graph import first_clusters, link, nearest_neighbors, sample_affinity
+from raycluster.graph.n_clusters import PRICE, n_neighbors_without_k, rank_n_clusters
+
+DIGITS = load_digits()
+
+
+def digits():
+    pixels = (DIGITS.data / 16).astype(np.float32)
+    return pixels / np.maximum(1, np.linalg.norm(pixels, axis=1, keepdims=True))
+
+
+def blobs(n_clusters, rows=100, std=1.0):
+    return make_blobs(rows * n_clusters, 10, centers=n_clusters, cluster_std=std, random_state=0)[0].astype(np.float32)
+
+
+def graph_of(features, n_neighbors=None, local_structure=1.0, keep_edges=1.0):
+    ids, distances = nearest_neighbors(features, n_neighbors or n_neighbors_without_k(len(features)))
+    weights = sample_affinity(distances, kind="local")
+    weights[np.random.default_rng(0).random(weights.shape) > keep_edges] = 0
+    return link(ids, weights, first_clusters(ids), local_structure=local_structure, features=features), ids, weights
+
+
+def small_changes(features):
+    """Choose with the defaults and with every setting changed a little."""
+    k = n_neighbors_without_k(len(features))
+    rng = np.random.default_rng(1)
+    graphs = [graph_of(features, round(k * factor)) for factor in (1.0, 0.9, 1.1)]
+    graphs += [graph_of(features, local_structure=value) for value in (0.5, 2.0)]
+    graphs += [graph_of(features[rng.random(len(features)) > 0.02]) for _ in range(3)]
+    graphs += [graph_of(features, keep_edges=0.95)]
+    return [rank_n_clusters(*graph).chosen for graph in graphs]
+
+
+# Two triangles, joined by the edge 2 → 3. The tree: 0+1, 3+4, (01)+2, (34)+5, all.
+TRIANGLE_IDS = np.array([[1, 2], [0, 2], [0, 3], [4, 5], [3, 5], [3, 4]], np.int32)
+TRIANGLE_WEIGHTS = np.array([[1, 1], [1, 1], [1, 0.5], [1, 1], [1, 1], [1, 1]], np.float32)
+
+
+def triangles():
+    tree = link(TRIANGLE_IDS, TRIANGLE_WEIGHTS, np.array([0, 0, 0, 1, 1, 1]))
+    return tree, TRIANGLE_IDS, TRIANGLE_WEIGHTS
+
+
+def test_score_of_two_triangles_by_hand():
+    answer = rank_n_clusters(*triangles(), min_clusters=1, max_clusters=2)
+    # Weight 11.5 in all; ends of edges: 2·5 + 0.5 = 10.5 of 23 in the first triangle, 12.5 in the second.
+    separation = 1 - (10.5 / 23) ** 1.5 - (12.5 / 23) ** 1.5
+    assert answer.tried.tolist() == [1, 2]
+    assert answer.scores == pytest.approx([0, PRICE * separation - 0.5 / 11.5])
+    assert answer.chosen == 2
+    assert answer.clearness == pytest.approx(1 - 0.5 / 11.5 / (PRICE * separation))
+    assert answer.ranked[0].lowest_price == pytest.approx(0.5 / 11.5 / separation)
+    assert answer.ranked[0].highest_price == np.inf
+
+
+def test_scores_equal_those_counted_cut_by_cut():
+    tree, ids, weights = graph_of(digits()[:300])
+    answer = rank_n_clusters(tree, ids, weights, max_clusters=60)
+    for k, score in zip(answer.tried, answer.scores, strict=True):
+        labels = tree.cut(int(k))
+        ends = np.zeros(k)
+        np.add.at(ends, np.repeat(labels, ids.shape[1]), weights.ravel().astype(float))
+        np.add.at(ends, labels[ids].ravel(), weights.ravel().astype(float))
+        cut = weights[labels[ids] != labels[:, None]].sum(dtype=float) / weights.sum(dtype=float)
+        assert score == pytest.approx(PRICE * (1 - ((ends / ends.sum()) ** 1.5).sum()) - cut, abs=1e-9)
+
+
+def test_ranked_are_what_is_best_at_prices_around_the_usual():
+    tree, ids, weights = graph_of(digits())
+    answer = rank_n_clusters(tree, ids, weights)
+    assert answer.chosen == answer.tried[answer.scores.argmax()] == answer.ranked[0].n_clusters
+    separation = np.array([_separation(tree, ids, weights, int(k)) for k in answer.tried[:60]])
+    cut = PRICE * separation - answer.scores[:60]
+    expected = {int(answer.tried[(price * separation - cut).argmax()]) for price in np.geomspace(0.301, 1.199, 400)}
+    assert expected <= {candidate.n_clusters for candidate in answer.ranked}
+    for candidate in answer.ranked:
+        price = np.sqrt(max(candidate.lowest_price, 0.01) * candidate.highest_price)
+        assert answer.tried[(price * separation - cut).argmax()] == candidate.n_clusters
+    change = [max(c.lowest_price / PRICE, PRICE / c.highest_price, 1) for c in answer.ranked]
+    assert change == sorted(change)
+    assert change[-1] <= 2
+
+
+def _separation(tree, ids, weights, k):
+    labels = tree.cut(k)
+    ends = np.bincount(np.repeat(labels, ids.shape[1]), weights.ravel(), k) + np.bincount(
+        labels[ids].ravel(), weights.ravel(), k
+    )
+    return 1 - ((ends / ends.sum()) ** 1.5).sum()
+
+
+@pytest.mark.parametrize("n_clusters", [2, 5, 53])
+def test_separate_blobs_are_counted_at_any_price(n_clusters):
+    answer = rank_n_clusters(*graph_of(blobs(n_clusters)))
+    assert answer.chosen == n_clusters
+    assert answer.clearness > 0.95
+    assert answer.ranked[0].lowest_price < 0.05
+    assert answer.ranked[0].highest_price > 1
+
+
+def test_clusters_of_very_different_sizes_are_counted():
+    sizes = [20, 40, 80, 160, 320, 640, 1280]
+    features = make_blobs(sizes, 10, cluster_std=1.0, random_state=0)[0].astype(np.float32)
+    assert rank_n_clusters(*graph_of(features)).chosen == len(sizes)
+
+
+def test_digits_at_the_chosen_number_are_as_good_as_at_ten():
+    tree, ids, weights = graph_of(digits())
+    answer = rank_n_clusters(tree, ids, weights)
+    assert 10 <= answer.chosen <= 15  # some digits are written in two ways
+    chosen, ten = (
+        normalized_mutual_info_score(DIGITS.target, tree.cut(k), average_method="geometric")
+        for k in (answer.chosen, 10)
+    )
+    assert chosen > ten - 0.01
+
+
+@pytest.mark.parametrize(("features", "within"), [(blobs(53), 1.0), (blobs(10, 300, std=4.0), 1.2), (digits(), 1.3)])
+def test_a_small_change_of_a_setting_does_not_change_the_number_much(features, within):
+    chosen = small_changes(features)
+    assert max(chosen) <= within * min(chosen), chosen
+
+
+def test_noise_is_not_clear():
+    noise = np.random.default_rng(0).normal(size=(1000, 50)).astype(np.float32)
+    answer = rank_n_clusters(*graph_of(noise))
+    assert answer.clearness < 0
+    assert rank_n_clusters(*graph_of(noise), min_clusters=1).chosen == 1
+
+
+def test_the_limits_are_kept():
+    graph = graph_of(blobs(20))
+    assert rank_n_clusters(*graph, max_clusters=15).chosen <= 15
+    assert rank_n_clusters(*graph, min_clusters=25).chosen >= 25
+    answer = rank_n_clusters(*graph, min_clusters=7, max_clusters=7)
+    assert (answer.chosen, len(answer.ranked)) == (7, 1)
+    assert rank_n_clusters(*graph).tried[-1] == 2000 // graph[1].shape[1]
+
+
+def test_a_tree_with_several_roots_is_cut_no_higher():
+    features = blobs(6)
+    _, ids, weights = graph_of(features)
+    tree = link(ids, weights, first_clusters(ids), n_clusters=9, features=features)
+    answer = rank_n_clusters(tree, ids, weights)
+    assert answer.tried[0] == 9
+    assert answer.chosen == 9
+
+
+def test_errors_say_what_to_do():
+    tree, ids, weights = graph_of(blobs(3))
+    with pytest.raises(UserError, match="pass the graph that the tree was made from"):
+        rank_n_clusters(tree, ids[:-1], weights[:-1])
+    with pytest.raises(UserError, match="choose 1 to 300, the smaller one first"):
+        rank_n_clusters(tree, ids, weights, min_clusters=5, max_clusters=4)
+    with pytest.raises(UserError, match="max_clusters=301"):
+        rank_n_clusters(tree, ids, weights, max_clusters=301)
+    with pytest.raises(UserError, match="No edge"):
+        rank_n_clusters(tree, ids, np.zeros_like(weights))
+
+
+def test_neighbours_without_k_grow_slowly_with_the_number_of_rows():
+    assert [n_neighbors_without_k(n) for n in (5, 575, 1797, 9298, 70_000, 1_000_000)] == [10, 10, 15, 25, 49, 100]
