@@ -1,8 +1,11 @@
 """The exceptions that are meant for the person at the keyboard."""
 
 
-class UserError(Exception):
-    """A sentence that says what is wrong and how to mend it; jobs print it alone, without a traceback."""
+class UserError(ValueError):
+    """A sentence that says what is wrong and how to mend it; jobs print it alone, without a traceback.
+
+    A ValueError, as scikit-learn wants it of its estimators.
+    """
 
 
 class TrainingFailed(Exception):

@@ -3,13 +3,14 @@
 from raycluster.graph.affinity import sample_affinity
 from raycluster.graph.estimator import GraphDegreeLinkage, default_n_neighbors
 from raycluster.graph.linkage import link
-from raycluster.graph.neighbors import nearest_neighbors
+from raycluster.graph.neighbors import NeighborIndex, nearest_neighbors
 from raycluster.graph.pieces import first_clusters
 from raycluster.graph.tree import MergeTree
 
 __all__ = [
     "GraphDegreeLinkage",
     "MergeTree",
+    "NeighborIndex",
     "default_n_neighbors",
     "first_clusters",
     "link",

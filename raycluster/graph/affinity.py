@@ -17,7 +17,8 @@ def sample_affinity(sq_distances: np.ndarray, sigma_scale: float = 1.0, kind: Af
     Parameters
     ----------
     sq_distances : ndarray of float32, shape (n, k)
-        Squared distances to the K_s neighbours of every sample, ascending in each row.
+        Squared distances to the K_s neighbours of every sample, ascending in each row. A row of fewer neighbours ends
+        with infinities; they count nowhere, and have weight 0.
     sigma_scale : float
         a. Larger values make far neighbours count more.
     kind : {"global", "local"}
@@ -34,14 +35,18 @@ def sample_affinity(sq_distances: np.ndarray, sigma_scale: float = 1.0, kind: Af
     if sigma_scale <= 0:
         raise UserError(f"sigma_scale={sigma_scale}: choose a number above 0.")
     distances = sq_distances.astype(np.float64)
-    if distances.size == 0 or not distances.any():
-        return np.ones(sq_distances.shape, np.float32)
+    is_edge = np.isfinite(distances)
+    mean = distances[is_edge].mean() if is_edge.any() else 0.0
+    if mean == 0:
+        return is_edge.astype(np.float32)
     if kind == "global":
-        return np.exp(-distances / (sigma_scale * distances.mean())).astype(np.float32)
+        return np.exp(-distances / (sigma_scale * mean)).astype(np.float32)
     if kind == "local":
-        scale = distances[:, max(distances.shape[1] // 2, 1) - 1]
+        middle = np.maximum(is_edge.sum(axis=1) // 2, 1) - 1
+        scale = np.take_along_axis(distances, middle[:, None], axis=1)
+        scale[~is_edge[:, 0]] = mean  # a row without neighbours: any finite number
         # Among many exact duplicates s_i is 0; they count as very dense, not as infinitely so.
-        scale = np.maximum(scale, 1e-4 * (scale.mean() or distances.mean()))[:, None]
+        scale = np.maximum(scale, 1e-4 * (scale.mean() or mean))
         root = np.sqrt(scale)
         return (np.exp(-distances / (2 * sigma_scale * scale)) * (root.mean() / root)).astype(np.float32)
     raise UserError(f"affinity={kind!r}: choose 'global' or 'local'.")

@@ -2,18 +2,21 @@
 
 from __future__ import annotations
 
-from typing import Literal
+from typing import Any, Literal
 
 import numpy as np
 from sklearn.base import BaseEstimator, ClusterMixin
-from sklearn.utils.validation import validate_data
+from sklearn.utils.validation import check_is_fitted, validate_data
 
 from raycluster.errors import UserError
 from raycluster.graph.affinity import Affinity, sample_affinity
 from raycluster.graph.linkage import link
-from raycluster.graph.neighbors import nearest_neighbors
+from raycluster.graph.neighbors import NeighborIndex
 from raycluster.graph.pieces import first_clusters
+from raycluster.graph.sparse_graph import count_components, nearest_from_sparse, neighbors_from_sparse
 from raycluster.graph.tree import MergeTree
+
+Metric = Literal["euclidean", "cosine", "precomputed"]
 
 
 def default_n_neighbors(n: int, n_clusters: int) -> int:
@@ -31,7 +34,8 @@ class GraphDegreeLinkage(ClusterMixin, BaseEstimator):
     n_clusters : int
         K.
     n_neighbors : int or "auto"
-        K_s. "auto" follows the expected cluster size (:func:`default_n_neighbors`).
+        K_s. "auto" follows the expected cluster size (:func:`default_n_neighbors`); of a precomputed graph it keeps
+        all neighbours.
     sigma_scale : float
         a.
     n_neighbor_clusters : int
@@ -43,6 +47,11 @@ class GraphDegreeLinkage(ClusterMixin, BaseEstimator):
         :func:`raycluster.graph.pieces.join_small_pieces`.
     affinity : {"local", "global"}
         One scale for each sample, or one for all; see :func:`raycluster.graph.affinity.sample_affinity`.
+    metric : {"euclidean", "cosine", "precomputed"}
+        "cosine" takes Euclidean distances of rows scaled to length 1. With "precomputed" a k-NN graph takes the place
+        of the features: a sparse matrix [n, n] of plain, not squared, distances, such as
+        ``sklearn.neighbors.kneighbors_graph(X, 20, mode="distance")``. Its rows may have different numbers of
+        neighbours.
 
     Attributes
     ----------
@@ -53,7 +62,11 @@ class GraphDegreeLinkage(ClusterMixin, BaseEstimator):
         The merges; merge i makes node n + i.
     affinities_ : ndarray of float64, shape (n - 1,)
     n_leaves_ : int
+    n_connected_components_ : int
+        Parts of the k-NN graph with no edge between them; more than ``n_clusters`` are joined without an affinity.
     n_features_in_ : int
+    search_ : Search
+        Whether the neighbours are exact. Not with ``metric="precomputed"``.
     """
 
     def __init__(
@@ -65,6 +78,7 @@ class GraphDegreeLinkage(ClusterMixin, BaseEstimator):
         local_structure: float = 1.0,
         join_pieces: bool = True,
         affinity: Affinity = "local",
+        metric: Metric = "euclidean",
     ) -> None:
         self.n_clusters = n_clusters
         self.n_neighbors = n_neighbors
@@ -73,27 +87,82 @@ class GraphDegreeLinkage(ClusterMixin, BaseEstimator):
         self.local_structure = local_structure
         self.join_pieces = join_pieces
         self.affinity = affinity
+        self.metric = metric
 
-    def fit(self, X: np.ndarray, y: object = None) -> GraphDegreeLinkage:
-        """Cluster the rows of ``X`` (float [n, d]); ``y`` is ignored."""
-        X = validate_data(self, X, dtype=np.float32, ensure_min_samples=2)
-        n = len(X)
+    def fit(self, X: Any, y: object = None) -> GraphDegreeLinkage:
+        """Cluster the rows of ``X``, float [n, d], or of a precomputed graph; ``y`` is ignored."""
+        X = self._validated(X, ensure_min_samples=2)
+        n = X.shape[0]
         if not 1 <= self.n_clusters <= n:
             raise UserError(f"n_clusters={self.n_clusters} of {n} samples: choose 1 to {n}.")
-        k = default_n_neighbors(n, self.n_clusters) if self.n_neighbors == "auto" else self.n_neighbors
-        ids, distances = nearest_neighbors(X, k)
-        weights = sample_affinity(distances, self.sigma_scale, self.affinity)
+        if self.metric == "precomputed":
+            ids, distances = neighbors_from_sparse(X, None if self.n_neighbors == "auto" else self.n_neighbors)
+        else:
+            k = default_n_neighbors(n, self.n_clusters) if self.n_neighbors == "auto" else self.n_neighbors
+            self._index = NeighborIndex(X, k)
+            self.search_ = self._index.search
+            ids, distances = self._index.rows()
         self.tree_: MergeTree = link(
             ids,
-            weights,
+            sample_affinity(distances, self.sigma_scale, self.affinity),
             first_clusters(ids),
             n_neighbor_clusters=self.n_neighbor_clusters,
             local_structure=self.local_structure,
             join_pieces=self.join_pieces,
-            features=X,
+            features=None if self.metric == "precomputed" else X,
         )
         self.labels_ = self.tree_.cut(self.n_clusters)
         self.children_ = self.tree_.children
         self.affinities_ = self.tree_.affinity
         self.n_leaves_ = n
+        self.n_connected_components_ = count_components(ids)
         return self
+
+    def predict(self, X: Any) -> np.ndarray:
+        """Return the clusters of new points: each that of its nearest row in the fit.
+
+        It is what ``fit`` would do with the point, as far as the point itself goes: its first step puts every sample
+        into one cluster with its nearest neighbour, and merges part nobody. So the rows of the fit are predicted as
+        they were clustered, also when each is looked up among the others. (Votes of all K_s neighbours, and affinities
+        A({x}, C) on the graph with x added, agree less with a clustering of old and new points together.)
+
+        Parameters
+        ----------
+        X : array-like of float, shape (m, d)
+            With ``metric="precomputed"`` a sparse matrix [m, n] of distances to rows of the fit, at least one a point,
+            whose stored entries count also where they are 0.
+
+        Returns
+        -------
+        ndarray of int32, shape (m,)
+        """
+        check_is_fitted(self)
+        X = self._validated(X, reset=False)
+        nearest = nearest_from_sparse(X) if self.metric == "precomputed" else self._index.of(X)[0][:, 0]
+        return self.labels_[nearest]
+
+    def _validated(self, X: Any, **checks: Any) -> Any:
+        """Return float32 [n, d], for the cosine of length 1, or a CSR matrix of distances."""
+        if self.metric == "precomputed":
+            if not hasattr(X, "tocsr"):
+                raise UserError(
+                    "metric='precomputed' takes a sparse matrix, such as kneighbors_graph(mode='distance')."
+                )
+            return validate_data(self, X, accept_sparse="csr", dtype=np.float64, **checks)
+        X = validate_data(self, X, dtype=np.float32, **checks)
+        if self.metric == "euclidean":
+            return X
+        if self.metric != "cosine":
+            raise UserError(f"metric={self.metric!r}: choose 'euclidean', 'cosine' or 'precomputed'.")
+        lengths = np.linalg.norm(X, axis=1, keepdims=True)
+        if not lengths.all():
+            raise UserError(
+                f"{(lengths == 0).sum()} of {len(X)} rows are all 0 and have no direction: leave them out, or choose "
+                "metric='euclidean'."
+            )
+        return X / lengths
+
+    def __sklearn_tags__(self) -> Any:
+        tags = super().__sklearn_tags__()
+        tags.input_tags.pairwise = tags.input_tags.sparse = self.metric == "precomputed"
+        return tags

@@ -1,22 +1,34 @@
-"""The k-nearest-neighbour graph, exact, by FAISS: on every GPU there is, else on all CPU threads."""
+"""The k-nearest-neighbour graph by FAISS: on every GPU there is, else on all CPU threads; exact unless it is large."""
 
 from __future__ import annotations
 
 import faiss
 import numpy as np
-from numba import njit
 
 from raycluster.errors import UserError
+from raycluster.graph.distances import squared_distances
+from raycluster.graph.search import Search, build_flat, build_lists, can_be_exact
+
+# FAISS multiplies matrices in blocks of so many queries. Whoever searches rows from a multiple of it on computes with
+# the same blocks as a search of all rows, so that the last bit of all distances is the same.
+ALIGNMENT = 4096
+QUERIES = 16 * ALIGNMENT  # rows that are held twice at a time
+GPU_MAX_K = 2048
 
 
-def nearest_neighbors(features: np.ndarray, n_neighbors: int) -> tuple[np.ndarray, np.ndarray]:
+def nearest_neighbors(features: np.ndarray, n_neighbors: int, seed: int = 0) -> tuple[np.ndarray, np.ndarray]:
     """Find the nearest other rows of every row.
+
+    Whether the search is exact is for :class:`NeighborIndex` to say: ``index = NeighborIndex(features, n_neighbors)``,
+    ``index.search``, and then ``index.rows()`` for what this function returns.
 
     Parameters
     ----------
     features : ndarray of float32, shape (n, d)
     n_neighbors : int
         K_s. Clipped to n - 1, the number of other rows.
+    seed : int
+        Of the approximate search.
 
     Returns
     -------
@@ -24,65 +36,110 @@ def nearest_neighbors(features: np.ndarray, n_neighbors: int) -> tuple[np.ndarra
         Neighbours, nearest first, equal distances by row number. A row is never its own neighbour, also not among
         exact duplicates of it.
     sq_distances : ndarray of float32, shape (n, n_neighbors)
-        Squared Euclidean distances. Taken from the differences, not from norms and products as the search does it,
-        so that they are exact for near neighbours, never negative, and the same from both ends.
+        Squared Euclidean distances (:func:`raycluster.graph.distances.squared_distances`).
 
     Raises
     ------
     UserError
         When ``features`` is not a matrix with at least one row, or holds NaN, infinity or numbers whose squares are.
     """
-    features = np.ascontiguousarray(features, dtype=np.float32)
-    if features.ndim != 2 or features.shape[0] == 0 or features.shape[1] == 0:
-        raise UserError(f"features must be a matrix with at least one row and one column, not {features.shape}.")
+    return NeighborIndex(features, n_neighbors, seed).rows()
+
+
+class NeighborIndex:
+    """Rows, prepared for the search of neighbours among them; can be pickled, to search elsewhere.
+
+    Parameters
+    ----------
+    features, n_neighbors, seed
+        As for :func:`nearest_neighbors`.
+    n_gpus : int, optional
+        How many GPUs will search; it decides up to which size the search is exact. All of this machine if not given.
+
+    Attributes
+    ----------
+    search : Search
+        What was chosen, exact or approximate, and with which recall.
+    n_neighbors : int
+    """
+
+    def __init__(self, features: np.ndarray, n_neighbors: int, seed: int = 0, n_gpus: int | None = None) -> None:
+        self._features = np.ascontiguousarray(features, dtype=np.float32)
+        if self._features.ndim != 2 or 0 in self._features.shape:
+            raise UserError(f"features must be a matrix with at least one row and one column, not {features.shape}.")
+        if n_neighbors < 1:
+            raise UserError(f"n_neighbors={n_neighbors}: choose at least 1.")
+        n, d = self._features.shape
+        _check_numbers(self._features)
+        self._mean = self._features.mean(axis=0, dtype=np.float64).astype(np.float32)
+        self.n_neighbors = min(n_neighbors, n - 1)
+        self.search = Search()
+        self._lists: faiss.Index | None = None
+        if not can_be_exact(n, d, faiss.get_num_gpus() if n_gpus is None else n_gpus):
+            self._lists, self.search = build_lists(self._features, self._mean, self.n_neighbors + 1, seed)
+
+    def rows(self, start: int = 0, stop: int | None = None) -> tuple[np.ndarray, np.ndarray]:
+        """Return ids int32 and squared distances float32, [stop - start, n_neighbors], of the neighbours of some rows.
+
+        For any ``start`` that is a multiple of ALIGNMENT they are those of a search of all rows, bit for bit.
+        """
+        queries = self._features[start:stop]
+        if self.n_neighbors == 0:
+            return np.empty((len(queries), 0), np.int32), np.empty((len(queries), 0), np.float32)
+        found = self._find(queries, self.n_neighbors + 1)
+        return self._sorted(queries, _without_self(found, np.arange(start, start + len(queries), dtype=np.int32)))
+
+    def of(self, points: np.ndarray) -> tuple[np.ndarray, np.ndarray]:
+        """Return ids int32 and squared distances float32, [m, k], of the rows nearest to new points (float32 [m, d]).
+
+        k is ``n_neighbors``, and 1 if there is but one row.
+        """
+        points = np.ascontiguousarray(points, dtype=np.float32)
+        _check_numbers(points)
+        return self._sorted(points, self._find(points, max(self.n_neighbors, 1)))
+
+    def _find(self, queries: np.ndarray, k: int) -> np.ndarray:
+        """Return the k nearest rows, itself among them if it is a row, int32 [m, k]."""
+        on_host = self._lists or build_flat(self._features, self._mean)
+        index = _on_gpus(on_host) if k <= GPU_MAX_K else on_host
+        found = np.empty((len(queries), k), np.int32)
+        for i in range(0, len(queries), QUERIES):
+            found[i : i + QUERIES] = index.search(queries[i : i + QUERIES] - self._mean, k)[1]
+        short = np.flatnonzero((found < 0).any(axis=1))
+        if len(short):  # fewer than k rows in the lists that were searched: search all lists
+            everywhere = faiss.SearchParametersIVF()
+            everywhere.nprobe = self.search.n_lists
+            found[short] = on_host.search(queries[short] - self._mean, k, params=everywhere)[1]
+        return found
+
+    def _sorted(self, queries: np.ndarray, ids: np.ndarray) -> tuple[np.ndarray, np.ndarray]:
+        distances = squared_distances(queries, self._features, ids)
+        order = np.lexsort((ids, distances), axis=1)
+        return np.take_along_axis(ids, order, axis=1), np.take_along_axis(distances, order, axis=1)
+
+
+def _check_numbers(features: np.ndarray) -> None:
     bad_rows = int((~np.isfinite(features).all(axis=1)).sum())
     if bad_rows:
         raise UserError(
             f"{bad_rows} of {len(features)} feature rows hold NaN or infinity: leave them out or repair them."
         )
-    if n_neighbors < 1:
-        raise UserError(f"n_neighbors={n_neighbors}: choose at least 1.")
-    n = len(features)
-    k = min(n_neighbors, n - 1)
-    if k == 0:
-        return np.empty((n, 0), np.int32), np.empty((n, 0), np.float32)
-    # Far from the origin the search would lose the small differences to rounding.
-    found = _search(features - features.mean(axis=0), k + 1)
-    ids = _without_self(found, k)
-    distances = _squared_distances(features, ids)
-    if not np.isfinite(distances).all():
+    # No squared distance is above 4·d·largest².
+    largest = max(float(features.max()), -float(features.min()))
+    if 4 * features.shape[1] * largest**2 > float(np.finfo(np.float32).max):
         raise UserError("The features are so large that their distances overflow: scale them down.")
-    order = np.lexsort((ids, distances), axis=1)
-    return np.take_along_axis(ids, order, axis=1), np.take_along_axis(distances, order, axis=1)
 
 
-def _search(features: np.ndarray, k: int) -> np.ndarray:
-    index: faiss.Index = faiss.IndexFlatL2(features.shape[1])
-    if faiss.get_num_gpus() > 0:
-        options = faiss.GpuMultipleClonerOptions()
-        options.shard = False  # every GPU holds all rows and answers a part of the queries
-        index = faiss.index_cpu_to_all_gpus(index, options)
-    index.add(features)
-    return index.search(features, k)[1].astype(np.int32)
+def _on_gpus(index: faiss.Index) -> faiss.Index:
+    if faiss.get_num_gpus() == 0:
+        return index
+    options = faiss.GpuMultipleClonerOptions()
+    options.shard = False  # every GPU holds all rows and answers a part of the queries
+    return faiss.index_cpu_to_all_gpus(index, options)
 
 
-def _without_self(found: np.ndarray, k: int) -> np.ndarray:
+def _without_self(found: np.ndarray, rows: np.ndarray) -> np.ndarray:
     """Drop the row itself from its k + 1 hits, or the last hit where duplicates have crowded the row itself out."""
-    is_self = found == np.arange(len(found), dtype=np.int32)[:, None]
+    is_self = found == rows[:, None]
     is_self[~is_self.any(axis=1), -1] = True
-    return found[~is_self].reshape(-1, k)
-
-
-@njit(cache=True, nogil=True, fastmath={"reassoc", "contract"})
-def _squared_distances(features: np.ndarray, ids: np.ndarray) -> np.ndarray:
-    n, k = ids.shape
-    distances = np.empty((n, k), np.float32)
-    for i in range(n):
-        for t in range(k):
-            j = ids[i, t]
-            total = np.float32(0)
-            for f in range(features.shape[1]):
-                difference = features[i, f] - features[j, f]
-                total += difference * difference
-            distances[i, t] = total
-    return distances
+    return found[~is_self].reshape(len(found), -1)

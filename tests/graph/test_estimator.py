@@ -3,11 +3,15 @@ import pytest
 from sklearn.base import clone
 from sklearn.datasets import load_digits
 from sklearn.metrics import adjusted_rand_score, normalized_mutual_info_score
+from sklearn.neighbors import KNeighborsTransformer, kneighbors_graph, radius_neighbors_graph
 from sklearn.pipeline import make_pipeline
-from sklearn.preprocessing import StandardScaler
+from sklearn.preprocessing import StandardScaler, normalize
+from sklearn.utils.estimator_checks import parametrize_with_checks
 
 from raycluster.errors import UserError
-from raycluster.graph import GraphDegreeLinkage, default_n_neighbors
+from raycluster.evaluate.metrics import clustering_quality
+from raycluster.graph import GraphDegreeLinkage, default_n_neighbors, nearest_neighbors
+from raycluster.graph.search import Search
 
 
 @pytest.fixture(scope="module")
@@ -40,7 +44,22 @@ def test_fitted_attributes_describe_the_whole_tree(digits):
     assert model.affinities_.shape == (1796,)
     assert model.n_leaves_ == 1797
     assert model.n_features_in_ == 64
+    assert model.n_connected_components_ == 1
+    assert model.search_ == Search("exact")
     assert (model.tree_.cut(10) == model.labels_).all()
+
+
+def expected_failed_checks(model):
+    if model.metric == "cosine":
+        return {"check_estimators_dtypes": "its data has a row of zeros, which has no direction"}
+    return {}
+
+
+@parametrize_with_checks(
+    [GraphDegreeLinkage(), GraphDegreeLinkage(metric="cosine")], expected_failed_checks=expected_failed_checks
+)
+def test_the_estimator_does_what_scikit_learn_expects(estimator, check):
+    check(estimator)
 
 
 def test_fits_in_a_pipeline_and_clones(digits):
@@ -73,3 +92,91 @@ def test_more_clusters_than_samples_is_an_error():
 @pytest.mark.parametrize(("n", "n_clusters", "expected"), [(9298, 10, 92), (70_000, 10, 100), (575, 20, 10)])
 def test_default_neighbours_follow_the_cluster_size(n, n_clusters, expected):
     assert default_n_neighbors(n, n_clusters) == expected
+
+
+def test_the_rows_of_the_fit_are_predicted_as_they_were_clustered(digits):
+    images, _ = digits
+    model = GraphDegreeLinkage(10).fit(images)
+    assert (model.predict(images) == model.labels_).all()
+    # Also by others alone: the first step joins every row to its nearest neighbour.
+    assert (model.labels_[nearest_neighbors(images, 1)[0][:, 0]] == model.labels_).all()
+
+
+def test_new_points_are_predicted_as_a_clustering_of_all_puts_them(digits):
+    images, labels = digits
+    together = GraphDegreeLinkage(10).fit_predict(images)
+    order = np.random.default_rng(0).permutation(len(images))
+    new, old = order[:360], order[360:]
+    model = GraphDegreeLinkage(10).fit(images[old])
+    predicted = model.predict(images[new])
+    assert predicted.dtype == np.int32
+    # The two clusterings differ on the old points too: new ones cannot agree more.
+    agreement = [
+        clustering_quality(together[rows], found)["acc"] for rows, found in ((old, model.labels_), (new, predicted))
+    ]
+    assert agreement[1] == pytest.approx(agreement[0], abs=0.02)
+    accuracy = [
+        clustering_quality(labels[rows], found)["acc"] for rows, found in ((old, model.labels_), (new, predicted))
+    ]
+    assert accuracy[1] == pytest.approx(accuracy[0], abs=0.02)
+
+
+def test_cosine_does_not_see_the_length_of_rows(digits):
+    images, _ = digits
+    images = images[:300] * np.random.default_rng(0).uniform(0.1, 10, (300, 1))
+    model = GraphDegreeLinkage(5, metric="cosine").fit(images)
+    assert (model.labels_ == GraphDegreeLinkage(5).fit_predict(normalize(images))).all()
+    assert (model.predict(3 * images) == model.labels_).all()
+    assert adjusted_rand_score(model.labels_, GraphDegreeLinkage(5).fit_predict(images)) < 0.9
+    images[7] = 0
+    with pytest.raises(UserError, match=r"^1 of 300 rows are all 0"):
+        model.fit(images)
+
+
+def test_a_precomputed_graph_gives_the_same_clusters(digits):
+    images, _ = digits
+    images = images[:600] + 1e-3 * np.random.default_rng(0).normal(size=(600, 64))  # no two distances are equal
+    expected = GraphDegreeLinkage(10, n_neighbors=12).fit(images)
+    graph = kneighbors_graph(images, 12, mode="distance")
+    for n_neighbors in ("auto", 12):
+        model = GraphDegreeLinkage(10, n_neighbors=n_neighbors, metric="precomputed").fit(graph)
+        assert (model.labels_ == expected.labels_).all()
+        np.testing.assert_allclose(model.affinities_, expected.affinities_, rtol=1e-4)
+        assert model.n_features_in_ == 600
+    fewer = GraphDegreeLinkage(10, n_neighbors=8, metric="precomputed").fit(graph)
+    assert (fewer.labels_ == GraphDegreeLinkage(10, n_neighbors=8).fit_predict(images)).all()
+
+
+def test_a_precomputed_graph_works_in_a_pipeline_and_predicts(digits):
+    images, _ = digits
+    transformer = KNeighborsTransformer(mode="distance", n_neighbors=12)
+    model = make_pipeline(transformer, GraphDegreeLinkage(10, metric="precomputed")).fit(images[:600])
+    expected = GraphDegreeLinkage(10, n_neighbors=12).fit(images[:600])
+    assert (model[-1].labels_ == expected.labels_).all()
+    assert (model.predict(images[600:800]) == expected.predict(images[600:800])).all()
+
+
+def test_rows_of_a_graph_may_have_different_numbers_of_neighbours():
+    rng = np.random.default_rng(0)
+    points = np.concatenate([rng.normal(size=(60, 2)), rng.normal(size=(30, 2)) + 12, [[50, 50]]])
+    graph = radius_neighbors_graph(points, 2.5, mode="distance")
+    degrees = np.diff(graph.indptr)
+    assert degrees.min() == 0
+    assert degrees.max() > 20
+    model = GraphDegreeLinkage(3, metric="precomputed").fit(graph)
+    assert model.n_connected_components_ == 3
+    assert sorted(np.bincount(model.labels_)) == [1, 30, 60]
+
+
+def test_parts_of_the_graph_are_counted():
+    points = np.repeat([[0.0, 0.0], [100.0, 0.0], [0.0, 100.0]], 20, axis=0)
+    points += np.random.default_rng(0).normal(size=points.shape)
+    assert GraphDegreeLinkage(2, n_neighbors=5).fit(points).n_connected_components_ == 3
+
+
+def test_wrong_metrics_are_named(digits):
+    images, _ = digits
+    with pytest.raises(UserError, match="metric='manhattan': choose"):
+        GraphDegreeLinkage(metric="manhattan").fit(images)
+    with pytest.raises(UserError, match="takes a sparse matrix"):
+        GraphDegreeLinkage(metric="precomputed").fit(images)
