@@ -1,7 +1,7 @@
 """Cluster vectors, such as embeddings, by graph degree linkage.
 
     python jobs/cluster.py --embeddings runs/photos/embeddings --clusters 20 --out runs/photos-20
-    python jobs/cluster.py --embeddings features.npy --clusters 1000 --out clusters
+    python jobs/cluster.py --embeddings features.npy --clusters auto --out clusters
 
 Parquet with a column of vectors or NPY goes in; assignments.parquet, merges.parquet (the whole tree: any other number
 of clusters can be cut from it), rejected.parquet and summary.json come out.

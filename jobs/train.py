@@ -3,6 +3,7 @@
     python jobs/train.py                                              JULE on scikit-learn's digits, a minute or two
     python jobs/train.py jule --data photos/ --clusters 20            a folder of images
     python jobs/train.py jule --data faces/ --clusters 20 --unroll-rate 0.2 --labels folders
+    python jobs/train.py jule --data photos/ --clusters auto          nobody knows how many there are
     python jobs/train.py jule --data usps.npz --clusters 10 --preset paper --workers 2
 
 The run folder holds the clusters (assignments.parquet), the embeddings, the model, the merge tree and the metrics.

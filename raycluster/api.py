@@ -26,8 +26,9 @@ class TrainOptions:
     data: str = "digits"
     """Where the images are: a folder (searched to the bottom), a file or a glob, here or behind a URI; image files,
     Parquet, NPZ, IDX or WebDataset tar. Or: digits, the small set that comes with scikit-learn."""
-    clusters: int | None = None
-    """K, how many clusters to find."""
+    clusters: int | Literal["auto"] | None = None
+    """K, how many clusters to find; auto: as many as the merge tree and its graph show, chosen anew as features get
+    better."""
     out: str | None = None
     """The run folder; by default runs/DATA-METHOD-seedS. The same command again continues what was begun there."""
     seed: int = 0
@@ -73,7 +74,7 @@ def method_named(name: str) -> Method:
 
 def train(
     data: str = TrainOptions.data,
-    clusters: int | None = TrainOptions.clusters,
+    clusters: int | Literal["auto"] | None = TrainOptions.clusters,
     out: str | os.PathLike[str] | None = TrainOptions.out,
     seed: int = TrainOptions.seed,
     *,
@@ -124,7 +125,7 @@ def train(
 
 
 def cluster(
-    embeddings: str | os.PathLike[str], clusters: int, out: str | os.PathLike[str], **settings: Any
+    embeddings: str | os.PathLike[str], clusters: int | Literal["auto"], out: str | os.PathLike[str], **settings: Any
 ) -> RunSummary:
     """Cluster vectors by graph degree linkage, and write the results to ``out``.
 
@@ -151,7 +152,10 @@ def train_with(options: TrainOptions, method: str, settings: Any) -> RunSummary:
     clusters = options.clusters
     if clusters is None:
         if options.data != "digits":
-            raise UserError(f"How many clusters are there in {options.data}? Give their number: --clusters K.")
+            raise UserError(
+                f"How many clusters are there in {options.data}? Give their number, --clusters K, or let it be chosen, "
+                "--clusters auto."
+            )
         clusters = 10
     data = options.data if options.data == "digits" else absolute_source(options.data)
     chosen = {name: getattr(options, name) for name in ("seed", "labels", "image_size", "color")}

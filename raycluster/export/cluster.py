@@ -18,12 +18,14 @@ from raycluster.evaluate.metrics import clustering_quality
 from raycluster.graph.affinity import sample_affinity
 from raycluster.graph.estimator import default_n_neighbors
 from raycluster.graph.linkage import link
-from raycluster.graph.neighbors import nearest_neighbors
+from raycluster.graph.n_clusters import n_neighbors_without_k, rank_n_clusters
+from raycluster.graph.neighbors import NeighborIndex
 from raycluster.graph.pieces import first_clusters
+from raycluster.report.k_plot import k_plot
 from raycluster.training.cluster import absolute_out
 from raycluster.training.progress import Clock, Say, duration, say_at_once
 from raycluster.training.results import tell
-from raycluster.training.run_dir import RunDir, RunSummary
+from raycluster.training.run_dir import RunDir, RunSummary, written_whole
 
 METHOD = "gdl"
 
@@ -35,14 +37,15 @@ class ClusterOptions:
     embeddings: str
     """Where the vectors are: Parquet with a column of vectors (such as a run's embeddings/), or NPY; a folder, a file
     or a glob."""
-    clusters: int
-    """K, how many clusters to find."""
+    clusters: int | Literal["auto"]
+    """K, how many clusters to find; auto: as many as the merge tree and its graph show."""
     out: str
     """The folder for the results. The same command again tells what was found there, or begins anew what was killed."""
     column: str | None = None
     """The column of the vectors; by default embedding, or else the only one that can be."""
     n_neighbors: int | None = None
-    """K_s, neighbours of each vector in the graph; by default n / (10 K), but at least 10 and at most 100."""
+    """K_s, neighbours of each vector in the graph; by default n / (10 K), or 1.2 n^(1/3) where K is to be found, but at
+    least 10 and at most 100."""
     affinity: Literal["local", "global"] = "local"
     """One σ for each vector (local), or one for all (global)."""
     sigma_scale: float = 1.0
@@ -58,13 +61,15 @@ class ClusterOptions:
 def cluster_vectors(options: ClusterOptions, say: Say = say_at_once) -> RunSummary:
     """Cluster, and write ``assignments.parquet``, ``merges.parquet``, ``rejected.parquet`` and ``summary.json``.
 
+    With ``clusters="auto"`` also ``n_clusters.svg``, the score of every number of clusters.
+
     Raises
     ------
     UserError
         If something about the input or the folder does not allow it; a sentence says what.
     """
     clock = Clock(time.perf_counter(), "start")
-    if options.clusters < 1:
+    if options.clusters != "auto" and options.clusters < 1:
         raise UserError(f"clusters={options.clusters}: choose at least 1.")
     options = replace(options, embeddings=absolute_source(options.embeddings))
     run_dir = RunDir(absolute_out(options.out))
@@ -80,7 +85,7 @@ def cluster_vectors(options: ClusterOptions, say: Say = say_at_once) -> RunSumma
         say(note)
     aside = f", {len(found.rejected):,} set aside" if found.rejected else ""
     say(f"{options.embeddings}: {n:,} vectors of {size} numbers{aside}")
-    if options.clusters > n:
+    if options.clusters != "auto" and options.clusters > n:
         raise UserError(f"clusters={options.clusters}, but only {n} vectors are usable: choose at most {n}.")
     with run_dir.lock():
         versions = {name: importlib.metadata.version(name) for name in ("numpy", "numba", "pyarrow")}
@@ -93,12 +98,14 @@ def cluster_vectors(options: ClusterOptions, say: Say = say_at_once) -> RunSumma
 
 
 def _cluster(options: ClusterOptions, run_dir: RunDir, found: VectorSet, clock: Clock, say: Say) -> RunSummary:
-    n = len(found.vectors)
-    k = options.n_neighbors or default_n_neighbors(n, options.clusters)
-    neighbors, distances = nearest_neighbors(found.vectors, k)
+    n, n_clusters = len(found.vectors), options.clusters
+    k = n_neighbors_without_k(n) if n_clusters == "auto" else default_n_neighbors(n, n_clusters)
+    index = NeighborIndex(found.vectors, options.n_neighbors or k)
+    neighbors, distances = index.rows()
     weights = sample_affinity(distances, options.sigma_scale, options.affinity)
     clock.lap("neighbours")
-    say(f"Graph of {neighbors.shape[1]} neighbours each built in {duration(clock.stages['neighbours'])}")
+    took = duration(clock.stages["neighbours"])
+    say(f"Graph of {neighbors.shape[1]} neighbours each, by {index.search}, built in {took}")
     tree = link(
         neighbors,
         weights,
@@ -110,9 +117,18 @@ def _cluster(options: ClusterOptions, run_dir: RunDir, found: VectorSet, clock: 
     )
     clock.lap("merging")
     say(f"Merged down to one cluster in {duration(clock.stages['merging'])}")
-    labels = tree.cut(options.clusters)
+    alternatives: list[int] = []
+    if n_clusters == "auto":
+        ranking = rank_n_clusters(tree, neighbors, weights)
+        n_clusters = ranking.chosen
+        alternatives = [candidate.n_clusters for candidate in ranking.ranked[1:]]
+        with written_whole(run_dir.path / "n_clusters.svg") as partial:
+            partial.write_text(k_plot(ranking))
+        clock.lap("number of clusters")
+    labels = tree.cut(n_clusters)
     confidence = neighbor_agreement(neighbors, labels)
-    health: dict[str, Any] = clustering_health(labels, options.clusters) | embedding_health(found.vectors)
+    health: dict[str, Any] = clustering_health(labels, n_clusters) | embedding_health(found.vectors)
+    health["alternatives"] = alternatives
     health["neighbor_agreement"] = float(confidence.mean())
     health["warnings"] = warnings_for({name: value for name, value in health.items() if name != "mean_cosine"})
     if not (len(labels) == len(found.ids) == len(np.unique(found.ids))):
@@ -124,7 +140,7 @@ def _cluster(options: ClusterOptions, run_dir: RunDir, found: VectorSet, clock: 
         method=METHOD,
         images=n,
         rejected=len(found.rejected),
-        clusters=options.clusters,
+        clusters=n_clusters,
         seconds=round(sum(clock.stages.values()), 2),
         stages={stage: round(seconds, 2) for stage, seconds in clock.stages.items()},
         quality={} if found.labels is None else {METHOD: clustering_quality(found.labels, labels)},

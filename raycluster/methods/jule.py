@@ -25,6 +25,7 @@ from raycluster.evaluate.metrics import clustering_quality
 from raycluster.graph.affinity import sample_affinity
 from raycluster.graph.estimator import default_n_neighbors
 from raycluster.graph.linkage import link
+from raycluster.graph.n_clusters import n_neighbors_without_k, rank_n_clusters
 from raycluster.graph.neighbors import nearest_neighbors
 from raycluster.graph.pieces import first_clusters
 from raycluster.graph.tree import MergeTree
@@ -33,6 +34,8 @@ from raycluster.models.jule_cnn import JuleCNN
 from raycluster.training.context import Context, Outcome
 
 EVAL_BATCH = 500
+
+NClusters = int | Literal["auto"]
 
 
 @dataclass(frozen=True)
@@ -49,7 +52,8 @@ class JuleSettings:
     """Passes over the images in one such round."""
 
     n_neighbors: int | None = None
-    """K_s, neighbours of each image in the graph; by default n / (10 K), but at least 10 and at most 100."""
+    """K_s, neighbours of each image in the graph; by default n / (10 K), or 1.2 n^(1/3) where K is to be found, but at
+    least 10 and at most 100."""
     affinity: Literal["local", "global"] = "local"
     """One σ for each image (local), or the paper's one for all (global)."""
     sigma_scale: float = 1.0
@@ -110,15 +114,20 @@ class Progress:
     epoch: int = 0  # completed epochs of the present period
     iteration: int = 0  # optimizer steps, counted on over the periods
     round: int = -1  # completed RC clusterings after the first; -1 while still merging
+    target: int = 0  # K, or what the latest clustering takes it for
 
 
-def train_jule(settings: JuleSettings, n_clusters: int, context: Context) -> Outcome:
-    """Train JULE to ``n_clusters`` clusters on the images of ``context.feed``."""
+def train_jule(settings: JuleSettings, n_clusters: NClusters, context: Context) -> Outcome:
+    """Train JULE to ``n_clusters`` clusters on the images of ``context.feed``.
+
+    With "auto", every clustering chooses their number anew (:func:`raycluster.graph.n_clusters.rank_n_clusters`), and
+    the merging ends where no period would be left before that number is reached.
+    """
     return _Jule(settings, n_clusters, context).run()
 
 
 class _Jule:
-    def __init__(self, settings: JuleSettings, n_clusters: int, context: Context) -> None:
+    def __init__(self, settings: JuleSettings, n_clusters: NClusters, context: Context) -> None:
         self.settings, self.n_clusters, self.context, self.feed = settings, n_clusters, context, context.feed
         torch.manual_seed(context.seed)
         self.net = JuleCNN(self.feed.shape).to(context.device)
@@ -130,9 +139,10 @@ class _Jule:
             weight_decay=settings.weight_decay,
             fused=True,
         )
-        k_s = settings.n_neighbors or default_n_neighbors(self.feed.n, n_clusters)
+        n = self.feed.n
+        k_s = n_neighbors_without_k(n) if n_clusters == "auto" else default_n_neighbors(n, n_clusters)
         self.graph = {
-            "n_neighbors": k_s,
+            "n_neighbors": settings.n_neighbors or k_s,
             "affinity": settings.affinity,
             "sigma_scale": settings.sigma_scale,
             "n_neighbor_clusters": settings.n_neighbor_clusters,
@@ -149,16 +159,23 @@ class _Jule:
             ids, pixels = pixel_features(self.feed)
             found = context.run_on_driver(0, start, ids, pixels, n_clusters=self.n_clusters, graph=self.graph)
             self.labels, self.clusterings["pixels"] = found["labels"], found["pixels"]
+            progress.target = int(found["n_clusters"])
             self.report_clustering("pixels", found["pixels"], found)
 
-        while progress.round < 0 and (progress.period == 0 or self.count > self.n_clusters):
+        while progress.round < 0 and (progress.period == 0 or self.count > progress.target):
             self.train_period(self.settings.epochs_per_period)
             ids, features = embed(self.net, self.feed, context)
-            target = self.merged(self.count)
             found = context.run_on_driver(
-                progress.period + 1, merge, ids, features, labels=self.labels, n_clusters=target, graph=self.graph
+                progress.period + 1,
+                merge,
+                ids,
+                features,
+                labels=self.labels,
+                n_clusters=self.n_clusters,
+                at_least=self.left_after_period(self.count),
+                graph=self.graph,
             )
-            self.labels = found["labels"]
+            self.labels, progress.target = found["labels"], int(found["n_clusters"])
             self.finish_period("merged", found)
         if progress.round < 0:
             self.clusterings["sf"] = self.labels
@@ -170,6 +187,7 @@ class _Jule:
             # The step is the period about to end; the first RC follows a merge without training and has its own.
             step = progress.period + 1
             found = context.run_on_driver(step, rerun, ids, features, n_clusters=self.n_clusters, graph=self.graph)
+            progress.target = int(found["n_clusters"])
             if progress.round + 1 >= self.settings.rounds:
                 break
             self.labels = found["labels"]
@@ -241,17 +259,17 @@ class _Jule:
         """How many clusters there are at present."""
         return int(self.labels.max()) + 1
 
-    def merged(self, count: int) -> int:
-        """Return how many clusters are left of ``count`` after one period: η of them are merged, down to K."""
-        return max(self.n_clusters, count - math.ceil(self.settings.unroll_rate * count))
+    def left_after_period(self, count: int) -> int:
+        """Return how many clusters are left of ``count`` when η of them have been merged."""
+        return max(1, count - math.ceil(self.settings.unroll_rate * count))
 
     def epochs_after_this_period(self) -> int:
         s = self.settings
         if self.progress.round >= 0:
             return (s.rounds - self.progress.round - 1) * s.epochs_per_round
-        periods, count = 0, self.merged(self.count)
-        while count > self.n_clusters:
-            periods, count = periods + 1, self.merged(count)
+        periods, count = 0, self.left_after_period(self.count)
+        while count > self.progress.target:
+            periods, count = periods + 1, self.left_after_period(count)
         return periods * s.epochs_per_period + s.rounds * s.epochs_per_round
 
     def finish_period(self, name: str, found: dict[str, np.ndarray]) -> None:
@@ -273,7 +291,9 @@ class _Jule:
         if self.context.labels is not None:
             row["quality"] = clustering_quality(self.context.labels, labels)
         # Clusters still to be merged are small and share few neighbours; only final ones are judged.
-        row["warnings"] = warnings_for(row) if count == self.n_clusters else []
+        row["warnings"] = warnings_for(row) if count == self.progress.target else []
+        if self.n_clusters == "auto":
+            row["alternatives"] = found["alternatives"].tolist()
         self.context.report(self.place("period") | row)
 
     def place(self, kind: str) -> dict[str, Any]:
@@ -334,37 +354,44 @@ def embed(net: JuleCNN, feed: Feed, context: Context) -> tuple[np.ndarray, np.nd
 # What follows runs on the driver, over all images.
 
 
-def start(features: np.ndarray, n_clusters: int, graph: dict[str, Any]) -> dict[str, np.ndarray]:
+def start(features: np.ndarray, n_clusters: NClusters, graph: dict[str, Any]) -> dict[str, np.ndarray]:
     """Cluster raw pixels: the first fine clusters, and the answer of the graph alone."""
     found = rerun(features, n_clusters, graph)
     pixels, first = found["labels"], found["first"]
-    return found | {"labels": first if first.max() >= n_clusters else pixels, "pixels": pixels}
+    return found | {"labels": first if first.max() >= found["n_clusters"] else pixels, "pixels": pixels}
 
 
-def merge(features: np.ndarray, labels: np.ndarray, n_clusters: int, graph: dict[str, Any]) -> dict[str, np.ndarray]:
-    """Merge present clusters on new features until ``n_clusters`` are left (the paper's forward pass)."""
-    found, _ = cluster(features, n_clusters, graph, labels)
+def merge(
+    features: np.ndarray, labels: np.ndarray, n_clusters: NClusters, at_least: int, graph: dict[str, Any]
+) -> dict[str, np.ndarray]:
+    """Merge present clusters on new features until ``at_least`` or K are left (the paper's forward pass)."""
+    found, _ = cluster(features, n_clusters, graph, labels, at_least)
     return found
 
 
-def rerun(features: np.ndarray, n_clusters: int, graph: dict[str, Any]) -> dict[str, np.ndarray]:
+def rerun(features: np.ndarray, n_clusters: NClusters, graph: dict[str, Any]) -> dict[str, np.ndarray]:
     """Cluster from single images, with the whole merge tree."""
-    found, tree = cluster(features, n_clusters, graph, None)
+    found, tree = cluster(features, n_clusters, graph)
     return found | {"left": tree.left, "right": tree.right, "affinity": tree.affinity, "size": tree.size}
 
 
 def cluster(
-    features: np.ndarray, n_clusters: int, graph: dict[str, Any], labels: np.ndarray | None
+    features: np.ndarray,
+    n_clusters: NClusters,
+    graph: dict[str, Any],
+    labels: np.ndarray | None = None,
+    at_least: int = 1,
 ) -> tuple[dict[str, np.ndarray], MergeTree]:
     """Build the graph on the features and merge, from ``labels`` or from single images.
 
     Returns
     -------
     found : dict
-        ``labels`` int32 [n]; ``first``, the clusters that the merging began with; ``confidence`` float32 [n], the share
-        of an image's neighbours that are in its cluster; and scalars for the metrics.
+        ``labels`` int32 [n], of K clusters, or of ``at_least`` if that is more; ``n_clusters``, that is K, and
+        ``alternatives`` to it where it was to be chosen; ``first``, the clusters that the merging began with;
+        ``confidence`` float32 [n], the share of an image's neighbours that are in its cluster; and scalars for the
+        metrics.
     tree : MergeTree
-        To the root if the merging began with single images, else as far as ``n_clusters``.
     """
     started = time.perf_counter()
     neighbors, distances = nearest_neighbors(features, graph["n_neighbors"])
@@ -375,20 +402,26 @@ def cluster(
         neighbors,
         weights,
         first,
-        n_clusters=1 if labels is None else n_clusters,
         n_neighbor_clusters=graph["n_neighbor_clusters"],
         local_structure=graph["local_structure"],
         join_pieces=graph["join_pieces"],
         features=features,
     )
-    merged = tree.cut(n_clusters)
+    alternatives = np.empty(0, np.int64)
+    if n_clusters == "auto":
+        most = min(int(first.max()) + 1, len(features) // neighbors.shape[1])
+        ranking = rank_n_clusters(tree, neighbors, weights, max_clusters=max(2, most))
+        n_clusters = ranking.chosen
+        alternatives = np.array([candidate.n_clusters for candidate in ranking.ranked[1:]], np.int64)
+    merged = tree.cut(max(n_clusters, at_least))
     finished = time.perf_counter()
     confidence = neighbor_agreement(neighbors, merged)
     scalars = {
+        "n_clusters": n_clusters,
         "agreement": confidence.mean(),
         "mean_cosine": embedding_health(features)["mean_cosine"],
         "graph_seconds": built - started,
         "merge_seconds": finished - built,
     }
-    arrays = {"labels": merged, "first": first, "confidence": confidence}
+    arrays = {"labels": merged, "first": first, "confidence": confidence, "alternatives": alternatives}
     return arrays | {name: np.asarray(value) for name, value in scalars.items()}, tree

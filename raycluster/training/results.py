@@ -71,6 +71,8 @@ def tell(run_dir: RunDir, summary: RunSummary) -> str:
     if summary.rejected:
         lines.append(f"{summary.rejected:,} input(s) were set aside (rejected.parquet):")
         lines += [f"  {count:,} x {reason}" for reason, count in summary.rejected_reasons.items()]
+    if summary.health.get("alternatives"):
+        lines.append(f"Other numbers of clusters that fit: {', '.join(map(str, summary.health['alternatives']))}")
     if summary.quality:
         lines.append(
             f"{'clustering':<12}{'NMI':>8}{'NMI geo.':>10}{'ACC':>8}{'ARI':>8}   (labels served for this only)"

@@ -39,7 +39,8 @@ class TrainingRun:
         The method's settings.
     data, labels, image_size, color
         As in :func:`raycluster.data.images.open_images`.
-    clusters, seed : int
+    clusters : int or "auto"
+    seed : int
     out : str
         The run folder, an absolute path.
     workers, gpus_per_worker
@@ -51,7 +52,7 @@ class TrainingRun:
     function: Method
     settings: Any
     data: str
-    clusters: int
+    clusters: int | Literal["auto"]
     out: str
     seed: int = 0
     labels: Literal["auto", "folders"] = "auto"
@@ -88,7 +89,7 @@ def run_training(run: TrainingRun, say: Say = say_at_once) -> RunSummary:
     """
     began = time.perf_counter()
     run_dir = RunDir(run.out)
-    if run.clusters < 2:
+    if run.clusters != "auto" and run.clusters < 2:
         raise UserError(f"clusters={run.clusters}: there is nothing to cluster, choose at least 2.")
     if run_dir.state(run.identity) == "finished":
         summary = run_dir.summary()
@@ -160,7 +161,7 @@ def open_source(run: TrainingRun, say: Say) -> ImageSet:
     channels, height, width = images.shape
     aside = f", {len(images.rejected):,} set aside" if images.rejected else ""
     say(f"{run.data}: {images.n:,} images of {height} x {width} pixels in {channels} channel(s){aside}")
-    if run.clusters > images.n:
+    if run.clusters != "auto" and run.clusters > images.n:
         see = f" ({len(images.rejected)} were set aside)" if images.rejected else ""
         raise UserError(
             f"clusters={run.clusters}, but only {images.n} images were readable{see}: choose at most {images.n}."

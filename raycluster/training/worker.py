@@ -7,7 +7,7 @@ import time
 import traceback
 from collections.abc import Callable
 from dataclasses import dataclass
-from typing import Any
+from typing import Any, Literal
 
 import numpy as np
 import ray
@@ -27,7 +27,7 @@ from raycluster.training.plan import available_cores
 from raycluster.training.progress import MetricsLog
 from raycluster.training.run_dir import RunDir
 
-Method = Callable[[Any, int, Context], Outcome]
+Method = Callable[[Any, Any, Context], Outcome]
 
 
 @dataclass(frozen=True)
@@ -42,7 +42,8 @@ class WorkerJob:
         ``method(settings, clusters, context) -> Outcome``.
     settings : Any
         The method's settings.
-    clusters, seed : int
+    clusters : int or "auto"
+    seed : int
     driver : str
         The name of the driver actor.
     threads : int
@@ -57,7 +58,7 @@ class WorkerJob:
     out: str
     method: Method
     settings: Any
-    clusters: int
+    clusters: int | Literal["auto"]
     seed: int
     driver: str
     threads: int

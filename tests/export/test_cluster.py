@@ -71,3 +71,11 @@ def test_a_finished_clustering_is_told_again_and_another_one_refused(table, clus
 def test_bad_calls_are_sentences(table, tmp_path, settings, sentence):
     with pytest.raises(UserError, match=sentence):
         raycluster.cluster(**{"embeddings": table, "clusters": 10, "out": tmp_path / "out"} | settings)
+
+
+def test_the_number_of_clusters_is_found_where_it_is_not_known(tmp_path):
+    rng = np.random.default_rng(0)
+    np.save(tmp_path / "blobs.npy", np.repeat(rng.normal(size=(6, 5)) * 10, 50, axis=0) + rng.normal(size=(300, 5)))
+    summary = raycluster.cluster(tmp_path / "blobs.npy", "auto", tmp_path / "out")
+    assert summary.clusters == 6
+    assert "6 is chosen" in (tmp_path / "out" / "n_clusters.svg").read_text()

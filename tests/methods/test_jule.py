@@ -101,3 +101,14 @@ def test_batch_without_a_pair_leaves_weights_and_momentum_alone(digits):
     assert row["batches_without_pair"] == 1
     for name, value in method.net.named_parameters():
         assert torch.equal(value, before[name])
+
+
+def test_the_number_of_clusters_is_found_where_it_is_not_known(digits):
+    images, labels = digits
+    context = context_on(images, labels=labels)
+    outcome = train_jule(replace(QUICK, epochs_per_period=5, epochs_per_round=5), "auto", context)
+    found = outcome.clusterings["rc"].max() + 1
+    assert 8 <= found <= 20
+    periods = [row for row in context.rows if row["kind"] == "period"]
+    assert periods[-1]["clusters"] == found
+    assert periods[-1]["quality"]["nmi_geometric"] > 0.85
