@@ -2,10 +2,13 @@
 
 from __future__ import annotations
 
+import errno
 import signal
 import sys
 from collections.abc import Callable
 from typing import Any
+
+NO_ROOM = (errno.ENOSPC, errno.EDQUOT, errno.EROFS)
 
 
 def run_command(work: Callable[[], Any], stopped: str) -> int:
@@ -36,6 +39,12 @@ def run_command(work: Callable[[], Any], stopped: str) -> int:
         return 2
     except TrainingFailed as error:
         print(f"error: {error}", file=sys.stderr)
+        return 1
+    except OSError as error:
+        if error.errno not in NO_ROOM:
+            raise
+        where = f" {error.filename}" if error.filename else ""
+        print(f"error: Cannot write{where}: {error.strerror}. Make room, then the same command again.", file=sys.stderr)
         return 1
     except KeyboardInterrupt:
         print(stopped, file=sys.stderr)

@@ -8,5 +8,11 @@ class UserError(ValueError):
     """
 
 
+def check_setting(name: str, value: object, is_good: bool, wanted: str) -> None:
+    """Raise a :class:`UserError` that names the setting, unless its value is good."""
+    if not is_good:
+        raise UserError(f"--{name.replace('_', '-')} {value}: choose {wanted}.")
+
+
 class TrainingFailed(Exception):
     """The training broke down for a reason that is not the user's input; a sentence says which, and where to look."""

@@ -1,3 +1,4 @@
+import errno
 import os
 import signal
 
@@ -27,6 +28,11 @@ def raising(error):
         (UserError("Name a folder."), 2, "error: Name a folder.\n"),
         (TrainingFailed("It broke."), 1, "error: It broke.\n"),
         (KeyboardInterrupt(), 130, "Stopped here.\n"),
+        (
+            OSError(errno.ENOSPC, "No space left on device", "x.parquet"),
+            1,
+            "error: Cannot write x.parquet: No space left on device. Make room, then the same command again.\n",
+        ),
     ],
 )
 def test_errors_become_sentences_and_exit_codes(error, code, said, capsys):

@@ -15,8 +15,8 @@ import ray
 from raycluster.data.decode import Rejected, Unreadable, prepare, prepare_block
 from raycluster.data.labels import folder_labels
 from raycluster.data.pipeline import Columns, stream
-from raycluster.data.rows import Found, Rows, decode_each, find_rows, printable
-from raycluster.data.sources import Listing, Location, list_source
+from raycluster.data.rows import Found, Rows, decode_each, find_rows
+from raycluster.data.sources import Listing, Location, list_source, printable
 from raycluster.errors import UserError
 
 DIGITS = "digits"
@@ -48,7 +48,8 @@ class ImageSet:
     notes : list of str
         Sentences for the person at the keyboard: what was left out, what was chosen.
     fingerprint : str
-        Changes with the names and sizes of the files, and with the size and colour the images are brought to.
+        Changes with the names and sizes of the files, with what of them is readable, and with the size and colour the
+        images are brought to.
     rows : Rows
         Where every image lies.
     """
@@ -155,7 +156,11 @@ def open_images(
     ids = np.flatnonzero(is_readable)
     if len(ids) == 0:
         first = "; ".join(f"{path}: {reason}" for path, reason in rejected[:3])
-        raise UserError(f"None of the {listed} inputs in {source} is a readable image ({first}).")
+        raise UserError(
+            f"None of the {listed} inputs in {source} is a readable image ({first})."
+            if rejected
+            else f"{source} holds no rows: name a source with images in it."
+        )
     shape, notes = choose_shape(sizes[ids], image_size, color)
     known, class_names = folder_labels(paths) if labels == "folders" else (found.labels, found.class_names)
     images = ImageSet(
@@ -167,7 +172,7 @@ def open_images(
         class_names=class_names,
         rejected=rejected,
         notes=found.notes + notes,
-        fingerprint=_fingerprint(listing, shape),
+        fingerprint=_fingerprint(listing, shape, ids),
         rows=found.rows.select(ids),
     )
     if images.n + len(images.rejected) != listed:
@@ -296,6 +301,8 @@ def _checked(columns: Columns) -> tuple[np.ndarray, np.ndarray]:
     return columns["row"], columns["image"]
 
 
-def _fingerprint(listing: Listing, shape: tuple[int, int, int]) -> str:
+def _fingerprint(listing: Listing, shape: tuple[int, int, int], ids: np.ndarray) -> str:
     names = [printable(name) for name in listing.names]
-    return hashlib.sha256(json.dumps([listing.kind, names, listing.sizes, shape]).encode()).hexdigest()
+    found = hashlib.sha256(json.dumps([listing.kind, names, listing.sizes, shape]).encode())
+    found.update(ids.astype("<i8").tobytes())
+    return found.hexdigest()

@@ -31,6 +31,8 @@ def folder_labels(names: list[str]) -> tuple[np.ndarray, list[str]]:
 def join_labels(parts: list[np.ndarray | None], counts: list[int]) -> tuple[np.ndarray | None, list[str] | None]:
     """Join the labels of several files; -1 for the images of a file that has none, None if no file has any.
 
+    Negative numbers, null and NaN stand for unknown classes, and become -1.
+
     Parameters
     ----------
     parts : list of (ndarray of shape (count,), or None)
@@ -46,9 +48,9 @@ def join_labels(parts: list[np.ndarray | None], counts: list[int]) -> tuple[np.n
         return None, None
     if all(part is None or part.dtype.kind in "iu" for part in parts):
         joined = [np.full(count, UNKNOWN) if part is None else part for part, count in zip(parts, counts, strict=True)]
-        return np.concatenate(joined).astype(np.int64), None
+        return np.maximum(np.concatenate(joined).astype(np.int64), UNKNOWN), None
     texts = [
-        None if label is None else str(label)
+        None if label is None or label != label else str(label)  # NaN is not equal to itself
         for part, count in zip(parts, counts, strict=True)
         for label in ([None] * count if part is None else part)
     ]

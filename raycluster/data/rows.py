@@ -20,7 +20,7 @@ from raycluster.data import arrays, shards
 from raycluster.data.decode import Unreadable, as_image, decode
 from raycluster.data.labels import join_labels
 from raycluster.data.shards import Item
-from raycluster.data.sources import Listing, Location
+from raycluster.data.sources import Listing, Location, printable
 
 ARRAY_KINDS = ("npz", "idx", "digits")
 MAX_RANGE_ROWS = 1000
@@ -260,11 +260,6 @@ def find_rows(listing: Listing) -> Found:
         class_names or next((content.class_names for content in known if content.class_names), None),
         listing.notes + [content.note for content in known if content.note],
     )
-
-
-def printable(name: str) -> str:
-    """Return a file name as valid text; bytes that are no UTF-8 are spelled out."""
-    return os.fsencode(name).decode("utf-8", "backslashreplace")
 
 
 def _look_into(rows: Rows, name: str) -> _Contents | Unreadable:

@@ -82,11 +82,18 @@ def items_of(column: pa.ChunkedArray, places: np.ndarray) -> list[Item]:
 
 
 def scan_tar(location: Location, name: str) -> tuple[np.ndarray, np.ndarray | None]:
-    """Return where the images in a tar file begin (int64) and their labels, from members ``<same name>.cls``."""
+    """Return where the images in a tar file begin (int64) and their labels, from members ``<same name>.cls``.
+
+    Where the file is cut off, one more place stands for all that is missing; :func:`read_members` cannot read it.
+    """
     offsets, keys, classes = [], [], {}
     try:
         with location.open(name) as file, tarfile.open(fileobj=file, mode="r:") as archive:
-            for member in archive:
+            for member in _members(archive):
+                if member is None:
+                    offsets.append(archive.offset + tarfile.BLOCKSIZE)
+                    keys.append("")
+                    break
                 folder, base = os.path.split(member.name)
                 key = os.path.join(folder, base.split(".")[0])
                 if not member.isfile() or base.startswith("."):
@@ -95,11 +102,22 @@ def scan_tar(location: Location, name: str) -> tuple[np.ndarray, np.ndarray | No
                     offsets.append(member.offset_data)
                     keys.append(key)
                 elif base.endswith(".cls") and (content := archive.extractfile(member)):
-                    classes[key] = int(content.read())
-    except (tarfile.TarError, ValueError) as error:
+                    classes[key] = content.read().decode("utf-8", "replace").strip()
+    except tarfile.TarError as error:
         raise Unreadable(f"not a whole tar file: {error}") from None
-    labels = np.array([classes.get(key, -1) for key in keys], np.int64) if classes else None
-    return np.array(offsets, np.int64), labels
+    return np.array(offsets, np.int64), _class_labels([classes.get(key) for key in keys]) if classes else None
+
+
+def _members(archive: tarfile.TarFile) -> Iterator[tarfile.TarInfo | None]:
+    """Yield the members, and None at the end where the two blocks of zeros that end a tar file are missing."""
+    try:
+        yield from archive
+        archive.fileobj.seek(archive.offset)
+        is_whole = archive.fileobj.read(tarfile.BLOCKSIZE) == bytes(tarfile.BLOCKSIZE)
+    except tarfile.ReadError:
+        is_whole = False
+    if not is_whole:
+        yield None
 
 
 def read_members(location: Location, name: str, offsets: Iterable[int]) -> list[Item]:
@@ -108,9 +126,21 @@ def read_members(location: Location, name: str, offsets: Iterable[int]) -> list[
     with location.open(name) as file:
         for offset in offsets:
             file.seek(int(offset) - tarfile.BLOCKSIZE)  # the header, which has the size, comes right before the data
-            header = tarfile.TarInfo.frombuf(file.read(tarfile.BLOCKSIZE), tarfile.ENCODING, "surrogateescape")
-            members.append(file.read(header.size))
+            try:
+                header = tarfile.TarInfo.frombuf(file.read(tarfile.BLOCKSIZE), tarfile.ENCODING, "surrogateescape")
+            except tarfile.TarError:
+                members.append(Unreadable("the tar file is cut off or damaged from here on"))
+                continue
+            data = file.read(header.size)
+            members.append(data if len(data) == header.size else Unreadable("the tar file is cut off within it"))
     return members
+
+
+def _class_labels(texts: list[str | None]) -> np.ndarray:
+    """Return classes as whole numbers (-1 where unknown) if all of them are, else as they are."""
+    with contextlib.suppress(ValueError):
+        return np.array([-1 if text is None else int(text) for text in texts], np.int64)
+    return np.array(texts, dtype=object)
 
 
 def _can_hold_images(kind: pa.DataType) -> bool:
@@ -132,6 +162,8 @@ def _is_list(kind: pa.DataType) -> bool:
 def _values(array: Any) -> Any:
     """Return something with one bytes object or one array of pixels an index."""
     if isinstance(array, pa.FixedShapeTensorArray):
+        if array.null_count:
+            return [None if row is None else np.reshape(row, array.type.shape) for row in array.storage.to_pylist()]
         return array.to_numpy_ndarray()
     if isinstance(array, pa.ExtensionArray):  # Ray's tensor types
         return array.to_numpy(zero_copy_only=False)
@@ -141,19 +173,20 @@ def _values(array: Any) -> Any:
     while _is_list(numbers.type):
         lengths = pc.unique(pc.list_value_length(numbers)).to_pylist()
         if len(lengths) != 1 or None in lengths:
-            return [None if row is None else _ragged(row) for row in array.to_pylist()]
+            return [None if row is None else _one_image(row) for row in array.to_pylist()]
         shape.append(lengths[0])
         numbers = numbers.flatten()
     pixels = numbers.to_numpy(zero_copy_only=False).reshape(shape)
     return pixels if pixels.ndim > 2 else _square(pixels)
 
 
-def _ragged(row: list[Any]) -> Item:
+def _one_image(row: list[Any]) -> Item:
     """Return one image from nested lists, whatever the sizes of its neighbours."""
     try:
-        return np.array(row)
+        pixels = np.array(row)
     except ValueError:
         return Unreadable("its rows are of different lengths")
+    return pixels if pixels.ndim > 1 else _square(pixels[None])[0]
 
 
 def _square(flat: np.ndarray) -> Any:

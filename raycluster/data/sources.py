@@ -102,6 +102,9 @@ def list_source(source: str, kinds: tuple[str, ...] = IMAGE_SOURCES) -> Listing:
     """
     filesystem, path = _open_filesystem(source)
     location, found, unreadable = _find(source, filesystem, path)
+    if unreadable and not found:
+        folder, reason = unreadable[0]
+        raise UserError(f"{source} cannot be searched: {reason} ({folder}).")
     if not found:
         raise UserError(f"{source} holds no files: name a folder, a file or a glob with {_described(kinds)} in it.")
     files = {name: size for name, size in found.items() if not _is_hidden(name)}
@@ -133,6 +136,11 @@ def list_source(source: str, kinds: tuple[str, ...] = IMAGE_SOURCES) -> Listing:
 def absolute_source(source: str) -> str:
     """Return a source of this machine by its absolute path, which the same source always has; a URI as it is."""
     return source if "://" in source else os.path.abspath(os.path.expanduser(source))
+
+
+def printable(name: str) -> str:
+    """Return a file name as valid text; bytes that are no UTF-8 are spelled out."""
+    return os.fsencode(name).decode("utf-8", "backslashreplace")
 
 
 def kind_of(name: str) -> str | None:
@@ -195,20 +203,23 @@ def _type_of(filesystem: Any, path: str) -> fs.FileType:
 
 
 def _walk(base: str, unreadable: list[tuple[str, str]]) -> dict[str, int]:
-    """Return the sizes of all files under a local folder; links are followed, but not round in circles."""
+    """Return the sizes of all files under a local folder; links are followed, but no folder is searched twice."""
 
     def note(error: OSError) -> None:
         unreadable.append((os.path.relpath(error.filename, base), error.strerror or str(error)))
 
     files = {}
+    seen = {_identity(base)}
     for folder, subfolders, names in os.walk(base, followlinks=True, onerror=note):
-        here = os.path.join(os.path.realpath(folder), "")
-        subfolders[:] = [
-            name
-            for name in subfolders
-            if not name.startswith(".")
-            and not here.startswith(os.path.join(os.path.realpath(os.path.join(folder, name)), ""))
-        ]
+        # By name, so that of two ways to one folder it is always the same that is taken.
+        inside = {
+            name: _identity(os.path.join(folder, name)) for name in sorted(subfolders) if not name.startswith(".")
+        }
+        subfolders[:] = []
+        for name, identity in inside.items():
+            if identity not in seen:
+                seen.add(identity)
+                subfolders.append(name)
         for name in names:
             path = os.path.join(folder, name)
             try:
@@ -219,6 +230,14 @@ def _walk(base: str, unreadable: list[tuple[str, str]]) -> dict[str, int]:
             if stat.S_ISREG(info.st_mode):
                 files[os.path.relpath(path, base)] = info.st_size
     return files
+
+
+def _identity(folder: str) -> tuple[int, int] | str:
+    try:
+        info = os.stat(folder)
+    except OSError:
+        return folder
+    return info.st_dev, info.st_ino
 
 
 def _walk_remote(filesystem: Any, base: str) -> dict[str, int]:

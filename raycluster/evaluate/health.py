@@ -67,7 +67,7 @@ def warnings_for(row: dict[str, Any]) -> list[str]:
     """
     found = []
     k = round(math.exp(row["entropy_at_best"])) if "entropy_at_best" in row else 0
-    if row.get("largest_share", 0) > max(0.5, min(0.9, 4 / max(k, 1))):
+    if k != 1 and row.get("largest_share", 0) > max(0.5, min(0.9, 4 / max(k, 1))):
         found.append(
             f"{row['largest_share']:.0%} of the images are in one cluster: the clusters have chained together; "
             "try fewer --n-neighbors, or --affinity local"

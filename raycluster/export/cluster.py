@@ -12,7 +12,7 @@ import numpy as np
 
 from raycluster.data.sources import absolute_source
 from raycluster.data.vectors import VectorSet, open_vectors
-from raycluster.errors import UserError
+from raycluster.errors import UserError, check_setting
 from raycluster.evaluate.health import clustering_health, embedding_health, neighbor_agreement, warnings_for
 from raycluster.evaluate.metrics import clustering_quality
 from raycluster.graph.affinity import sample_affinity
@@ -21,8 +21,9 @@ from raycluster.graph.linkage import link
 from raycluster.graph.n_clusters import n_neighbors_without_k, rank_n_clusters
 from raycluster.graph.neighbors import NeighborIndex
 from raycluster.graph.pieces import first_clusters
+from raycluster.graph.search import Search
 from raycluster.report.k_plot import k_plot
-from raycluster.training.cluster import absolute_out
+from raycluster.training.cluster import absolute_out, private_node, ray_cluster
 from raycluster.training.progress import Clock, Say, duration, say_at_once
 from raycluster.training.results import tell
 from raycluster.training.run_dir import RunDir, RunSummary, written_whole
@@ -57,11 +58,20 @@ class ClusterOptions:
     join_pieces: bool = True
     """Join small pieces that the graph leaves without affinity to their nearest neighbour."""
 
+    def __post_init__(self) -> None:
+        """Refuse settings that mean nothing."""
+        check_setting("clusters", self.clusters, self.clusters == "auto" or self.clusters >= 1, "at least 1, or auto")
+        check_setting("n_neighbors", self.n_neighbors, self.n_neighbors is None or self.n_neighbors >= 1, "at least 1")
+        check_setting("affinity", self.affinity, self.affinity in ("local", "global"), "local or global")
+        check_setting("sigma_scale", self.sigma_scale, self.sigma_scale > 0, "a number above 0")
+        check_setting("n_neighbor_clusters", self.n_neighbor_clusters, self.n_neighbor_clusters >= 1, "at least 1")
+        check_setting("local_structure", self.local_structure, self.local_structure >= 0, "0 or more")
+
 
 def cluster_vectors(options: ClusterOptions, say: Say = say_at_once) -> RunSummary:
     """Cluster, and write ``assignments.parquet``, ``merges.parquet``, ``rejected.parquet`` and ``summary.json``.
 
-    With ``clusters="auto"`` also ``n_clusters.svg``, the score of every number of clusters.
+    With ``clusters="auto"`` also ``n_clusters.html``, the score of every number of clusters.
 
     Raises
     ------
@@ -69,8 +79,6 @@ def cluster_vectors(options: ClusterOptions, say: Say = say_at_once) -> RunSumma
         If something about the input or the folder does not allow it; a sentence says what.
     """
     clock = Clock(time.perf_counter(), "start")
-    if options.clusters != "auto" and options.clusters < 1:
-        raise UserError(f"clusters={options.clusters}: choose at least 1.")
     options = replace(options, embeddings=absolute_source(options.embeddings))
     run_dir = RunDir(absolute_out(options.out))
     identity = {"method": METHOD} | {name: value for name, value in asdict(options).items() if name != "out"}
@@ -87,6 +95,8 @@ def cluster_vectors(options: ClusterOptions, say: Say = say_at_once) -> RunSumma
     say(f"{options.embeddings}: {n:,} vectors of {size} numbers{aside}")
     if options.clusters != "auto" and options.clusters > n:
         raise UserError(f"clusters={options.clusters}, but only {n} vectors are usable: choose at most {n}.")
+    if n < 2:
+        raise UserError(f"{options.embeddings} holds only one usable vector: at least 2 are needed.")
     with run_dir.lock():
         versions = {name: importlib.metadata.version(name) for name in ("numpy", "numba", "pyarrow")}
         run_dir.write_config({"identity": identity, "fingerprint": found.fingerprint, "versions": versions})
@@ -97,15 +107,30 @@ def cluster_vectors(options: ClusterOptions, say: Say = say_at_once) -> RunSumma
     return summary
 
 
+def _nearest_neighbors(vectors: np.ndarray, k: int) -> tuple[np.ndarray, np.ndarray, Search]:
+    """Search here, or on all machines of the cluster that the job was submitted to, one task a GPU or a machine."""
+    if private_node():
+        index = NeighborIndex(vectors, k)
+        return *index.rows(), index.search
+    with ray_cluster() as cluster:
+        from raycluster.training.neighbor_blocks import neighbors_in_blocks
+
+        gpus = int(sum(node.gpus for node in cluster.nodes))
+        if gpus:
+            return neighbors_in_blocks(vectors, k, gpus, cpus_per_task=1, gpus_per_task=1)
+        cpus = int(min(node.cpus for node in cluster.nodes if node.cpus >= 1))
+        tasks = sum(int(node.cpus // cpus) for node in cluster.nodes)
+        return neighbors_in_blocks(vectors, k, tasks, cpus_per_task=cpus)
+
+
 def _cluster(options: ClusterOptions, run_dir: RunDir, found: VectorSet, clock: Clock, say: Say) -> RunSummary:
     n, n_clusters = len(found.vectors), options.clusters
     k = n_neighbors_without_k(n) if n_clusters == "auto" else default_n_neighbors(n, n_clusters)
-    index = NeighborIndex(found.vectors, options.n_neighbors or k)
-    neighbors, distances = index.rows()
+    neighbors, distances, search = _nearest_neighbors(found.vectors, options.n_neighbors or k)
     weights = sample_affinity(distances, options.sigma_scale, options.affinity)
     clock.lap("neighbours")
     took = duration(clock.stages["neighbours"])
-    say(f"Graph of {neighbors.shape[1]} neighbours each, by {index.search}, built in {took}")
+    say(f"Graph of {neighbors.shape[1]} neighbours each, by {search}, built in {took}")
     tree = link(
         neighbors,
         weights,
@@ -122,8 +147,9 @@ def _cluster(options: ClusterOptions, run_dir: RunDir, found: VectorSet, clock: 
         ranking = rank_n_clusters(tree, neighbors, weights)
         n_clusters = ranking.chosen
         alternatives = [candidate.n_clusters for candidate in ranking.ranked[1:]]
-        with written_whole(run_dir.path / "n_clusters.svg") as partial:
-            partial.write_text(k_plot(ranking))
+        with written_whole(run_dir.path / "n_clusters.html") as partial:
+            head = "<!doctype html><html lang=en><meta charset=utf-8><title>Number of clusters</title>"
+            partial.write_text(f"{head}{k_plot(ranking)}</html>\n")
         clock.lap("number of clusters")
     labels = tree.cut(n_clusters)
     confidence = neighbor_agreement(neighbors, labels)

@@ -20,6 +20,7 @@ import torch
 
 from raycluster.data.augment import random_affine
 from raycluster.data.feed import Feed
+from raycluster.errors import check_setting
 from raycluster.evaluate.health import clustering_health, embedding_health, neighbor_agreement, warnings_for
 from raycluster.evaluate.metrics import clustering_quality
 from raycluster.graph.affinity import sample_affinity
@@ -89,6 +90,18 @@ class JuleSettings:
     zoom: float = 0.1
     """They are made larger or smaller by up to this part."""
 
+    def __post_init__(self) -> None:
+        """Refuse numbers that mean nothing."""
+        positive = ["epochs_per_period", "sigma_scale", "n_neighbor_clusters", "batch_size", "gamma", "learning_rate"]
+        for name in positive + [name for name in ("n_neighbors", "negatives") if getattr(self, name) is not None]:
+            check_setting(name, getattr(self, name), getattr(self, name) > 0, "a number above 0")
+        for name in ("rounds", "local_structure", "margin", "momentum", "weight_decay", "rotation"):
+            check_setting(name, getattr(self, name), getattr(self, name) >= 0, "0 or more")
+        check_setting("epochs_per_round", self.epochs_per_round, self.epochs_per_round > 0, "1 or more")
+        check_setting("unroll_rate", self.unroll_rate, 0 < self.unroll_rate <= 1, "a share above 0 and up to 1")
+        for name in ("shift", "zoom"):
+            check_setting(name, getattr(self, name), 0 <= getattr(self, name) < 1, "a share from 0 to below 1")
+
 
 PRESETS = {
     "default": JuleSettings(),
@@ -139,6 +152,9 @@ class _Jule:
             weight_decay=settings.weight_decay,
             fused=True,
         )
+        for parameter in self.model.parameters():
+            # Else a first step that is skipped would leave them as uninitialised memory.
+            self.optimizer.state[parameter]["momentum_buffer"] = torch.zeros_like(parameter)
         n = self.feed.n
         k_s = n_neighbors_without_k(n) if n_clusters == "auto" else default_n_neighbors(n, n_clusters)
         self.graph = {
@@ -215,7 +231,7 @@ class _Jule:
             started = time.perf_counter()
             row = self.train_epoch(labels, epoch)
             seconds = time.perf_counter() - started
-            images = self.feed.steps(self.settings.batch_size) * self.settings.batch_size
+            images = min(self.feed.n, self.feed.steps(self.settings.batch_size) * self.settings.batch_size)
             self.progress.epoch = epoch + 1
             row |= {"seconds": seconds, "images_per_second": images / seconds, "epochs": epochs}
             row |= {"clusters": self.count, "eta": seconds * (epochs - epoch - 1 + self.epochs_after_this_period())}
@@ -290,8 +306,10 @@ class _Jule:
         }
         if self.context.labels is not None:
             row["quality"] = clustering_quality(self.context.labels, labels)
-        # Clusters still to be merged are small and share few neighbours; only final ones are judged.
-        row["warnings"] = warnings_for(row) if count == self.progress.target else []
+        # Clusters still to be merged are small and share few neighbours; only final ones are judged. Raw pixels are
+        # alike without any collapse.
+        judged = {key: value for key, value in row.items() if (name, key) != ("pixels", "mean_cosine")}
+        row["warnings"] = warnings_for(judged) if count == self.progress.target else []
         if self.n_clusters == "auto":
             row["alternatives"] = found["alternatives"].tolist()
         self.context.report(self.place("period") | row)

@@ -44,7 +44,7 @@ def k_plot(answer: NClusters, width: int = 600, height: int = 260) -> str:
     ticks_k = [m * 10**e for e in range(7) for m in (1, 2, 5) if first <= m * 10**e <= last]
     ticks_score = [i * step for i in range(math.ceil(bottom / step), math.floor(top / step) + 1)]
     parts = [
-        f'<svg xmlns="http://www.w3.org/2000/svg" viewBox="0 0 {width} {height}" width="{width}" height="{height}" role="img" '
+        f'<svg viewBox="0 0 {width} {height}" width="{width}" height="{height}" role="img" '
         'font-family="system-ui, sans-serif" font-size="12">',
         f"<title>Score against the number of clusters: {answer.chosen} is chosen</title>",
         *(_line(LEFT, y(tick), width - RIGHT, y(tick), "#ddd") for tick in ticks_score),

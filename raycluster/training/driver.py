@@ -54,6 +54,10 @@ class ClusterDriver:
         self._calls: dict[int, _Call] = {}
         self._one_at_a_time = asyncio.Lock()
 
+    async def new_group(self) -> int:
+        """Return a number higher than that of every group of workers before, also where clocks differ."""
+        return max(time.time_ns(), self._group + 1)
+
     async def run(
         self,
         group: int,

@@ -66,7 +66,8 @@ def finish(
 def tell(run_dir: RunDir, summary: RunSummary) -> str:
     """Say in a few lines what was done, where it lies, how long it took and what was set aside."""
     stages = ", ".join(f"{name.replace('_', ' ')} {duration(seconds)}" for name, seconds in summary.stages.items())
-    images = f"{summary.method}: {summary.images:,} images in {summary.clusters} clusters"
+    what = "vectors" if summary.method == "gdl" else "images"
+    images = f"{summary.method}: {summary.images:,} {what} in {summary.clusters} clusters"
     lines = [f"{images}, {duration(summary.seconds)} ({stages})"]
     if summary.rejected:
         lines.append(f"{summary.rejected:,} input(s) were set aside (rejected.parquet):")

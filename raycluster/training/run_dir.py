@@ -95,6 +95,8 @@ class RunDir:
         """
         if self.path.exists() and not self.path.is_dir():
             raise UserError(f"{self.path} is a file: choose a folder for --out.")
+        if self.path.exists() and not os.access(self.path, os.R_OK | os.W_OK | os.X_OK):
+            raise UserError(f"{self.path} may not be read and written by this user: choose another --out.")
         if not (self.path / "config.json").exists():
             if self.path.exists() and any(entry.name != LOCK for entry in self.path.iterdir()):
                 raise UserError(f"{self.path} holds files but no run of raycluster: choose an empty or new --out.")
@@ -112,10 +114,25 @@ class RunDir:
             )
         return "finished" if (self.path / "summary.json").exists() else "begun"
 
+    def make(self) -> None:
+        """Make the folder, and find out at once whether it can be written to.
+
+        Raises
+        ------
+        UserError
+            If it cannot.
+        """
+        try:
+            self.path.mkdir(parents=True, exist_ok=True)
+            with open(self.path / LOCK, "a"):
+                pass
+        except OSError as error:
+            raise UserError(f"{self.path} cannot be written to ({error.strerror}): choose another --out.") from None
+
     @contextlib.contextmanager
     def lock(self) -> Iterator[None]:
         """Keep a second job out of the folder, for as long as this one lives."""
-        self.path.mkdir(parents=True, exist_ok=True)
+        self.make()
         with open(self.path / LOCK, "w") as file:
             _lock_file(file, self.path)
             yield
@@ -123,7 +140,12 @@ class RunDir:
 
     def config(self) -> dict[str, Any]:
         """Return what ``config.json`` holds."""
-        config: dict[str, Any] = json.loads((self.path / "config.json").read_text())
+        try:
+            config: dict[str, Any] = json.loads((self.path / "config.json").read_text())
+        except (ValueError, OSError) as error:
+            raise UserError(
+                f"{self.path / 'config.json'} cannot be read ({error}): remove the folder, or choose another --out."
+            ) from None
         return config
 
     def write_config(self, config: dict[str, Any]) -> None:

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import contextlib
 import importlib.metadata
+import os
 import platform
 import time
 import uuid
@@ -12,8 +13,8 @@ from dataclasses import asdict, dataclass
 from pathlib import Path
 from typing import TYPE_CHECKING, Any, Literal
 
-from raycluster.data.sources import list_source
-from raycluster.errors import UserError
+from raycluster.data.sources import list_source, printable
+from raycluster.errors import UserError, check_setting
 from raycluster.training.cluster import NAMESPACE, private_node, ray_cluster
 from raycluster.training.plan import Plan, available_cores, plan_resources
 from raycluster.training.progress import Clock, Say, say_at_once
@@ -66,7 +67,8 @@ class TrainingRun:
     def identity(self) -> dict[str, Any]:
         """All that decides the result; a run is continued only where this is the same."""
         names = ("method", "data", "clusters", "seed", "labels", "image_size", "color")
-        return {name: getattr(self, name) for name in names} | asdict(self.settings)
+        known = {name: getattr(self, name) for name in names} | {"data": printable(self.data)}
+        return known | asdict(self.settings)
 
 
 def run_training(run: TrainingRun, say: Say = say_at_once) -> RunSummary:
@@ -91,12 +93,11 @@ def run_training(run: TrainingRun, say: Say = say_at_once) -> RunSummary:
     run_dir = RunDir(run.out)
     if run.clusters != "auto" and run.clusters < 2:
         raise UserError(f"clusters={run.clusters}: there is nothing to cluster, choose at least 2.")
+    check_setting("seed", run.seed, run.seed >= 0, "0 or more")
     if run_dir.state(run.identity) == "finished":
-        summary = run_dir.summary()
-        say(f"{run_dir.path} holds this run already, finished.")
-        say(tell(run_dir, summary))
-        return summary
+        return told_again(run_dir, say)
     check_early(run)
+    run_dir.make()
     with ray_cluster() as cluster:
         import ray
 
@@ -111,6 +112,8 @@ def run_training(run: TrainingRun, say: Say = say_at_once) -> RunSummary:
         streaming = feed == "streaming"
         plan = plan_resources(cluster.nodes, run.workers, run.gpus_per_worker, streaming)
         with run_dir.lock():
+            if run_dir.state(run.identity) == "finished":  # by another job, while this one was starting
+                return told_again(run_dir, say)
             threads = begin(run, run_dir, images, max(1, min(int(plan.cpus_per_worker), available_cores())))
             say(f"{sentence} Results go to {run_dir.path}")
             pixels = None if streaming else ray.put(images.load())
@@ -140,11 +143,19 @@ def run_training(run: TrainingRun, say: Say = say_at_once) -> RunSummary:
     return summary
 
 
+def told_again(run_dir: RunDir, say: Say) -> RunSummary:
+    """Tell of a run that is finished."""
+    summary = run_dir.summary()
+    say(f"{run_dir.path} holds this run already, finished.")
+    say(tell(run_dir, summary))
+    return summary
+
+
 def check_early(run: TrainingRun) -> None:
     """Find out what can be found out before Ray is there, which takes seconds to start."""
     path = Path(run.data)
-    nothing_there = not path.exists() or (path.is_dir() and not any(path.iterdir()))
-    if run.data != "digits" and "://" not in run.data and nothing_there:
+    looks_good = path.is_file() or (path.is_dir() and os.access(path, os.R_OK | os.X_OK) and any(path.iterdir()))
+    if run.data != "digits" and "://" not in run.data and not looks_good:
         list_source(run.data)  # a glob, or it says what is wrong
     node = private_node()
     if node:
@@ -165,6 +176,11 @@ def open_source(run: TrainingRun, say: Say) -> ImageSet:
         see = f" ({len(images.rejected)} were set aside)" if images.rejected else ""
         raise UserError(
             f"clusters={run.clusters}, but only {images.n} images were readable{see}: choose at most {images.n}."
+        )
+    fewest = max(2, run.workers or 1)
+    if images.n < fewest:
+        raise UserError(
+            f"Only {images.n} images were readable: {fewest} are needed, one for each worker and at least 2."
         )
     return images
 

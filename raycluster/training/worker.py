@@ -91,6 +91,8 @@ class RayContext:
     device : torch.device
     seed : int
     labels : ndarray of int64, shape (n,), or None
+    group : int
+        The number of this start of the workers, of :func:`number_of_group`.
     """
 
     def __init__(
@@ -103,6 +105,7 @@ class RayContext:
         device: torch.device | None = None,
         seed: int = 0,
         labels: np.ndarray | None = None,
+        group: int = 0,
     ) -> None:
         self.feed, self.rank, self.world_size, self.seed, self.labels = feed, rank, world_size, seed, labels
         self.device = device or torch.device("cpu")
@@ -111,7 +114,7 @@ class RayContext:
         self._saved = load_latest(self._folder)
         before: dict[str, Any] = self._saved[1] if self._saved else {"lines": 0, "seconds": 0.0}
         self._began, self._seconds_before = time.perf_counter(), before["seconds"]
-        self._group = self._number_of_group()
+        self._group = group
         self._metrics = MetricsLog(run_dir.metrics, run_dir.tensorboard, before["lines"]) if rank == 0 else None
         self.report(
             {
@@ -176,12 +179,15 @@ class RayContext:
         """Return the newest checkpoint."""
         return (dict(self._saved[0]), self._saved[1]["method"]) if self._saved else None
 
-    def _number_of_group(self) -> int:
-        """Return a number that all workers of this start share, higher than those of earlier starts."""
-        number = torch.tensor([time.time_ns()], device=self.device)
-        if self.world_size > 1:
-            dist.broadcast(number, src=0)
-        return int(number)
+
+def number_of_group(driver: Any, rank: int, world_size: int, device: torch.device) -> int:
+    """Return a number that all workers of this start share, higher than those of earlier starts."""
+    number = torch.zeros(1, dtype=torch.int64, device=device)
+    if rank == 0:
+        number[0] = ray.get(driver.new_group.remote())
+    if world_size > 1:
+        dist.broadcast(number, src=0)
+    return int(number)
 
 
 def train_worker(config: dict[str, Any]) -> dict[str, Any] | None:
@@ -213,7 +219,8 @@ def _train(job: WorkerJob, run_dir: RunDir) -> dict[str, Any] | None:
     feed = job.feed(device, rank, world_size)
     driver = ray.get_actor(job.driver, namespace=NAMESPACE)
     labels = ray.get(job.labels)
-    context = RayContext(feed, run_dir, driver, rank, world_size, device, job.seed, labels)
+    group = number_of_group(driver, rank, world_size, device)
+    context = RayContext(feed, run_dir, driver, rank, world_size, device, job.seed, labels, group)
     outcome = job.method(job.settings, job.clusters, context)
 
     public_ids, paths = ray.get(job.ids), ray.get(job.paths)

@@ -23,3 +23,9 @@ def test_texts_are_named_and_numbered_over_all_files():
 
 def test_no_labels_anywhere_are_none():
     assert join_labels([None, None], [2, 3]) == (None, None)
+
+
+def test_what_is_negative_null_or_nan_is_unknown():
+    assert join_labels([np.array([3, -2, -1])], [3])[0].tolist() == [3, -1, -1]
+    labels, names = join_labels([np.array([1.0, float("nan"), None], dtype=object)], [3])
+    assert (labels.tolist(), names) == ([0, -1, -1], ["1.0"])

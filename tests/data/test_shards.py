@@ -141,8 +141,37 @@ def test_tar_members_and_their_labels_are_found(tmp_path):
     assert labels.tolist() == [4, 0, -1]
 
 
-def test_damaged_tar_is_refused(tmp_path):
+@pytest.mark.parametrize(("kept", "whole"), [(3000, 1), (1100, 1), (1024, 1), (512 * 13, 2)])
+def test_of_a_tar_that_is_cut_off_the_whole_members_are_kept_and_the_rest_is_told(tmp_path, kept, whole):
     write_tar(tmp_path / "a.tar", {"1.jpg": b"one", "2.jpg": b"x" * 5000})
-    (tmp_path / "a.tar").write_bytes((tmp_path / "a.tar").read_bytes()[:3000])
+    (tmp_path / "a.tar").write_bytes((tmp_path / "a.tar").read_bytes()[:kept])
+    offsets, _ = scan_tar(Location(str(tmp_path)), "a.tar")
+    members = read_members(Location(str(tmp_path)), "a.tar", offsets)
+    assert members[:whole] == [b"one", b"x" * 5000][:whole]
+    assert len(members) > whole
+    assert all("cut off" in str(member) for member in members[whole:])
+
+
+def test_what_is_no_tar_is_refused(tmp_path):
+    (tmp_path / "a.tar").write_bytes(b"no tar file" * 100)
     with pytest.raises(Unreadable, match="not a whole tar file"):
         scan_tar(Location(str(tmp_path)), "a.tar")
+
+
+def test_classes_in_a_tar_may_be_names(tmp_path):
+    write_tar(tmp_path / "a.tar", {"1.jpg": b"one", "1.cls": b"cat", "2.jpg": b"two"})
+    assert scan_tar(Location(str(tmp_path)), "a.tar")[1].tolist() == ["cat", None]
+
+
+@pytest.mark.parametrize("column", ["tensor", "flat"])
+def test_one_missing_image_leaves_the_others_of_a_tensor_or_list_column(column):
+    pixels = np.arange(8, dtype=np.uint8).reshape(2, 2, 2)
+    if column == "tensor":
+        storage = pa.array([pixels[0].ravel().tolist(), None, pixels[1].ravel().tolist()], pa.list_(pa.uint8(), 4))
+        array = pa.ExtensionArray.from_storage(pa.fixed_shape_tensor(pa.uint8(), (2, 2)), storage)
+    else:
+        array = pa.array([[0, 1, 2, 3], None, [4, 5, 6, 7]])
+    items = items_of(pa.chunked_array([array]), np.arange(3))
+    np.testing.assert_array_equal(items[0], pixels[0])
+    assert "null" in str(items[1])
+    np.testing.assert_array_equal(items[2], pixels[1])

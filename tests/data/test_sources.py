@@ -152,3 +152,10 @@ def test_a_source_without_one_kind_of_inputs_is_a_clear_error(folder, names, sou
 def test_a_uri_that_cannot_be_opened_is_a_clear_error(source):
     with pytest.raises(UserError, match="cannot be opened"):
         list_source(source)
+
+
+def test_links_in_a_circle_are_searched_once(folder, tmp_path):
+    folder("a/1.png", "b/2.png")
+    (tmp_path / "a" / "to_b").symlink_to(tmp_path / "b")
+    (tmp_path / "b" / "to_a").symlink_to(tmp_path / "a")
+    assert len(list_source(str(tmp_path)).names) == 2

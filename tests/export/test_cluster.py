@@ -64,6 +64,7 @@ def test_a_finished_clustering_is_told_again_and_another_one_refused(table, clus
     [
         ({"clusters": 501}, "only 500 vectors are usable: choose at most 500"),
         ({"clusters": 0}, "choose at least 1"),
+        ({"affinity": "both"}, "--affinity both: choose local or global"),
         ({"column": "path"}, "no column path of vectors"),
         ({"neighbours": 3}, "cluster has no setting 'neighbours'"),
     ],
@@ -78,4 +79,10 @@ def test_the_number_of_clusters_is_found_where_it_is_not_known(tmp_path):
     np.save(tmp_path / "blobs.npy", np.repeat(rng.normal(size=(6, 5)) * 10, 50, axis=0) + rng.normal(size=(300, 5)))
     summary = raycluster.cluster(tmp_path / "blobs.npy", "auto", tmp_path / "out")
     assert summary.clusters == 6
-    assert "6 is chosen" in (tmp_path / "out" / "n_clusters.svg").read_text()
+    assert "6 is chosen" in (tmp_path / "out" / "n_clusters.html").read_text()
+
+
+def test_on_a_cluster_the_search_by_tasks_gives_the_same_clusters(ray_session, table, clustered, tmp_path):
+    raycluster.cluster(table, 10, tmp_path / "out")
+    alone, together = (pq.read_table(out / "assignments.parquet") for out in (clustered[0], tmp_path / "out"))
+    assert alone == together

@@ -18,7 +18,7 @@ def test_the_command_clusters_a_matrix_and_says_where_the_results_are(tmp_path):
     out = tmp_path / "out"
     done = run("--embeddings", tmp_path / "digits.npy", "--clusters", 8, "--out", out)
     assert done.returncode == 0, done.stderr
-    assert "gdl: 300 images in 8 clusters" in done.stdout
+    assert "gdl: 300 vectors in 8 clusters" in done.stdout
     assert done.stdout.splitlines()[-1] == f"All results are in {out}."
     assert len(set(pq.read_table(out / "assignments.parquet")["cluster"].to_pylist())) == 8
 

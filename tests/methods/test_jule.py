@@ -7,6 +7,7 @@ import torch
 from sklearn.datasets import load_digits
 
 from raycluster.data.feed import ResidentFeed
+from raycluster.errors import UserError
 from raycluster.methods.jule import PRESETS, _Jule, train_jule
 from raycluster.training.context import LocalContext
 
@@ -101,6 +102,24 @@ def test_batch_without_a_pair_leaves_weights_and_momentum_alone(digits):
     assert row["batches_without_pair"] == 1
     for name, value in method.net.named_parameters():
         assert torch.equal(value, before[name])
+    for state in method.optimizer.state.values():
+        assert not state["momentum_buffer"].any()
+
+
+@pytest.mark.parametrize(
+    "setting",
+    [
+        {"unroll_rate": 0.0},
+        {"unroll_rate": 1.5},
+        {"batch_size": 0},
+        {"n_neighbors": 0},
+        {"negatives": -1},
+        {"zoom": 1.0},
+    ],
+)
+def test_settings_that_mean_nothing_are_refused_by_name(setting):
+    with pytest.raises(UserError, match=f"--{next(iter(setting)).replace('_', '-')} "):
+        replace(QUICK, **setting)
 
 
 def test_the_number_of_clusters_is_found_where_it_is_not_known(digits):

@@ -144,3 +144,16 @@ def test_health_is_the_last_word_of_the_metrics(begun):
     ]
     begun.metrics.write_text("".join(json.dumps(row) + "\n" for row in rows))
     assert begun.health() == {"loss": 1.0, "largest_share": 0.2, "warnings": ["new"]}
+
+
+def test_a_folder_that_cannot_be_made_is_told_at_once(tmp_path):
+    (tmp_path / "file").touch()
+    for place in (tmp_path / "file" / "run", "/proc/run"):
+        with pytest.raises(UserError, match=r"cannot be written to .*: choose another --out"):
+            RunDir(place).make()
+
+
+def test_a_damaged_config_is_a_sentence(begun):
+    (begun.path / "config.json").write_text('{"identity"')
+    with pytest.raises(UserError, match=r"config.json cannot be read .* choose another --out"):
+        begun.state(IDENTITY)
