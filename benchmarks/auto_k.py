@@ -87,7 +87,6 @@ def drawn(n: int, keep: float, seed: int) -> np.ndarray:
 
 
 def main(options: Options) -> None:
-    ray.init(address="local", num_cpus=1, include_dashboard=False, log_to_driver=False, logging_level="ERROR")
     print(f"{platform.processor() or platform.machine()}, numba {numba.__version__}, one core")
     all_data = [open_source(source) for source in options.sources]
     chosen_table(all_data)
@@ -106,6 +105,8 @@ def open_source(source: str) -> Data:
         with np.load(path, allow_pickle=False) as arrays:
             features, labels, name = arrays["X"], arrays["y"], f"{path.stem}, features"
     else:
+        if not ray.is_initialized():
+            ray.init(address="local", num_cpus=1, include_dashboard=False, log_to_driver=False, logging_level="ERROR")
         images = open_images(source)
         if images.labels is None:
             images = open_images(source, labels="folders")
