@@ -166,3 +166,17 @@ def test_errors_say_what_to_do():
 
 def test_neighbours_without_k_grow_slowly_with_the_number_of_rows():
     assert [n_neighbors_without_k(n) for n in (5, 575, 1797, 9298, 70_000, 1_000_000)] == [10, 10, 15, 25, 49, 100]
+
+
+@pytest.mark.parametrize("n", [2, 3, 5, 12])
+def test_a_handful_of_rows_has_an_answer(n):
+    features = np.random.default_rng(0).normal(size=(n, 3)).astype(np.float32)
+    answer = rank_n_clusters(*graph_of(features))
+    assert 2 <= answer.chosen <= n
+
+
+def test_exact_duplicates_have_an_answer():
+    features = np.repeat(np.eye(4, dtype=np.float32), 30, axis=0)
+    answer = rank_n_clusters(*graph_of(features))
+    assert answer.chosen == 4
+    assert answer.clearness == 1

@@ -1,0 +1,278 @@
+"""Choosing the number of clusters: what is chosen, against other rules, other K_s, and small changes of the settings.
+
+    python benchmarks/auto_k.py digits usps.npz 'mnist/t10k-*' faces/ runs/digits-jule-seed0 | tee benchmarks/auto_k.txt
+
+A source is images with labels, anything that jobs/train.py takes, whose pixels are clustered; or a run folder, whose
+embeddings are; or an .npz with arrays X (features) and y (classes). Labels are used for K true, NMI and ACC alone.
+"""
+
+from __future__ import annotations
+
+import platform
+import time
+from collections.abc import Callable
+from dataclasses import dataclass
+from pathlib import Path
+
+import numba
+import numpy as np
+import pyarrow.parquet as pq
+import ray
+import tyro
+from sklearn.metrics import adjusted_rand_score
+
+from raycluster.data.images import open_images
+from raycluster.evaluate.metrics import clustering_quality
+from raycluster.graph import (
+    MergeTree,
+    default_n_neighbors,
+    first_clusters,
+    link,
+    nearest_neighbors,
+    sample_affinity,
+)
+from raycluster.graph.n_clusters import n_neighbors_without_k, rank_n_clusters
+
+MOST = 150  # clusters that the other rules choose from
+MOST_NEIGHBORS = 100
+
+
+@dataclass
+class Options:
+    """What to measure."""
+
+    sources: tyro.conf.Positional[tuple[str, ...]] = ("digits",)
+    """Images, run folders or .npz files."""
+
+
+@dataclass
+class Graph:
+    """One data set with its tree at one K_s."""
+
+    tree: MergeTree
+    ids: np.ndarray
+    weights: np.ndarray
+    labels: np.ndarray
+
+    def nmi(self, k: int) -> float:
+        return clustering_quality(self.labels, self.tree.cut(k))["nmi"]
+
+
+@dataclass
+class Data:
+    """One data set with its nearest neighbours, as many as any table below needs."""
+
+    name: str
+    features: np.ndarray
+    labels: np.ndarray
+    ids: np.ndarray
+    distances: np.ndarray
+
+    def graph(self, n_neighbors: int, local_structure: float = 1.0, keep: float = 1.0, seed: int = 0) -> Graph:
+        """Link the rows, or the share ``keep`` of them, drawn by the seed."""
+        rows = np.flatnonzero(drawn(len(self.ids), keep, seed))
+        number = np.full(len(self.ids), -1, np.int32)
+        number[rows] = np.arange(len(rows))
+        ids = number[self.ids[rows]]
+        n_neighbors = min(n_neighbors, int((ids >= 0).sum(axis=1).min()))
+        nearest = np.argsort(ids < 0, axis=1, kind="stable")[:, :n_neighbors]
+        ids = np.take_along_axis(ids, nearest, axis=1)
+        weights = sample_affinity(np.take_along_axis(self.distances[rows], nearest, axis=1), kind="local")
+        tree = link(ids, weights, first_clusters(ids), local_structure=local_structure, features=self.features[rows])
+        return Graph(tree, ids, weights, self.labels[rows])
+
+
+def drawn(n: int, keep: float, seed: int) -> np.ndarray:
+    return np.random.default_rng(seed).random(n) < keep
+
+
+def main(options: Options) -> None:
+    print(f"{platform.processor() or platform.machine()}, numba {numba.__version__}, one core")
+    all_data = [open_source(source) for source in options.sources]
+    chosen_table(all_data)
+    rules_table(all_data)
+    neighbors_table(all_data)
+    changes_table(all_data)
+
+
+def open_source(source: str) -> Data:
+    path = Path(source)
+    if (path / "embeddings").is_dir():
+        features = np.stack(pq.read_table(path / "embeddings")["embedding"].to_numpy())
+        labels = pq.read_table(path / "assignments.parquet")["label"].to_numpy()
+        name = f"{path.name}, features"
+    elif path.suffix == ".npz" and "X" in np.load(path, allow_pickle=False):
+        with np.load(path, allow_pickle=False) as arrays:
+            features, labels, name = arrays["X"], arrays["y"], f"{path.stem}, features"
+    else:
+        if not ray.is_initialized():
+            ray.init(address="local", num_cpus=1, include_dashboard=False, log_to_driver=False, logging_level="ERROR")
+        images = open_images(source)
+        if images.labels is None:
+            images = open_images(source, labels="folders")
+        assert images.labels is not None
+        features = images.load().reshape(images.n, -1).astype(np.float32) / 255
+        features /= np.maximum(1, np.linalg.norm(features, axis=1, keepdims=True))
+        labels, name = images.labels, f"{'/'.join(path.parts[-2:])}, pixels"
+    ids, distances = nearest_neighbors(features, MOST_NEIGHBORS)
+    return Data(name[-34:], features, labels, ids, distances)
+
+
+def chosen_table(all_data: list[Data]) -> None:
+    print("\nWhat is chosen, by the tree and the graph of K_s = 1.2 n^(1/3). CPU seconds of the choice alone.")
+    print(f"{'data':34}       n  K_s  K true   NMI   ACC   K chosen   NMI   ACC  clearness  seconds  others (NMI)")
+    for data in all_data:
+        graph = data.graph(n_neighbors_without_k(len(data.ids)))
+        rank_n_clusters(graph.tree, graph.ids, graph.weights)
+        started = time.process_time()
+        answer = rank_n_clusters(graph.tree, graph.ids, graph.weights)
+        seconds = time.process_time() - started
+        true = len(np.unique(data.labels))
+        at_true, at_chosen = (clustering_quality(data.labels, graph.tree.cut(k)) for k in (true, answer.chosen))
+        others = ", ".join(f"{c.n_clusters} ({graph.nmi(c.n_clusters):.2f})" for c in answer.ranked[1:])
+        print(
+            f"{data.name:34} {len(data.ids):7,} {graph.ids.shape[1]:4} {true:7}  {at_true['nmi']:.3f} "
+            f"{at_true['acc']:.3f} {answer.chosen:9}  {at_chosen['nmi']:.3f} {at_chosen['acc']:.3f} "
+            f"{answer.clearness:10.2f} {seconds:8.2f}  {others}",
+            flush=True,
+        )
+
+
+# ---- other rules ----
+
+
+@dataclass
+class Cut:
+    """A cut of the tree, in shares of edge weight."""
+
+    share: np.ndarray  # of edge ends in each cluster, p
+    cut: float  # between clusters
+    leak: np.ndarray  # of each cluster's weight, to other clusters
+
+
+def cuts(graph: Graph) -> dict[int, Cut]:
+    """Return the cuts at 1 to MOST clusters."""
+    most = min(MOST, len(graph.ids) // graph.ids.shape[1])
+    labels = graph.tree.cut(most)
+    first_row = np.unique(labels, return_index=True)[1]
+    pair = labels[:, None] * most + labels[graph.ids]
+    table = np.bincount(pair.ravel(), graph.weights.ravel(), most * most).reshape(most, most)
+    table = (table + table.T) / (2 * table.sum())
+    found = {}
+    for k in range(1, most + 1):
+        coarse = graph.tree.cut(k)[first_row]
+        merged = np.zeros((k, k))
+        np.add.at(merged, (coarse[:, None], coarse[None]), table)
+        share, inside = merged.sum(1), np.diag(merged)
+        found[k] = Cut(share, 1 - inside.sum(), 1 - inside / share)
+    return found
+
+
+def description_length(cut: Cut) -> float:
+    """Return the map equation of the cut, without its constant, in bits a step of a random walk."""
+
+    def bits(x: np.ndarray) -> float:
+        return float((x[x > 0] * np.log2(x[x > 0])).sum())
+
+    leaving = cut.leak * cut.share
+    return bits(np.array([cut.cut])) - 2 * bits(leaving) + bits(leaving + cut.share)
+
+
+def entropy(p: np.ndarray) -> float:
+    return float(-(p * np.log(p)).sum())
+
+
+SCORES: dict[str, Callable[[Cut], float]] = {
+    "ours": lambda c: 0.6 * (1 - (c.share**1.5).sum()) - c.cut,
+    "modularity": lambda c: 1 - (c.share**2).sum() - c.cut,
+    "0.1 entropy": lambda c: 0.1 * entropy(c.share) - c.cut,
+    "0.15 entropy": lambda c: 0.15 * entropy(c.share) - c.cut,
+    "leak < 0.25": lambda c: (0.25 - c.leak).sum(),
+    "map equation": lambda c: -description_length(c),
+}
+
+
+def affinity_gap(graph: Graph) -> int:
+    """Return the K before the merge whose affinity falls most, in proportion."""
+    affinity = graph.tree.affinity[::-1][:MOST]  # of the merges from 2, 3, ... clusters
+    return int(np.diff(np.log(np.maximum(affinity[np.isfinite(affinity)], 1e-9))).argmax()) + 2
+
+
+def most_stable(data: Data, graph: Graph) -> int:
+    """Return the K at which trees of 70 % of the rows agree best with the tree of all."""
+    k = graph.ids.shape[1]
+    agreement = np.zeros(min(MOST, len(data.ids) // (2 * k)) + 1)
+    for seed in range(4):
+        part = data.graph(k, keep=0.7, seed=seed)
+        rows = drawn(len(data.ids), 0.7, seed)
+        for n_clusters in range(2, len(agreement)):
+            agreement[n_clusters] += adjusted_rand_score(graph.tree.cut(n_clusters)[rows], part.tree.cut(n_clusters))
+    return int(agreement.argmax())
+
+
+def rules_table(all_data: list[Data]) -> None:
+    print("\nOther rules on the same trees: K chosen (NMI). stable (small sets): best agreement of trees of 70 %.")
+    names = [*SCORES, "affinity gap", "stable"]
+    print(f"{'data':34} K true  " + "".join(f"{name:>14}" for name in names))
+    for data in all_data:
+        graph = data.graph(n_neighbors_without_k(len(data.ids)))
+        found = cuts(graph)
+        chosen = [max(list(found)[1:], key=lambda k: score(found[k])) for score in SCORES.values()]
+        chosen += [affinity_gap(graph)] + ([most_stable(data, graph)] if len(data.ids) <= 2_000 else [])
+        row = "".join(f"{f'{k} ({graph.nmi(k):.2f})':>14}" for k in chosen)
+        print(f"{data.name:34} {len(np.unique(data.labels)):6}  {row}", flush=True)
+
+
+# ---- K_s ----
+
+NEIGHBORS: dict[str, Callable[[int], float]] = {
+    "10": lambda n: 10,
+    "20": lambda n: 20,
+    "50": lambda n: 50,
+    "2 log2 n": lambda n: 2 * np.log2(n),
+    "1.2 cbrt n": n_neighbors_without_k,
+    "sqrt(n)/3": lambda n: np.clip(np.sqrt(n) / 3, 10, 100),
+    "n/100": lambda n: np.clip(n / 100, 10, 100),
+}
+
+
+def neighbors_table(all_data: list[Data]) -> None:
+    print("\nK_s when K is unknown: K chosen (NMI). repeated: from 1.2 cbrt n on, K_s = n/(10 K) until K is the same.")
+    print(f"{'data':34} K true  " + "".join(f"{name:>13}" for name in NEIGHBORS) + "  repeated")
+    for data in all_data:
+        n = len(data.ids)
+        chosen = [choose(data, int(rule(n))) for rule in NEIGHBORS.values()]
+        k, nmi = choose(data, n_neighbors_without_k(n))
+        path = [k]
+        while len(path) < 2 or (path[-1] != path[-2] and len(path) < 6):
+            k, nmi = choose(data, default_n_neighbors(n, k))
+            path.append(k)
+        row = "".join(f"{f'{k} ({nmi:.2f})':>13}" for k, nmi in chosen)
+        repeated = " → ".join(map(str, path))
+        print(f"{data.name:34} {len(np.unique(data.labels)):6}  {row}  {repeated} ({nmi:.2f})", flush=True)
+
+
+def choose(data: Data, n_neighbors: int) -> tuple[int, float]:
+    graph = data.graph(n_neighbors)
+    chosen = rank_n_clusters(graph.tree, graph.ids, graph.weights).chosen
+    return chosen, graph.nmi(chosen)
+
+
+# ---- small changes ----
+
+
+def changes_table(all_data: list[Data]) -> None:
+    print("\nK chosen after a small change.")
+    names = ["none", "K_s -10%", "K_s +10%", "λ 0.5", "λ 2", *["rows -2%"] * 3, "rows -30%"]
+    print(f"{'data':34} K true  " + "".join(f"{name:>10}" for name in names))
+    for data in all_data:
+        k = n_neighbors_without_k(len(data.ids))
+        graphs = [data.graph(k), data.graph(round(0.9 * k)), data.graph(round(1.1 * k))]
+        graphs += [data.graph(k, local_structure=value) for value in (0.5, 2.0)]
+        graphs += [data.graph(k, keep=0.98, seed=seed) for seed in range(3)] + [data.graph(k, keep=0.7)]
+        chosen = [rank_n_clusters(graph.tree, graph.ids, graph.weights).chosen for graph in graphs]
+        print(f"{data.name:34} {len(np.unique(data.labels)):6}  " + "".join(f"{k:>10}" for k in chosen), flush=True)
+
+
+if __name__ == "__main__":
+    main(tyro.cli(Options, description=__doc__))
