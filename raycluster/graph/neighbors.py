@@ -64,19 +64,19 @@ class NeighborIndex:
     """
 
     def __init__(self, features: np.ndarray, n_neighbors: int, seed: int = 0, n_gpus: int | None = None) -> None:
-        self._features = np.ascontiguousarray(features, dtype=np.float32)
-        if self._features.ndim != 2 or 0 in self._features.shape:
+        features = np.ascontiguousarray(features, dtype=np.float32)
+        if features.ndim != 2 or 0 in features.shape:
             raise UserError(f"features must be a matrix with at least one row and one column, not {features.shape}.")
         if n_neighbors < 1:
             raise UserError(f"n_neighbors={n_neighbors}: choose at least 1.")
-        n, d = self._features.shape
-        _check_numbers(self._features)
-        self._mean = self._features.mean(axis=0, dtype=np.float64).astype(np.float32)
+        _check_numbers(features)
+        n, d = features.shape
         self.n_neighbors = min(n_neighbors, n - 1)
         self.search = Search()
+        self._features, self._mean = features, features.mean(axis=0, dtype=np.float64).astype(np.float32)
         self._lists: faiss.Index | None = None
         if not can_be_exact(n, d, faiss.get_num_gpus() if n_gpus is None else n_gpus):
-            self._lists, self.search = build_lists(self._features, self._mean, self.n_neighbors + 1, seed)
+            self._lists, self.search = build_lists(features, self._mean, self.n_neighbors + 1, seed)
 
     def rows(self, start: int = 0, stop: int | None = None) -> tuple[np.ndarray, np.ndarray]:
         """Return ids int32 and squared distances float32, [stop - start, n_neighbors], of the neighbours of some rows.
@@ -95,12 +95,15 @@ class NeighborIndex:
         k is ``n_neighbors``, and 1 if there is but one row.
         """
         points = np.ascontiguousarray(points, dtype=np.float32)
+        d = self._features.shape[1]
+        if points.ndim != 2 or points.shape[1] != d or len(points) == 0:
+            raise UserError(f"The points must be a matrix with at least one row and {d} columns, not {points.shape}.")
         _check_numbers(points)
         return self._sorted(points, self._find(points, max(self.n_neighbors, 1)))
 
     def _find(self, queries: np.ndarray, k: int) -> np.ndarray:
         """Return the k nearest rows, itself among them if it is a row, int32 [m, k]."""
-        on_host = self._lists or build_flat(self._features, self._mean)
+        on_host = build_flat(self._features, self._mean) if self._lists is None else self._lists
         index = _on_gpus(on_host) if k <= GPU_MAX_K else on_host
         found = np.empty((len(queries), k), np.int32)
         for i in range(0, len(queries), QUERIES):

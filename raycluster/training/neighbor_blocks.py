@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import math
 from itertools import islice
 from typing import Any
 
@@ -51,7 +52,7 @@ def neighbors_in_blocks(
     UserError
         As there.
     """
-    index = NeighborIndex(features, n_neighbors, seed, int(n_tasks * gpus_per_task))
+    index = NeighborIndex(features, n_neighbors, seed, math.ceil(n_tasks * gpus_per_task))
     n, k = len(features), index.n_neighbors
     ids, distances = np.empty((n, k), np.int32), np.empty((n, k), np.float32)
     block_rows = -(-block_rows // ALIGNMENT) * ALIGNMENT

@@ -197,6 +197,8 @@ def test_new_points_find_their_nearest_rows():
     assert (ids[:, 1:] == index.rows()[0][100:200, :4]).mean() > 0.99
     with pytest.raises(UserError, match="1 of 2 feature rows hold NaN"):
         index.of(np.array([[0.0] * 8, [np.nan] * 8]))
+    with pytest.raises(UserError, match=r"8 columns, not \(10, 7\)"):
+        index.of(features[:10, :7])
 
 
 def test_a_single_row_is_the_neighbour_of_new_points():
