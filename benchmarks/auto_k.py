@@ -31,7 +31,7 @@ from raycluster.graph import (
     nearest_neighbors,
     sample_affinity,
 )
-from raycluster.graph.n_clusters import n_neighbors_without_k, rank_n_clusters
+from raycluster.graph.n_clusters import rank_n_clusters
 
 MOST = 150  # clusters that the other rules choose from
 MOST_NEIGHBORS = 100
@@ -122,7 +122,7 @@ def chosen_table(all_data: list[Data]) -> None:
     print("\nWhat is chosen, by the tree and the graph of K_s = 1.2 n^(1/3). CPU seconds of the choice alone.")
     print(f"{'data':34}       n  K_s  K true   NMI   ACC   K chosen   NMI   ACC  clearness  seconds  others (NMI)")
     for data in all_data:
-        graph = data.graph(n_neighbors_without_k(len(data.ids)))
+        graph = data.graph(default_n_neighbors(len(data.ids)))
         rank_n_clusters(graph.tree, graph.ids, graph.weights)
         started = time.process_time()
         answer = rank_n_clusters(graph.tree, graph.ids, graph.weights)
@@ -215,7 +215,7 @@ def rules_table(all_data: list[Data]) -> None:
     names = [*SCORES, "affinity gap", "stable"]
     print(f"{'data':34} K true  " + "".join(f"{name:>14}" for name in names))
     for data in all_data:
-        graph = data.graph(n_neighbors_without_k(len(data.ids)))
+        graph = data.graph(default_n_neighbors(len(data.ids)))
         found = cuts(graph)
         chosen = [max(list(found)[1:], key=lambda k: score(found[k])) for score in SCORES.values()]
         chosen += [affinity_gap(graph)] + ([most_stable(data, graph)] if len(data.ids) <= 2_000 else [])
@@ -230,7 +230,7 @@ NEIGHBORS: dict[str, Callable[[int], float]] = {
     "20": lambda n: 20,
     "50": lambda n: 50,
     "2 log2 n": lambda n: 2 * np.log2(n),
-    "1.2 cbrt n": n_neighbors_without_k,
+    "1.2 cbrt n": default_n_neighbors,
     "sqrt(n)/3": lambda n: np.clip(np.sqrt(n) / 3, 10, 100),
     "n/100": lambda n: np.clip(n / 100, 10, 100),
 }
@@ -242,10 +242,10 @@ def neighbors_table(all_data: list[Data]) -> None:
     for data in all_data:
         n = len(data.ids)
         chosen = [choose(data, int(rule(n))) for rule in NEIGHBORS.values()]
-        k, nmi = choose(data, n_neighbors_without_k(n))
+        k, nmi = choose(data, default_n_neighbors(n))
         path = [k]
         while len(path) < 2 or (path[-1] != path[-2] and len(path) < 6):
-            k, nmi = choose(data, default_n_neighbors(n, k))
+            k, nmi = choose(data, int(np.clip(n // (10 * k), 10, 100)))
             path.append(k)
         row = "".join(f"{f'{k} ({nmi:.2f})':>13}" for k, nmi in chosen)
         repeated = " → ".join(map(str, path))
@@ -266,7 +266,7 @@ def changes_table(all_data: list[Data]) -> None:
     names = ["none", "K_s -10%", "K_s +10%", "λ 0.5", "λ 2", *["rows -2%"] * 3, "rows -30%"]
     print(f"{'data':34} K true  " + "".join(f"{name:>10}" for name in names))
     for data in all_data:
-        k = n_neighbors_without_k(len(data.ids))
+        k = default_n_neighbors(len(data.ids))
         graphs = [data.graph(k), data.graph(round(0.9 * k)), data.graph(round(1.1 * k))]
         graphs += [data.graph(k, local_structure=value) for value in (0.5, 2.0)]
         graphs += [data.graph(k, keep=0.98, seed=seed) for seed in range(3)] + [data.graph(k, keep=0.7)]

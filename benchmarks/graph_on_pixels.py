@@ -67,7 +67,7 @@ def main(options: Options) -> None:
 
 def measure(settings: GraphDegreeLinkage, pixels: np.ndarray, labels: np.ndarray, n_clusters: int) -> None:
     k_s = settings.n_neighbors
-    k = k_s if isinstance(k_s, int) else default_n_neighbors(len(pixels), n_clusters)
+    k = k_s if isinstance(k_s, int) else default_n_neighbors(len(pixels))
     started = time.perf_counter()
     ids, distances = nearest_neighbors(pixels, k)
     searched = time.perf_counter()

@@ -16,10 +16,9 @@ from raycluster.errors import UserError, check_setting
 from raycluster.evaluate.health import clustering_health, embedding_health, neighbor_agreement, warnings_for
 from raycluster.evaluate.metrics import clustering_quality
 from raycluster.graph.affinity import sample_affinity
-from raycluster.graph.estimator import default_n_neighbors
 from raycluster.graph.linkage import link
-from raycluster.graph.n_clusters import n_neighbors_without_k, rank_n_clusters
-from raycluster.graph.neighbors import NeighborIndex
+from raycluster.graph.n_clusters import rank_n_clusters
+from raycluster.graph.neighbors import NeighborIndex, default_n_neighbors
 from raycluster.graph.pieces import first_clusters
 from raycluster.graph.search import Search
 from raycluster.report.k_plot import k_plot
@@ -45,8 +44,7 @@ class ClusterOptions:
     column: str | None = None
     """The column of the vectors; by default embedding, or else the only one that can be."""
     n_neighbors: int | None = None
-    """K_s, neighbours of each vector in the graph; by default n / (10 K), or 1.2 n^(1/3) where K is to be found, but at
-    least 10 and at most 100."""
+    """K_s, neighbours of each vector in the graph; by default 1.2 n^(1/3), but at least 10 and at most 100."""
     affinity: Literal["local", "global"] = "local"
     """One σ for each vector (local), or one for all (global)."""
     sigma_scale: float = 1.0
@@ -125,8 +123,7 @@ def _nearest_neighbors(vectors: np.ndarray, k: int) -> tuple[np.ndarray, np.ndar
 
 def _cluster(options: ClusterOptions, run_dir: RunDir, found: VectorSet, clock: Clock, say: Say) -> RunSummary:
     n, n_clusters = len(found.vectors), options.clusters
-    k = n_neighbors_without_k(n) if n_clusters == "auto" else default_n_neighbors(n, n_clusters)
-    neighbors, distances, search = _nearest_neighbors(found.vectors, options.n_neighbors or k)
+    neighbors, distances, search = _nearest_neighbors(found.vectors, options.n_neighbors or default_n_neighbors(n))
     weights = sample_affinity(distances, options.sigma_scale, options.affinity)
     clock.lap("neighbours")
     took = duration(clock.stages["neighbours"])

@@ -1,9 +1,9 @@
 """Graph degree linkage: neighbours, weights, merging, the tree. NumPy arrays in, NumPy arrays out."""
 
 from raycluster.graph.affinity import sample_affinity
-from raycluster.graph.estimator import GraphDegreeLinkage, default_n_neighbors
+from raycluster.graph.estimator import GraphDegreeLinkage
 from raycluster.graph.linkage import link
-from raycluster.graph.neighbors import NeighborIndex, nearest_neighbors
+from raycluster.graph.neighbors import NeighborIndex, default_n_neighbors, nearest_neighbors
 from raycluster.graph.pieces import first_clusters
 from raycluster.graph.tree import MergeTree
 

@@ -11,17 +11,12 @@ from sklearn.utils.validation import check_is_fitted, validate_data
 from raycluster.errors import UserError
 from raycluster.graph.affinity import Affinity, sample_affinity
 from raycluster.graph.linkage import link
-from raycluster.graph.neighbors import NeighborIndex
+from raycluster.graph.neighbors import NeighborIndex, default_n_neighbors
 from raycluster.graph.pieces import first_clusters
 from raycluster.graph.sparse_graph import count_components, nearest_from_sparse, neighbors_from_sparse
 from raycluster.graph.tree import MergeTree
 
 Metric = Literal["euclidean", "cosine", "precomputed"]
-
-
-def default_n_neighbors(n: int, n_clusters: int) -> int:
-    """Return K_s = n/(10 K), not below 10 and not above 100: a tenth of a cluster of average size."""
-    return int(np.clip(n // (10 * n_clusters), 10, 100))
 
 
 class GraphDegreeLinkage(ClusterMixin, BaseEstimator):
@@ -34,7 +29,7 @@ class GraphDegreeLinkage(ClusterMixin, BaseEstimator):
     n_clusters : int
         K.
     n_neighbors : int or "auto"
-        K_s. "auto" follows the expected cluster size (:func:`default_n_neighbors`); of a precomputed graph it keeps
+        K_s. "auto" follows n (:func:`raycluster.graph.neighbors.default_n_neighbors`); of a precomputed graph it keeps
         all neighbours.
     sigma_scale : float
         a.
@@ -98,7 +93,7 @@ class GraphDegreeLinkage(ClusterMixin, BaseEstimator):
         if self.metric == "precomputed":
             ids, distances = neighbors_from_sparse(X, None if self.n_neighbors == "auto" else self.n_neighbors)
         else:
-            k = default_n_neighbors(n, self.n_clusters) if self.n_neighbors == "auto" else self.n_neighbors
+            k = default_n_neighbors(n) if self.n_neighbors == "auto" else self.n_neighbors
             self._index = NeighborIndex(X, k)
             self.search_ = self._index.search
             ids, distances = self._index.rows()

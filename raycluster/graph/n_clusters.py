@@ -64,11 +64,6 @@ class NClusters(NamedTuple):
         return self.ranked[0].clearness
 
 
-def n_neighbors_without_k(n: int) -> int:
-    """Return K_s for a graph of n rows whose number of clusters is not known: 1.2 n^(1/3), from 10 to 100."""
-    return int(np.clip(round(1.2 * n ** (1 / 3)), 10, 100))
-
-
 def rank_n_clusters(
     tree: MergeTree,
     neighbor_ids: np.ndarray,
@@ -83,7 +78,7 @@ def rank_n_clusters(
     tree : MergeTree
         Of :func:`raycluster.graph.linkage.link`.
     neighbor_ids : ndarray of int32, shape (n, k)
-        The graph that the tree was made from, best with k = :func:`n_neighbors_without_k`.
+        The graph that the tree was made from, best with k = :func:`raycluster.graph.neighbors.default_n_neighbors`.
     weights : ndarray of float32, shape (n, k)
     min_clusters, max_clusters : int
         Between which to choose. By default 2 and n/k: a cluster of fewer than k rows cannot fill its own neighbour

@@ -16,6 +16,15 @@ QUERIES = 16 * ALIGNMENT  # rows that are held twice at a time
 GPU_MAX_K = 2048
 
 
+def default_n_neighbors(n: int) -> int:
+    """Return K_s for n rows: 1.2 n^(1/3), but at least 10 and at most 100.
+
+    It does not depend on the number of clusters, so that one tree serves them all; benchmarks/auto_k.txt compares it
+    with other rules.
+    """
+    return int(np.clip(round(1.2 * n ** (1 / 3)), 10, 100))
+
+
 def nearest_neighbors(features: np.ndarray, n_neighbors: int, seed: int = 0) -> tuple[np.ndarray, np.ndarray]:
     """Find the nearest other rows of every row.
 

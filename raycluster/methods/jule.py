@@ -24,10 +24,9 @@ from raycluster.errors import check_setting
 from raycluster.evaluate.health import clustering_health, embedding_health, neighbor_agreement, warnings_for
 from raycluster.evaluate.metrics import clustering_quality
 from raycluster.graph.affinity import sample_affinity
-from raycluster.graph.estimator import default_n_neighbors
 from raycluster.graph.linkage import link
-from raycluster.graph.n_clusters import n_neighbors_without_k, rank_n_clusters
-from raycluster.graph.neighbors import nearest_neighbors
+from raycluster.graph.n_clusters import rank_n_clusters
+from raycluster.graph.neighbors import default_n_neighbors, nearest_neighbors
 from raycluster.graph.pieces import first_clusters
 from raycluster.graph.tree import MergeTree
 from raycluster.losses.triplet import triplet_loss
@@ -53,8 +52,7 @@ class JuleSettings:
     """Passes over the images in one such round."""
 
     n_neighbors: int | None = None
-    """K_s, neighbours of each image in the graph; by default n / (10 K), or 1.2 n^(1/3) where K is to be found, but at
-    least 10 and at most 100."""
+    """K_s, neighbours of each image in the graph; by default 1.2 n^(1/3), but at least 10 and at most 100."""
     affinity: Literal["local", "global"] = "local"
     """One σ for each image (local), or the paper's one for all (global)."""
     sigma_scale: float = 1.0
@@ -155,10 +153,8 @@ class _Jule:
         for parameter in self.model.parameters():
             # Else a first step that is skipped would leave them as uninitialised memory.
             self.optimizer.state[parameter]["momentum_buffer"] = torch.zeros_like(parameter)
-        n = self.feed.n
-        k_s = n_neighbors_without_k(n) if n_clusters == "auto" else default_n_neighbors(n, n_clusters)
         self.graph = {
-            "n_neighbors": settings.n_neighbors or k_s,
+            "n_neighbors": settings.n_neighbors or default_n_neighbors(self.feed.n),
             "affinity": settings.affinity,
             "sigma_scale": settings.sigma_scale,
             "n_neighbor_clusters": settings.n_neighbor_clusters,

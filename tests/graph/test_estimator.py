@@ -10,7 +10,7 @@ from sklearn.utils.estimator_checks import parametrize_with_checks
 
 from raycluster.errors import UserError
 from raycluster.evaluate.metrics import clustering_quality
-from raycluster.graph import GraphDegreeLinkage, default_n_neighbors, nearest_neighbors
+from raycluster.graph import GraphDegreeLinkage, nearest_neighbors
 from raycluster.graph.search import Search
 
 
@@ -87,11 +87,6 @@ def test_double_precision_lists_and_other_memory_orders_are_accepted(digits):
 def test_more_clusters_than_samples_is_an_error():
     with pytest.raises(UserError, match="n_clusters=6 of 5 samples"):
         GraphDegreeLinkage(6).fit(np.random.default_rng(0).normal(size=(5, 2)))
-
-
-@pytest.mark.parametrize(("n", "n_clusters", "expected"), [(9298, 10, 92), (70_000, 10, 100), (575, 20, 10)])
-def test_default_neighbours_follow_the_cluster_size(n, n_clusters, expected):
-    assert default_n_neighbors(n, n_clusters) == expected
 
 
 def test_the_rows_of_the_fit_are_predicted_as_they_were_clustered(digits):

@@ -4,8 +4,8 @@ from sklearn.datasets import load_digits, make_blobs
 from sklearn.metrics import normalized_mutual_info_score
 
 from raycluster.errors import UserError
-from raycluster.graph import first_clusters, link, nearest_neighbors, sample_affinity
-from raycluster.graph.n_clusters import PRICE, n_neighbors_without_k, rank_n_clusters
+from raycluster.graph import default_n_neighbors, first_clusters, link, nearest_neighbors, sample_affinity
+from raycluster.graph.n_clusters import PRICE, rank_n_clusters
 
 DIGITS = load_digits()
 
@@ -20,7 +20,7 @@ def blobs(n_clusters, rows=100, std=1.0):
 
 
 def graph_of(features, n_neighbors=None, local_structure=1.0, keep_edges=1.0):
-    ids, distances = nearest_neighbors(features, n_neighbors or n_neighbors_without_k(len(features)))
+    ids, distances = nearest_neighbors(features, n_neighbors or default_n_neighbors(len(features)))
     weights = sample_affinity(distances, kind="local")
     weights[np.random.default_rng(0).random(weights.shape) > keep_edges] = 0
     return link(ids, weights, first_clusters(ids), local_structure=local_structure, features=features), ids, weights
@@ -28,7 +28,7 @@ def graph_of(features, n_neighbors=None, local_structure=1.0, keep_edges=1.0):
 
 def small_changes(features):
     """Choose with the defaults and with every setting changed a little."""
-    k = n_neighbors_without_k(len(features))
+    k = default_n_neighbors(len(features))
     rng = np.random.default_rng(1)
     graphs = [graph_of(features, round(k * factor)) for factor in (1.0, 0.9, 1.1)]
     graphs += [graph_of(features, local_structure=value) for value in (0.5, 2.0)]
@@ -162,10 +162,6 @@ def test_errors_say_what_to_do():
         rank_n_clusters(tree, ids, weights, max_clusters=301)
     with pytest.raises(UserError, match="No edge"):
         rank_n_clusters(tree, ids, np.zeros_like(weights))
-
-
-def test_neighbours_without_k_grow_slowly_with_the_number_of_rows():
-    assert [n_neighbors_without_k(n) for n in (5, 575, 1797, 9298, 70_000, 1_000_000)] == [10, 10, 15, 25, 49, 100]
 
 
 @pytest.mark.parametrize("n", [2, 3, 5, 12])

@@ -6,7 +6,7 @@ import pytest
 
 from raycluster.errors import UserError
 from raycluster.graph import neighbors, search
-from raycluster.graph.neighbors import ALIGNMENT, NeighborIndex, nearest_neighbors
+from raycluster.graph.neighbors import ALIGNMENT, NeighborIndex, default_n_neighbors, nearest_neighbors
 
 
 @pytest.fixture
@@ -204,3 +204,7 @@ def test_new_points_find_their_nearest_rows():
 def test_a_single_row_is_the_neighbour_of_new_points():
     ids, distances = NeighborIndex(np.zeros((1, 2), np.float32), 20).of(np.array([[3.0, 4.0]]))
     assert (ids.tolist(), distances.tolist()) == ([[0]], [[25]])
+
+
+def test_default_neighbours_grow_slowly_with_the_number_of_rows():
+    assert [default_n_neighbors(n) for n in (5, 575, 1797, 9298, 70_000, 1_000_000)] == [10, 10, 15, 25, 49, 100]
