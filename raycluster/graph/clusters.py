@@ -17,7 +17,7 @@ CLUSTER = np.dtype(
         ("bound", np.float64),  # affinity that no neighbour outside this list exceeds, -1 where there is none outside
         ("bound_row", np.int32),  # smallest row of the best neighbour outside
         ("score", np.float64),
-        ("unused", np.int64),
+        ("unused", np.int64, (2,)),  # fills the cache line
     ],
     align=True,
 )
