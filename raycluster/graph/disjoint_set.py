@@ -3,10 +3,11 @@
 from __future__ import annotations
 
 import numpy as np
-from numba import njit
+
+from raycluster.graph.compiled import compiled
 
 
-@njit(cache=True, nogil=True)
+@compiled
 def find(parent: np.ndarray, i: int) -> int:
     """Return the root of element i in ``parent`` (int [n], a root is its own parent), and halve the path to it."""
     while parent[i] != i:

@@ -48,10 +48,11 @@ def link(
     Returns
     -------
     MergeTree
-        In this order: the merges that make the first clusters; the joins of small pieces; the merges by affinity; when
-        no two clusters have affinity any more, the merges by affinity of the graph with every edge counted in both
-        directions (W + Wᵀ); and when no edge is left between any two clusters, those with the closest centroids, or
-        without ``features`` the two smallest.
+        In this order: the merges that make the first clusters and the joins of small pieces, both with affinity
+        infinity, as they belong to the start; the merges by affinity. From here on with affinity 0: when no two
+        clusters have affinity any more, the merges by affinity of the graph with every edge counted in both directions
+        (W + Wᵀ); and when no edge is left between any two clusters, those with the closest centroids, or without
+        ``features`` the two smallest.
     """
     neighbor_ids = np.ascontiguousarray(neighbor_ids, dtype=np.int32)
     weights = np.ascontiguousarray(weights, dtype=np.float32)
@@ -71,7 +72,7 @@ def link(
     stages = [(kept, joined, np.full(len(kept), np.inf))]
     if join_pieces:
         labels, kept, joined = join_small_pieces(neighbor_ids, weights, labels)
-        stages.append((kept, joined, np.zeros(len(kept))))
+        stages.append((kept, joined, np.full(len(kept), np.inf)))
     for two_way in (False, True):
         if labels.max() + 1 > n_clusters:
             labels, kept, joined, affinity = _merge_by_affinity(

@@ -128,7 +128,8 @@ def _pieces(neighbor_ids: np.ndarray, weights: np.ndarray, labels: np.ndarray, n
     for i in range(n):
         for t in range(k):
             j = neighbor_ids[i, t]
-            if weights[i, t] > 0 and find(parent, labels[i]) != find(parent, labels[j]):
+            # A mutual edge is found from its smaller row.
+            if i < j and weights[i, t] > 0 and find(parent, labels[i]) != find(parent, labels[j]):
                 for u in range(k):
                     if neighbor_ids[j, u] == i and weights[j, u] > 0:
                         _join(parent, labels[i], labels[j])
@@ -147,10 +148,15 @@ def _one_round(
     size = np.zeros(c, np.int32)
     for i in range(n):
         size[piece[labels[i]]] += 1
+    is_small = np.empty(n, np.bool_)
+    for i in range(n):
+        is_small[i] = size[piece[labels[i]]] < min_size
     strongest = np.full(c, -1.0)
     target = np.full(c, -1, np.int32)
     for i in range(n):
         for t in range(k):
+            if not (is_small[i] or is_small[neighbor_ids[i, t]]):
+                continue
             here, there = labels[i], labels[neighbor_ids[i, t]]
             if piece[here] != piece[there]:
                 if size[piece[here]] < min_size and weights[i, t] > strongest[piece[here]]:

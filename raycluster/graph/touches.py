@@ -1,32 +1,37 @@
-"""Which clusters touch a sample by an edge, and how strongly: the table behind the exact update of affinities."""
+"""Which samples a cluster touches by an edge, and how strongly: the table behind the exact update of affinities."""
 
 from __future__ import annotations
 
 from typing import NamedTuple
 
 import numpy as np
-from numba import njit
+
+from raycluster.graph.compiled import compiled
+from raycluster.graph.disjoint_set import find
+from raycluster.graph.pairs import Pairs, new_pair
+
+TOUCH = np.dtype([("sample", np.int32), ("inward", np.float32), ("outward", np.float32)])
+SHORT = 32  # touches; shorter runs are always combined
+UNEVEN = 8  # times as long: where a search takes fewer steps than a walk
 
 
 class Touches(NamedTuple):
-    """For every sample m the clusters C, other than its own, with an edge from or to it.
+    """For every cluster C the samples m outside it with an edge from or to it.
 
-    Sample m has the slots ``rows[m, 0]`` to ``rows[m, 1] - 1``. In each, ``cluster`` says which C, and ``weight`` holds
-    in_C(m) = Σ_{v∈C} W[v,m] and out_C(m) = Σ_{v∈C} W[m,v]. The other way round, the samples that C touches are a
-    linked list of ``n_nodes[C]`` nodes (sample, next node or -1) that begins at node ``head[C]``.
-
-    What is read together lies together, as the merge loop spends its time waiting for memory.
+    A touch holds inward = in_C(m) = Σ_{v∈C} W[v,m] and outward = out_C(m) = Σ_{v∈C} W[m,v]. The touches of a cluster
+    lie in a few *runs*, each sorted by sample, each about twice as long as the one before; where a sample is in several
+    runs of a cluster, the sums are split among them. Two clusters are merged by walking along their runs, so that
+    memory is read in order, and the space of runs that are no longer needed is won back by moving the others together.
     """
 
-    rows: np.ndarray  # int64 [n, 2]
-    cluster: np.ndarray  # int32 [slots]
-    weight: np.ndarray  # float32 [slots, 2]
-    head: np.ndarray  # int32 [c], -1 for none
-    n_nodes: np.ndarray  # int32 [c]
-    node: np.ndarray  # int32 [slots, 2]
+    touch: np.ndarray  # TOUCH [places]
+    start: np.ndarray  # int64 [2c], run r is touch[start[r] : start[r] + length[r]]; later runs lie behind earlier ones
+    length: np.ndarray  # int32 [2c], -1 where the run is gone
+    longer: np.ndarray  # int32 [2c], the next longer run of the same cluster, -1 for none
+    shortest: np.ndarray  # int32 [c], the shortest run
+    used: np.ndarray  # int64 [3], runs used, places used, and how many places to use before moving together
 
 
-@njit(cache=True, nogil=True)
 def incoming_edges(neighbor_ids: np.ndarray, weights: np.ndarray) -> tuple[np.ndarray, np.ndarray, np.ndarray]:
     """Turn the graph round, edges of weight 0 left out.
 
@@ -37,16 +42,28 @@ def incoming_edges(neighbor_ids: np.ndarray, weights: np.ndarray) -> tuple[np.nd
     source : ndarray of int32, shape (e,)
     weight : ndarray of float32, shape (e,)
     """
+    start = np.zeros(len(neighbor_ids) + 1, np.int64)
+    _count_incoming(neighbor_ids, weights, start)
+    np.cumsum(start, out=start)
+    source, weight = np.empty(start[-1], np.int32), np.empty(start[-1], np.float32)
+    _fill_incoming(neighbor_ids, weights, start[:-1].copy(), source, weight)
+    return start, source, weight
+
+
+@compiled
+def _count_incoming(neighbor_ids: np.ndarray, weights: np.ndarray, start: np.ndarray) -> None:
     n, k = neighbor_ids.shape
-    start = np.zeros(n + 1, np.int64)
     for v in range(n):
         for t in range(k):
             if weights[v, t] > 0:
                 start[neighbor_ids[v, t] + 1] += 1
-    start = np.cumsum(start)
-    filled = start[:-1].copy()
-    source = np.empty(start[n], np.int32)
-    weight = np.empty(start[n], np.float32)
+
+
+@compiled
+def _fill_incoming(
+    neighbor_ids: np.ndarray, weights: np.ndarray, filled: np.ndarray, source: np.ndarray, weight: np.ndarray
+) -> None:
+    n, k = neighbor_ids.shape
     for v in range(n):
         for t in range(k):
             if weights[v, t] > 0:
@@ -54,10 +71,8 @@ def incoming_edges(neighbor_ids: np.ndarray, weights: np.ndarray) -> tuple[np.nd
                 source[filled[m]] = v
                 weight[filled[m]] = weights[v, t]
                 filled[m] += 1
-    return start, source, weight
 
 
-@njit(cache=True, nogil=True)
 def find_touches(
     neighbor_ids: np.ndarray, weights: np.ndarray, labels: np.ndarray, n_clusters: int, two_way: bool
 ) -> Touches:
@@ -73,68 +88,248 @@ def find_touches(
     two_way : bool
         Whether every edge counts in both directions, that is, whether the graph is W + Wᵀ.
     """
-    n, k = neighbor_ids.shape
     in_start, in_source, in_weight = incoming_edges(neighbor_ids, weights)
-    rows = np.empty((n, 2), np.int64)
+    length = np.zeros(2 * n_clusters, np.int32)
     seen_by = np.full(n_clusters, -1, np.int32)
-    n_slots = 0
+    _count_touches(neighbor_ids, weights, labels, in_start, in_source, seen_by, length)
+    n_touches = int(length.sum(dtype=np.int64))
+    start = np.zeros(2 * n_clusters, np.int64)
+    np.cumsum(length[: n_clusters - 1], out=start[1:n_clusters])
+    # NumPy asks for huge pages where compiled code would not. Places that are never used take no memory.
+    touch = np.empty(2 * n_touches, TOUCH)
+    seen_by[:] = -1
+    filled = start[:n_clusters].copy()
+    _fill_touches(neighbor_ids, weights, labels, in_start, in_source, in_weight, filled, seen_by, touch)
+    if two_way:
+        touch["inward"][:n_touches] += touch["outward"][:n_touches]
+        touch["outward"][:n_touches] = touch["inward"][:n_touches]
+    return Touches(
+        touch=touch,
+        start=start,
+        length=length,
+        longer=np.full(2 * n_clusters, -1, np.int32),
+        shortest=np.arange(n_clusters, dtype=np.int32),
+        used=np.array([n_clusters, n_touches, n_touches + n_touches // 4]),
+    )
+
+
+@compiled
+def _count_touches(
+    neighbor_ids: np.ndarray,
+    weights: np.ndarray,
+    labels: np.ndarray,
+    in_start: np.ndarray,
+    in_source: np.ndarray,
+    seen_by: np.ndarray,
+    count: np.ndarray,
+) -> None:
+    n, k = neighbor_ids.shape
     for m in range(n):
-        rows[m, 0] = n_slots
         seen_by[labels[m]] = m
         for t in range(k):
             c = labels[neighbor_ids[m, t]]
             if weights[m, t] > 0 and seen_by[c] != m:
                 seen_by[c] = m
-                n_slots += 1
+                count[c] += 1
         for e in range(in_start[m], in_start[m + 1]):
             c = labels[in_source[e]]
             if seen_by[c] != m:
                 seen_by[c] = m
-                n_slots += 1
-        rows[m, 1] = n_slots
+                count[c] += 1
 
-    cluster = np.empty(n_slots, np.int32)
-    weight = np.zeros((n_slots, 2), np.float32)
-    n_nodes = np.zeros(n_clusters, np.int32)
-    slot_of = np.full(n_clusters, -1, np.int64)  # of the sample in hand, if not before its first slot
+
+@compiled
+def _fill_touches(
+    neighbor_ids: np.ndarray,
+    weights: np.ndarray,
+    labels: np.ndarray,
+    in_start: np.ndarray,
+    in_source: np.ndarray,
+    in_weight: np.ndarray,
+    filled: np.ndarray,
+    seen_by: np.ndarray,
+    touch: np.ndarray,
+) -> None:
+    """Write the touches of cluster c from place filled[c] on, by sample."""
+    n, k = neighbor_ids.shape
     for m in range(n):
-        first = free_slot = rows[m, 0]
+        own = labels[m]
         for t in range(k):
             c = labels[neighbor_ids[m, t]]
-            if weights[m, t] > 0 and c != labels[m]:
-                if slot_of[c] < first:
-                    slot_of[c] = free_slot
-                    cluster[free_slot] = c
-                    free_slot += 1
-                weight[slot_of[c], 1] += weights[m, t]
+            if weights[m, t] > 0 and c != own:
+                if seen_by[c] != m:
+                    seen_by[c] = m
+                    _begin(touch, filled, c, m)
+                touch[filled[c] - 1].outward += weights[m, t]
         for e in range(in_start[m], in_start[m + 1]):
             c = labels[in_source[e]]
-            if c != labels[m]:
-                if slot_of[c] < first:
-                    slot_of[c] = free_slot
-                    cluster[free_slot] = c
-                    free_slot += 1
-                weight[slot_of[c], 0] += in_weight[e]
-    for slot in range(n_slots):
-        n_nodes[cluster[slot]] += 1
-        if two_way:
-            weight[slot] = weight[slot, 0] + weight[slot, 1]
+            if c != own:
+                if seen_by[c] != m:
+                    seen_by[c] = m
+                    _begin(touch, filled, c, m)
+                touch[filled[c] - 1].inward += in_weight[e]
 
-    # The nodes of one cluster lie side by side at first.
-    node = np.empty((n_slots, 2), np.int32)
-    node[:, 1] = np.arange(1, n_slots + 1)
-    head = np.full(n_clusters, -1, np.int32)
-    free_node = np.empty(n_clusters, np.int64)
-    n_used = 0
-    for c in range(n_clusters):
-        free_node[c] = n_used
-        if n_nodes[c] > 0:
-            head[c] = n_used
-            n_used += n_nodes[c]
-            node[n_used - 1, 1] = -1
-    for m in range(n):
-        for slot in range(rows[m, 0], rows[m, 1]):
-            c = cluster[slot]
-            node[free_node[c], 0] = m
-            free_node[c] += 1
-    return Touches(rows, cluster, weight, head, n_nodes, node)
+
+@compiled
+def _begin(touch: np.ndarray, filled: np.ndarray, c: int, m: int) -> None:
+    place = touch[filled[c]]
+    place.sample = m
+    place.inward = 0
+    place.outward = 0
+    filled[c] += 1
+
+
+@compiled
+def merge_touches(
+    touches: Touches, pairs: Pairs, clusters: np.ndarray, a: int, b: int, labels: np.ndarray, parent: np.ndarray
+) -> None:
+    """Give the touches of a to b, and add to S what only the two together have.
+
+    S[b,d] += Σ_{m∈C_d} in_a(m)·out_b(m) + in_b(m)·out_a(m); the mark of d is its half (b,d), or -1.
+    """
+    run_a = touches.shortest[a]
+    while run_a >= 0:
+        run_b = touches.shortest[b]
+        while run_b >= 0:
+            if touches.length[run_a] < touches.length[run_b]:
+                _add_common(touches, run_a, run_b, pairs, clusters, b, labels, parent)
+            else:
+                _add_common(touches, run_b, run_a, pairs, clusters, b, labels, parent)
+            run_b = touches.longer[run_b]
+        run_a = touches.longer[run_a]
+    _pool_runs(touches, a, b)
+    run, before = touches.shortest[b], -1
+    while touches.longer[run] >= 0:
+        after = touches.longer[run]
+        if touches.length[after] <= 2 * touches.length[run] + SHORT:
+            run = _combine(touches, run, after, b, labels, parent)
+            if before >= 0:
+                touches.longer[before] = run
+            else:
+                touches.shortest[b] = run
+        else:
+            run, before = after, run
+
+
+@compiled
+def _add_common(
+    touches: Touches,
+    short: int,
+    long: int,
+    pairs: Pairs,
+    clusters: np.ndarray,
+    b: int,
+    labels: np.ndarray,
+    parent: np.ndarray,
+) -> None:
+    touch = touches.touch
+    i, j = touches.start[short], touches.start[long]
+    end_i, end_j = i + touches.length[short], j + touches.length[long]
+    uneven = touches.length[long] > UNEVEN * touches.length[short]
+    while i < end_i and j < end_j:
+        one, other = touch[i], touch[j]
+        if one.sample == other.sample:
+            common = np.float64(one.inward) * other.outward + np.float64(one.outward) * other.inward
+            if common > 0:
+                d = find(parent, labels[one.sample])
+                if d != b:
+                    if clusters[d].mark < 0:
+                        clusters[d].mark = new_pair(pairs, clusters, b, d)
+                    pairs.half[clusters[d].mark].s += common
+            i += 1
+            j += 1
+        elif one.sample < other.sample:
+            i += 1
+        elif uneven:
+            j = _search(touch, one.sample, j, end_j)
+        else:
+            j += 1
+
+
+@compiled
+def _search(touch: np.ndarray, sample: int, low: int, end: int) -> int:
+    """Return the first place from ``low`` on with this sample or a larger one, in steps that double, then halve."""
+    step = 1
+    while low + step < end and touch[low + step].sample < sample:
+        low += step
+        step *= 2
+    high = min(low + step, end)
+    while low < high:
+        middle = (low + high) // 2
+        if touch[middle].sample < sample:
+            low = middle + 1
+        else:
+            high = middle
+    return low
+
+
+@compiled
+def _pool_runs(touches: Touches, a: int, b: int) -> None:
+    """Give the runs of a to b, in the order of their lengths."""
+    longer, length = touches.longer, touches.length
+    run_a, run_b = touches.shortest[a], touches.shortest[b]
+    last = -1
+    while run_a >= 0 or run_b >= 0:
+        if run_b < 0 or (run_a >= 0 and length[run_a] < length[run_b]):
+            run, run_a = run_a, longer[run_a]
+        else:
+            run, run_b = run_b, longer[run_b]
+        if last < 0:
+            touches.shortest[b] = run
+        else:
+            longer[last] = run
+        last = run
+    touches.shortest[a] = -1
+
+
+@compiled
+def _combine(touches: Touches, one: int, other: int, b: int, labels: np.ndarray, parent: np.ndarray) -> int:
+    """Make one run of two, without the samples that are in b by now, and return it."""
+    if touches.used[1] + touches.length[one] + touches.length[other] > touches.used[2]:
+        _move_together(touches)
+    touch = touches.touch
+    i, j = touches.start[one], touches.start[other]
+    end_i, end_j = i + touches.length[one], j + touches.length[other]
+    start = place = touches.used[1]
+    while i < end_i or j < end_j:
+        if j == end_j or (i < end_i and touch[i].sample < touch[j].sample):
+            source = touch[i]
+            sample, inward, outward = source.sample, source.inward, source.outward
+            i += 1
+        else:
+            source = touch[j]
+            sample, inward, outward = source.sample, source.inward, source.outward
+            j += 1
+            if i < end_i and touch[i].sample == sample:
+                inward += touch[i].inward
+                outward += touch[i].outward
+                i += 1
+        if find(parent, labels[sample]) != b:
+            target = touch[place]
+            target.sample = sample
+            target.inward = inward
+            target.outward = outward
+            place += 1
+    run = touches.used[0]
+    touches.used[0] = run + 1
+    touches.used[1] = place
+    touches.start[run] = start
+    touches.length[run] = place - start
+    touches.longer[run] = touches.longer[other]
+    touches.length[one] = -1
+    touches.length[other] = -1
+    return run
+
+
+@compiled
+def _move_together(touches: Touches) -> None:
+    place = np.int64(0)
+    for run in range(touches.used[0]):
+        if touches.length[run] >= 0:
+            start = touches.start[run]
+            touches.start[run] = place
+            for i in range(start, start + touches.length[run]):
+                if i != place:
+                    touches.touch[place] = touches.touch[i]
+                place += 1
+    touches.used[1] = place

@@ -1,12 +1,14 @@
 import numpy as np
 import pytest
+from hypothesis import given, settings
+from hypothesis import strategies as st
 from scipy.cluster.hierarchy import is_valid_linkage
 
 from raycluster.errors import UserError
 from raycluster.graph.affinity import sample_affinity
 from raycluster.graph.linkage import link
 from raycluster.graph.neighbors import nearest_neighbors
-from raycluster.graph.pieces import first_clusters
+from raycluster.graph.pieces import first_clusters, join_small_pieces
 
 
 def graph_of(points, k, kind="local"):
@@ -45,13 +47,55 @@ def test_cut_at_k_is_the_same_as_stopping_at_k(join_pieces):
         assert whole.cut(n_clusters).max() == n_clusters - 1
 
 
-def test_permuting_the_points_permutes_the_labels():
-    rng = np.random.default_rng(2)
-    points = blobs(rng, 200)
-    labels = link(*graph_of(points, 8), features=points).cut(6)
-    order = rng.permutation(200)
-    permuted = link(*graph_of(points[order], 8), features=points[order]).cut(6)
-    assert len({(a, b) for a, b in zip(labels[order], permuted, strict=True)}) == 6
+@st.composite
+def graphs(draw):
+    """A graph whose weights are all different, labels from its nearest neighbours, and the settings of the merging."""
+    rng = np.random.default_rng(draw(st.integers(0, 2**32 - 1)))
+    n = draw(st.integers(2, 60))
+    points = rng.normal(size=(n, draw(st.integers(1, 4)))).astype(np.float32)
+    if draw(st.booleans()):
+        points[rng.random(n) < 0.3] += draw(st.sampled_from([3, 100]))
+    ids, _, labels = graph_of(points, draw(st.integers(1, 12)))
+    weights = -np.sort(-(1 + rng.permutation(ids.size).reshape(ids.shape)) / ids.size).astype(np.float32)
+    settings = {
+        "n_neighbor_clusters": draw(st.integers(2, 8)),
+        "local_structure": draw(st.sampled_from([0.0, 1.0])),
+        "join_pieces": draw(st.booleans()),
+    }
+    return points, ids, weights, labels, settings
+
+
+@given(graphs(), st.randoms(use_true_random=False))
+@settings(max_examples=150, deadline=None, derandomize=True)
+def test_permuting_the_points_permutes_the_labels(graph, random):
+    points, ids, weights, labels, options = graph
+    n = len(ids)
+    order = np.array(random.sample(range(n), n))
+    place = np.argsort(order).astype(np.int32)
+    tree = link(ids, weights, labels, features=points, **options)
+    permuted = link(place[ids[order]], weights[order], labels[order], features=points[order], **options)
+    # Merges with affinity are a matter of affinities alone, where no two are equal; the others may be one of equals.
+    ordered = np.flatnonzero(np.isfinite(tree.affinity) & (tree.affinity > 0))
+    for step in (*ordered[:: max(len(ordered) // 5, 1)] + 1, n - labels.max() - 1):
+        same = set(zip(tree.cut(n - step)[order].tolist(), permuted.cut(n - step).tolist(), strict=True))
+        assert len(same) == n - step
+
+
+@given(graphs(), st.integers(1, 5))
+@settings(max_examples=150, deadline=None, derandomize=True)
+def test_sizes_add_up_and_every_node_is_merged_once(graph, n_clusters):
+    points, ids, weights, labels, options = graph
+    n, n_clusters = len(ids), min(n_clusters, len(ids))
+    tree = link(ids, weights, labels, n_clusters=n_clusters, features=points, **options)
+    assert len(tree.left) == n - n_clusters
+    children = tree.children.ravel().tolist()
+    assert len(set(children)) == len(children)
+    assert (tree.children < n + np.arange(n - n_clusters)[:, None]).all()
+    size = np.concatenate([np.ones(n, np.int32), tree.size])
+    assert (tree.size == size[tree.left] + size[tree.right]).all()
+    roots = np.setdiff1d(np.arange(2 * n - n_clusters), children)
+    assert size[roots].sum() == n
+    assert sorted(np.bincount(tree.cut(n_clusters)).tolist()) == sorted(size[roots].tolist())
 
 
 def test_the_first_clusters_are_merges_with_infinite_affinity():
@@ -62,6 +106,19 @@ def test_the_first_clusters_are_merges_with_infinite_affinity():
     assert np.isinf(tree.affinity[: 100 - n_first]).all()
     assert np.isfinite(tree.affinity[100 - n_first :]).all()
     assert (tree.cut(n_first) == labels).all()
+
+
+def test_the_joins_of_small_pieces_belong_to_the_start():
+    rng = np.random.default_rng(4)
+    points = np.concatenate([rng.normal(size=(40, 2)), rng.normal(size=(40, 2)) + 12, [[6, -9], [6.2, -9]]])
+    ids, weights, labels = graph_of(points.astype(np.float32), 10)
+    after, kept, _ = join_small_pieces(ids, weights, labels)
+    tree = link(ids, weights, labels)
+    n_start = 82 - after.max() - 1
+    assert len(kept) > 0
+    assert np.isinf(tree.affinity[:n_start]).all()
+    assert np.isfinite(tree.affinity[n_start:]).all()
+    assert (tree.cut(82 - n_start) == after).all()
 
 
 def test_labels_of_any_numbering_and_type_may_begin():
