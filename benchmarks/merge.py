@@ -21,7 +21,6 @@ import tempfile
 import time
 from dataclasses import dataclass
 from pathlib import Path
-from typing import Literal
 
 import numba
 import numpy as np
@@ -35,6 +34,7 @@ from raycluster.graph import first_clusters, link, sample_affinity
 
 K_S = 20
 MIB = 2**20
+MEASURE = "measure"  # the first argument of the processes that measure
 
 
 @dataclass
@@ -47,8 +47,6 @@ class Options:
     """Numbers of points for ours alone; the law of growth is fitted to these."""
     repeats: int = 3
     """Of each measurement of ours below a million points; the fastest counts."""
-    measure: tyro.conf.Suppress[Literal["", "graph", "ours", "scikit-learn", "fast_hdbscan"]] = ""
-    graph: tyro.conf.Suppress[str] = ""
 
 
 def main(options: Options) -> None:
@@ -107,7 +105,7 @@ def fastest(options: Options, graph: str, n: int) -> dict[str, float]:
 
 
 def in_own_process(what: str, graph: str, n: int) -> dict[str, float]:
-    command = [sys.executable, __file__, "--measure", what, "--graph", graph, "--sizes", str(n)]
+    command = [sys.executable, __file__, MEASURE, what, graph, str(n)]
     return json.loads(subprocess.run(command, check=True, stdout=subprocess.PIPE).stdout)
 
 
@@ -171,8 +169,7 @@ def cpu_info() -> list[str]:
 
 
 if __name__ == "__main__":
-    arguments = tyro.cli(Options, description=__doc__)
-    if arguments.measure:
-        measure(arguments.measure, arguments.graph, arguments.sizes[0])
+    if sys.argv[1:2] == [MEASURE]:
+        measure(sys.argv[2], sys.argv[3], int(sys.argv[4]))
     else:
-        main(arguments)
+        main(tyro.cli(Options, description=__doc__))
