@@ -36,7 +36,7 @@ def merge(
         Used up by the call.
     labels : ndarray of int32, shape (n,)
     size, smallest_row : ndarray of int32, shape (c,)
-        Of the clusters; both are updated in place.
+        Of the clusters.
     n_clusters, n_neighbor_clusters, local_structure
         Where to stop, K_c and λ.
 
