@@ -103,12 +103,12 @@ def machine() -> dict[str, str]:
 
 
 def print_table(rows: list[dict[str, Any]]) -> None:
-    groups: dict[tuple[str, str], list[dict[str, Any]]] = defaultdict(list)
+    groups: dict[tuple[str, str, str], list[dict[str, Any]]] = defaultdict(list)
     for row in rows:
-        groups[row["data"], row["preset"]].append(row)
+        groups[row["data"], row["preset"], json.dumps(row["settings"])].append(row)
     print("| data | settings | graph on pixels | JULE-SF | JULE-RC | seeds | CPU seconds a run |")
     print("|---|---|---|---|---|---|---|")
-    for (data, preset), runs in sorted(groups.items()):
+    for (data, preset, _), runs in sorted(groups.items()):
         cells = [" / ".join(spread(runs, name, score) for score in ("nmi_geometric", "acc")) for name in CLUSTERINGS]
         seconds = np.mean([row["cpu_seconds"] for row in runs])
         print(f"| {data} | {preset} | {' | '.join(cells)} | {len(runs)} | {seconds:.0f} |")
