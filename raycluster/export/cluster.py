@@ -85,6 +85,7 @@ def cluster_vectors(options: ClusterOptions, say: Say = say_at_once) -> RunSumma
         say(f"{run_dir.path} holds this clustering already.")
         say(tell(run_dir, summary))
         return summary
+    run_dir.check_writable()
     found = open_vectors(options.embeddings, options.column)
     n, size = found.vectors.shape
     for note in found.notes:

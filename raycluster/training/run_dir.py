@@ -114,25 +114,31 @@ class RunDir:
             )
         return "finished" if (self.path / "summary.json").exists() else "begun"
 
-    def make(self) -> None:
-        """Make the folder, and find out at once whether it can be written to.
+    def check_writable(self) -> None:
+        """Find out whether the folder can be made and written to, and leave nothing behind.
 
         Raises
         ------
         UserError
             If it cannot.
         """
+        missing = [folder for folder in (self.path, *self.path.parents) if not folder.exists()]
+        probe = self.path / f"{LOCK}.probe"
         try:
             self.path.mkdir(parents=True, exist_ok=True)
-            with open(self.path / LOCK, "a"):
-                pass
+            probe.touch()
         except OSError as error:
             raise UserError(f"{self.path} cannot be written to ({error.strerror}): choose another --out.") from None
+        finally:
+            with contextlib.suppress(OSError):
+                probe.unlink(missing_ok=True)
+                for folder in missing:
+                    folder.rmdir()
 
     @contextlib.contextmanager
     def lock(self) -> Iterator[None]:
         """Keep a second job out of the folder, for as long as this one lives."""
-        self.make()
+        self.path.mkdir(parents=True, exist_ok=True)
         with open(self.path / LOCK, "w") as file:
             _lock_file(file, self.path)
             yield

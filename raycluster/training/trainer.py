@@ -97,7 +97,7 @@ def run_training(run: TrainingRun, say: Say = say_at_once) -> RunSummary:
     if run_dir.state(run.identity) == "finished":
         return told_again(run_dir, say)
     check_early(run)
-    run_dir.make()
+    run_dir.check_writable()
     with ray_cluster() as cluster:
         import ray
 

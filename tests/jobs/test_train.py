@@ -25,7 +25,7 @@ def job():
         ("dccm", "dccm is planned but not there yet"),
         ("jule --data /no/such/folder --clusters 3", "no file or folder /no/such/folder"),
         ("--data EMPTY --clusters 3", "holds no files"),
-        ("--data EMPTY", "Give their number: --clusters K"),
+        ("--data EMPTY", "Give their number, --clusters K"),
         ("--clusters 1", "choose at least 2"),
         ("--clusters 1798", "only 1797 images were readable"),
         ("--workers 64", "choose at most 4"),

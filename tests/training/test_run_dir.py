@@ -150,7 +150,15 @@ def test_a_folder_that_cannot_be_made_is_told_at_once(tmp_path):
     (tmp_path / "file").touch()
     for place in (tmp_path / "file" / "run", "/proc/run"):
         with pytest.raises(UserError, match=r"cannot be written to .*: choose another --out"):
-            RunDir(place).make()
+            RunDir(place).check_writable()
+
+
+def test_the_check_leaves_nothing_behind(tmp_path):
+    RunDir(tmp_path / "new" / "run").check_writable()
+    assert list(tmp_path.iterdir()) == []
+    (tmp_path / "old").mkdir()
+    RunDir(tmp_path / "old").check_writable()
+    assert list(tmp_path.rglob("*")) == [tmp_path / "old"]
 
 
 def test_a_damaged_config_is_a_sentence(begun):
