@@ -26,7 +26,7 @@ from raycluster.evaluate.metrics import clustering_quality
 from raycluster.graph.affinity import sample_affinity
 from raycluster.graph.linkage import link
 from raycluster.graph.n_clusters import rank_n_clusters
-from raycluster.graph.neighbors import default_n_neighbors, nearest_neighbors
+from raycluster.graph.neighbors import NeighborIndex, default_n_neighbors
 from raycluster.graph.pieces import first_clusters
 from raycluster.graph.tree import MergeTree
 from raycluster.losses.triplet import triplet_loss
@@ -296,6 +296,7 @@ class _Jule:
             "clusters": count,
             "clustering": name,
             "neighbor_agreement": float(found["agreement"]),
+            "neighbor_recall": float(found["neighbor_recall"]),
             "mean_cosine": float(found["mean_cosine"]),
             "graph_seconds": float(found["graph_seconds"]),
             "merge_seconds": float(found["merge_seconds"]),
@@ -404,11 +405,12 @@ def cluster(
         ``labels`` int32 [n], of K clusters, or of ``at_least`` if that is more; ``n_clusters``, that is K, and
         ``alternatives`` to it where it was to be chosen; ``first``, the clusters that the merging began with;
         ``confidence`` float32 [n], the share of an image's neighbours that are in its cluster; and scalars for the
-        metrics.
+        metrics, ``neighbor_recall`` among them, which is 1 where the search is exact.
     tree : MergeTree
     """
     started = time.perf_counter()
-    neighbors, distances = nearest_neighbors(features, graph["n_neighbors"])
+    index = NeighborIndex(features, graph["n_neighbors"])
+    neighbors, distances = index.rows()
     weights = sample_affinity(distances, graph["sigma_scale"], graph["affinity"])
     built = time.perf_counter()
     first = first_clusters(neighbors) if labels is None else labels
@@ -432,6 +434,7 @@ def cluster(
     confidence = neighbor_agreement(neighbors, merged)
     scalars = {
         "n_clusters": n_clusters,
+        "neighbor_recall": index.search.recall,
         "agreement": confidence.mean(),
         "mean_cosine": embedding_health(features)["mean_cosine"],
         "graph_seconds": built - started,

@@ -121,6 +121,7 @@ def _period(row: dict[str, Any]) -> list[str]:
     clustering = f" ({row['clustering']})" if "clustering" in row else ""
     parts = [f"period {row.get('period', 0)} done{clustering}", f"{row['clusters']:,} clusters"]
     parts += [f"or {', '.join(map(str, row['alternatives']))}"] if row.get("alternatives") else []
+    parts += [f"{row['neighbor_recall']:.1%} of the neighbours found"] if row.get("neighbor_recall", 1) < 1 else []
     parts += [
         f"{title} {row['quality'][name]:.3f}" for name, title in (("nmi", "NMI"), ("acc", "ACC")) if row.get("quality")
     ]
