@@ -105,7 +105,7 @@ def machine() -> dict[str, str]:
 def print_table(rows: list[dict[str, Any]]) -> None:
     groups: dict[tuple[str, str, str], list[dict[str, Any]]] = defaultdict(list)
     for row in rows:
-        groups[row["data"], row["preset"], json.dumps(row["settings"])].append(row)
+        groups[row["data"], row["preset"], json.dumps(row["settings"], sort_keys=True)].append(row)
     print("| data | settings | graph on pixels | JULE-SF | JULE-RC | seeds | CPU seconds a run |")
     print("|---|---|---|---|---|---|---|")
     for (data, preset, _), runs in sorted(groups.items()):

@@ -69,7 +69,7 @@ def method_on(feed: Feed, options: Options, labels: np.ndarray | None = None) ->
     method = _Jule(PRESETS["default"], options.clusters, LocalContext(feed))
     if labels is None:
         _, pixels = pixel_features(feed)
-        labels = start(pixels, options.clusters, method.graph)["labels"]
+        labels = start(pixels, options.clusters, method.settings)["labels"]
     method.labels = labels
     return method
 

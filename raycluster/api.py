@@ -144,7 +144,9 @@ def cluster(
     from raycluster.export.cluster import ClusterOptions, cluster_vectors
 
     _check_names("cluster", settings, ClusterOptions)
-    return cluster_vectors(ClusterOptions(os.fspath(embeddings), clusters, os.fspath(out), **settings))
+    return cluster_vectors(
+        ClusterOptions(embeddings=os.fspath(embeddings), clusters=clusters, out=os.fspath(out), **settings)
+    )
 
 
 def train_with(options: TrainOptions, method: str, settings: Any) -> RunSummary:

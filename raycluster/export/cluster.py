@@ -15,12 +15,10 @@ from raycluster.data.vectors import VectorSet, open_vectors
 from raycluster.errors import UserError, check_setting
 from raycluster.evaluate.health import clustering_health, embedding_health, neighbor_agreement, warnings_for
 from raycluster.evaluate.metrics import clustering_quality
-from raycluster.graph.affinity import sample_affinity
-from raycluster.graph.linkage import link
 from raycluster.graph.n_clusters import rank_n_clusters
-from raycluster.graph.neighbors import NeighborIndex, default_n_neighbors
-from raycluster.graph.pieces import first_clusters
+from raycluster.graph.neighbors import NeighborIndex
 from raycluster.graph.search import Search
+from raycluster.graph.settings import GraphSettings
 from raycluster.report.k_plot import k_plot
 from raycluster.training.cluster import absolute_out, private_node, ray_cluster
 from raycluster.training.progress import Clock, Say, duration, say_at_once
@@ -30,8 +28,8 @@ from raycluster.training.run_dir import RunDir, RunSummary, written_whole
 METHOD = "gdl"
 
 
-@dataclass(frozen=True)
-class ClusterOptions:
+@dataclass(frozen=True, kw_only=True)
+class ClusterOptions(GraphSettings):
     """What is clustered, into how many clusters, on which graph."""
 
     embeddings: str
@@ -43,27 +41,11 @@ class ClusterOptions:
     """The folder for the results. The same command again tells what was found there, or begins anew what was killed."""
     column: str | None = None
     """The column of the vectors; by default embedding, or else the only one that can be."""
-    n_neighbors: int | None = None
-    """K_s, neighbours of each vector in the graph; by default 1.2 n^(1/3), but at least 10 and at most 100."""
-    affinity: Literal["local", "global"] = "local"
-    """One σ for each vector (local), or one for all (global)."""
-    sigma_scale: float = 1.0
-    """a, the factor on σ² in the affinity of two vectors."""
-    n_neighbor_clusters: int = 5
-    """K_c, neighbouring clusters that the local structure term compares with."""
-    local_structure: float = 1.0
-    """λ, the weight of the local structure term."""
-    join_pieces: bool = True
-    """Join small pieces that the graph leaves without affinity to their nearest neighbour."""
 
     def __post_init__(self) -> None:
         """Refuse settings that mean nothing."""
+        super().__post_init__()
         check_setting("clusters", self.clusters, self.clusters == "auto" or self.clusters >= 1, "at least 1, or auto")
-        check_setting("n_neighbors", self.n_neighbors, self.n_neighbors is None or self.n_neighbors >= 1, "at least 1")
-        check_setting("affinity", self.affinity, self.affinity in ("local", "global"), "local or global")
-        check_setting("sigma_scale", self.sigma_scale, self.sigma_scale > 0, "a number above 0")
-        check_setting("n_neighbor_clusters", self.n_neighbor_clusters, self.n_neighbor_clusters >= 1, "at least 1")
-        check_setting("local_structure", self.local_structure, self.local_structure >= 0, "0 or more")
 
 
 def cluster_vectors(options: ClusterOptions, say: Say = say_at_once) -> RunSummary:
@@ -124,20 +106,11 @@ def _nearest_neighbors(vectors: np.ndarray, k: int) -> tuple[np.ndarray, np.ndar
 
 def _cluster(options: ClusterOptions, run_dir: RunDir, found: VectorSet, clock: Clock, say: Say) -> RunSummary:
     n, n_clusters = len(found.vectors), options.clusters
-    neighbors, distances, search = _nearest_neighbors(found.vectors, options.n_neighbors or default_n_neighbors(n))
-    weights = sample_affinity(distances, options.sigma_scale, options.affinity)
+    neighbors, distances, search = _nearest_neighbors(found.vectors, options.neighbors_of(n))
     clock.lap("neighbours")
     took = duration(clock.stages["neighbours"])
     say(f"Graph of {neighbors.shape[1]} neighbours each, by {search}, built in {took}")
-    tree = link(
-        neighbors,
-        weights,
-        first_clusters(neighbors),
-        n_neighbor_clusters=options.n_neighbor_clusters,
-        local_structure=options.local_structure,
-        join_pieces=options.join_pieces,
-        features=found.vectors,
-    )
+    tree, weights = options.build_tree(neighbors, distances, found.vectors)
     clock.lap("merging")
     say(f"Merged down to one cluster in {duration(clock.stages['merging'])}")
     alternatives: list[int] = []

@@ -23,11 +23,10 @@ from raycluster.data.feed import Feed
 from raycluster.errors import check_setting
 from raycluster.evaluate.health import clustering_health, embedding_health, neighbor_agreement, warnings_for
 from raycluster.evaluate.metrics import clustering_quality
-from raycluster.graph.affinity import sample_affinity
-from raycluster.graph.linkage import link
 from raycluster.graph.n_clusters import rank_n_clusters
-from raycluster.graph.neighbors import NeighborIndex, default_n_neighbors
+from raycluster.graph.neighbors import NeighborIndex
 from raycluster.graph.pieces import first_clusters
+from raycluster.graph.settings import GraphSettings
 from raycluster.graph.tree import MergeTree
 from raycluster.losses.triplet import triplet_loss
 from raycluster.models.jule_cnn import JuleCNN
@@ -38,8 +37,8 @@ EVAL_BATCH = 500
 NClusters = int | Literal["auto"]
 
 
-@dataclass(frozen=True)
-class JuleSettings:
+@dataclass(frozen=True, kw_only=True)
+class JuleSettings(GraphSettings):
     """The settings of JULE, with the paper's symbols."""
 
     unroll_rate: float = 0.9
@@ -50,19 +49,6 @@ class JuleSettings:
     """Training rounds on the RC clusters at the end, each followed by clustering again; the paper has none."""
     epochs_per_round: int = 20
     """Passes over the images in one such round."""
-
-    n_neighbors: int | None = None
-    """K_s, neighbours of each image in the graph; by default 1.2 n^(1/3), but at least 10 and at most 100."""
-    affinity: Literal["local", "global"] = "local"
-    """One σ for each image (local), or the paper's one for all (global)."""
-    sigma_scale: float = 1.0
-    """a, the factor on σ² in the affinity of two images."""
-    n_neighbor_clusters: int = 5
-    """K_c, neighbouring clusters that the local structure term compares with."""
-    local_structure: float = 1.0
-    """λ, the weight of the local structure term."""
-    join_pieces: bool = True
-    """Join small pieces that the graph leaves without affinity to their nearest neighbour; the paper leaves them."""
 
     batch_size: int = 100
     """Images in a batch, over all workers."""
@@ -90,12 +76,12 @@ class JuleSettings:
 
     def __post_init__(self) -> None:
         """Refuse numbers that mean nothing."""
-        positive = ["epochs_per_period", "sigma_scale", "n_neighbor_clusters", "batch_size", "gamma", "learning_rate"]
-        for name in positive + [name for name in ("n_neighbors", "negatives") if getattr(self, name) is not None]:
+        super().__post_init__()
+        for name in ("epochs_per_period", "epochs_per_round", "batch_size", "gamma", "learning_rate"):
             check_setting(name, getattr(self, name), getattr(self, name) > 0, "a number above 0")
-        for name in ("rounds", "local_structure", "margin", "momentum", "weight_decay", "rotation"):
+        for name in ("rounds", "margin", "momentum", "weight_decay", "rotation"):
             check_setting(name, getattr(self, name), getattr(self, name) >= 0, "0 or more")
-        check_setting("epochs_per_round", self.epochs_per_round, self.epochs_per_round > 0, "1 or more")
+        check_setting("negatives", self.negatives, self.negatives is None or self.negatives > 0, "a number above 0")
         check_setting("unroll_rate", self.unroll_rate, 0 < self.unroll_rate <= 1, "a share above 0 and up to 1")
         for name in ("shift", "zoom"):
             check_setting(name, getattr(self, name), 0 <= getattr(self, name) < 1, "a share from 0 to below 1")
@@ -153,14 +139,6 @@ class _Jule:
         for parameter in self.model.parameters():
             # Else a first step that is skipped would leave them as uninitialised memory.
             self.optimizer.state[parameter]["momentum_buffer"] = torch.zeros_like(parameter)
-        self.graph = {
-            "n_neighbors": settings.n_neighbors or default_n_neighbors(self.feed.n),
-            "affinity": settings.affinity,
-            "sigma_scale": settings.sigma_scale,
-            "n_neighbor_clusters": settings.n_neighbor_clusters,
-            "local_structure": settings.local_structure,
-            "join_pieces": settings.join_pieces,
-        }
         self.progress = Progress()
         self.clusterings: dict[str, np.ndarray] = {}
         self.labels = np.empty(0, np.int32)
@@ -169,7 +147,7 @@ class _Jule:
         context, progress = self.context, self.progress
         if not self.restore():
             ids, pixels = pixel_features(self.feed)
-            found = context.run_on_driver(0, start, ids, pixels, n_clusters=self.n_clusters, graph=self.graph)
+            found = context.run_on_driver(0, start, ids, pixels, n_clusters=self.n_clusters, graph=self.settings)
             self.labels, self.clusterings["pixels"] = found["labels"], found["pixels"]
             progress.target = int(found["n_clusters"])
             self.report_clustering("pixels", found["pixels"], found)
@@ -185,7 +163,7 @@ class _Jule:
                 labels=self.labels,
                 n_clusters=self.n_clusters,
                 at_least=self.left_after_period(self.count),
-                graph=self.graph,
+                graph=self.settings,
             )
             self.labels, progress.target = found["labels"], int(found["n_clusters"])
             self.finish_period("merged", found)
@@ -198,7 +176,7 @@ class _Jule:
             ids, features = embed(self.net, self.feed, context)
             # The step is the period about to end; the first RC follows a merge without training and has its own.
             step = progress.period + 1
-            found = context.run_on_driver(step, rerun, ids, features, n_clusters=self.n_clusters, graph=self.graph)
+            found = context.run_on_driver(step, rerun, ids, features, n_clusters=self.n_clusters, graph=self.settings)
             progress.target = int(found["n_clusters"])
             if progress.round + 1 >= self.settings.rounds:
                 break
@@ -369,7 +347,7 @@ def embed(net: JuleCNN, feed: Feed, context: Context) -> tuple[np.ndarray, np.nd
 # What follows runs on the driver, over all images.
 
 
-def start(features: np.ndarray, n_clusters: NClusters, graph: dict[str, Any]) -> dict[str, np.ndarray]:
+def start(features: np.ndarray, n_clusters: NClusters, graph: GraphSettings) -> dict[str, np.ndarray]:
     """Cluster raw pixels: the first fine clusters, and the answer of the graph alone."""
     found = rerun(features, n_clusters, graph)
     pixels, first = found["labels"], found["first"]
@@ -377,14 +355,14 @@ def start(features: np.ndarray, n_clusters: NClusters, graph: dict[str, Any]) ->
 
 
 def merge(
-    features: np.ndarray, labels: np.ndarray, n_clusters: NClusters, at_least: int, graph: dict[str, Any]
+    features: np.ndarray, labels: np.ndarray, n_clusters: NClusters, at_least: int, graph: GraphSettings
 ) -> dict[str, np.ndarray]:
     """Merge present clusters on new features until ``at_least`` or K are left (the paper's forward pass)."""
     found, _ = cluster(features, n_clusters, graph, labels, at_least)
     return found
 
 
-def rerun(features: np.ndarray, n_clusters: NClusters, graph: dict[str, Any]) -> dict[str, np.ndarray]:
+def rerun(features: np.ndarray, n_clusters: NClusters, graph: GraphSettings) -> dict[str, np.ndarray]:
     """Cluster from single images, with the whole merge tree."""
     found, tree = cluster(features, n_clusters, graph)
     return found | {"left": tree.left, "right": tree.right, "affinity": tree.affinity, "size": tree.size}
@@ -393,7 +371,7 @@ def rerun(features: np.ndarray, n_clusters: NClusters, graph: dict[str, Any]) ->
 def cluster(
     features: np.ndarray,
     n_clusters: NClusters,
-    graph: dict[str, Any],
+    graph: GraphSettings,
     labels: np.ndarray | None = None,
     at_least: int = 1,
 ) -> tuple[dict[str, np.ndarray], MergeTree]:
@@ -409,20 +387,11 @@ def cluster(
     tree : MergeTree
     """
     started = time.perf_counter()
-    index = NeighborIndex(features, graph["n_neighbors"])
+    index = NeighborIndex(features, graph.neighbors_of(len(features)))
     neighbors, distances = index.rows()
-    weights = sample_affinity(distances, graph["sigma_scale"], graph["affinity"])
     built = time.perf_counter()
     first = first_clusters(neighbors) if labels is None else labels
-    tree = link(
-        neighbors,
-        weights,
-        first,
-        n_neighbor_clusters=graph["n_neighbor_clusters"],
-        local_structure=graph["local_structure"],
-        join_pieces=graph["join_pieces"],
-        features=features,
-    )
+    tree, weights = graph.build_tree(neighbors, distances, features, first)
     alternatives = np.empty(0, np.int64)
     if n_clusters == "auto":
         most = min(int(first.max()) + 1, len(features) // neighbors.shape[1])

@@ -1,0 +1,74 @@
+"""The settings of the graph and the merging, the same for every method and job that clusters by them."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+
+import numpy as np
+
+from raycluster.errors import check_setting
+from raycluster.graph.affinity import Affinity, sample_affinity
+from raycluster.graph.linkage import link
+from raycluster.graph.neighbors import default_n_neighbors
+from raycluster.graph.pieces import first_clusters
+from raycluster.graph.tree import MergeTree
+
+
+@dataclass(frozen=True, kw_only=True)
+class GraphSettings:
+    """The settings of graph degree linkage, with the papers' symbols."""
+
+    n_neighbors: int | None = None
+    """K_s, neighbours of each row in the graph; by default 1.2 n^(1/3), but at least 10 and at most 100."""
+    affinity: Affinity = "local"
+    """One σ for each row (local), or the paper's one for all (global)."""
+    sigma_scale: float = 1.0
+    """a, the factor on σ² in the affinity of two rows."""
+    n_neighbor_clusters: int = 5
+    """K_c, neighbouring clusters that the local structure term compares with."""
+    local_structure: float = 1.0
+    """λ, the weight of the local structure term."""
+    join_pieces: bool = True
+    """Join small pieces that the graph leaves without affinity to their nearest neighbour; the paper leaves them."""
+
+    def __post_init__(self) -> None:
+        """Refuse settings that mean nothing."""
+        check_setting("n_neighbors", self.n_neighbors, self.n_neighbors is None or self.n_neighbors >= 1, "at least 1")
+        check_setting("affinity", self.affinity, self.affinity in ("local", "global"), "local or global")
+        check_setting("sigma_scale", self.sigma_scale, self.sigma_scale > 0, "a number above 0")
+        check_setting("n_neighbor_clusters", self.n_neighbor_clusters, self.n_neighbor_clusters >= 1, "at least 1")
+        check_setting("local_structure", self.local_structure, self.local_structure >= 0, "0 or more")
+
+    def neighbors_of(self, n: int) -> int:
+        """Return K_s for n rows."""
+        return self.n_neighbors or default_n_neighbors(n)
+
+    def build_tree(
+        self, ids: np.ndarray, sq_distances: np.ndarray, features: np.ndarray | None, labels: np.ndarray | None = None
+    ) -> tuple[MergeTree, np.ndarray]:
+        """Weigh the neighbours, and merge from ``labels``, or from single rows, to the root.
+
+        Parameters
+        ----------
+        ids, sq_distances : ndarray, shape (n, k)
+            Of :func:`raycluster.graph.neighbors.nearest_neighbors`.
+        features : ndarray of float32, shape (n, d), or None
+            As for :func:`raycluster.graph.linkage.link`.
+        labels : ndarray of int, shape (n,), optional
+
+        Returns
+        -------
+        tree : MergeTree
+        weights : ndarray of float32, shape (n, k)
+        """
+        weights = sample_affinity(sq_distances, self.sigma_scale, self.affinity)
+        tree = link(
+            ids,
+            weights,
+            first_clusters(ids) if labels is None else labels,
+            n_neighbor_clusters=self.n_neighbor_clusters,
+            local_structure=self.local_structure,
+            join_pieces=self.join_pieces,
+            features=features,
+        )
+        return tree, weights
