@@ -150,12 +150,13 @@ def _can_hold_images(kind: pa.DataType) -> bool:
         return kind.get_field_index("bytes") >= 0
     if pa.types.is_fixed_size_list(kind):
         return True
-    if _is_list(kind):
-        return _is_list(kind.value_type)
+    if is_list(kind):
+        return is_list(kind.value_type)
     return pa.types.is_binary(kind) or pa.types.is_large_binary(kind) or pa.types.is_fixed_size_binary(kind)
 
 
-def _is_list(kind: pa.DataType) -> bool:
+def is_list(kind: pa.DataType) -> bool:
+    """Tell whether a column of this type holds lists, of one length or of any."""
     return pa.types.is_list(kind) or pa.types.is_large_list(kind) or pa.types.is_fixed_size_list(kind)
 
 
@@ -167,10 +168,10 @@ def _values(array: Any) -> Any:
         return array.to_numpy_ndarray()
     if isinstance(array, pa.ExtensionArray):  # Ray's tensor types
         return array.to_numpy(zero_copy_only=False)
-    if not _is_list(array.type):
+    if not is_list(array.type):
         return array.to_pylist()
     shape, numbers = [len(array)], array
-    while _is_list(numbers.type):
+    while is_list(numbers.type):
         lengths = pc.unique(pc.list_value_length(numbers)).to_pylist()
         if len(lengths) != 1 or None in lengths:
             return [None if row is None else _one_image(row) for row in array.to_pylist()]

@@ -10,6 +10,7 @@ from collections import Counter
 from dataclasses import dataclass
 from typing import Any, BinaryIO
 
+import pyarrow as pa
 from pyarrow import fs
 
 from raycluster.errors import UserError
@@ -164,7 +165,7 @@ def _open_filesystem(source: str) -> tuple[Any, str]:
         return None, absolute_source(source)
     try:
         filesystem, path = fs.FileSystem.from_uri(source)
-    except (OSError, ValueError, NotImplementedError) as error:
+    except (OSError, ValueError, pa.ArrowNotImplementedError) as error:
         raise UserError(f"{source} cannot be opened: {error}") from error
     return (None if isinstance(filesystem, fs.LocalFileSystem) else filesystem), path
 

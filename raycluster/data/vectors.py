@@ -13,7 +13,7 @@ import pyarrow.compute as pc
 
 from raycluster.data.decode import Rejected, Unreadable
 from raycluster.data.labels import join_labels
-from raycluster.data.shards import open_parquet, parquet_labels
+from raycluster.data.shards import is_list, open_parquet, parquet_labels
 from raycluster.data.sources import VECTOR_SOURCES, Listing, list_source
 from raycluster.errors import UserError
 
@@ -157,8 +157,7 @@ def _vector_column(schema: pa.Schema, column: str | None) -> str:
 def _can_hold_vectors(kind: pa.DataType) -> bool:
     if isinstance(kind, pa.FixedShapeTensorType):
         return len(kind.shape) == 1
-    is_list = pa.types.is_list(kind) or pa.types.is_large_list(kind) or pa.types.is_fixed_size_list(kind)
-    return is_list and (pa.types.is_floating(kind.value_type) or pa.types.is_integer(kind.value_type))
+    return is_list(kind) and (pa.types.is_floating(kind.value_type) or pa.types.is_integer(kind.value_type))
 
 
 def _vectors_of(column: pa.ChunkedArray, size: int | None) -> tuple[np.ndarray, np.ndarray]:

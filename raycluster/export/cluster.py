@@ -22,7 +22,7 @@ from raycluster.graph.settings import GraphSettings
 from raycluster.report.k_plot import k_plot
 from raycluster.training.cluster import absolute_out, private_node, ray_cluster
 from raycluster.training.progress import Clock, Say, duration, say_at_once
-from raycluster.training.results import tell
+from raycluster.training.results import tell, tell_again
 from raycluster.training.run_dir import RunDir, RunSummary, written_whole
 
 METHOD = "gdl"
@@ -63,10 +63,7 @@ def cluster_vectors(options: ClusterOptions, say: Say = say_at_once) -> RunSumma
     run_dir = RunDir(absolute_out(options.out))
     identity = {"method": METHOD} | {name: value for name, value in asdict(options).items() if name != "out"}
     if run_dir.state(identity) == "finished":
-        summary = run_dir.summary()
-        say(f"{run_dir.path} holds this clustering already.")
-        say(tell(run_dir, summary))
-        return summary
+        return tell_again(run_dir, "clustering already.", say)
     run_dir.check_writable()
     found = open_vectors(options.embeddings, options.column)
     n, size = found.vectors.shape
@@ -116,8 +113,7 @@ def _cluster(options: ClusterOptions, run_dir: RunDir, found: VectorSet, clock: 
     alternatives: list[int] = []
     if n_clusters == "auto":
         ranking = rank_n_clusters(tree, neighbors, weights)
-        n_clusters = ranking.chosen
-        alternatives = [candidate.n_clusters for candidate in ranking.ranked[1:]]
+        n_clusters, alternatives = ranking.chosen, ranking.alternatives
         with written_whole(run_dir.path / "n_clusters.html") as partial:
             head = "<!doctype html><html lang=en><meta charset=utf-8><title>Number of clusters</title>"
             partial.write_text(f"{head}{k_plot(ranking)}</html>\n")

@@ -111,6 +111,6 @@ def _merge_by_affinity(
     size = np.bincount(labels).astype(np.int32)
     touches = find_touches(neighbor_ids, weights, labels, c, two_way)
     kept, joined, affinity = merge(
-        touches, labels, size, smallest_row.copy(), n_clusters, n_neighbor_clusters, float(local_structure)
+        touches, labels, size, smallest_row, n_clusters, n_neighbor_clusters, float(local_structure)
     )
     return joined_labels(labels, smallest_row, kept, joined), kept, joined, affinity

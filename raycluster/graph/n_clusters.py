@@ -59,6 +59,11 @@ class NClusters(NamedTuple):
     scores: np.ndarray
 
     @property
+    def alternatives(self) -> list[int]:
+        """The ranked numbers other than the chosen one."""
+        return [candidate.n_clusters for candidate in self.ranked[1:]]
+
+    @property
     def clearness(self) -> float:
         """Of the chosen number; see :class:`Candidate`."""
         return self.ranked[0].clearness

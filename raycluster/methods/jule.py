@@ -34,7 +34,7 @@ from raycluster.training.context import Context, Outcome
 
 EVAL_BATCH = 500
 
-NClusters = int | Literal["auto"]
+Clusters = int | Literal["auto"]
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -114,7 +114,7 @@ class Progress:
     target: int = 0  # K, or what the latest clustering takes it for
 
 
-def train_jule(settings: JuleSettings, n_clusters: NClusters, context: Context) -> Outcome:
+def train_jule(settings: JuleSettings, n_clusters: Clusters, context: Context) -> Outcome:
     """Train JULE to ``n_clusters`` clusters on the images of ``context.feed``.
 
     With "auto", every clustering chooses their number anew (:func:`raycluster.graph.n_clusters.rank_n_clusters`), and
@@ -124,7 +124,7 @@ def train_jule(settings: JuleSettings, n_clusters: NClusters, context: Context) 
 
 
 class _Jule:
-    def __init__(self, settings: JuleSettings, n_clusters: NClusters, context: Context) -> None:
+    def __init__(self, settings: JuleSettings, n_clusters: Clusters, context: Context) -> None:
         self.settings, self.n_clusters, self.context, self.feed = settings, n_clusters, context, context.feed
         torch.manual_seed(context.seed)
         self.net = JuleCNN(self.feed.shape).to(context.device)
@@ -347,7 +347,7 @@ def embed(net: JuleCNN, feed: Feed, context: Context) -> tuple[np.ndarray, np.nd
 # What follows runs on the driver, over all images.
 
 
-def start(features: np.ndarray, n_clusters: NClusters, graph: GraphSettings) -> dict[str, np.ndarray]:
+def start(features: np.ndarray, n_clusters: Clusters, graph: GraphSettings) -> dict[str, np.ndarray]:
     """Cluster raw pixels: the first fine clusters, and the answer of the graph alone."""
     found = rerun(features, n_clusters, graph)
     pixels, first = found["labels"], found["first"]
@@ -355,14 +355,14 @@ def start(features: np.ndarray, n_clusters: NClusters, graph: GraphSettings) -> 
 
 
 def merge(
-    features: np.ndarray, labels: np.ndarray, n_clusters: NClusters, at_least: int, graph: GraphSettings
+    features: np.ndarray, labels: np.ndarray, n_clusters: Clusters, at_least: int, graph: GraphSettings
 ) -> dict[str, np.ndarray]:
     """Merge present clusters on new features until ``at_least`` or K are left (the paper's forward pass)."""
     found, _ = cluster(features, n_clusters, graph, labels, at_least)
     return found
 
 
-def rerun(features: np.ndarray, n_clusters: NClusters, graph: GraphSettings) -> dict[str, np.ndarray]:
+def rerun(features: np.ndarray, n_clusters: Clusters, graph: GraphSettings) -> dict[str, np.ndarray]:
     """Cluster from single images, with the whole merge tree."""
     found, tree = cluster(features, n_clusters, graph)
     return found | {"left": tree.left, "right": tree.right, "affinity": tree.affinity, "size": tree.size}
@@ -370,7 +370,7 @@ def rerun(features: np.ndarray, n_clusters: NClusters, graph: GraphSettings) -> 
 
 def cluster(
     features: np.ndarray,
-    n_clusters: NClusters,
+    n_clusters: Clusters,
     graph: GraphSettings,
     labels: np.ndarray | None = None,
     at_least: int = 1,
@@ -396,8 +396,7 @@ def cluster(
     if n_clusters == "auto":
         most = min(int(first.max()) + 1, len(features) // neighbors.shape[1])
         ranking = rank_n_clusters(tree, neighbors, weights, max_clusters=max(2, most))
-        n_clusters = ranking.chosen
-        alternatives = np.array([candidate.n_clusters for candidate in ranking.ranked[1:]], np.int64)
+        n_clusters, alternatives = ranking.chosen, np.array(ranking.alternatives, np.int64)
     merged = tree.cut(max(n_clusters, at_least))
     finished = time.perf_counter()
     confidence = neighbor_agreement(neighbors, merged)

@@ -10,7 +10,7 @@ import numpy as np
 
 from raycluster.evaluate.metrics import clustering_quality
 from raycluster.report.page import report_page
-from raycluster.training.progress import Clock, duration
+from raycluster.training.progress import Clock, Say, duration
 from raycluster.training.run_dir import RunDir, RunSummary
 
 if TYPE_CHECKING:
@@ -85,3 +85,11 @@ def tell(run_dir: RunDir, summary: RunSummary) -> str:
     lines += [f"warning: {warning}" for warning in summary.health.get("warnings", [])]
     shown = ", report.html shows the clusters" if (run_dir.path / "report.html").exists() else ""
     return "\n".join([*lines, f"All results are in {run_dir.path}{shown}."])
+
+
+def tell_again(run_dir: RunDir, what: str, say: Say) -> RunSummary:
+    """Say that the folder holds ``what``, tell of it, and return its summary."""
+    summary = run_dir.summary()
+    say(f"{run_dir.path} holds this {what}")
+    say(tell(run_dir, summary))
+    return summary

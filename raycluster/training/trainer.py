@@ -18,7 +18,7 @@ from raycluster.errors import UserError, check_setting
 from raycluster.training.cluster import NAMESPACE, private_node, ray_cluster
 from raycluster.training.plan import Plan, available_cores, plan_resources
 from raycluster.training.progress import Clock, Say, say_at_once
-from raycluster.training.results import finish, tell
+from raycluster.training.results import finish, tell, tell_again
 from raycluster.training.run_dir import RunDir, RunSummary
 
 if TYPE_CHECKING:
@@ -95,7 +95,7 @@ def run_training(run: TrainingRun, say: Say = say_at_once) -> RunSummary:
         raise UserError(f"clusters={run.clusters}: there is nothing to cluster, choose at least 2.")
     check_setting("seed", run.seed, run.seed >= 0, "0 or more")
     if run_dir.state(run.identity) == "finished":
-        return told_again(run_dir, say)
+        return tell_again(run_dir, "run already, finished.", say)
     check_early(run)
     run_dir.check_writable()
     with ray_cluster() as cluster:
@@ -113,7 +113,7 @@ def run_training(run: TrainingRun, say: Say = say_at_once) -> RunSummary:
         plan = plan_resources(cluster.nodes, run.workers, run.gpus_per_worker, streaming)
         with run_dir.lock():
             if run_dir.state(run.identity) == "finished":  # by another job, while this one was starting
-                return told_again(run_dir, say)
+                return tell_again(run_dir, "run already, finished.", say)
             threads = begin(run, run_dir, images, max(1, min(int(plan.cpus_per_worker), available_cores())))
             say(f"{sentence} Results go to {run_dir.path}")
             pixels = None if streaming else ray.put(images.load())
@@ -139,14 +139,6 @@ def run_training(run: TrainingRun, say: Say = say_at_once) -> RunSummary:
             clock.stages["worker_start"] -= found["seconds"]
             clock.stages["training"] = found["seconds_in_all"]
             summary = finish(run_dir, run.method, images, plan.workers, found, clock)
-    say(tell(run_dir, summary))
-    return summary
-
-
-def told_again(run_dir: RunDir, say: Say) -> RunSummary:
-    """Tell of a run that is finished."""
-    summary = run_dir.summary()
-    say(f"{run_dir.path} holds this run already, finished.")
     say(tell(run_dir, summary))
     return summary
 

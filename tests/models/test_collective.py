@@ -13,19 +13,12 @@ def worker(rank: int, store: str, out) -> None:
     # The workers' losses differ: rank 0 weighs row r with r + 1, rank 1 with ten times as much.
     weights = torch.arange(1.0, 5.0)[:, None] * (1, 10)[rank]
     (gathered * weights).sum().backward()
-    out.put((rank, gathered.tolist(), own.grad.tolist()))
+    out.put((rank, (gathered.tolist(), own.grad.tolist())))
     dist.destroy_process_group()
 
 
-def test_everyone_gets_all_rows_and_the_gradients_of_all_come_back(tmp_path):
-    context = torch.multiprocessing.get_context("spawn")
-    out = context.Queue()
-    processes = [context.Process(target=worker, args=(rank, str(tmp_path / "store"), out)) for rank in range(2)]
-    for process in processes:
-        process.start()
-    answers = {rank: (gathered, gradient) for rank, gathered, gradient in (out.get(timeout=120) for _ in processes)}
-    for process in processes:
-        process.join()
+def test_everyone_gets_all_rows_and_the_gradients_of_all_come_back(on_two_workers):
+    answers = on_two_workers(worker)
     assert answers[0][0] == answers[1][0] == [[1, 2], [3, 4], [11, 12], [13, 14]]
     assert answers[0][1] == [[11, 11], [22, 22]]
     assert answers[1][1] == [[33, 33], [44, 44]]

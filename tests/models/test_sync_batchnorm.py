@@ -45,15 +45,8 @@ def worker(rank: int, store: str, out) -> None:
     dist.destroy_process_group()
 
 
-def test_two_workers_train_as_one_with_the_whole_batch(tmp_path):
-    context = torch.multiprocessing.get_context("spawn")
-    out = context.Queue()
-    processes = [context.Process(target=worker, args=(rank, str(tmp_path / "store"), out)) for rank in range(2)]
-    for process in processes:
-        process.start()
-    by_rank = dict(out.get(timeout=120) for _ in processes)
-    for process in processes:
-        process.join()
+def test_two_workers_train_as_one_with_the_whole_batch(on_two_workers):
+    by_rank = on_two_workers(worker)
     alone = network()
     train_two_steps(alone, alone, IMAGES, lambda tensor: tensor)
     for name, expected in alone.state_dict().items():
