@@ -11,6 +11,7 @@ from sklearn.utils.validation import check_is_fitted, validate_data
 from raycluster.errors import UserError
 from raycluster.graph.affinity import Affinity, sample_affinity
 from raycluster.graph.linkage import link
+from raycluster.graph.n_clusters import NClusters, rank_n_clusters
 from raycluster.graph.neighbors import NeighborIndex, default_n_neighbors
 from raycluster.graph.pieces import first_clusters
 from raycluster.graph.sparse_graph import count_components, nearest_from_sparse, neighbors_from_sparse
@@ -26,8 +27,8 @@ class GraphDegreeLinkage(ClusterMixin, BaseEstimator):
 
     Parameters
     ----------
-    n_clusters : int
-        K.
+    n_clusters : int or "auto"
+        K. "auto" takes what the merge tree and its graph show (:func:`raycluster.graph.n_clusters.rank_n_clusters`).
     n_neighbors : int or "auto"
         K_s. "auto" follows n (:func:`raycluster.graph.neighbors.default_n_neighbors`); of a precomputed graph it keeps
         all neighbours.
@@ -51,6 +52,11 @@ class GraphDegreeLinkage(ClusterMixin, BaseEstimator):
     Attributes
     ----------
     labels_ : ndarray of int32, shape (n,)
+    n_clusters_ : int
+        K, given or chosen.
+    ranking_ : NClusters or None
+        With ``n_clusters="auto"``: ``ranking_.alternatives`` are the other numbers that suit, best first; where
+        ``ranking_.clearness`` is below about 0.5 there are no clear clusters.
     tree_ : MergeTree
         All merges up to one cluster; ``tree_.cut(k)`` gives any other number of clusters.
     children_ : ndarray of int32, shape (n - 1, 2)
@@ -58,7 +64,7 @@ class GraphDegreeLinkage(ClusterMixin, BaseEstimator):
     affinities_ : ndarray of float64, shape (n - 1,)
     n_leaves_ : int
     n_connected_components_ : int
-        Parts of the k-NN graph with no edge between them; more than ``n_clusters`` are joined without an affinity.
+        Parts of the k-NN graph with no edge between them; more than K are joined without an affinity.
     n_features_in_ : int
     search_ : Search
         Whether the neighbours are exact. Not with ``metric="precomputed"``.
@@ -66,7 +72,7 @@ class GraphDegreeLinkage(ClusterMixin, BaseEstimator):
 
     def __init__(
         self,
-        n_clusters: int = 2,
+        n_clusters: int | Literal["auto"] = 2,
         n_neighbors: int | Literal["auto"] = "auto",
         sigma_scale: float = 1.0,
         n_neighbor_clusters: int = 5,
@@ -88,8 +94,8 @@ class GraphDegreeLinkage(ClusterMixin, BaseEstimator):
         """Cluster the rows of ``X``, float [n, d], or of a precomputed graph; ``y`` is ignored."""
         X = self._validated(X, ensure_min_samples=2)
         n = X.shape[0]
-        if not 1 <= self.n_clusters <= n:
-            raise UserError(f"n_clusters={self.n_clusters} of {n} samples: choose 1 to {n}.")
+        if self.n_clusters != "auto" and (isinstance(self.n_clusters, str) or not 1 <= self.n_clusters <= n):
+            raise UserError(f"n_clusters={self.n_clusters!r} of {n} samples: choose 1 to {n}, or 'auto'.")
         if self.metric == "precomputed":
             ids, distances = neighbors_from_sparse(X, None if self.n_neighbors == "auto" else self.n_neighbors)
         else:
@@ -97,16 +103,25 @@ class GraphDegreeLinkage(ClusterMixin, BaseEstimator):
             self._index = NeighborIndex(X, k)
             self.search_ = self._index.search
             ids, distances = self._index.rows()
+        weights = sample_affinity(distances, self.sigma_scale, self.affinity)
         self.tree_: MergeTree = link(
             ids,
-            sample_affinity(distances, self.sigma_scale, self.affinity),
+            weights,
             first_clusters(ids),
             n_neighbor_clusters=self.n_neighbor_clusters,
             local_structure=self.local_structure,
             join_pieces=self.join_pieces,
             features=None if self.metric == "precomputed" else X,
         )
-        self.labels_ = self.tree_.cut(self.n_clusters)
+        self.ranking_: NClusters | None = None
+        if self.n_clusters == "auto":
+            # n/k, with the mean number of neighbours where rows of a precomputed graph have different ones.
+            most = max(2, n * n // int(np.isfinite(distances).sum()))
+            self.ranking_ = rank_n_clusters(self.tree_, ids, weights, max_clusters=most)
+            self.n_clusters_ = self.ranking_.chosen
+        else:
+            self.n_clusters_ = self.n_clusters
+        self.labels_ = self.tree_.cut(self.n_clusters_)
         self.children_ = self.tree_.children
         self.affinities_ = self.tree_.affinity
         self.n_leaves_ = n

@@ -108,7 +108,7 @@ def build_lists(features: np.ndarray, mean: np.ndarray, k: int, seed: int) -> tu
         _, found = index.search(sample, k)
         # Of rows at the same distance any will do.
         recall = float((squared_distances(features[rows], features, found) <= farthest[:, None]).mean())
-        if recall >= RECALL:
+        if recall >= RECALL or index.nprobe == n_lists:
             return index, Search("lists", recall, n_lists, index.nprobe)
         index.nprobe = min(2 * index.nprobe, n_lists)
 

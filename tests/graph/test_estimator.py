@@ -11,7 +11,9 @@ from sklearn.utils.estimator_checks import parametrize_with_checks
 from raycluster.errors import UserError
 from raycluster.evaluate.metrics import clustering_quality
 from raycluster.graph import GraphDegreeLinkage, nearest_neighbors
+from raycluster.graph.n_clusters import rank_n_clusters
 from raycluster.graph.search import Search
+from raycluster.graph.settings import GraphSettings
 
 
 @pytest.fixture(scope="module")
@@ -56,7 +58,8 @@ def expected_failed_checks(model):
 
 
 @parametrize_with_checks(
-    [GraphDegreeLinkage(), GraphDegreeLinkage(metric="cosine")], expected_failed_checks=expected_failed_checks
+    [GraphDegreeLinkage(), GraphDegreeLinkage("auto"), GraphDegreeLinkage(metric="cosine")],
+    expected_failed_checks=expected_failed_checks,
 )
 def test_the_estimator_does_what_scikit_learn_expects(estimator, check):
     check(estimator)
@@ -84,9 +87,43 @@ def test_double_precision_lists_and_other_memory_orders_are_accepted(digits):
         assert adjusted_rand_score(GraphDegreeLinkage(3).fit_predict(same), expected) == 1
 
 
-def test_more_clusters_than_samples_is_an_error():
-    with pytest.raises(UserError, match="n_clusters=6 of 5 samples"):
-        GraphDegreeLinkage(6).fit(np.random.default_rng(0).normal(size=(5, 2)))
+def test_auto_chooses_as_the_jobs_do_and_keeps_the_ranking(digits):
+    images, labels = digits
+    images = normalize(images)  # as the jobs have pixels; no digit is shorter than 1
+    model = GraphDegreeLinkage("auto").fit(images)
+    jobs = GraphSettings()
+    ids, distances = nearest_neighbors(images, jobs.neighbors_of(len(images)))
+    tree, weights = jobs.build_tree(ids, distances, images)
+    expected = rank_n_clusters(tree, ids, weights)
+    assert model.n_clusters_ == model.labels_.max() + 1 == expected.chosen == 14
+    assert (model.labels_ == tree.cut(14)).all()
+    assert model.ranking_.ranked == expected.ranked
+    assert model.ranking_.alternatives[:3] == [15, 16, 12]
+    assert (model.predict(images) == model.labels_).all()
+    assert nmi_geometric(labels, model.labels_) > 0.91
+
+
+def test_a_given_number_of_clusters_is_kept_and_nothing_ranked(digits):
+    images, _ = digits
+    model = GraphDegreeLinkage(3).fit(images[:60])
+    assert model.n_clusters_ == 3
+    assert model.ranking_ is None
+
+
+def test_auto_counts_the_clusters_of_a_precomputed_graph_with_rows_of_many_neighbours():
+    rng = np.random.default_rng(0)
+    points = np.concatenate([rng.normal(size=(60, 2)) + centre for centre in ([0, 0], [30, 0], [0, 30], [30, 30])])
+    graph = radius_neighbors_graph(points, 2.0, mode="distance").tolil()
+    graph[0] = np.linalg.norm(points - points[0], axis=1)
+    model = GraphDegreeLinkage("auto", metric="precomputed").fit(graph)
+    assert model.n_clusters_ == 4
+    assert model.ranking_.clearness > 0.9
+
+
+@pytest.mark.parametrize("wrong", [6, 0, "many"])
+def test_numbers_of_clusters_that_cannot_be_are_an_error(wrong):
+    with pytest.raises(UserError, match=f"n_clusters={wrong!r} of 5 samples: choose 1 to 5, or 'auto'"):
+        GraphDegreeLinkage(wrong).fit(np.random.default_rng(0).normal(size=(5, 2)))
 
 
 def test_the_rows_of_the_fit_are_predicted_as_they_were_clustered(digits):

@@ -57,6 +57,15 @@ def test_more_lists_are_probed_until_the_recall_is_good(monkeypatch):
     assert chosen.n_probes > 16
 
 
+def test_the_probing_ends_with_all_lists_even_if_the_recall_is_not_good(monkeypatch):
+    monkeypatch.setattr(search, "LIST_PENALTY", 0)
+    monkeypatch.setattr(search, "RECALL", 1.1)
+    rows = clusters(400)
+    index, chosen = build_lists(rows, rows.mean(axis=0), 11, seed=0)
+    assert chosen == Search("lists", 1.0, 10, 10)
+    assert index.nprobe == 10
+
+
 @pytest.mark.parametrize("rows", [np.random.default_rng(0).normal(size=(4000, 64)), np.ones((500, 3))])
 def test_features_without_structure_are_searched_exactly(rows):
     rows = rows.astype(np.float32)
