@@ -12,8 +12,10 @@ import platform
 import time
 from collections.abc import Callable
 from dataclasses import dataclass
+from datetime import date
 from pathlib import Path
 
+import faiss
 import numba
 import numpy as np
 import pyarrow.parquet as pq
@@ -32,6 +34,7 @@ from raycluster.graph import (
     sample_affinity,
 )
 from raycluster.graph.n_clusters import rank_n_clusters
+from raycluster.methods.jule import pixel_rows
 
 MOST = 150  # clusters that the other rules choose from
 MOST_NEIGHBORS = 100
@@ -87,7 +90,8 @@ def drawn(n: int, keep: float, seed: int) -> np.ndarray:
 
 
 def main(options: Options) -> None:
-    print(f"{platform.processor() or platform.machine()}, numba {numba.__version__}, one core")
+    machine = platform.processor() or platform.machine()
+    print(f"{machine}, numba {numba.__version__}, faiss {faiss.__version__}, {date.today()}")
     all_data = [open_source(source) for source in options.sources]
     chosen_table(all_data)
     rules_table(all_data)
@@ -111,8 +115,7 @@ def open_source(source: str) -> Data:
         if images.labels is None:
             images = open_images(source, labels="folders")
         assert images.labels is not None
-        features = images.load().reshape(images.n, -1).astype(np.float32) / 255
-        features /= np.maximum(1, np.linalg.norm(features, axis=1, keepdims=True))
+        features = pixel_rows(images.load())
         labels, name = images.labels, f"{'/'.join(path.parts[-2:])}, pixels"
     ids, distances = nearest_neighbors(features, MOST_NEIGHBORS)
     return Data(name[-34:], features, labels, ids, distances)

@@ -325,14 +325,19 @@ def hash_seed(*numbers: int) -> int:
 
 
 def pixel_features(feed: Feed) -> tuple[np.ndarray, np.ndarray]:
-    """Return this worker's ids int64 [m] and pixels as rows float32 [m, C·H·W].
+    """Return this worker's ids int64 [m] and pixels as rows float32 [m, C·H·W]."""
+    parts = [(b.ids.cpu().numpy(), b.images.cpu().numpy()) for b in feed.eval_batches(EVAL_BATCH)]
+    ids, images = (np.concatenate(arrays) for arrays in zip(*parts, strict=True))
+    return ids, pixel_rows(images)
 
-    Pixels lie in [0, 1], and rows longer than 1 are scaled down to that length, as the published method does it.
+
+def pixel_rows(images: np.ndarray) -> np.ndarray:
+    """Return uint8 images [m, ...] as rows float32 [m, d], as the published method has them.
+
+    Pixels lie in [0, 1], and rows longer than 1 are scaled down to that length.
     """
-    parts = [(b.ids.cpu().numpy(), b.images.flatten(1).cpu().numpy()) for b in feed.eval_batches(EVAL_BATCH)]
-    ids, pixels = (np.concatenate(arrays) for arrays in zip(*parts, strict=True))
-    rows = pixels.astype(np.float32) / 255
-    return ids, rows / np.maximum(np.linalg.norm(rows, axis=1, keepdims=True), 1)
+    rows = images.reshape(len(images), -1).astype(np.float32) / 255
+    return rows / np.maximum(np.linalg.norm(rows, axis=1, keepdims=True), 1)
 
 
 @torch.inference_mode()

@@ -8,7 +8,7 @@ from sklearn.datasets import load_digits
 
 from raycluster.data.feed import ResidentFeed
 from raycluster.errors import UserError
-from raycluster.methods.jule import PRESETS, _Jule, train_jule
+from raycluster.methods.jule import PRESETS, _Jule, pixel_features, pixel_rows, train_jule
 from raycluster.training.context import LocalContext
 
 QUICK = replace(PRESETS["default"], epochs_per_period=2, rounds=1, epochs_per_round=2)
@@ -65,6 +65,14 @@ def test_jule_on_digits_beats_the_graph_on_pixels(digits):
     np.testing.assert_array_equal(outcome.ids, np.arange(len(images)))
     assert len(outcome.merges["left"]) == len(images) - 1
     assert ((outcome.confidence >= 0) & (outcome.confidence <= 1)).all()
+
+
+def test_rows_of_pixels_are_scaled_down_to_length_1_but_never_up():
+    images = np.array([[[[255, 255], [255, 255]]], [[[0, 51], [0, 0]]], [[[0, 0], [0, 0]]]], np.uint8)
+    expected = np.array([[0.5, 0.5, 0.5, 0.5], [0, 0.2, 0, 0], [0, 0, 0, 0]], np.float32)
+    np.testing.assert_allclose(pixel_rows(images), expected)
+    ids, rows = pixel_features(ResidentFeed(images, seed=0))
+    np.testing.assert_array_equal(rows, pixel_rows(images)[ids])
 
 
 def test_labels_are_never_used_for_training(digits, uninterrupted):
