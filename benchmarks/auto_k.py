@@ -91,7 +91,8 @@ def drawn(n: int, keep: float, seed: int) -> np.ndarray:
 
 def main(options: Options) -> None:
     machine = platform.processor() or platform.machine()
-    print(f"{machine}, numba {numba.__version__}, faiss {faiss.__version__}, {date.today()}")
+    threads = faiss.omp_get_max_threads()
+    print(f"{machine}, numba {numba.__version__}, faiss {faiss.__version__}, threads {threads}, {date.today()}")
     all_data = [open_source(source) for source in options.sources]
     chosen_table(all_data)
     rules_table(all_data)

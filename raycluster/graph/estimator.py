@@ -115,9 +115,7 @@ class GraphDegreeLinkage(ClusterMixin, BaseEstimator):
         )
         self.ranking_: NClusters | None = None
         if self.n_clusters == "auto":
-            # n/k, with the mean number of neighbours where rows of a precomputed graph have different ones.
-            most = max(2, n * n // int(np.isfinite(distances).sum()))
-            self.ranking_ = rank_n_clusters(self.tree_, ids, weights, max_clusters=most)
+            self.ranking_ = rank_n_clusters(self.tree_, ids, weights)
             self.n_clusters_ = self.ranking_.chosen
         else:
             self.n_clusters_ = self.n_clusters

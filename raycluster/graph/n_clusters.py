@@ -8,6 +8,7 @@ import numpy as np
 from numba import njit
 
 from raycluster.errors import UserError
+from raycluster.graph.pieces import smallest_cluster
 from raycluster.graph.tree import MergeTree
 
 PRICE = 0.6  # t in the score: what one unit of separation may cost in edges cut; benchmarks/auto_k.txt says why
@@ -48,7 +49,7 @@ class NClusters(NamedTuple):
         The chosen one, then what would be chosen at another price, between half and twice :data:`PRICE`, those for
         which the price has to change least first. Where the structure is clear, few or none.
     tried : ndarray of int64, shape (m,)
-        All numbers of clusters tried, ascending.
+        All numbers of clusters tried, ascending: those at which the tree parts two clusters of a size to be clusters.
     scores : ndarray of float64, shape (m,)
         Their scores.
     """
@@ -87,7 +88,7 @@ def rank_n_clusters(
     weights : ndarray of float32, shape (n, k)
     min_clusters, max_clusters : int
         Between which to choose. By default 2 and n/k: a cluster of fewer than k rows cannot fill its own neighbour
-        lists.
+        lists. (Where rows have different numbers of neighbours, k is the mean.)
 
     Returns
     -------
@@ -104,6 +105,10 @@ def rank_n_clusters(
     As t grows, better and better connected clusters are split. The numbers that are the best for some t are the corners
     of the convex hull of (1 - Σp^(3/2), cut); they, and nothing else, are ranked.
 
+    A few stray rows are cheap to part from the rest, and would make K = 11 of ten clusters. A number above the lowest
+    is therefore only tried if the merge next in the tree joins two clusters that are each as large as
+    :func:`raycluster.graph.pieces.smallest_cluster`.
+
     Raises
     ------
     UserError
@@ -116,16 +121,18 @@ def rank_n_clusters(
             f"The tree has {n} rows, the graph ids of shape {neighbor_ids.shape} and weights of shape {weights.shape}: "
             "pass the graph that the tree was made from."
         )
+    k = max(np.count_nonzero(weights) / n, 1)
     lowest = max(min_clusters, tree.n_roots)
-    highest = max(n // max(neighbor_ids.shape[1], 1), lowest) if max_clusters is None else max_clusters
+    highest = max(int(n / k), lowest) if max_clusters is None else max_clusters
     if not 1 <= lowest <= highest <= n:
         raise UserError(
             f"min_clusters={min_clusters} and max_clusters={max_clusters} for a tree of {n} rows and {tree.n_roots} "
             f"roots: choose {tree.n_roots} to {n}, the smaller one first."
         )
     separation, cut = _curves(tree, np.asarray(neighbor_ids, np.int32), np.asarray(weights, np.float32), highest)
-    separation, cut = separation[lowest - tree.n_roots :], cut[lowest - tree.n_roots :]
     tried = np.arange(lowest, highest + 1)
+    tried = tried[np.append(True, _smaller_side(tree, tried[1:]) >= smallest_cluster(k))]
+    separation, cut = separation[tried - tree.n_roots], cut[tried - tree.n_roots]
     scores = PRICE * separation - cut
     corners = _hull(separation, cut)
     between = np.diff(cut[corners]) / np.diff(separation[corners])
@@ -141,6 +148,13 @@ def rank_n_clusters(
             Candidate(int(tried[place]), float(scores[place]), float(clearness), float(low[i]), float(high[i]))
         )
     return NClusters(ranked[0].n_clusters, tuple(ranked), tried, scores)
+
+
+def _smaller_side(tree: MergeTree, n_clusters: np.ndarray) -> np.ndarray:
+    """Return the rows of the smaller of the two clusters that are merged next when so many are left."""
+    size = np.append(np.ones(tree.n_leaves, np.int32), tree.size)
+    merge = tree.n_leaves - n_clusters
+    return np.minimum(size[tree.left[merge]], size[tree.right[merge]])
 
 
 def _curves(

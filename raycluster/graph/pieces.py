@@ -26,6 +26,11 @@ def first_clusters(neighbor_ids: np.ndarray) -> np.ndarray:
     return _components(np.ascontiguousarray(neighbor_ids[:, 0], dtype=np.int32))
 
 
+def smallest_cluster(k: float) -> float:
+    """Return how many rows make a cluster in a graph of k neighbours each: k/2, for small k min(k, 8)."""
+    return max(k / 2, min(k, SMALL))
+
+
 def join_small_pieces(
     neighbor_ids: np.ndarray, weights: np.ndarray, labels: np.ndarray
 ) -> tuple[np.ndarray, np.ndarray, np.ndarray]:
@@ -33,11 +38,11 @@ def join_small_pieces(
 
     A *piece* is a set of clusters held together by mutual edges, i → j and j → i. Without a mutual edge, what affinity
     a few rows s have to a cluster C is mostly S[C,s]/|C|², which vanishes as C grows, and often they have none: they
-    would be merged after all real clusters, or never. So, before the merging, every piece of fewer than K_s/2 rows, or
-    for small K_s of fewer than min(K_s, 8), becomes one cluster with the cluster (of ``labels``, not its whole piece)
-    at the other end of the strongest edge that leaves or enters it; of equal edges the one from the smallest row. This
-    is repeated, as pieces grow together, until all pieces are large enough or have no edge to any other. A far-away
-    cluster of more rows is left alone: it fills its own neighbour lists.
+    would be merged after all real clusters, or never. So, before the merging, every piece of fewer rows than
+    :func:`smallest_cluster` becomes one cluster with the cluster (of ``labels``, not its whole piece) at the other end
+    of the strongest edge that leaves or enters it; of equal edges the one from the smallest row. This is repeated, as
+    pieces grow together, until all pieces are large enough or have no edge to any other. A far-away cluster of more
+    rows is left alone: it fills its own neighbour lists.
 
     Parameters
     ----------
@@ -53,8 +58,7 @@ def join_small_pieces(
     kept, joined : ndarray of int32
         The joins done, clusters named by their smallest rows, in order.
     """
-    k = neighbor_ids.shape[1]
-    min_size = max(k / 2, min(k, SMALL))
+    min_size = smallest_cluster(neighbor_ids.shape[1])
     kept: list[np.ndarray] = []
     joined: list[np.ndarray] = []
     while True:
