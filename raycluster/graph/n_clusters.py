@@ -11,7 +11,7 @@ from raycluster.errors import UserError
 from raycluster.graph.pieces import smallest_cluster
 from raycluster.graph.tree import MergeTree
 
-PRICE = 0.6  # t in the score: what one unit of separation may cost in edges cut; benchmarks/auto_k.txt says why
+PRICE = 0.6  # t in the score: what one unit of separation may cost in edges cut; benchmarks/auto_k.py says why
 WINDOW = 2.0  # alternatives are what is best at a price up to this factor away from PRICE
 MOST_RANKED = 8
 
