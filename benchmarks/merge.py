@@ -112,7 +112,7 @@ def in_own_process(what: str, graph: str, n: int) -> dict[str, float]:
 def measure(what: str, graph: str, n: int) -> None:
     """Do one measurement and print it; the first run, on a small graph, compiles."""
     if what == "graph":
-        points = blobs(n)
+        points, _ = blobs(n)
         started = time.process_time()
         ids, distances = neighbours(points)
         seconds = time.process_time() - started
@@ -121,7 +121,7 @@ def measure(what: str, graph: str, n: int) -> None:
             np.save(f"{graph}_{name}.npy", array)
         print(json.dumps({"seconds": seconds}))
         return
-    points = blobs(500)
+    points, _ = blobs(500)
     ids, distances = neighbours(points)
     run(what, points, ids, sample_affinity(distances, kind="local"))
     points, ids, weights = (np.load(f"{graph}_{name}.npy") for name in ("points", "ids", "weights"))
@@ -143,10 +143,11 @@ def run(what: str, points: np.ndarray, ids: np.ndarray, weights: np.ndarray) -> 
         HDBSCAN(min_samples=K_S, min_cluster_size=K_S).fit(points)
 
 
-def blobs(n: int) -> np.ndarray:
+def blobs(n: int) -> tuple[np.ndarray, np.ndarray]:
     rng = np.random.default_rng(0)
     centres = rng.normal(size=(200, 5)) * 3
-    return (centres[rng.integers(0, 200, n)] + rng.normal(size=(n, 5))).astype(np.float32)
+    blob = rng.integers(0, 200, n)
+    return (centres[blob] + rng.normal(size=(n, 5))).astype(np.float32), blob
 
 
 def neighbours(points: np.ndarray) -> tuple[np.ndarray, np.ndarray]:

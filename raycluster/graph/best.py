@@ -125,3 +125,22 @@ def score_of(best: Best, clusters: np.ndarray, i: int, n_neighbor_clusters: int,
     for k in range(1, n_neighbor_clusters):
         gaps += first - best.affinity[i, k] if k < length else first
     return first + local_structure / (n_neighbor_clusters - 1) * gaps
+
+
+@compiled
+def partner_of(best: Best, clusters: np.ndarray, i: int, epsilon: float) -> int:
+    """Return the place in the list of i of the neighbour to merge with, or -1 if i has to wait for one outside.
+
+    It is the first that is not outside, unless the best neighbour of i, or that neighbour's own best, is outside and
+    nearer by more than a factor 1 + ε.
+    """
+    for place in range(clusters[i].n_best):
+        j = best.cluster[i, place]
+        if not clusters[j].outside:
+            worst = best.affinity[i, place] * (1 + epsilon)
+            if place > 0 and best.affinity[i, 0] > worst:
+                return -1
+            if clusters[best.cluster[j, 0]].outside and best.affinity[j, 0] > worst:
+                return -1
+            return place
+    return -1

@@ -17,7 +17,8 @@ CLUSTER = np.dtype(
         ("bound", np.float64),  # affinity that no neighbour outside this list exceeds, -1 where there is none outside
         ("bound_row", np.int32),  # smallest row of the best neighbour outside
         ("score", np.float64),
-        ("unused", np.int64, (2,)),  # fills the cache line
+        ("outside", np.int32),  # 1 for a cluster that others see but that is not to be merged
+        ("unused", np.int32, (3,)),  # fills the cache line
     ],
     align=True,
 )
@@ -32,4 +33,5 @@ def first_state(size: np.ndarray, smallest_row: np.ndarray) -> np.ndarray:
     clusters["n_pairs"] = 0
     clusters["mark"] = -1
     clusters["score"] = -1.0
+    clusters["outside"] = 0
     return clusters

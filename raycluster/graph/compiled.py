@@ -18,6 +18,7 @@ KERNEL = (
     "disjoint_set.py",
     "merging.py",
     "pairs.py",
+    "parts.py",
     "pieces.py",
     "ranking.py",
     "touches.py",

@@ -48,6 +48,9 @@ class GraphDegreeLinkage(ClusterMixin, BaseEstimator):
         of the features: a sparse matrix [n, n] of plain, not squared, distances, such as
         ``sklearn.neighbors.kneighbors_graph(X, 20, mode="distance")``. Its rows may have different numbers of
         neighbours.
+    epsilon : float
+        ε; above 0, very many clusters are merged approximately, on all cores; see
+        :func:`raycluster.graph.approximate.merge_in_parts`.
 
     Attributes
     ----------
@@ -80,6 +83,7 @@ class GraphDegreeLinkage(ClusterMixin, BaseEstimator):
         join_pieces: bool = True,
         affinity: Affinity = "local",
         metric: Metric = "euclidean",
+        epsilon: float = 0.0,
     ) -> None:
         self.n_clusters = n_clusters
         self.n_neighbors = n_neighbors
@@ -89,6 +93,7 @@ class GraphDegreeLinkage(ClusterMixin, BaseEstimator):
         self.join_pieces = join_pieces
         self.affinity = affinity
         self.metric = metric
+        self.epsilon = epsilon
 
     def fit(self, X: Any, y: object = None) -> GraphDegreeLinkage:
         """Cluster the rows of ``X``, float [n, d], or of a precomputed graph; ``y`` is ignored."""
@@ -112,6 +117,7 @@ class GraphDegreeLinkage(ClusterMixin, BaseEstimator):
             local_structure=self.local_structure,
             join_pieces=self.join_pieces,
             features=None if self.metric == "precomputed" else X,
+            epsilon=self.epsilon,
         )
         self.ranking_: NClusters | None = None
         if self.n_clusters == "auto":

@@ -3,13 +3,18 @@
 from __future__ import annotations
 
 import numpy as np
+from numba import njit
 
 from raycluster.errors import UserError
+from raycluster.graph.approximate import merge_in_parts
 from raycluster.graph.disconnected import join_disconnected
 from raycluster.graph.merging import merge
-from raycluster.graph.pieces import join_small_pieces, joined_labels
+from raycluster.graph.parts import order_by_parts
+from raycluster.graph.pieces import join_small_pieces, joined_labels, smallest_rows
 from raycluster.graph.touches import find_touches
 from raycluster.graph.tree import MergeTree
+
+MANY = 8192  # clusters, whose tables do not fit a core's share of the cache
 
 
 def link(
@@ -21,6 +26,7 @@ def link(
     local_structure: float = 1.0,
     join_pieces: bool = True,
     features: np.ndarray | None = None,
+    epsilon: float = 0.0,
 ) -> MergeTree:
     """Merge clusters one pair at a time, exactly, until ``n_clusters`` are left (JULE, eqs. 3 and 4).
 
@@ -44,6 +50,9 @@ def link(
         (:func:`raycluster.graph.pieces.join_small_pieces`). The paper does not.
     features : ndarray of float32, shape (n, d), optional
         Decide the order in which parts of the graph without any edge between them are joined at the very end.
+    epsilon : float
+        ε. Above 0, the first half of very many merges is done approximately, on all cores
+        (:func:`raycluster.graph.approximate.merge_in_parts`).
 
     Returns
     -------
@@ -61,10 +70,10 @@ def link(
         raise UserError(f"The graph has {n} rows, but there are labels of shape {labels.shape}.")
     if not 1 <= n_clusters <= n:
         raise UserError(f"n_clusters={n_clusters} of {n} rows: choose 1 to {n}.")
-    if n_neighbor_clusters < 1 or local_structure < 0:
+    if n_neighbor_clusters < 1 or local_structure < 0 or epsilon < 0:
         raise UserError(
-            f"n_neighbor_clusters={n_neighbor_clusters} and local_structure={local_structure}: "
-            "choose at least 1 and at least 0."
+            f"n_neighbor_clusters={n_neighbor_clusters}, local_structure={local_structure} and epsilon={epsilon}: "
+            "choose at least 1, 0 and 0."
         )
     if 2 * n * k > np.iinfo(np.int32).max:
         raise UserError(f"{n} rows with {k} neighbours are more than the merging can number: choose fewer neighbours.")
@@ -76,7 +85,7 @@ def link(
     for two_way in (False, True):
         if labels.max() + 1 > n_clusters:
             labels, kept, joined, affinity = _merge_by_affinity(
-                neighbor_ids, weights, labels, n_clusters, n_neighbor_clusters, local_structure, two_way
+                neighbor_ids, weights, labels, n_clusters, n_neighbor_clusters, float(local_structure), two_way, epsilon
             )
             stages.append((kept, joined, np.zeros(len(kept)) if two_way else affinity))
     if labels.max() + 1 > n_clusters:
@@ -105,12 +114,46 @@ def _merge_by_affinity(
     n_neighbor_clusters: int,
     local_structure: float,
     two_way: bool,
+    epsilon: float,
 ) -> tuple[np.ndarray, np.ndarray, np.ndarray, np.ndarray]:
-    c = int(labels.max()) + 1
-    smallest_row = np.unique(labels, return_index=True)[1].astype(np.int32)
-    size = np.bincount(labels).astype(np.int32)
-    touches = find_touches(neighbor_ids, weights, labels, c, two_way)
-    kept, joined, affinity = merge(
-        touches, labels, size, smallest_row, n_clusters, n_neighbor_clusters, float(local_structure)
-    )
-    return joined_labels(labels, smallest_row, kept, joined), kept, joined, affinity
+    """Return the labels after merging, and the merges.
+
+    Many clusters are merged in an order of the rows that keeps neighbours together in memory; the merges are the same.
+    """
+    rows, stages = np.arange(len(labels), dtype=np.int32), []
+    if labels.max() + 1 > MANY:
+        graph = order_by_parts(neighbor_ids, weights, labels)
+        rows, neighbor_ids, weights, _ = graph
+        if epsilon > 0 and not two_way:
+            numbers, _, names = _number_clusters(labels, rows)
+            stages.append(merge_in_parts(graph, numbers, names, n_neighbor_clusters, local_structure, epsilon))
+            labels = joined_labels(labels, smallest_rows(labels), *stages[0][:2])
+        del graph
+    numbers, size, names = _number_clusters(labels, rows)
+    touches = find_touches(neighbor_ids, weights, numbers, len(size), two_way)
+    del neighbor_ids, weights  # which may be copies, in the order of the parts
+    stages.append(merge(touches, numbers, size, names, n_clusters, n_neighbor_clusters, local_structure))
+    kept, joined, affinity = (np.concatenate(column) for column in zip(*stages, strict=True))
+    labels = joined_labels(labels, smallest_rows(labels), *stages[-1][:2])
+    return labels, kept, joined, affinity
+
+
+@njit(cache=True, nogil=True)
+def _number_clusters(labels: np.ndarray, rows: np.ndarray) -> tuple[np.ndarray, np.ndarray, np.ndarray]:
+    """Return the cluster of each of ``rows``, numbered in their order, and the clusters' sizes and smallest rows."""
+    c = labels.max() + 1
+    number = np.full(c, -1, np.int32)
+    numbers = np.empty(len(rows), np.int32)
+    size = np.zeros(c, np.int32)
+    smallest_row = np.full(c, len(rows), np.int32)
+    n_found = 0
+    for place in range(len(rows)):
+        cluster = labels[rows[place]]
+        if number[cluster] < 0:
+            number[cluster] = n_found
+            n_found += 1
+        i = number[cluster]
+        numbers[place] = i
+        size[i] += 1
+        smallest_row[i] = min(smallest_row[i], rows[place])
+    return numbers, size, smallest_row

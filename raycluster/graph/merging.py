@@ -11,7 +11,7 @@ from __future__ import annotations
 
 import numpy as np
 
-from raycluster.graph.best import Best, clear_best, find_best, no_best, offer, score_of, update_best
+from raycluster.graph.best import Best, clear_best, find_best, no_best, offer, partner_of, score_of, update_best
 from raycluster.graph.clusters import first_state
 from raycluster.graph.compiled import compiled
 from raycluster.graph.pairs import Pairs, clear_marks, mark_neighbors, merge_pairs, new_pair, no_pairs, set_affinity
@@ -27,6 +27,8 @@ def merge(
     n_clusters: int,
     n_neighbor_clusters: int,
     local_structure: float,
+    outside: np.ndarray | None = None,
+    epsilon: float = 0.0,
 ) -> tuple[np.ndarray, np.ndarray, np.ndarray]:
     """Merge the pair with the highest score until ``n_clusters`` are left or no pair has affinity.
 
@@ -39,6 +41,13 @@ def merge(
         Of the clusters.
     n_clusters, n_neighbor_clusters, local_structure
         Where to stop, K_c and λ.
+    outside : ndarray of bool, shape (c,), optional
+        Clusters of a larger graph, of which the others are a part: they are neighbours but are not merged. Two others
+        are merged if their affinity is at least 1/(1+ε) of what either has to any cluster outside; else the first of
+        them waits until its neighbours change. That counts as half a merge, since in the larger graph it would now be
+        merged with one of another part.
+    epsilon : float
+        ε.
 
     Returns
     -------
@@ -58,6 +67,8 @@ def merge(
     pairs = no_pairs(both_ways + (n_touches - both_ways) // 2)
     best = no_best(c, n_neighbor_clusters)
     clusters = first_state(size, smallest_row)
+    if outside is not None:
+        clusters["outside"] = outside
     parent = np.arange(c, dtype=np.int32)
     ranking = np.empty(2 * c, np.int32)
     n_merges = max(c - n_clusters, 0)
@@ -77,6 +88,7 @@ def merge(
         affinity,
         n_neighbor_clusters,
         local_structure,
+        epsilon,
     )
     return kept[:done], joined[:done], affinity[:done]
 
@@ -119,8 +131,9 @@ def _find_scores(
         while half >= 0:
             set_affinity(pairs, clusters, i, half)
             half = pairs.half[half].next
-        find_best(best, pairs, clusters, i)
-        clusters[i].score = score_of(best, clusters, i, n_neighbor_clusters, local_structure)
+        if not clusters[i].outside:
+            find_best(best, pairs, clusters, i)
+            clusters[i].score = score_of(best, clusters, i, n_neighbor_clusters, local_structure)
     rank(ranking, clusters)
 
 
@@ -138,16 +151,21 @@ def _merge(
     affinity: np.ndarray,
     n_neighbor_clusters: int,
     local_structure: float,
+    epsilon: float,
 ) -> int:
     """Fill ``kept``, ``joined`` and ``affinity``, and return the number of merges."""
-    for i in range(len(kept)):
+    done, waits = 0, 0
+    while done + waits // 2 < len(kept) and clusters[ranking[1]].score > 0:
         first = ranking[1]
-        if clusters[first].score <= 0:
-            return i
-        second = best.cluster[first, 0]
-        kept[i] = min(clusters[first].smallest_row, clusters[second].smallest_row)
-        joined[i] = max(clusters[first].smallest_row, clusters[second].smallest_row)
-        affinity[i] = best.affinity[first, 0]
+        place = partner_of(best, clusters, first, epsilon)
+        if place < 0:
+            set_score(ranking, clusters, first, -1.0)  # until its neighbours change
+            waits += 1
+            continue
+        second = best.cluster[first, place]
+        kept[done] = min(clusters[first].smallest_row, clusters[second].smallest_row)
+        joined[done] = max(clusters[first].smallest_row, clusters[second].smallest_row)
+        affinity[done] = best.affinity[first, place]
 
         if clusters[first].n_pairs < clusters[second].n_pairs:
             a, b = first, second
@@ -157,7 +175,7 @@ def _merge(
         merge_pairs(pairs, clusters, a, b)
         merge_touches(touches, pairs, clusters, a, b, labels, parent)
         clusters[b].size += clusters[a].size
-        clusters[b].smallest_row = kept[i]
+        clusters[b].smallest_row = kept[done]
         set_score(ranking, clusters, a, -1.0)
 
         clear_best(clusters, b)
@@ -167,10 +185,13 @@ def _merge(
             clusters[d].mark = -1
             now = set_affinity(pairs, clusters, b, half)
             offer(best, clusters, b, d, now)
-            if update_best(best, pairs, clusters, d, a, b, before, now, n_neighbor_clusters):
+            if not clusters[d].outside and update_best(
+                best, pairs, clusters, d, a, b, before, now, n_neighbor_clusters
+            ):
                 score = score_of(best, clusters, d, n_neighbor_clusters, local_structure)
                 if score != clusters[d].score:
                     set_score(ranking, clusters, d, score)
             half = pairs.half[half].next
         set_score(ranking, clusters, b, score_of(best, clusters, b, n_neighbor_clusters, local_structure))
-    return len(kept)
+        done += 1
+    return done

@@ -62,7 +62,7 @@ def join_small_pieces(
     kept: list[np.ndarray] = []
     joined: list[np.ndarray] = []
     while True:
-        row_of = _smallest_rows(labels)
+        row_of = smallest_rows(labels)
         low, high = _one_round(neighbor_ids, weights, labels, row_of, min_size)
         if len(low) == 0:
             return labels, np.concatenate([*kept, low]), np.concatenate([*joined, high])
@@ -105,7 +105,8 @@ def _number(parent: np.ndarray) -> np.ndarray:
 
 
 @njit(cache=True, nogil=True)
-def _smallest_rows(labels: np.ndarray) -> np.ndarray:
+def smallest_rows(labels: np.ndarray) -> np.ndarray:
+    """Return the smallest row of every cluster, int32 [c]."""
     rows = np.full(labels.max() + 1, -1, np.int32)
     for i in range(len(labels)):
         if rows[labels[i]] < 0:

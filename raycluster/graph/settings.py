@@ -30,6 +30,9 @@ class GraphSettings:
     """λ, the weight of the local structure term."""
     join_pieces: bool = True
     """Join small pieces that the graph leaves without affinity to their nearest neighbour; the paper leaves them."""
+    epsilon: float = 0.0
+    """ε; above 0, very many clusters are merged on all cores at once, pairs within a factor 1 + ε of the best; 0 merges
+    exactly."""
 
     def __post_init__(self) -> None:
         """Refuse settings that mean nothing."""
@@ -38,6 +41,7 @@ class GraphSettings:
         check_setting("sigma_scale", self.sigma_scale, self.sigma_scale > 0, "a number above 0")
         check_setting("n_neighbor_clusters", self.n_neighbor_clusters, self.n_neighbor_clusters >= 1, "at least 1")
         check_setting("local_structure", self.local_structure, self.local_structure >= 0, "0 or more")
+        check_setting("epsilon", self.epsilon, self.epsilon >= 0, "0 or more")
 
     def neighbors_of(self, n: int) -> int:
         """Return K_s for n rows."""
@@ -70,5 +74,6 @@ class GraphSettings:
             local_structure=self.local_structure,
             join_pieces=self.join_pieces,
             features=features,
+            epsilon=self.epsilon,
         )
         return tree, weights

@@ -5,6 +5,7 @@ from hypothesis import strategies as st
 from scipy.cluster.hierarchy import is_valid_linkage
 
 from raycluster.errors import UserError
+from raycluster.graph import linkage, parts
 from raycluster.graph.affinity import sample_affinity
 from raycluster.graph.linkage import link
 from raycluster.graph.neighbors import nearest_neighbors
@@ -179,3 +180,22 @@ def test_wrong_calls_are_named():
         link(ids, weights, labels[:-1])
     with pytest.raises(UserError, match="n_neighbor_clusters=0"):
         link(ids, weights, labels, n_neighbor_clusters=0)
+
+
+@pytest.mark.parametrize("join_pieces", [True, False])
+@pytest.mark.parametrize("distance", [2.0, 40.0])
+def test_the_order_in_memory_does_not_change_the_tree(distance, join_pieces, monkeypatch):
+    points = blobs(np.random.default_rng(4), 500, distance)
+    graph = graph_of(points, 6)
+    expected = link(*graph, join_pieces=join_pieces, features=points)
+    monkeypatch.setattr(linkage, "MANY", 1)
+    monkeypatch.setattr(parts, "PART_ROWS", 50)
+    tree = link(*graph, join_pieces=join_pieces, features=points)
+    np.testing.assert_array_equal(tree.children, expected.children)
+    np.testing.assert_allclose(tree.affinity, expected.affinity, rtol=1e-9)
+
+
+def test_a_negative_epsilon_is_refused():
+    points = blobs(np.random.default_rng(0), 50)
+    with pytest.raises(UserError, match=r"epsilon=-0\.1"):
+        link(*graph_of(points, 5), epsilon=-0.1)

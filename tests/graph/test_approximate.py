@@ -1,0 +1,90 @@
+import numba
+import numpy as np
+import pytest
+from sklearn.datasets import load_digits
+from sklearn.metrics import normalized_mutual_info_score
+
+from raycluster.graph import linkage, parts
+from raycluster.graph.affinity import sample_affinity
+from raycluster.graph.approximate import merge_in_parts
+from raycluster.graph.linkage import link
+from raycluster.graph.merging import merge
+from raycluster.graph.neighbors import nearest_neighbors
+from raycluster.graph.parts import order_by_parts
+from raycluster.graph.pieces import first_clusters
+from raycluster.graph.touches import find_touches
+
+
+@pytest.fixture(scope="module")
+def digits():
+    ids, distances = nearest_neighbors(load_digits().data, 15)
+    return ids, sample_affinity(distances), first_clusters(ids)
+
+
+@pytest.fixture
+def small_parts(monkeypatch):
+    monkeypatch.setattr(linkage, "MANY", 10)
+    monkeypatch.setattr(parts, "PART_ROWS", 300)
+
+
+def in_parts(graph, epsilon):
+    ordered = order_by_parts(*graph)
+    labels, _, names = linkage._number_clusters(graph[2], ordered.rows)
+    return merge_in_parts(ordered, labels, names, 5, 1.0, epsilon), ordered
+
+
+def test_merges_stay_inside_the_parts_and_take_at_most_half_of_their_clusters(digits, small_parts):
+    (kept, joined, affinity), ordered = in_parts(digits, 0.1)
+    part = np.empty(len(digits[0]), int)
+    part[ordered.rows] = np.repeat(np.arange(len(ordered.part_start) - 1), np.diff(ordered.part_start))
+    assert len(ordered.part_start) > 5
+    assert (part[kept] == part[joined]).all()
+    clusters = np.array([len(np.unique(digits[2][part == i])) for i in range(part.max() + 1)])
+    merges = np.bincount(part[kept], minlength=len(clusters))
+    assert (merges <= clusters // 2).all()
+    assert merges.sum() > 0.3 * clusters.sum()
+    assert (affinity > 0).all()
+    assert len(np.unique(joined)) == len(joined)
+
+
+def test_one_part_merges_as_the_exact_merging_begins(digits, monkeypatch):
+    monkeypatch.setattr(parts, "PART_ROWS", 10**6)
+    monkeypatch.setattr(parts, "NEAR", 15)
+    (kept, joined, affinity), ordered = in_parts(digits, 0.0)
+    assert len(ordered.part_start) == 2
+    labels = digits[2]
+    size = np.bincount(labels).astype(np.int32)
+    first_row = np.unique(labels, return_index=True)[1].astype(np.int32)
+    exact = merge(find_touches(*digits, len(size), False), labels, size, first_row, len(size) - len(size) // 2, 5, 1.0)
+    lowest = np.argsort(-np.minimum.accumulate(exact[2]), kind="stable")
+    np.testing.assert_array_equal(kept, exact[0][lowest])
+    np.testing.assert_array_equal(joined, exact[1][lowest])
+    np.testing.assert_allclose(affinity, exact[2][lowest], rtol=1e-6)
+
+
+@pytest.mark.parametrize("epsilon", [0.01, 0.1, 1.0])
+def test_the_clusters_are_as_good_as_those_of_the_exact_merging(digits, small_parts, epsilon):
+    classes = load_digits().target
+    exact = normalized_mutual_info_score(classes, link(*digits).cut(10))
+    tree = link(*digits, epsilon=epsilon)
+    assert normalized_mutual_info_score(classes, tree.cut(10)) > exact - 0.05
+    n = len(classes)
+    assert sorted(tree.children.ravel().tolist()) == list(range(2 * n - 2))
+    assert not (tree.left == link(*digits).left).all()
+
+
+def test_cut_at_k_is_the_same_as_stopping_at_k(digits, small_parts):
+    whole = link(*digits, epsilon=0.1)
+    for n_clusters in (1, 10, 150, 300, 420):
+        stopped = link(*digits, n_clusters=n_clusters, epsilon=0.1)
+        np.testing.assert_array_equal(stopped.cut(n_clusters), whole.cut(n_clusters))
+
+
+def test_the_tree_does_not_depend_on_the_number_of_threads(digits, small_parts):
+    before = numba.get_num_threads()
+    trees = []
+    for threads in {1, before}:
+        numba.set_num_threads(threads)
+        trees.append(link(*digits, epsilon=0.1))
+    numba.set_num_threads(before)
+    assert all((tree.children == trees[0].children).all() for tree in trees)

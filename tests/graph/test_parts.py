@@ -1,0 +1,63 @@
+import numpy as np
+import pytest
+from sklearn.datasets import load_digits
+
+from raycluster.graph import parts
+from raycluster.graph.affinity import sample_affinity
+from raycluster.graph.neighbors import nearest_neighbors
+from raycluster.graph.parts import find_parts, order_by_parts
+from raycluster.graph.pieces import first_clusters
+
+
+@pytest.fixture(scope="module")
+def digits():
+    ids, distances = nearest_neighbors(load_digits().data, 10)
+    return ids, sample_affinity(distances), first_clusters(ids)
+
+
+@pytest.mark.parametrize("most", [20, 100, 500])
+def test_parts_are_as_large_as_they_may_be(digits, most):
+    labels = digits[2]
+    part = find_parts(*digits, most)
+    rows = np.bincount(part[labels])
+    assert (np.unique(part) == np.arange(len(rows))).all()
+    assert rows.max() <= most
+    assert rows.mean() > most / 4
+
+
+def test_a_cluster_that_is_larger_than_a_part_may_be_is_a_part():
+    ids = np.array([[1], [0], [1], [4], [3]], np.int32)
+    labels = np.array([0, 0, 0, 1, 1], np.int32)
+    assert find_parts(ids, np.ones((5, 1), np.float32), labels, 2).tolist() == [0, 1]
+
+
+def test_a_cluster_goes_with_the_one_that_it_has_most_weight_to():
+    # Clusters 0, 1, 2 and 3 of one row; 0 leans to 2 and 1 to 3.
+    ids = np.array([[1, 2], [0, 3], [0, 1], [1, 0]], np.int32)
+    weights = np.array([[0.1, 0.9], [0.1, 0.8], [0.9, 0.1], [0.8, 0.1]], np.float32)
+    assert find_parts(ids, weights, np.arange(4, dtype=np.int32), 2).tolist() == [0, 1, 0, 1]
+    assert find_parts(ids, weights, np.arange(4, dtype=np.int32), 4).tolist() == [0, 0, 0, 0]
+
+
+def test_parts_without_weight_between_them_stay_apart(digits):
+    ids, weights, labels = digits
+    half = labels[np.arange(len(labels))] % 2
+    weights = np.where(half[:, None] == half[ids], weights, 0).astype(np.float32)
+    part = find_parts(ids, weights, labels, 10**6)
+    assert not set(part[labels[half == 0]]) & set(part[labels[half == 1]])
+
+
+def test_the_ordered_graph_is_the_same_graph_part_by_part(digits, monkeypatch):
+    monkeypatch.setattr(parts, "PART_ROWS", 200)
+    ids, weights, labels = digits
+    graph = order_by_parts(*digits)
+    assert sorted(graph.rows) == list(range(len(ids)))
+    np.testing.assert_array_equal(graph.rows[graph.neighbor_ids], ids[graph.rows])
+    np.testing.assert_array_equal(graph.weights, weights[graph.rows])
+    part = find_parts(*digits, 200)[labels[graph.rows]]
+    expected = np.repeat(np.arange(part.max() + 1), np.diff(graph.part_start))
+    np.testing.assert_array_equal(part, expected)
+    # The rows of a cluster lie side by side, in their order.
+    changes = np.count_nonzero(np.diff(labels[graph.rows]))
+    assert changes == labels.max()
+    assert (np.diff(graph.rows)[np.diff(labels[graph.rows]) == 0] > 0).all()
