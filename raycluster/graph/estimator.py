@@ -49,7 +49,7 @@ class GraphDegreeLinkage(ClusterMixin, BaseEstimator):
         ``sklearn.neighbors.kneighbors_graph(X, 20, mode="distance")``. Its rows may have different numbers of
         neighbours.
     epsilon : float
-        ε; above 0, very many clusters are merged approximately, on all cores; see
+        ε; above 0, clusters are merged approximately, on all cores; see
         :func:`raycluster.graph.approximate.merge_in_parts`.
 
     Attributes

@@ -14,7 +14,7 @@ from raycluster.graph.pieces import join_small_pieces, joined_labels, smallest_r
 from raycluster.graph.touches import find_touches
 from raycluster.graph.tree import MergeTree
 
-MANY = 8192  # clusters, whose tables do not fit a core's share of the cache
+MANY = 65_536  # clusters, whose tables fit no cache
 
 
 def link(
@@ -51,8 +51,8 @@ def link(
     features : ndarray of float32, shape (n, d), optional
         Decide the order in which parts of the graph without any edge between them are joined at the very end.
     epsilon : float
-        ε. Above 0, the first half of very many merges is done approximately, on all cores
-        (:func:`raycluster.graph.approximate.merge_in_parts`).
+        ε. Above 0, the first half of the merges is done approximately, on all cores
+        (:func:`raycluster.graph.approximate.merge_in_parts`); worth it from about a million rows on.
 
     Returns
     -------
@@ -121,10 +121,11 @@ def _merge_by_affinity(
     Many clusters are merged in an order of the rows that keeps neighbours together in memory; the merges are the same.
     """
     rows, stages = np.arange(len(labels), dtype=np.int32), []
-    if labels.max() + 1 > MANY:
+    in_parts = epsilon > 0 and not two_way
+    if in_parts or labels.max() + 1 > MANY:
         graph = order_by_parts(neighbor_ids, weights, labels)
         rows, neighbor_ids, weights, _ = graph
-        if epsilon > 0 and not two_way:
+        if in_parts:
             numbers, _, names = _number_clusters(labels, rows)
             stages.append(merge_in_parts(graph, numbers, names, n_neighbor_clusters, local_structure, epsilon))
             labels = joined_labels(labels, smallest_rows(labels), *stages[0][:2])

@@ -32,22 +32,21 @@ class Touches(NamedTuple):
     used: np.ndarray  # int64 [3], runs used, places used, and how many places to use before moving together
 
 
-def incoming_edges(neighbor_ids: np.ndarray, weights: np.ndarray) -> tuple[np.ndarray, np.ndarray, np.ndarray]:
+def incoming_edges(neighbor_ids: np.ndarray, weights: np.ndarray) -> tuple[np.ndarray, np.ndarray]:
     """Turn the graph round, edges of weight 0 left out.
 
     Returns
     -------
     start : ndarray of int64, shape (n + 1,)
-        The edges into m are start[m] to start[m + 1] - 1.
-    source : ndarray of int32, shape (e,)
-    weight : ndarray of float32, shape (e,)
+    edge : ndarray of int32, shape (e,)
+        The edges into m are edge[start[m]] to edge[start[m + 1] - 1], each v k + t for the t-th neighbour of v.
     """
     start = np.zeros(len(neighbor_ids) + 1, np.int64)
     _count_incoming(neighbor_ids, weights, start)
     np.cumsum(start, out=start)
-    source, weight = np.empty(start[-1], np.int32), np.empty(start[-1], np.float32)
-    _fill_incoming(neighbor_ids, weights, start[:-1].copy(), source, weight)
-    return start, source, weight
+    edge = np.empty(start[-1], np.int32)
+    _fill_incoming(neighbor_ids, weights, start[:-1].copy(), edge)
+    return start, edge
 
 
 @compiled
@@ -60,16 +59,13 @@ def _count_incoming(neighbor_ids: np.ndarray, weights: np.ndarray, start: np.nda
 
 
 @compiled
-def _fill_incoming(
-    neighbor_ids: np.ndarray, weights: np.ndarray, filled: np.ndarray, source: np.ndarray, weight: np.ndarray
-) -> None:
+def _fill_incoming(neighbor_ids: np.ndarray, weights: np.ndarray, filled: np.ndarray, edge: np.ndarray) -> None:
     n, k = neighbor_ids.shape
     for v in range(n):
         for t in range(k):
             if weights[v, t] > 0:
                 m = neighbor_ids[v, t]
-                source[filled[m]] = v
-                weight[filled[m]] = weights[v, t]
+                edge[filled[m]] = v * k + t
                 filled[m] += 1
 
 
@@ -88,10 +84,10 @@ def find_touches(
     two_way : bool
         Whether every edge counts in both directions, that is, whether the graph is W + Wᵀ.
     """
-    in_start, in_source, in_weight = incoming_edges(neighbor_ids, weights)
+    in_start, in_edge = incoming_edges(neighbor_ids, weights)
     length = np.zeros(2 * n_clusters, np.int32)
     seen_by = np.full(n_clusters, -1, np.int32)
-    _count_touches(neighbor_ids, weights, labels, in_start, in_source, seen_by, length)
+    _count_touches(neighbor_ids, weights, labels, in_start, in_edge, seen_by, length)
     n_touches = int(length.sum(dtype=np.int64))
     start = np.zeros(2 * n_clusters, np.int64)
     np.cumsum(length[: n_clusters - 1], out=start[1:n_clusters])
@@ -99,7 +95,7 @@ def find_touches(
     touch = np.empty(2 * n_touches, TOUCH)
     seen_by[:] = -1
     filled = start[:n_clusters].copy()
-    _fill_touches(neighbor_ids, weights, labels, in_start, in_source, in_weight, filled, seen_by, touch)
+    _fill_touches(neighbor_ids, weights, labels, in_start, in_edge, filled, seen_by, touch)
     if two_way:
         touch["inward"][:n_touches] += touch["outward"][:n_touches]
         touch["outward"][:n_touches] = touch["inward"][:n_touches]
@@ -119,7 +115,7 @@ def _count_touches(
     weights: np.ndarray,
     labels: np.ndarray,
     in_start: np.ndarray,
-    in_source: np.ndarray,
+    in_edge: np.ndarray,
     seen_by: np.ndarray,
     count: np.ndarray,
 ) -> None:
@@ -132,7 +128,7 @@ def _count_touches(
                 seen_by[c] = m
                 count[c] += 1
         for e in range(in_start[m], in_start[m + 1]):
-            c = labels[in_source[e]]
+            c = labels[in_edge[e] // k]
             if seen_by[c] != m:
                 seen_by[c] = m
                 count[c] += 1
@@ -144,8 +140,7 @@ def _fill_touches(
     weights: np.ndarray,
     labels: np.ndarray,
     in_start: np.ndarray,
-    in_source: np.ndarray,
-    in_weight: np.ndarray,
+    in_edge: np.ndarray,
     filled: np.ndarray,
     seen_by: np.ndarray,
     touch: np.ndarray,
@@ -162,12 +157,13 @@ def _fill_touches(
                     _begin(touch, filled, c, m)
                 touch[filled[c] - 1].outward += weights[m, t]
         for e in range(in_start[m], in_start[m + 1]):
-            c = labels[in_source[e]]
+            v = in_edge[e] // k
+            c = labels[v]
             if c != own:
                 if seen_by[c] != m:
                     seen_by[c] = m
                     _begin(touch, filled, c, m)
-                touch[filled[c] - 1].inward += in_weight[e]
+                touch[filled[c] - 1].inward += weights[v, in_edge[e] - v * k]
 
 
 @compiled

@@ -23,7 +23,6 @@ def digits():
 
 @pytest.fixture
 def small_parts(monkeypatch):
-    monkeypatch.setattr(linkage, "MANY", 10)
     monkeypatch.setattr(parts, "PART_ROWS", 300)
 
 

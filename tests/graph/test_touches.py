@@ -83,7 +83,6 @@ def test_search_finds_the_first_sample_that_is_not_smaller():
 
 
 def test_incoming_edges_leave_out_weight_zero():
-    start, source, weight = incoming_edges(IDS, WEIGHTS)
+    start, edge = incoming_edges(IDS, WEIGHTS)
     assert start.tolist() == [0, 2, 3, 6, 7]
-    assert source.tolist() == [1, 3, 0, 0, 1, 3, 2]
-    assert weight.tolist() == [0.5, 0.5, 0.5, 0.25, 0.125, 0.75, 1]
+    assert edge.tolist() == [3, 10, 0, 1, 4, 9, 6]
