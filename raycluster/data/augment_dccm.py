@@ -13,13 +13,17 @@ CHANNEL_SHIFT = 0.1  # of the range of the pixels, either way
 SCALE = 0.95
 
 
-def augment_like_released(images: torch.Tensor, generator: torch.Generator | None = None) -> torch.Tensor:
+def augment_like_released(
+    images: torch.Tensor, generator: torch.Generator | None = None, flip: bool = True
+) -> torch.Tensor:
     """Turn, shift, zoom, tint and flip every image by its own random amounts, and darken all by 5 %.
 
     Parameters
     ----------
     images : Tensor of uint8, shape (B, 1 or 3, H, W)
     generator : Generator on the images' device
+    flip : bool
+        Mirror half of them.
 
     Returns
     -------
@@ -28,10 +32,10 @@ def augment_like_released(images: torch.Tensor, generator: torch.Generator | Non
     """
     batch, _, height, width = images.shape
     random = torch.empty(9, batch, device=images.device).uniform_(-1, 1, generator=generator)
-    turn, down, right, zoom_rows, zoom_columns, flip = random[:6]
+    turn, down, right, zoom_rows, zoom_columns, mirror = random[:6]
     shift = torch.stack([SHIFT * height * down, SHIFT * width * right], dim=1)
     zoom = 1 + ZOOM * torch.stack([zoom_rows, zoom_columns], dim=1)
-    warped = warp(images, turn * (ROTATION * math.pi / 180), shift, zoom, flip < 0).float() / 255
+    warped = warp(images, turn * (ROTATION * math.pi / 180), shift, zoom, (mirror < 0) & flip).float() / 255
     low, high = warped.flatten(1).aminmax(dim=1)
     shifted = warped + CHANNEL_SHIFT * random[6:].T[:, :, None, None]
     return shifted.clamp(low.view(-1, 1, 1, 1), high.view(-1, 1, 1, 1)) * SCALE

@@ -96,8 +96,8 @@ def warnings_for(row: dict[str, Any]) -> list[str]:
         )
     if k and row.get("link_density", 0) > max(0.5, 4 / k):
         found.append(
-            f"{row['link_density']:.0%} of all pairs are linked, of {k} equal clusters 1/{k} would be: the pseudo-graph "
-            "has collapsed; try a higher --graph-threshold or a lower --learning-rate"
+            f"{row['link_density']:.0%} of all pairs are linked, where {k} equal clusters link 1/{k}: the "
+            "pseudo-graph has collapsed; try a higher --graph-threshold or a lower --learning-rate"
         )
     if row.get("without_unlinked", 0) > 0.01:
         found.append(

@@ -42,9 +42,7 @@ def make_targets(
     return Targets(links, labels, largest >= label_threshold)
 
 
-def graph_loss(
-    probabilities: torch.Tensor, links: torch.Tensor, columns: torch.Tensor | None = None
-) -> torch.Tensor:
+def graph_loss(probabilities: torch.Tensor, links: torch.Tensor, columns: torch.Tensor | None = None) -> torch.Tensor:
     """Return the mean binary cross-entropy of the cosines of predictions against the links, over all pairs.
 
     Parameters

@@ -73,7 +73,7 @@ class DccmSettings:
     label_loss: Literal["bce", "ce"] = "bce"
     """A binary cross-entropy a class, or softmax cross-entropy, for which an alpha of 0.5 to 1 fits."""
     mi_mode: Literal["triplet", "instance", "reference_bug"] = "triplet"
-    """Maps of linked images are real partners as well, or only an image's own; or the released code's mistaken choice."""
+    """Real partners are maps of linked images too, or only an image's own; or the released code's mistaken choice."""
     mi_places: int | None = None
     """Places of the shallow map, drawn anew in every update, that mutual information is taken at; by default all (196
     at 32 pixels). The loss is the same on average, and 16 places make an update on CPUs several times faster."""
@@ -85,6 +85,8 @@ class DccmSettings:
     """BatchNorm on the logits, which keeps all images from falling into one cluster."""
     augment: bool = True
     """Turn, shift, zoom, tint and flip the images that are trained on."""
+    flip: bool = True
+    """Mirror half of them; leave it out where left and right differ, as in writing."""
     global_graph: bool = False
     """Take the graph loss over the small batches of all workers together."""
 
@@ -106,7 +108,7 @@ class DccmSettings:
 PRESETS = {
     "default": DccmSettings(),
     "paper": DccmSettings(loss_on_clean=True, beta=0.1),
-    "cpu": DccmSettings(epochs=10, small_batch=128, learning_rate=1e-3, mi_places=16),
+    "cpu": DccmSettings(epochs=10, repeats=2, learning_rate=1e-3, mi_places=16),
 }
 
 
@@ -201,7 +203,8 @@ class _Dccm:
     def predict_clean(self, images: torch.Tensor) -> torch.Tensor:
         """Return the probabilities [L, K] of clean images, BatchNorm on this large batch."""
         self.net.train()
-        probabilities: torch.Tensor = self.net.encoder(rgb(images)).probabilities
+        with self.context.autocast():
+            probabilities: torch.Tensor = self.net.encoder(rgb(images)).probabilities
         return probabilities
 
     @torch.no_grad()
@@ -223,7 +226,7 @@ class _Dccm:
             targets = make_targets(clean, s.graph_threshold, s.label_threshold, everywhere)
         images = large.images[order]
         views = [
-            (augment_like_released(images, self.generator) if s.augment else rgb(images)).split(size)
+            (augment_like_released(images, self.generator, s.flip) if s.augment else rgb(images)).split(size)
             for _ in range(s.augmentations)
         ]
         for i in range(len(clean)):
@@ -298,9 +301,7 @@ class _Dccm:
         means = {name: [value / values[-1] for value in values[:-1]] for name, values in sums.items()}
         rows = self.context.all_gather(seen).cpu().numpy()
         ids, probabilities = rows[:, 0].astype(np.int64), rows[:, 1:]
-        row = dict(
-            zip(("loss", "graph_loss", "label_loss", "mi_loss", "gradient_norm"), means["losses"], strict=True)
-        )
+        row = dict(zip(("loss", "graph_loss", "label_loss", "mi_loss", "gradient_norm"), means["losses"], strict=True))
         row |= dict(zip(("confident_share", "link_density", "without_unlinked"), means["targets"], strict=True))
         if "bcubed" in means:
             row |= dict(zip(("bcubed_precision", "bcubed_recall"), means["bcubed"], strict=True))

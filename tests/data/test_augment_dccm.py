@@ -70,4 +70,6 @@ def test_half_of_the_images_are_flipped_and_the_same_seed_gives_the_same():
     made = augment_like_released(images, torch.Generator().manual_seed(0))
     on_the_left = (made[..., :16].mean(dim=(1, 2, 3)) > made[..., 16:].mean(dim=(1, 2, 3))).float().mean()
     assert 0.4 < on_the_left < 0.6
+    unflipped = augment_like_released(images, torch.Generator().manual_seed(0), flip=False)
+    assert (unflipped[..., :16].mean(dim=(1, 2, 3)) < unflipped[..., 16:].mean(dim=(1, 2, 3))).all()
     assert torch.equal(made, augment_like_released(images, torch.Generator().manual_seed(0)))
