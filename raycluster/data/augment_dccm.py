@@ -66,16 +66,17 @@ def warp(
     """
     batch, channels, height, width = images.shape
     device = images.device
-    centre = torch.tensor([[height / 2 + 0.5], [width / 2 + 0.5]], device=device)
+    to_row, to_column = height / 2 + 0.5, width / 2 + 0.5
     cos, sin = angle.cos(), angle.sin()
     rotation = torch.stack([cos, -sin, sin, cos], dim=1).view(batch, 2, 2)
     rows, columns = torch.meshgrid(
         torch.arange(height, device=device), torch.arange(width, device=device), indexing="ij"
     )
-    place = torch.stack([rows, columns]).flatten(1) - centre
-    source = rotation * zoom[:, None, :] @ place + (rotation @ shift[:, :, None] + centre)
-    row, column = (source + 0.5).floor_().long().unbind(1)
-    index = row.clamp_(0, height - 1) * width + column.clamp_(0, width - 1)
+    place = torch.stack([rows - to_row, columns - to_column]).flatten(1)
+    source = rotation * zoom[:, None, :] @ place + rotation @ shift[:, :, None]
+    row = (source[:, 0] + (to_row + 0.5)).floor_().long().clamp_(0, height - 1)
+    column = (source[:, 1] + (to_column + 0.5)).floor_().long().clamp_(0, width - 1)
+    index = row * width + column
     index = torch.where(flip[:, None], index.view(batch, height, width).flip(2).flatten(1), index)
     found = images.flatten(2).gather(2, index[:, None].expand(-1, channels, -1))
     return found.view(batch, channels, height, width)
