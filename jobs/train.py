@@ -5,8 +5,10 @@
     python jobs/train.py jule --data faces/ --clusters 20 --unroll-rate 0.2 --labels folders
     python jobs/train.py jule --data photos/ --clusters auto          nobody knows how many there are
     python jobs/train.py jule --data usps.npz --clusters 10 --preset paper --workers 2
+    python jobs/train.py dccm --data photos/ --clusters 10            DCCM, for GPUs; with --preset cpu for fewer steps
 
-The run folder holds the clusters (assignments.parquet), the embeddings, the model, the merge tree and the metrics.
+The run folder holds the clusters (assignments.parquet), the embeddings, the model and the metrics; that of jule
+also the merge tree.
 The same command again continues what was killed. Settings given as flags come before those of the preset.
 """
 

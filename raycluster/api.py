@@ -16,7 +16,8 @@ from raycluster.training.cluster import absolute_out, under_job_submit
 from raycluster.training.run_dir import RunSummary
 from raycluster.training.trainer import TrainingRun, run_training
 
-PLANNED_METHODS = ("dccm", "concurl")
+METHODS = ("jule", "dccm")
+PLANNED_METHODS = ("concurl",)
 
 
 @dataclass(frozen=True)
@@ -48,11 +49,26 @@ class TrainOptions:
 
 
 class Method(NamedTuple):
-    """A method: its settings class, its presets by name, and the function that trains it."""
+    """A method, and what it asks of its input.
+
+    Attributes
+    ----------
+    settings : type
+        The class of its settings.
+    presets : dict of str to settings
+    function : callable
+        Trains it.
+    sides : tuple of int, optional
+        The sides of squares that images have to have; by default any size will do.
+    finds_k : bool
+        Whether it can choose the number of clusters.
+    """
 
     settings: type
     presets: dict[str, Any]
     function: Callable[..., Any]
+    sides: tuple[int, ...] | None = None
+    finds_k: bool = True
 
 
 def method_named(name: str) -> Method:
@@ -67,9 +83,16 @@ def method_named(name: str) -> Method:
         from raycluster.methods.jule import PRESETS, JuleSettings, train_jule
 
         return Method(JuleSettings, PRESETS, train_jule)
+    if name == "dccm":
+        from raycluster.methods.dccm import PRESETS as DCCM_PRESETS
+        from raycluster.methods.dccm import DccmSettings, train_dccm
+        from raycluster.models.dccm_cnn import SIDES
+
+        return Method(DccmSettings, DCCM_PRESETS, train_dccm, sides=SIDES, finds_k=False)
+    known = " and ".join(METHODS)
     if name in PLANNED_METHODS:
-        raise UserError(f"{name} is planned but not there yet: jule is the method that can be trained today.")
-    raise UserError(f"There is no method {name!r}: jule can be trained today.")
+        raise UserError(f"{name} is planned but not there yet: {known} can be trained today.")
+    raise UserError(f"There is no method {name!r}: {known} can be trained today.")
 
 
 def train(
@@ -96,7 +119,7 @@ def train(
         See :class:`TrainOptions`.
     method : str
     preset : str
-        The settings to start from: ``default`` or ``paper``.
+        The settings to start from: ``default`` or ``paper``, or another that the method has.
     **settings
         Settings of the method, by the names of its settings class.
 
@@ -151,7 +174,13 @@ def cluster(
 
 def train_with(options: TrainOptions, method: str, settings: Any) -> RunSummary:
     """Do what :func:`train` does, with the settings in hand."""
+    chosen = method_named(method)
     clusters = options.clusters
+    if clusters == "auto" and not chosen.finds_k:
+        raise UserError(
+            f"{method} cannot choose the number of clusters, since its last layer has an output for each: give "
+            "--clusters K, or let jule choose."
+        )
     if clusters is None:
         if options.data != "digits":
             raise UserError(
@@ -160,11 +189,12 @@ def train_with(options: TrainOptions, method: str, settings: Any) -> RunSummary:
             )
         clusters = 10
     data = options.data if options.data == "digits" else absolute_source(options.data)
-    chosen = {name: getattr(options, name) for name in ("seed", "labels", "image_size", "color")}
-    chosen |= {name: getattr(options, name) for name in ("workers", "gpus_per_worker", "feed")}
-    function = method_named(method).function
-    run = TrainingRun(method, function, settings, data, clusters, str(out_folder(options, method)), **chosen)
-    return run_training(run)
+    given = {name: getattr(options, name) for name in ("seed", "labels", "image_size", "color")}
+    given |= {name: getattr(options, name) for name in ("workers", "gpus_per_worker", "feed")}
+    out = str(out_folder(options, method))
+    return run_training(
+        TrainingRun(method, chosen.function, settings, data, clusters, out, sides=chosen.sides, **given)
+    )
 
 
 def out_folder(options: TrainOptions, method: str) -> Path:

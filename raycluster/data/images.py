@@ -16,6 +16,7 @@ from raycluster.data.decode import Rejected, Unreadable, prepare, prepare_block
 from raycluster.data.labels import folder_labels
 from raycluster.data.pipeline import Columns, stream
 from raycluster.data.rows import Found, Rows, decode_each, find_rows
+from raycluster.data.sides import check_side, choose_side
 from raycluster.data.sources import Listing, Location, list_source, printable
 from raycluster.errors import UserError
 
@@ -110,6 +111,7 @@ def open_images(
     labels: Literal["auto", "folders"] = "auto",
     image_size: ImageSize | None = None,
     color: Literal["keep", "gray", "rgb"] = "keep",
+    sides: tuple[int, ...] | None = None,
 ) -> ImageSet:
     """Open a source of images: list it, look at every image once, choose one size and colour for all.
 
@@ -129,6 +131,9 @@ def open_images(
         number that brings it to 64 or less. "original" keeps the size as it is.
     color : {"keep", "gray", "rgb"}
         "keep" is grey if every image is grey, else colour.
+    sides : tuple of int, optional
+        Only squares of these sides will do. By default the smallest that is not below the common or median size, or
+        else the largest.
 
     Returns
     -------
@@ -161,7 +166,7 @@ def open_images(
             if rejected
             else f"{source} holds no rows: name a source with images in it."
         )
-    shape, notes = choose_shape(sizes[ids], image_size, color)
+    shape, notes = choose_shape(sizes[ids], image_size, color, sides)
     known, class_names = folder_labels(paths) if labels == "folders" else (found.labels, found.class_names)
     images = ImageSet(
         n=len(ids),
@@ -180,14 +185,16 @@ def open_images(
     return images
 
 
-def choose_shape(sizes: np.ndarray, image_size: ImageSize | None, color: str) -> tuple[tuple[int, int, int], list[str]]:
+def choose_shape(
+    sizes: np.ndarray, image_size: ImageSize | None, color: str, sides: tuple[int, ...] | None = None
+) -> tuple[tuple[int, int, int], list[str]]:
     """Choose one colour and size for all images, by the rules in :func:`open_images`.
 
     Parameters
     ----------
     sizes : ndarray of int, shape (n, 3)
         Height, width and channels of every image.
-    image_size, color
+    image_size, color, sides
         As in :func:`open_images`.
 
     Returns
@@ -215,6 +222,14 @@ def choose_shape(sizes: np.ndarray, image_size: ImageSize | None, color: str) ->
         spread = f"from {low[0]} to {high[0]} pixels high and from {low[1]} to {high[1]} wide"
         rule = "the median" if image_size in (None, "original") else "the size asked for"
         notes.append(f"The images are {spread}: all are resized to {rule}, {height} x {width}.")
+    if sides:
+        if image_size is None:
+            side = choose_side(height, width, sides)
+            if (height, width) != (side, side):
+                notes.append(f"The network takes squares of {side} pixels: {height} x {width} is resized to that.")
+            height = width = side
+        check_side((height, width), sides)
+        return (channels, height, width), notes
     divisor = -(-max(height, width) // LONGEST_SIDE)
     if image_size is None and divisor > 1:
         small = tuple(max(SHORTEST_SIDE, side // divisor) for side in (height, width))

@@ -33,6 +33,13 @@ def clustering_health(assignments: np.ndarray, n_clusters: int) -> dict[str, Any
     }
 
 
+def confidence_health(confidence: np.ndarray) -> dict[str, float]:
+    """Return quantiles of images' largest probabilities (float [n]): ``probability_10``, ``_30`` … ``_90`` per cent."""
+    shares = range(10, 100, 20)
+    found = np.quantile(confidence, [share / 100 for share in shares])
+    return {f"probability_{share}": float(value) for share, value in zip(shares, found, strict=True)}
+
+
 def embedding_health(embeddings: np.ndarray, seed: int = 0, pairs: int = 10_000) -> dict[str, float]:
     """Return ``mean_cosine`` between embeddings (float [n, d]) of random images: near 1 means one point for all."""
     first, second = np.random.default_rng(seed).integers(len(embeddings), size=(2, pairs))
@@ -63,15 +70,18 @@ def warnings_for(row: dict[str, Any]) -> list[str]:
     ----------
     row : dict
         Any of ``largest_share``, ``clusters_in_use``, ``entropy_at_best``, ``mean_cosine``,
-        ``batches_without_pair`` (a share), ``loss``, ``gradient_norm``, ``neighbor_agreement`` (mean).
+        ``batches_without_pair`` (a share), ``loss``, ``gradient_norm``, ``neighbor_agreement`` (mean),
+        ``link_density`` and ``without_unlinked`` (shares of pairs and images in a pseudo-graph).
     """
     found = []
     k = round(math.exp(row["entropy_at_best"])) if "entropy_at_best" in row else 0
     if k != 1 and row.get("largest_share", 0) > max(0.5, min(0.9, 4 / max(k, 1))):
-        found.append(
-            f"{row['largest_share']:.0%} of the images are in one cluster: the clusters have chained together; "
-            "try fewer --n-neighbors, or --affinity local"
+        advice = (
+            "the network gives all the same answer; try a lower --learning-rate or a higher --graph-threshold"
+            if "probability_50" in row
+            else "the clusters have chained together; try fewer --n-neighbors, or --affinity local"
         )
+        found.append(f"{row['largest_share']:.0%} of the images are in one cluster: {advice}")
     if row.get("clusters_in_use", k) < k:
         found.append(f"only {row['clusters_in_use']} of {k} clusters are in use: try fewer --clusters")
     if row.get("mean_cosine", 0) > 0.95:
@@ -83,6 +93,16 @@ def warnings_for(row: dict[str, Any]) -> list[str]:
         found.append(
             f"{row['batches_without_pair']:.0%} of the batches hold no two images of one cluster and teach nothing: "
             "try a larger --batch-size or --grouped-batches"
+        )
+    if k and row.get("link_density", 0) > max(0.5, 4 / k):
+        found.append(
+            f"{row['link_density']:.0%} of all pairs are linked, where {k} equal clusters link 1/{k}: the "
+            "pseudo-graph has collapsed; try a higher --graph-threshold or a lower --learning-rate"
+        )
+    if row.get("without_unlinked", 0) > 0.01:
+        found.append(
+            f"{row['without_unlinked']:.0%} of the images are linked to all others of their small batch and have "
+            "nothing to differ from: try a larger --small-batch or a higher --graph-threshold"
         )
     for name in ("loss", "gradient_norm"):
         if not math.isfinite(row.get(name, 0.0)):

@@ -30,7 +30,8 @@ from raycluster.graph.settings import GraphSettings
 from raycluster.graph.tree import MergeTree
 from raycluster.losses.triplet import triplet_loss
 from raycluster.models.jule_cnn import JuleCNN
-from raycluster.training.context import Context, Outcome
+from raycluster.training.checkpoint import optimizer_state, restore_optimizer, with_prefix, without_prefix
+from raycluster.training.context import Context, Outcome, hash_seed
 
 EVAL_BATCH = 500
 
@@ -293,10 +294,8 @@ class _Jule:
         return {"kind": kind} | asdict(self.progress)
 
     def save(self) -> None:
-        momenta = self.optimizer.state_dict()["state"]
-        tensors = {f"model.{name}": value for name, value in self.net.state_dict().items()}
-        tensors |= {f"momentum.{i}": state["momentum_buffer"] for i, state in momenta.items()}
-        tensors |= {f"clustering.{name}": torch.from_numpy(value) for name, value in self.clusterings.items()}
+        tensors = with_prefix("model", self.net.state_dict()) | with_prefix("sgd", optimizer_state(self.optimizer))
+        tensors |= with_prefix("clustering", {n: torch.from_numpy(value) for n, value in self.clusterings.items()})
         self.context.save(tensors | {"labels": torch.from_numpy(self.labels)}, asdict(self.progress))
 
     def restore(self) -> bool:
@@ -306,22 +305,11 @@ class _Jule:
             return False
         tensors, state = saved
         self.progress.__dict__.update(state)
-        self.labels = tensors.pop("labels").numpy()
-        by_kind: dict[str, dict[str, torch.Tensor]] = {"model": {}, "momentum": {}, "clustering": {}}
-        for name, value in tensors.items():
-            kind, _, rest = name.partition(".")
-            by_kind[kind][rest] = value
-        self.net.load_state_dict(by_kind["model"])
-        optimizer = self.optimizer.state_dict()
-        optimizer["state"] = {int(i): {"momentum_buffer": value} for i, value in by_kind["momentum"].items()}
-        self.optimizer.load_state_dict(optimizer)
-        self.clusterings = {name: value.numpy() for name, value in by_kind["clustering"].items()}
+        self.labels = tensors["labels"].numpy()
+        self.net.load_state_dict(without_prefix("model", tensors))
+        restore_optimizer(self.optimizer, without_prefix("sgd", tensors))
+        self.clusterings = {name: value.numpy() for name, value in without_prefix("clustering", tensors).items()}
         return True
-
-
-def hash_seed(*numbers: int) -> int:
-    """Mix numbers into one 63-bit seed."""
-    return int(np.random.SeedSequence([number + 1 for number in numbers]).generate_state(1, np.uint64)[0] >> 1)
 
 
 def pixel_features(feed: Feed) -> tuple[np.ndarray, np.ndarray]:

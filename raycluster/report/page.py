@@ -50,7 +50,8 @@ def report_page(
     html : str
     """
     sizes = np.bincount(assignments)
-    shown = np.argsort(-sizes, kind="stable")[:MOST_CLUSTERS]
+    in_use = np.count_nonzero(sizes)
+    shown = np.argsort(-sizes, kind="stable")[: min(in_use, MOST_CLUSTERS)]
     typical = examples(assignments, confidence, TYPICAL)
     uncertain = examples(assignments, confidence, UNCERTAIN, least=True)
     rows = np.unique(np.concatenate([chosen[c] for chosen in (typical, uncertain) for c in shown]))
@@ -69,8 +70,8 @@ def report_page(
         f"<div><small>least certain</small>{sheet(uncertain[c])}</div></div></section>"
         for c in shown
     ]
-    if len(sizes) > len(shown):
-        sections.append(f"<p>{len(sizes) - len(shown)} smaller clusters are not shown.</p>")
+    if in_use > len(shown):
+        sections.append(f"<p>{in_use - len(shown)} smaller clusters are not shown.</p>")
     warnings = [f"<p class=warning>{html.escape(text)}</p>" for text in summary["health"].get("warnings", [])]
     title = f"{summary['images']:,} images in {summary['clusters']} clusters"
     return "\n".join(
@@ -81,7 +82,7 @@ def report_page(
             f"{summary['rejected']:,} inputs set aside (rejected.parquet says why).</p>",
             *warnings,
             _quality_table(summary.get("quality") or {}),
-            _loss_curve([row["loss"] for row in metrics if row.get("loss") is not None]),
+            _loss_curve([row for row in metrics if row.get("loss") is not None]),
             *sections,
             "</html>\n",
         ]
@@ -100,15 +101,17 @@ def _quality_table(quality: dict[str, dict[str, float]]) -> str:
     return f"<table><tr>{head}</tr>{body}</table>"
 
 
-def _loss_curve(losses: list[float], width: int = 600, height: int = 120) -> str:
-    if len(losses) < 2:
+def _loss_curve(epochs: list[dict[str, Any]], width: int = 600, height: int = 120) -> str:
+    if len(epochs) < 2:
         return ""
+    losses = [row["loss"] for row in epochs]
+    steps = "; clusters merge where it steps" if "period" in epochs[0] else ""
     top = max(losses) or 1.0
     points = " ".join(
         f"{i * width / (len(losses) - 1):.1f},{height - loss / top * (height - 4):.1f}" for i, loss in enumerate(losses)
     )
     return (
-        f"<p><small>loss by epoch, from {losses[0]:.4f} to {losses[-1]:.4f}; clusters merge where it steps</small></p>"
+        f"<p><small>loss by epoch, from {losses[0]:.4f} to {losses[-1]:.4f}{steps}</small></p>"
         f'<svg viewBox="0 0 {width} {height}" width="{width}" height="{height}">'
         f'<polyline points="{points}" fill="none" stroke="#36c" stroke-width="1.5"/></svg>'
     )

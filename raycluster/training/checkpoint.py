@@ -55,5 +55,32 @@ def load_checkpoints(folder: Path, newest: int = KEEP) -> list[Checkpoint]:
     return [(load_file(f / "tensors.safetensors"), json.loads((f / "state.json").read_text())) for f in folders]
 
 
+def with_prefix(prefix: str, tensors: dict[str, torch.Tensor]) -> dict[str, torch.Tensor]:
+    """Return tensors under the names ``prefix.name``, so that several kinds fit one checkpoint."""
+    return {f"{prefix}.{name}": tensor for name, tensor in tensors.items()}
+
+
+def without_prefix(prefix: str, tensors: dict[str, torch.Tensor]) -> dict[str, torch.Tensor]:
+    """Return the tensors that :func:`with_prefix` has named, under their own names."""
+    start = f"{prefix}."
+    return {name.removeprefix(start): tensor for name, tensor in tensors.items() if name.startswith(start)}
+
+
+def optimizer_state(optimizer: torch.optim.Optimizer) -> dict[str, torch.Tensor]:
+    """Return what an optimizer remembers of each parameter, as ``number.name``."""
+    remembered: dict[int, dict[str, torch.Tensor]] = optimizer.state_dict()["state"]
+    return {f"{i}.{name}": tensor for i, state in remembered.items() for name, tensor in state.items()}
+
+
+def restore_optimizer(optimizer: torch.optim.Optimizer, tensors: dict[str, torch.Tensor]) -> None:
+    """Give an optimizer back what :func:`optimizer_state` has returned."""
+    whole = optimizer.state_dict()
+    whole["state"] = {}
+    for key, tensor in tensors.items():
+        number, _, name = key.partition(".")
+        whole["state"].setdefault(int(number), {})[name] = tensor
+    optimizer.load_state_dict(whole)
+
+
 def _numbers(folder: Path) -> list[int]:
     return sorted(int(path.name) for path in folder.glob("[0-9]" * 6)) if folder.is_dir() else []

@@ -45,8 +45,8 @@ class Context(Protocol):
     seed: int
     labels: np.ndarray | None
 
-    def wrap(self, model: nn.Module) -> nn.Module:
-        """Return the model made ready to be trained by all workers together."""
+    def wrap(self, model: nn.Module, sync_batchnorm: bool = True) -> nn.Module:
+        """Return the model made ready to be trained by all workers together; BatchNorm sees all or only its own."""
 
     def all_gather(self, tensor: torch.Tensor) -> torch.Tensor:
         """Return the workers' tensors [m, ...] of one shape, concatenated by rank [world_size * m, ...].
@@ -124,7 +124,7 @@ class LocalContext:
     world_size: int = 1
     rows: list[dict[str, Any]] = field(default_factory=list)
 
-    def wrap(self, model: nn.Module) -> nn.Module:
+    def wrap(self, model: nn.Module, sync_batchnorm: bool = True) -> nn.Module:
         """Return the model on the device."""
         return model.to(self.device)
 
@@ -165,6 +165,11 @@ def mixed_precision(device: torch.device) -> contextlib.AbstractContextManager[A
     else:
         native = device.type == "cpu" and torch.cpu._is_avx512_bf16_supported()
     return torch.autocast(device.type, dtype=torch.bfloat16) if native else contextlib.nullcontext()
+
+
+def hash_seed(*numbers: int) -> int:
+    """Mix numbers, each -1 or more, into one 63-bit seed."""
+    return int(np.random.SeedSequence([number + 1 for number in numbers]).generate_state(1, np.uint64)[0] >> 1)
 
 
 def gather_rows(parts: list[tuple[np.ndarray, np.ndarray]], n: int) -> np.ndarray:

@@ -110,16 +110,19 @@ def duration(seconds: float) -> str:
 
 def _epoch(row: dict[str, Any]) -> list[str]:
     epochs = f"/{row['epochs']}" if "epochs" in row else ""
-    parts = [f"period {row.get('period', 0) + 1}, epoch {row.get('epoch', 0)}{epochs}"]
+    period = f"period {row['period'] + 1}, " if "period" in row else ""
+    parts = [f"{period}epoch {row.get('epoch', 0)}{epochs}"]
     parts += [f"loss {row['loss']:.4f}"] if row.get("loss") is not None else []
     parts += [f"{row['images_per_second']:,.0f} images/s"] if row.get("images_per_second") else []
     parts += [f"{row['clusters']:,} clusters"] if "clusters" in row else []
+    parts += [f"ACC {row['quality']['acc']:.3f}"] if "quality" in row else []
     return parts + ([f"about {duration(row['eta'])} left"] if row.get("eta") else [])
 
 
 def _period(row: dict[str, Any]) -> list[str]:
     clustering = f" ({row['clustering']})" if "clustering" in row else ""
-    parts = [f"period {row.get('period', 0)} done{clustering}", f"{row['clusters']:,} clusters"]
+    period = f"period {row['period']} " if "period" in row else ""
+    parts = [f"{period}done{clustering}", f"{row['clusters']:,} clusters"]
     parts += [f"or {', '.join(map(str, row['alternatives']))}"] if row.get("alternatives") else []
     parts += [f"{row['neighbor_recall']:.1%} of the neighbours found"] if row.get("neighbor_recall", 1) < 1 else []
     parts += [

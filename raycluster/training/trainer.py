@@ -13,6 +13,7 @@ from dataclasses import asdict, dataclass
 from pathlib import Path
 from typing import TYPE_CHECKING, Any, Literal
 
+from raycluster.data.sides import check_side
 from raycluster.data.sources import list_source, printable
 from raycluster.errors import UserError, check_setting
 from raycluster.training.cluster import NAMESPACE, private_node, ray_cluster
@@ -47,6 +48,8 @@ class TrainingRun:
     workers, gpus_per_worker
         As in :func:`raycluster.training.plan.plan_resources`.
     feed : {"auto", "resident", "streaming"}
+    sides : tuple of int, optional
+        The sides of squares that the method takes; by default any size.
     """
 
     method: str
@@ -62,6 +65,7 @@ class TrainingRun:
     workers: int | None = None
     gpus_per_worker: float | None = None
     feed: Literal["auto", "resident", "streaming"] = "auto"
+    sides: tuple[int, ...] | None = None
 
     @property
     def identity(self) -> dict[str, Any]:
@@ -94,6 +98,8 @@ def run_training(run: TrainingRun, say: Say = say_at_once) -> RunSummary:
     if run.clusters != "auto" and run.clusters < 2:
         raise UserError(f"clusters={run.clusters}: there is nothing to cluster, choose at least 2.")
     check_setting("seed", run.seed, run.seed >= 0, "0 or more")
+    if run.sides and run.image_size not in (None, "original"):
+        check_side(run.image_size, run.sides)
     if run_dir.state(run.identity) == "finished":
         return tell_again(run_dir, "run already, finished.", say)
     check_early(run)
@@ -158,7 +164,7 @@ def open_source(run: TrainingRun, say: Say) -> ImageSet:
     """Open the images, and tell of them."""
     from raycluster.data.images import open_images
 
-    images = open_images(run.data, run.labels, run.image_size, run.color)
+    images = open_images(run.data, run.labels, run.image_size, run.color, run.sides)
     for note in images.notes:
         say(note)
     channels, height, width = images.shape

@@ -137,15 +137,14 @@ class RayContext:
         """Seconds of training, those that led to the checkpoint that this start continues from included."""
         return self._seconds_before + self.seconds
 
-    def wrap(self, model: nn.Module) -> nn.Module:
-        """Return the model on the device; with several workers, gradients are averaged and BatchNorm sees all."""
+    def wrap(self, model: nn.Module, sync_batchnorm: bool = True) -> nn.Module:
+        """Return the model on the device; with several workers, gradients are averaged and BatchNorm may see all."""
         model = model.to(self.device)
         if self.world_size == 1:
             return model
         devices = [self.device] if self.device.type == "cuda" else None
-        return nn.parallel.DistributedDataParallel(
-            synchronise_batchnorm(model), device_ids=devices, broadcast_buffers=False
-        )
+        synced = synchronise_batchnorm(model) if sync_batchnorm else model
+        return nn.parallel.DistributedDataParallel(synced, device_ids=devices, broadcast_buffers=False)
 
     def all_gather(self, tensor: torch.Tensor) -> torch.Tensor:
         """Return the workers' tensors, concatenated by rank, with a gradient."""

@@ -232,6 +232,26 @@ def test_what_was_chosen_is_told():
     assert choose_shape(np.array([(28, 28, 1)]), None, "keep")[1] == []
 
 
+@pytest.mark.parametrize(
+    ("sizes", "side"),
+    [([(8, 8, 1)], 32), ([(32, 32, 3)], 32), ([(33, 20, 3)], 64), ([(100, 200, 1), (300, 400, 3)], 96)],
+)
+def test_methods_that_take_a_few_sides_get_the_smallest_that_loses_no_pixels(sizes, side):
+    shape, notes = choose_shape(np.array(sizes), None, "keep", (32, 64, 96))
+    assert shape[1:] == (side, side)
+    told = " ".join(notes)
+    assert (f"The network takes squares of {side} pixels" in told) == (sizes[0][:2] != (32, 32))
+
+
+def test_sizes_that_the_method_does_not_take_are_refused():
+    sentence = "--image-size 40 x 40: the network of this method takes squares of 32, 64 or 96 pixels"
+    with pytest.raises(UserError, match=sentence):
+        choose_shape(np.array([(8, 8, 1)]), 40, "keep", (32, 64, 96))
+    with pytest.raises(UserError, match="--image-size 8 x 8"):
+        choose_shape(np.array([(8, 8, 1)]), "original", "keep", (32, 64, 96))
+    assert choose_shape(np.array([(8, 8, 1)]), 64, "keep", (32, 64, 96))[0] == (1, 64, 64)
+
+
 def test_fingerprint_changes_with_files_and_preparation_and_nothing_else(ray_session, tmp_path):
     for name in "ab":
         (tmp_path / f"{name}.png").write_bytes(ENCODED[0])

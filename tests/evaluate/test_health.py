@@ -3,7 +3,13 @@ import math
 import numpy as np
 import pytest
 
-from raycluster.evaluate.health import clustering_health, embedding_health, neighbor_agreement, warnings_for
+from raycluster.evaluate.health import (
+    clustering_health,
+    confidence_health,
+    embedding_health,
+    neighbor_agreement,
+    warnings_for,
+)
 
 
 def test_clustering_health_of_four_images_by_hand():
@@ -25,6 +31,18 @@ def test_neighbor_agreement_is_the_share_of_neighbours_in_the_own_cluster():
     np.testing.assert_allclose(neighbor_agreement(neighbors, np.array([0, 0, 1])), [0.5, 0.5, 0.0])
 
 
+def test_confidence_health_is_the_spread_of_the_probabilities():
+    spread = confidence_health(np.linspace(0, 1, 101))
+    assert list(spread) == [f"probability_{share}" for share in (10, 30, 50, 70, 90)]
+    assert list(spread.values()) == pytest.approx([0.1, 0.3, 0.5, 0.7, 0.9])
+
+
+def test_advice_on_one_large_cluster_is_that_of_the_kind_of_method():
+    collapsed = {"entropy_at_best": math.log(10), "largest_share": 0.9}
+    assert "--n-neighbors" in warnings_for(collapsed)[0]
+    assert "--graph-threshold" in warnings_for(collapsed | {"probability_50": 0.5})[0]
+
+
 @pytest.mark.parametrize(
     ("row", "word"),
     [
@@ -35,6 +53,8 @@ def test_neighbor_agreement_is_the_share_of_neighbours_in_the_own_cluster():
         ({"loss": float("nan")}, "loss is not finite"),
         ({"gradient_norm": float("inf")}, "gradient norm is not finite"),
         ({"neighbor_agreement": 0.2}, "20% of nearest neighbours"),
+        ({"entropy_at_best": math.log(10), "link_density": 0.8}, "80% of all pairs are linked"),
+        ({"without_unlinked": 0.3}, "30% of the images are linked to all others"),
     ],
 )
 def test_each_sign_of_trouble_is_named_with_a_mend(row, word):
@@ -50,5 +70,7 @@ def test_a_healthy_run_gives_no_warning():
         "loss": 0.1,
         "gradient_norm": 1.0,
         "neighbor_agreement": 0.95,
+        "link_density": 0.1,
+        "without_unlinked": 0.0,
     }
     assert warnings_for(healthy) == []

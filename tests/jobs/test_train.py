@@ -22,7 +22,9 @@ def job():
 @pytest.mark.parametrize(
     ("flags", "sentence"),
     [
-        ("dccm", "dccm is planned but not there yet"),
+        ("concurl", "concurl is planned but not there yet"),
+        ("dccm --clusters 1798", "only 1797 images were readable"),
+        ("dccm --clusters auto", "give --clusters K"),
         ("jule --data /no/such/folder --clusters 3", "no file or folder /no/such/folder"),
         ("--data EMPTY --clusters 3", "holds no files"),
         ("--data EMPTY", "Give their number, --clusters K"),
@@ -39,7 +41,7 @@ def test_bad_calls_end_with_a_sentence_and_an_exit_code(flags, sentence, job, ra
     (tmp_path / "other" / "file").touch()
     places = {"EMPTY": str(tmp_path / "empty"), "OTHER": str(tmp_path / "other")}
     arguments = [places.get(word, word) for word in flags.split()]
-    if "--out" not in arguments and arguments[0] != "dccm":
+    if "--out" not in arguments and arguments[0] != "concurl":
         arguments += ["--out", str(tmp_path / "out")]
     assert job.main(arguments) == 2
     error = capsys.readouterr().err
@@ -55,6 +57,12 @@ def test_flags_come_before_the_preset(job):
     assert settings.affinity == PRESETS["paper"].affinity != PRESETS["default"].affinity
     assert (options.clusters, options.image_size, options.data) == (20, (46, 56), "digits")
     assert job.parse("jule", [])[1] == PRESETS["default"]
+
+
+def test_dccm_has_flags_with_the_symbols_of_its_paper_and_a_preset_of_its_own(job):
+    _, settings = job.parse("dccm", ["--preset", "cpu", "--alpha", "1", "--mi-places", "4"])
+    assert (settings.alpha, settings.beta, settings.mi_places) == (1.0, 0.05, 4)
+    assert settings.epochs < job.parse("dccm", [])[1].epochs == 200
 
 
 def test_help_teaches_the_flags_with_the_symbols_of_the_paper(job, capsys):

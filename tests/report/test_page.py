@@ -52,3 +52,13 @@ def test_many_clusters_are_cut_off_with_a_word():
     )
     assert page.count("<section>") == MOST_CLUSTERS
     assert "100 smaller clusters are not shown" in page
+
+
+def test_empty_clusters_are_not_shown():
+    assignments = np.array([0, 0, 3, 3])
+    page = report_page(
+        SUMMARY, [], assignments, np.ones(4, np.float32), lambda rows: np.zeros((len(rows), 1, 4, 4), np.uint8)
+    )
+    assert page.count("<section>") == 2
+    assert "Cluster 3: 2 images" in page
+    assert "smaller clusters" not in page

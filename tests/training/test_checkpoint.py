@@ -1,6 +1,14 @@
 import torch
 
-from raycluster.training.checkpoint import load_checkpoints, load_latest, save_checkpoint
+from raycluster.training.checkpoint import (
+    load_checkpoints,
+    load_latest,
+    optimizer_state,
+    restore_optimizer,
+    save_checkpoint,
+    with_prefix,
+    without_prefix,
+)
 
 
 def test_nothing_saved_is_nothing_loaded(tmp_path):
@@ -35,3 +43,28 @@ def test_two_names_for_one_tensor_are_both_saved(tmp_path):
     tensors, _ = load_latest(tmp_path)
     assert tensors["labels"].tolist() == tensors["best"].tolist() == [0, 1, 2]
     assert tensors["scalar"].item() == 0.5
+
+
+def test_kinds_of_tensors_are_told_apart_by_their_prefix():
+    one = torch.ones(1)
+    together = with_prefix("model", {"a.b": one}) | with_prefix("optimizer", {"a.b": one * 2})
+    assert without_prefix("optimizer", together) == {"a.b": one * 2}
+
+
+def test_a_restored_optimizer_takes_the_steps_of_the_one_that_was_saved(tmp_path):
+    def trained(steps, begin=None, saved=None):
+        weight = torch.tensor([1.0, 2.0], requires_grad=True)
+        if begin is not None:
+            weight.data.copy_(begin)
+        optimizer = torch.optim.RMSprop([weight], lr=0.1, alpha=0.9)
+        if saved:
+            restore_optimizer(optimizer, saved)
+        for _ in range(steps):
+            weight.grad = 2 * weight.detach()
+            optimizer.step()
+        return weight.detach(), optimizer
+
+    half, optimizer = trained(3)
+    save_checkpoint(tmp_path, optimizer_state(optimizer), {})
+    again, _ = trained(2, half, load_latest(tmp_path)[0])
+    assert torch.equal(again, trained(5)[0])

@@ -3,7 +3,7 @@ import pytest
 import torch
 
 from raycluster.data.feed import ResidentFeed
-from raycluster.training.context import LocalContext, gather_rows
+from raycluster.training.context import LocalContext, gather_rows, hash_seed
 
 IMAGES = np.zeros((5, 1, 2, 2), np.uint8)
 IDS, ROWS = np.array([3, 0, 4]), np.array([[3.0], [0.0], [4.0]], np.float32)
@@ -52,3 +52,10 @@ def test_a_local_context_hands_metrics_on():
     context = LocalContext(ResidentFeed(IMAGES), on_report=heard.append)
     context.report({"loss": 1})
     assert context.rows == heard == [{"loss": 1}]
+
+
+def test_seeds_of_different_numbers_differ_and_do_not_change():
+    seeds = {hash_seed(a, b) for a in range(-1, 10) for b in range(-1, 10)}
+    assert len(seeds) == 121
+    assert all(0 <= seed < 2**63 for seed in seeds)
+    assert hash_seed(1, 2) == hash_seed(1, 2)

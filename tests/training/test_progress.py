@@ -65,6 +65,7 @@ def test_rows_are_told_in_words():
         "period 2, epoch 3/20  loss 0.0123  1,834 images/s  1,212 clusters  about 2 min 10 s left\n"
         "  warning: the loss is not finite"
     )
+    assert describe({"kind": "epoch", "epoch": 1, "epochs": 2, "quality": {"acc": 0.5}}) == "epoch 1/2  ACC 0.500"
     period = {"kind": "period", "period": 2, "clusters": 10, "clustering": "rc", "quality": {"nmi": 0.9, "acc": 0.95}}
     assert (
         describe(period | {"graph_seconds": 1.0})

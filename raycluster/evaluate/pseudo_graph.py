@@ -1,0 +1,31 @@
+"""How good the links are that a method makes between images, against known classes."""
+
+from __future__ import annotations
+
+import torch
+
+
+def bcubed(links: torch.Tensor, classes: torch.Tensor) -> torch.Tensor:
+    """Return BCubed precision and recall of links, averaged over the images of known class.
+
+    An image's precision is the share of its links that go to its own class, its recall the share of the images of its
+    class that it is linked to, itself among them in both.
+
+    Parameters
+    ----------
+    links : Tensor of bool, shape (..., b, b)
+        With a full diagonal; the leading dimensions hold several graphs.
+    classes : Tensor of int64, shape (..., b)
+        -1 where unknown; these images do not count.
+
+    Returns
+    -------
+    precision_and_recall : Tensor of float32, shape (2,)
+        On the device of the links; NaN where no class is known.
+    """
+    known = classes >= 0
+    same = (classes[..., :, None] == classes[..., None, :]) & known[..., :, None] & known[..., None, :]
+    right = (links & same).sum(dim=-1)
+    linked = (links & known[..., None, :]).sum(dim=-1)
+    shares = torch.stack([right / linked.clamp_min(1), right / same.sum(dim=-1).clamp_min(1)])
+    return (shares * known).flatten(1).sum(dim=1) / known.sum()

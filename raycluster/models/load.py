@@ -1,0 +1,40 @@
+"""The network of a finished run, built again from its folder."""
+
+from __future__ import annotations
+
+import json
+from pathlib import Path
+
+from safetensors.torch import load_file
+
+from raycluster.errors import UserError
+from raycluster.models.dccm_cnn import DccmCNN
+from raycluster.models.jule_cnn import JuleCNN
+
+Network = JuleCNN | DccmCNN
+
+
+def load_model(folder: Path) -> Network:
+    """Build the network that ``model.json`` in ``folder`` describes, with the weights beside it, to predict with.
+
+    Raises
+    ------
+    UserError
+        If there is no model.
+    """
+    if not (folder / "model.json").exists() or not (folder / "model.safetensors").exists():
+        raise UserError(f"{folder} holds no model.json and model.safetensors: name the folder of a finished run.")
+    told = json.loads((folder / "model.json").read_text())
+    shape = tuple(told["shape"])
+    net: Network
+    if told["name"] == "jule_cnn":
+        net = JuleCNN(shape, told["embedding_size"])
+    elif told["name"] == "dccm_cnn":
+        net = DccmCNN(shape, told["n_clusters"], told["shallow_tap"], told["deep_tap"], told["head_bn"])
+    else:
+        raise UserError(
+            f"{folder / 'model.json'} describes a network {told['name']!r} that this version does not know."
+        )
+    net.load_state_dict(load_file(folder / "model.safetensors"))
+    net.eval()
+    return net

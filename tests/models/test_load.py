@@ -1,0 +1,27 @@
+import json
+
+import pytest
+import torch
+
+from raycluster.errors import UserError
+from raycluster.models.dccm_cnn import DccmCNN
+from raycluster.models.jule_cnn import JuleCNN
+from raycluster.models.load import load_model
+from raycluster.training.run_dir import RunDir
+
+
+@pytest.mark.parametrize("net", [JuleCNN((1, 16, 16), 20), DccmCNN((3, 32, 32), 7, deep_tap="fc")])
+def test_the_model_of_a_run_is_built_again_with_its_weights(net, tmp_path):
+    RunDir(tmp_path).write_model(net, net.architecture())
+    again = load_model(tmp_path / "model")
+    assert (type(again), again.training) == (type(net), False)
+    assert all(torch.equal(value, net.state_dict()[name]) for name, value in again.state_dict().items())
+
+
+def test_no_model_and_an_unknown_one_are_told(tmp_path):
+    with pytest.raises(UserError, match=r"holds no model\.json"):
+        load_model(tmp_path)
+    (tmp_path / "model.json").write_text(json.dumps({"name": "vit", "shape": [3, 32, 32]}))
+    (tmp_path / "model.safetensors").touch()
+    with pytest.raises(UserError, match="network 'vit' that this version does not know"):
+        load_model(tmp_path)
