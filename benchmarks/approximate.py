@@ -59,11 +59,11 @@ def main(options: Options) -> None:
         assert images.labels is not None
         rows = pixel_rows(images.load())
         ids, distances = nearest_neighbors(rows, default_n_neighbors(len(rows)))
-        measure(source[-24:], ids, sample_affinity(distances), images.labels, options.repeats)
+        measure(source[-24:], ids, sample_affinity(distances, kind="local"), images.labels, options.repeats)
     if options.points:
         points, labels = blobs(options.points)
         ids, distances = neighbours(points)
-        measure("blobs", ids, sample_affinity(distances), labels, options.repeats)
+        measure("blobs", ids, sample_affinity(distances, kind="local"), labels, options.repeats)
 
 
 def measure(name: str, ids: np.ndarray, weights: np.ndarray, labels: np.ndarray, repeats: int) -> None:
@@ -100,7 +100,7 @@ def timed(ids: np.ndarray, weights: np.ndarray, epsilon: float, repeats: int) ->
 def compile_kernels() -> None:
     points, _ = blobs(60_000)
     ids, distances = neighbours(points)
-    link(ids, sample_affinity(distances), first_clusters(ids), epsilon=0.1)
+    link(ids, sample_affinity(distances, kind="local"), first_clusters(ids), epsilon=0.1)
 
 
 if __name__ == "__main__":
