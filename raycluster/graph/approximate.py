@@ -1,4 +1,4 @@
-"""Approximate merging on all cores: parts of the graph side by side, pairs within a factor 1 + ε of the best."""
+"""Approximate merging on all cores: parts of the graph side by side, in sight of the clusters around them."""
 
 from __future__ import annotations
 
@@ -25,14 +25,16 @@ def merge_in_parts(
 
     Which pair is merged in one place does not depend on merges far away. So every part is merged by itself, the pair
     with the highest score first, in sight of the clusters around it, which stay as they are meanwhile. Two clusters
-    merge if their affinity is at least 1/(1+ε) of what either has to any cluster outside the part; else they wait.
+    merge if their affinity is at least 1/(1+ε) of what either has to a cluster outside the part; else they wait.
 
-    A part goes on until half of its clusters are gone, those counted that wait. Further, its inner clusters would grow
-    much larger than those that wait, and the affinity divides by their sizes: on a million points clusters then chain
-    together. That merges within a factor 1+ε of the best can be done at once is the idea of ParHAC and TeraHAC
-    (Dhulipala et al., 2022 and 2024), which prove it for average linkage. Here nothing is proven but measured
-    (``benchmarks/approximate.py``): the result differs from the exact one about as after a change of all weights by
-    5 %, whatever ε is.
+    A part goes on until half of its clusters are gone, each that has waited counted half. If it went on, its inner
+    clusters would grow much larger than those that wait, and as the affinity divides by their sizes, clusters would
+    chain together (seen on a million points).
+
+    That a pair within a factor 1+ε of the best may be merged before the best is the idea of ParHAC and TeraHAC
+    (Dhulipala et al., 2022 and 2024). They merge in buckets of affinity or in rounds over the whole graph, which their
+    linkages by average allow; every such round would cost more here than the exact merging in all. So parts take the
+    place of buckets, their limit to a half that of the cap on growth, and nothing is random.
 
     Parameters
     ----------
@@ -58,6 +60,8 @@ def merge_in_parts(
     def merge_part(i: int) -> tuple[np.ndarray, np.ndarray, np.ndarray]:
         first, stop = graph.part_start[i], graph.part_start[i + 1]
         own = np.arange(labels[first], labels[stop - 1] + 1)
+        if len(own) == 1:
+            return np.empty(0, np.int32), np.empty(0, np.int32), np.empty(0)
         clusters = np.append(own, _clusters_seen(graph.neighbor_ids, graph.weights, labels, first, stop))
         ids, weights, local_labels = _cut_out(graph.neighbor_ids, graph.weights, labels, start, clusters, len(own))
         touches = find_touches(ids, weights, local_labels, len(clusters), two_way=False)

@@ -131,16 +131,21 @@ def score_of(best: Best, clusters: np.ndarray, i: int, n_neighbor_clusters: int,
 def partner_of(best: Best, clusters: np.ndarray, i: int, epsilon: float) -> int:
     """Return the place in the list of i of the neighbour to merge with, or -1 if i has to wait for one outside.
 
-    It is the first that is not outside, unless the best neighbour of i, or that neighbour's own best, is outside and
+    It is the first in the list that is not outside, unless i, or that neighbour, has one outside in its list that is
     nearer by more than a factor 1 + ε.
     """
     for place in range(clusters[i].n_best):
         j = best.cluster[i, place]
         if not clusters[j].outside:
-            worst = best.affinity[i, place] * (1 + epsilon)
-            if place > 0 and best.affinity[i, 0] > worst:
-                return -1
-            if clusters[best.cluster[j, 0]].outside and best.affinity[j, 0] > worst:
-                return -1
-            return place
+            most = best.affinity[i, place] * (1 + epsilon)
+            return place if _outside(best, clusters, i) <= most and _outside(best, clusters, j) <= most else -1
     return -1
+
+
+@compiled
+def _outside(best: Best, clusters: np.ndarray, i: int) -> float:
+    """Return the affinity of i to the nearest cluster outside in its list, or 0."""
+    for place in range(clusters[i].n_best):
+        if clusters[best.cluster[i, place]].outside:
+            return best.affinity[i, place]
+    return 0.0

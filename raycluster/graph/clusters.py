@@ -18,7 +18,8 @@ CLUSTER = np.dtype(
         ("bound_row", np.int32),  # smallest row of the best neighbour outside
         ("score", np.float64),
         ("outside", np.int32),  # 1 for a cluster that others see but that is not to be merged
-        ("unused", np.int32, (3,)),  # fills the cache line
+        ("waited", np.int32),  # 1 if it has ever waited for a cluster outside
+        ("unused", np.int32, (2,)),  # fills the cache line
     ],
     align=True,
 )
@@ -34,4 +35,5 @@ def first_state(size: np.ndarray, smallest_row: np.ndarray) -> np.ndarray:
     clusters["mark"] = -1
     clusters["score"] = -1.0
     clusters["outside"] = 0
+    clusters["waited"] = 0
     return clusters

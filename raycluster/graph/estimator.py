@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import numbers
 from typing import Any, Literal
 
 import numpy as np
@@ -99,13 +100,17 @@ class GraphDegreeLinkage(ClusterMixin, BaseEstimator):
         """Cluster the rows of ``X``, float [n, d], or of a precomputed graph; ``y`` is ignored."""
         X = self._validated(X, ensure_min_samples=2)
         n = X.shape[0]
-        if self.n_clusters != "auto" and (isinstance(self.n_clusters, str) or not 1 <= self.n_clusters <= n):
-            raise UserError(f"n_clusters={self.n_clusters!r} of {n} samples: choose 1 to {n}, or 'auto'.")
+        k = self.n_clusters
+        if k != "auto" and not (isinstance(k, numbers.Integral) and 1 <= k <= n):
+            raise UserError(f"n_clusters={k!r} of {n} samples: choose a whole number from 1 to {n}, or 'auto'.")
+        k_s = self.n_neighbors
+        if k_s != "auto" and not (isinstance(k_s, numbers.Integral) and k_s >= 1):
+            raise UserError(f"n_neighbors={k_s!r}: choose a whole number of at least 1, or 'auto'.")
         if self.metric == "precomputed":
-            ids, distances = neighbors_from_sparse(X, None if self.n_neighbors == "auto" else self.n_neighbors)
+            self.__dict__.pop("search_", None)  # of an earlier fit
+            ids, distances = neighbors_from_sparse(X, None if k_s == "auto" else k_s)
         else:
-            k = default_n_neighbors(n) if self.n_neighbors == "auto" else self.n_neighbors
-            self._index = NeighborIndex(X, k)
+            self._index = NeighborIndex(X, default_n_neighbors(n) if k_s == "auto" else k_s)
             self.search_ = self._index.search
             ids, distances = self._index.rows()
         weights = sample_affinity(distances, self.sigma_scale, self.affinity)

@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+import numbers
+
 import numpy as np
 from numba import njit
 
@@ -28,7 +30,7 @@ def link(
     features: np.ndarray | None = None,
     epsilon: float = 0.0,
 ) -> MergeTree:
-    """Merge clusters one pair at a time, exactly, until ``n_clusters`` are left (JULE, eqs. 3 and 4).
+    """Merge clusters one pair at a time, unless ε is above 0, until ``n_clusters`` are left (JULE, eqs. 3 and 4).
 
     Parameters
     ----------
@@ -51,8 +53,8 @@ def link(
     features : ndarray of float32, shape (n, d), optional
         Decide the order in which parts of the graph without any edge between them are joined at the very end.
     epsilon : float
-        ε. Above 0, the first half of the merges is done approximately, on all cores
-        (:func:`raycluster.graph.approximate.merge_in_parts`); worth it from about a million rows on.
+        ε. Above 0, up to half of the clusters are merged approximately, on all cores, before the exact merging
+        (:func:`raycluster.graph.approximate.merge_in_parts`).
 
     Returns
     -------
@@ -68,9 +70,15 @@ def link(
     n, k = neighbor_ids.shape
     if labels.shape != (n,):
         raise UserError(f"The graph has {n} rows, but there are labels of shape {labels.shape}.")
-    if not 1 <= n_clusters <= n:
-        raise UserError(f"n_clusters={n_clusters} of {n} rows: choose 1 to {n}.")
-    if n_neighbor_clusters < 1 or local_structure < 0 or epsilon < 0:
+    if weights.shape != (n, k) or (features is not None and len(features) != n):
+        raise UserError(f"The graph has ids of shape {(n, k)}: weights must have the same, and features {n} rows.")
+    if k and not (neighbor_ids.min() >= 0 and neighbor_ids.max() < n):
+        raise UserError(f"The ids of neighbours must be rows, 0 to {n - 1}: give missing ones any row and weight 0.")
+    if k and not (weights.min() >= 0 and weights.max() < np.inf):
+        raise UserError("Weights must be 0 or more, and neither NaN nor infinite.")
+    if not (isinstance(n_clusters, numbers.Integral) and 1 <= n_clusters <= n):
+        raise UserError(f"n_clusters={n_clusters} of {n} rows: choose a whole number from 1 to {n}.")
+    if not (n_neighbor_clusters >= 1 and local_structure >= 0 and epsilon >= 0):
         raise UserError(
             f"n_neighbor_clusters={n_neighbor_clusters}, local_structure={local_structure} and epsilon={epsilon}: "
             "choose at least 1, 0 and 0."

@@ -43,9 +43,9 @@ def merge(
         Where to stop, K_c and λ.
     outside : ndarray of bool, shape (c,), optional
         Clusters of a larger graph, of which the others are a part: they are neighbours but are not merged. Two others
-        are merged if their affinity is at least 1/(1+ε) of what either has to any cluster outside; else the first of
-        them waits until its neighbours change. That counts as half a merge, since in the larger graph it would now be
-        merged with one of another part.
+        are merged if their affinity is at least 1/(1+ε) of what either has to a cluster outside; else the first of
+        them waits until its neighbours change. A cluster that has ever waited counts as half a merge, since in the
+        larger graph it would have been merged with one of another part.
     epsilon : float
         ε.
 
@@ -160,7 +160,8 @@ def _merge(
         place = partner_of(best, clusters, first, epsilon)
         if place < 0:
             set_score(ranking, clusters, first, -1.0)  # until its neighbours change
-            waits += 1
+            waits += 1 - clusters[first].waited
+            clusters[first].waited = 1
             continue
         second = best.cluster[first, place]
         kept[done] = min(clusters[first].smallest_row, clusters[second].smallest_row)

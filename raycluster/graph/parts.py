@@ -44,14 +44,15 @@ def order_by_parts(neighbor_ids: np.ndarray, weights: np.ndarray, labels: np.nda
     rows = np.argsort(number[labels], kind="stable").astype(np.int32)
     place = np.empty(len(rows), np.int32)
     place[rows] = np.arange(len(rows), dtype=np.int32)
-    part_start = np.append(0, np.cumsum(np.bincount(part, np.bincount(labels)).astype(np.int64)))
+    part_start = _fill_up(np.bincount(part, np.bincount(labels)).astype(np.int64), PART_ROWS)
     return OrderedGraph(rows, place[neighbor_ids[rows]], weights[rows], part_start)
 
 
 def find_parts(neighbor_ids: np.ndarray, weights: np.ndarray, labels: np.ndarray, most: int) -> np.ndarray:
     """Group clusters that are close into parts of at most ``most`` rows, unless a single cluster has more.
 
-    In rounds, every part so far is joined to the one that its rows have the most weight to, as far as size allows.
+    In rounds, every part so far is joined to the one that its rows have the most weight to, of the edges to their
+    ``NEAR`` nearest neighbours, as far as size allows.
 
     Parameters
     ----------
@@ -78,6 +79,17 @@ def find_parts(neighbor_ids: np.ndarray, weights: np.ndarray, labels: np.ndarray
         links = members.T @ links @ members
         size = np.bincount(joined, size).astype(np.int64)
         part = joined[part]
+
+
+def _fill_up(size: np.ndarray, most: int) -> np.ndarray:
+    """Put successive parts together while they are small, since pieces of a graph do not grow together; say where."""
+    start, rows = [0], 0
+    for i in range(len(size)):
+        if rows > 0 and rows + size[i] > most:
+            start.append(start[-1] + rows)
+            rows = 0
+        rows += size[i]
+    return np.array([*start, start[-1] + rows])
 
 
 @njit(cache=True, nogil=True)

@@ -15,7 +15,7 @@ def first_clusters(neighbor_ids: np.ndarray) -> np.ndarray:
 
     Parameters
     ----------
-    neighbor_ids : ndarray of int32, shape (n, k), k >= 1
+    neighbor_ids : ndarray of int32, shape (n, k)
         Only the first column is looked at.
 
     Returns
@@ -23,11 +23,13 @@ def first_clusters(neighbor_ids: np.ndarray) -> np.ndarray:
     ndarray of int32, shape (n,)
         Connected components of the 1-NN graph, numbered by their smallest row.
     """
+    if neighbor_ids.shape[1] == 0:  # a single row has no neighbours
+        return np.arange(len(neighbor_ids), dtype=np.int32)
     return _components(np.ascontiguousarray(neighbor_ids[:, 0], dtype=np.int32))
 
 
 def smallest_cluster(k: float) -> float:
-    """Return how many rows make a cluster in a graph of k neighbours each: k/2, for small k min(k, 8)."""
+    """Return how many rows make a cluster in a graph of k neighbours each, on average: k/2, for small k min(k, 8)."""
     return max(k / 2, min(k, SMALL))
 
 
@@ -58,7 +60,9 @@ def join_small_pieces(
     kept, joined : ndarray of int32
         The joins done, clusters named by their smallest rows, in order.
     """
-    min_size = smallest_cluster(neighbor_ids.shape[1])
+    # A row with fewer neighbours than others is filled up with itself.
+    k = np.count_nonzero(neighbor_ids != np.arange(len(labels))[:, None]) / len(labels)
+    min_size = smallest_cluster(k)
     kept: list[np.ndarray] = []
     joined: list[np.ndarray] = []
     while True:

@@ -31,7 +31,8 @@ class GraphSettings:
     join_pieces: bool = True
     """Join small pieces that the graph leaves without affinity to their nearest neighbour; the paper leaves them."""
     epsilon: float = 0.0
-    """ε; above 0, merge on all cores at once, pairs within a factor 1 + ε of the best; 0 merges exactly."""
+    """ε; above 0, merge up to half of the clusters in parts of the graph, on all cores at once, unless one in another
+    part is nearer by more than a factor 1 + ε; 0 merges exactly."""
 
     def __post_init__(self) -> None:
         """Refuse settings that mean nothing."""

@@ -33,7 +33,7 @@ def neighbors_from_sparse(
     Raises
     ------
     UserError
-        If the matrix is not square, or has no edge or a negative one.
+        If the matrix is not square, or has no edge, or one that is negative or whose square overflows.
     """
     n = graph.shape[0]
     if graph.shape != (n, n):
@@ -43,6 +43,8 @@ def neighbors_from_sparse(
     source, target, distance = source[off_diagonal], graph.indices[off_diagonal], graph.data[off_diagonal]
     if len(source) == 0 or distance.min() < 0:
         raise UserError("A precomputed graph must have edges, with distances of at least 0.")
+    if float(distance.max()) ** 2 > float(np.finfo(np.float32).max):
+        raise UserError("The distances are so large that their squares overflow: scale them down.")
     order = np.lexsort((target, distance, source))
     source, target, distance = source[order], target[order], distance[order]
     count = np.bincount(source, minlength=n)

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import numbers
 from dataclasses import dataclass
 
 import numpy as np
@@ -104,9 +105,11 @@ class MergeTree:
         if (n_clusters is None) == (min_affinity is None):
             raise UserError("A tree is cut either at n_clusters or at min_affinity: give one of the two.")
         if n_clusters is None:
+            if min_affinity is None or not min_affinity > 0:
+                raise UserError(f"min_affinity={min_affinity}: choose a number above 0.")
             lower = np.flatnonzero(~(self.affinity >= min_affinity))
             return _labels(self.n_leaves, self.left, self.right, int(lower[0]) if len(lower) else len(self.left))
-        if not self.n_roots <= n_clusters <= self.n_leaves:
+        if not (isinstance(n_clusters, numbers.Integral) and self.n_roots <= n_clusters <= self.n_leaves):
             raise UserError(
                 f"n_clusters={n_clusters}, but this tree of {self.n_leaves} rows has {self.n_roots} roots: "
                 f"choose {self.n_roots} to {self.n_leaves}."

@@ -23,7 +23,7 @@ def digits():
 
 @pytest.fixture
 def small_parts(monkeypatch):
-    monkeypatch.setattr(parts, "PART_ROWS", 300)
+    monkeypatch.setattr(parts, "PART_ROWS", 60)
 
 
 def in_parts(graph, epsilon):
@@ -36,12 +36,12 @@ def test_merges_stay_inside_the_parts_and_take_at_most_half_of_their_clusters(di
     (kept, joined, affinity), ordered = in_parts(digits, 0.1)
     part = np.empty(len(digits[0]), int)
     part[ordered.rows] = np.repeat(np.arange(len(ordered.part_start) - 1), np.diff(ordered.part_start))
-    assert len(ordered.part_start) > 5
+    assert len(ordered.part_start) > 20
     assert (part[kept] == part[joined]).all()
     clusters = np.array([len(np.unique(digits[2][part == i])) for i in range(part.max() + 1)])
     merges = np.bincount(part[kept], minlength=len(clusters))
     assert (merges <= clusters // 2).all()
-    assert merges.sum() > 0.3 * clusters.sum()
+    assert merges.sum() > 0.2 * clusters.sum()
     assert (affinity > 0).all()
     assert len(np.unique(joined)) == len(joined)
 
@@ -69,7 +69,11 @@ def test_the_clusters_are_as_good_as_those_of_the_exact_merging(digits, small_pa
     assert normalized_mutual_info_score(classes, tree.cut(10)) > exact - 0.05
     n = len(classes)
     assert sorted(tree.children.ravel().tolist()) == list(range(2 * n - 2))
-    assert not (tree.left == link(*digits).left).all()
+
+
+def test_less_waits_the_larger_epsilon_is(digits, small_parts):
+    counts = [len(in_parts(digits, epsilon)[0][0]) for epsilon in (0.0, 0.1, 1.0, 10.0)]
+    assert counts == sorted(set(counts))
 
 
 def test_cut_at_k_is_the_same_as_stopping_at_k(digits, small_parts):
@@ -79,11 +83,10 @@ def test_cut_at_k_is_the_same_as_stopping_at_k(digits, small_parts):
         np.testing.assert_array_equal(stopped.cut(n_clusters), whole.cut(n_clusters))
 
 
-def test_the_tree_does_not_depend_on_the_number_of_threads(digits, small_parts):
-    before = numba.get_num_threads()
-    trees = []
-    for threads in {1, before}:
-        numba.set_num_threads(threads)
-        trees.append(link(*digits, epsilon=0.1))
-    numba.set_num_threads(before)
-    assert all((tree.children == trees[0].children).all() for tree in trees)
+def test_the_tree_does_not_depend_on_the_number_of_threads(digits, small_parts, monkeypatch):
+    monkeypatch.setattr(numba, "get_num_threads", lambda: 1)
+    expected = link(*digits, epsilon=0.1)
+    monkeypatch.setattr(numba, "get_num_threads", lambda: 4)
+    tree = link(*digits, epsilon=0.1)
+    np.testing.assert_array_equal(tree.children, expected.children)
+    np.testing.assert_array_equal(tree.affinity, expected.affinity)

@@ -1,5 +1,6 @@
 import numpy as np
 import pytest
+from scipy.sparse import csr_matrix
 from sklearn.base import clone
 from sklearn.datasets import load_digits
 from sklearn.metrics import adjusted_rand_score, normalized_mutual_info_score
@@ -120,9 +121,11 @@ def test_auto_counts_the_clusters_of_a_precomputed_graph_with_rows_of_many_neigh
     assert model.ranking_.clearness > 0.9
 
 
-@pytest.mark.parametrize("wrong", [6, 0, "many"])
+@pytest.mark.parametrize("wrong", [6, 0, 2.5, "many"])
 def test_numbers_of_clusters_that_cannot_be_are_an_error(wrong):
-    with pytest.raises(UserError, match=f"n_clusters={wrong!r} of 5 samples: choose 1 to 5, or 'auto'"):
+    with pytest.raises(
+        UserError, match=f"n_clusters={wrong!r} of 5 samples: choose a whole number from 1 to 5, or 'auto'"
+    ):
         GraphDegreeLinkage(wrong).fit(np.random.default_rng(0).normal(size=(5, 2)))
 
 
@@ -212,3 +215,21 @@ def test_wrong_metrics_are_named(digits):
         GraphDegreeLinkage(metric="manhattan").fit(images)
     with pytest.raises(UserError, match="takes a sparse matrix"):
         GraphDegreeLinkage(metric="precomputed").fit(images)
+
+
+@pytest.mark.parametrize("wrong", [0, -1, 2.5, "few"])
+def test_numbers_of_neighbours_that_cannot_be_are_an_error(wrong):
+    with pytest.raises(UserError, match=f"n_neighbors={wrong!r}: choose a whole number"):
+        GraphDegreeLinkage(2, n_neighbors=wrong, metric="precomputed").fit(csr_matrix(np.ones((5, 5))))
+
+
+def test_one_row_of_many_neighbours_changes_little():
+    rng = np.random.default_rng(0)
+    centres = np.array([[0, 0], [6, 0], [40, 0], [46, 0], [0, 40], [6, 40]])
+    points = np.concatenate([rng.normal(size=(30, 2)) + centre for centre in centres])
+    blob = np.repeat(np.arange(6), 30)
+    graph = radius_neighbors_graph(points, 3.5, mode="distance").tolil()
+    graph[0] = np.linalg.norm(points - points[0], axis=1)
+    model = GraphDegreeLinkage(6, metric="precomputed").fit(graph)
+    assert adjusted_rand_score(blob, model.labels_) > 0.9
+    assert np.isfinite(model.affinities_[-6:]).all()

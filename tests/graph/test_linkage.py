@@ -199,3 +199,26 @@ def test_a_negative_epsilon_is_refused():
     points = blobs(np.random.default_rng(0), 50)
     with pytest.raises(UserError, match=r"epsilon=-0\.1"):
         link(*graph_of(points, 5), epsilon=-0.1)
+
+
+@pytest.mark.parametrize(
+    ("change", "sentence"),
+    [
+        ({"weights": np.ones((4, 1), np.float32)}, "weights must have the same"),
+        ({"features": np.ones((3, 2), np.float32)}, "features 4 rows"),
+        ({"neighbor_ids": np.array([[1, 2], [0, -1], [0, 1], [0, 1]], np.int32)}, "must be rows, 0 to 3"),
+        ({"neighbor_ids": np.array([[1, 4], [0, 2], [0, 1], [0, 1]], np.int32)}, "must be rows, 0 to 3"),
+        ({"weights": np.full((4, 2), np.nan, np.float32)}, "neither NaN nor infinite"),
+        ({"weights": np.full((4, 2), -1, np.float32)}, "0 or more"),
+        ({"n_clusters": 1.5}, "a whole number from 1 to 4"),
+        ({"local_structure": float("nan")}, "local_structure=nan"),
+    ],
+)
+def test_graphs_that_cannot_be_are_errors(change, sentence):
+    graph = {
+        "neighbor_ids": np.array([[1, 2], [0, 2], [0, 1], [0, 1]], np.int32),
+        "weights": np.ones((4, 2), np.float32),
+        "labels": np.arange(4),
+    }
+    with pytest.raises(UserError, match=sentence):
+        link(**(graph | change))

@@ -55,9 +55,17 @@ def test_the_ordered_graph_is_the_same_graph_part_by_part(digits, monkeypatch):
     np.testing.assert_array_equal(graph.rows[graph.neighbor_ids], ids[graph.rows])
     np.testing.assert_array_equal(graph.weights, weights[graph.rows])
     part = find_parts(*digits, 200)[labels[graph.rows]]
-    expected = np.repeat(np.arange(part.max() + 1), np.diff(graph.part_start))
-    np.testing.assert_array_equal(part, expected)
+    assert (np.diff(part) >= 0).all()
+    assert set(graph.part_start[1:-1]) <= set(np.flatnonzero(np.diff(part)) + 1)
+    assert np.diff(graph.part_start).max() <= 200
     # The rows of a cluster lie side by side, in their order.
     changes = np.count_nonzero(np.diff(labels[graph.rows]))
     assert changes == labels.max()
     assert (np.diff(graph.rows)[np.diff(labels[graph.rows]) == 0] > 0).all()
+
+
+def test_small_pieces_of_the_graph_share_a_part(monkeypatch):
+    monkeypatch.setattr(parts, "PART_ROWS", 30)
+    ids = np.arange(100).reshape(-1, 2)[:, ::-1].reshape(-1, 1).astype(np.int32)  # pairs
+    graph = order_by_parts(ids, np.ones((100, 1), np.float32), np.repeat(np.arange(50, dtype=np.int32), 2))
+    assert np.diff(graph.part_start).tolist() == [30, 30, 30, 10]

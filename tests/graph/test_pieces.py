@@ -71,3 +71,7 @@ def test_small_pieces_grow_together_until_they_are_large_enough(k, expected):
     labels, kept, joined = join_small_pieces(ids, weights, np.arange(8, dtype=np.int32) // 2)
     assert labels.tolist() == expected
     assert list(zip(kept.tolist(), joined.tolist(), strict=True))[:2] == [(0, 2), (4, 6)]
+
+
+def test_a_single_row_is_a_cluster():
+    assert first_clusters(np.empty((1, 0), np.int32)).tolist() == [0]

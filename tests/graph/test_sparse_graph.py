@@ -44,6 +44,8 @@ def test_graphs_that_make_no_sense_are_errors():
         neighbors_from_sparse(csr_array(np.eye(3)))
     with pytest.raises(UserError, match="at least 0"):
         neighbors_from_sparse(-GRAPH)
+    with pytest.raises(UserError, match="squares overflow"):
+        neighbors_from_sparse(GRAPH * 1e20)
 
 
 def test_the_nearest_is_the_smallest_stored_entry_and_the_first_of_equal_ones():

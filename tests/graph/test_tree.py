@@ -34,6 +34,8 @@ def test_a_cut_that_is_not_in_the_tree_is_an_error(tree):
         tree.cut(6)
     with pytest.raises(UserError, match="n_clusters=0"):
         tree.cut(0)
+    with pytest.raises(UserError, match=r"n_clusters=2\.5"):
+        tree.cut(2.5)
     stopped = MergeTree.from_joins(5, np.array([1, 0]), np.array([3, 2]), np.zeros(2))
     assert stopped.n_roots == 3
     with pytest.raises(UserError, match="has 3 roots: choose 3 to 5"):
@@ -46,6 +48,12 @@ def test_cut_at_an_affinity_stops_before_the_first_lower_merge(tree):
     assert tree.cut(min_affinity=9.0).tolist() == tree.cut(4).tolist()
     low_first = MergeTree.from_joins(4, np.array([0, 2, 0]), np.array([1, 3, 2]), np.array([1.0, 2.0, 0.5]))
     assert low_first.cut(min_affinity=1.5).tolist() == [0, 1, 2, 3]
+
+
+@pytest.mark.parametrize("low", [0.0, -1.0, float("nan")])
+def test_affinities_to_cut_at_are_above_0(tree, low):
+    with pytest.raises(UserError, match="choose a number above 0"):
+        tree.cut(min_affinity=low)
 
 
 @pytest.mark.parametrize("how", [{}, {"n_clusters": 2, "min_affinity": 1.0}])
