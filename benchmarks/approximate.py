@@ -33,7 +33,7 @@ from raycluster.graph import (
 )
 from raycluster.methods.jule import pixel_rows
 
-EPSILONS = (0.01, 0.1, 0.5, 1.0, 10.0)
+EPSILONS = (0.01, 0.1, 1.0, 10.0)
 
 
 @dataclass

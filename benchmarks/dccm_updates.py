@@ -86,9 +86,13 @@ def our_loop(begun: tuple[_Dccm, Batch, torch.Tensor], updates: int) -> Callable
     method, large, probabilities = begun
 
     def loop() -> int:
-        views = ((view, small) for small in method.cut(large, probabilities) for view in small.views)
-        for view, small in islice(views, updates):
-            method.update(view, small)
+        steps = (
+            (view, partners, small)
+            for small in method.cut(large, probabilities)
+            for view, partners in zip(small.views, small.partners, strict=True)
+        )
+        for view, partners, small in islice(steps, updates):
+            method.update(view, partners, small)
         return updates
 
     return loop
@@ -99,7 +103,7 @@ def plain_loop(begun: tuple[_Dccm, Batch, torch.Tensor], updates: int) -> Callab
     method, large, probabilities = begun
     s, net, discriminator = method.settings, method.net, method.net.discriminator
     assert discriminator is not None
-    optimizer = torch.optim.RMSprop(net.parameters(), lr=s.learning_rate, alpha=0.9, foreach=False)
+    optimizer = torch.optim.RMSprop(net.parameters(), lr=s.learning_rate, alpha=0.9)
 
     def loop() -> int:
         order = torch.randperm(len(large.images), device=large.images.device)

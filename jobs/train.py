@@ -49,7 +49,7 @@ def parse(method: str, arguments: list[str]) -> tuple[Any, Any]:
     first_look.add_argument("--preset", choices=list(chosen.presets), default="default")
     preset = first_look.parse_known_args(arguments)[0].preset
 
-    about_preset = "Where the settings of the method start from; paper: the published ones, to the letter."
+    about_preset = "Where the settings of the method start from; paper: the published ones."
     preset_type = Annotated[str, tyro.conf.arg(help=about_preset, metavar="|".join(chosen.presets))]
     flags_class = make_dataclass(
         "Flags", [("common", TrainOptions), ("preset", preset_type), (method, chosen.settings)]

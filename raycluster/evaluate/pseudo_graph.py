@@ -6,7 +6,7 @@ import torch
 
 
 def bcubed(links: torch.Tensor, classes: torch.Tensor) -> torch.Tensor:
-    """Return BCubed precision and recall of links, averaged over the images of known class.
+    """Return BCubed precision and recall of links, summed over the images of known class, and their number.
 
     An image's precision is the share of its links that go to its own class, its recall the share of the images of its
     class that it is linked to, itself among them in both.
@@ -20,12 +20,12 @@ def bcubed(links: torch.Tensor, classes: torch.Tensor) -> torch.Tensor:
 
     Returns
     -------
-    precision_and_recall : Tensor of float32, shape (2,)
-        On the device of the links; NaN where no class is known.
+    sums : Tensor of float32, shape (3,)
+        Precision, recall and number of images, on the device of the links.
     """
     known = classes >= 0
     same = (classes[..., :, None] == classes[..., None, :]) & known[..., :, None] & known[..., None, :]
     right = (links & same).sum(dim=-1)
     linked = (links & known[..., None, :]).sum(dim=-1)
     shares = torch.stack([right / linked.clamp_min(1), right / same.sum(dim=-1).clamp_min(1)])
-    return (shares * known).flatten(1).sum(dim=1) / known.sum()
+    return torch.cat([(shares * known).flatten(1).sum(dim=1), known.sum().float()[None]])

@@ -32,7 +32,7 @@ class EvaluateOptions:
     data: str | None = None
     """Other images with known classes, as jobs/train.py takes them; by default those of the run."""
     labels: Literal["auto", "folders"] | None = None
-    """Where known classes are found, as for jobs/train.py; by default as in the run."""
+    """Where known classes are found, as for jobs/train.py; by default as in the run, or auto for other images."""
     seed: int = 0
     """Draws the images that the classifier is trained on; the others try it."""
 
@@ -57,7 +57,7 @@ def evaluate_run(options: EvaluateOptions, say: Say = say_at_once) -> dict[str, 
     with ray_cluster():
         images = open_images(
             data or before["data"],
-            options.labels or before["labels"],
+            options.labels or ("auto" if options.data else before["labels"]),
             (height, width),
             "gray" if channels == 1 else "rgb",
         )
@@ -67,11 +67,15 @@ def evaluate_run(options: EvaluateOptions, say: Say = say_at_once) -> dict[str, 
         layer: classify_frozen(features, labels, options.seed)
         for layer, features in frozen_features(net, pixels).items()
     }
+    last = {name: value for name, value in run_dir.health().items() if name.startswith(("bcubed_", "probability_"))}
     result = {"data": data or before["data"], "images": len(rows), "frozen": found, "run": run_dir.summary().quality}
+    result |= {"training": last} if last else {}
     write_json(run_dir.path / "evaluation.json", result)
     say(f"Classifier with one hidden layer on frozen features of {len(rows):,} images of known class:")
     for layer, scores in found.items():
         say(f"  {layer:<12} accuracy {scores['accuracy']:.3f} on {scores['test']:,} images that it had not seen")
+    for name, value in last.items():
+        say(f"  {name.replace('_', ' '):<18} {value:.3f} at the end of the training")
     say(f"Written to {run_dir.path / 'evaluation.json'}")
     return result
 

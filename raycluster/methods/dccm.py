@@ -11,6 +11,7 @@ probability says the cluster.
 
 from __future__ import annotations
 
+import math
 import time
 from collections.abc import Iterator
 from dataclasses import dataclass
@@ -23,7 +24,7 @@ from torch import nn
 from raycluster.data.augment_dccm import augment_like_released
 from raycluster.data.feed import Batch
 from raycluster.errors import UserError, check_setting
-from raycluster.evaluate.health import clustering_health, confidence_health, warnings_for
+from raycluster.evaluate.health import clustering_health, confidence_health, embedding_health, warnings_for
 from raycluster.evaluate.metrics import clustering_quality
 from raycluster.evaluate.pseudo_graph import bcubed
 from raycluster.losses.dccm import (
@@ -120,12 +121,12 @@ class Partners(NamedTuple):
 
 
 class Trained(NamedTuple):
-    """One small batch: the augmented images of its A updates, its clean images, and its targets."""
+    """One small batch: the augmented images and the partners of its A updates, its clean images, and its targets."""
 
     views: list[torch.Tensor]
     clean: torch.Tensor
     targets: Targets
-    partners: Partners
+    partners: list[Partners]
 
 
 def train_dccm(settings: DccmSettings, n_clusters: int, context: Context) -> Outcome:
@@ -192,19 +193,18 @@ class _Dccm:
         seen = []
         for large in self.feed.train_batches(s.large_batch * self.context.world_size, epoch):
             probabilities = self.predict_clean(large.images)
-            seen.append(torch.cat([large.ids[:, None].double(), probabilities.double()], dim=1))
+            seen.append(assigned(large.ids, probabilities))
             for _ in range(s.repeats):
                 for small in self.cut(large, probabilities):
-                    for view in small.views:
-                        self.update(view, small)
+                    for view, partners in zip(small.views, small.partners, strict=True):
+                        self.update(view, partners, small)
         return self.describe_epoch(torch.cat(seen))
 
     @torch.no_grad()
     def predict_clean(self, images: torch.Tensor) -> torch.Tensor:
-        """Return the probabilities [L, K] of clean images, BatchNorm on this large batch."""
+        """Return the probabilities [L, K] of clean images, BatchNorm on this large batch, all in float32."""
         self.net.train()
-        with self.context.autocast():
-            probabilities: torch.Tensor = self.net.encoder(rgb(images)).probabilities
+        probabilities: torch.Tensor = self.net.encoder(rgb(images)).probabilities
         return probabilities
 
     @torch.no_grad()
@@ -219,8 +219,8 @@ class _Dccm:
         order = order[: len(order) // size * size]
         clean = probabilities[order].view(-1, size, self.n_clusters)
         targets = make_targets(clean, s.graph_threshold, s.label_threshold)
-        partners = self.choose_partners(targets.links)
-        self.count_targets(targets, partners, large.ids[order])
+        partners = [self.choose_partners(targets.links) for _ in range(s.augmentations)]
+        self.count_targets(targets, partners[0], large.ids[order])
         if s.global_graph:
             everywhere = context.all_gather(clean[None]).transpose(0, 1).flatten(1, 2)
             targets = make_targets(clean, s.graph_threshold, s.label_threshold, everywhere)
@@ -235,7 +235,7 @@ class _Dccm:
                 [view[i] for view in views],
                 rgb(ours) if s.loss_on_clean else ours,
                 Targets(*(values[i] for values in targets)),
-                Partners(*(values[i] for values in partners)),
+                [Partners(chosen[i], counted[i]) for chosen, counted in partners],
             )
 
     def choose_partners(self, links: torch.Tensor) -> Partners:
@@ -245,11 +245,11 @@ class _Dccm:
             links = torch.eye(links.shape[-1], dtype=torch.bool, device=links.device).expand_as(links)
         return Partners(*draw_partners(links, self.generator))
 
-    def update(self, view: torch.Tensor, small: Trained) -> None:
+    def update(self, view: torch.Tensor, partners: Partners, small: Trained) -> None:
         """Take one step on one augmented small batch."""
         s = self.settings
         with self.context.autocast():
-            passed, scores = self.model(view, small.partners.chosen, self.draw_places())
+            passed, scores = self.model(view, partners.chosen, self.draw_places())
         graph, label = self.supervised_losses(passed.probabilities, small.targets)
         loss = graph + s.alpha * label
         if s.loss_on_clean:
@@ -259,7 +259,7 @@ class _Dccm:
             loss = loss + on_clean[0] + s.alpha * on_clean[1]
         information = torch.zeros_like(loss)
         if scores is not None:
-            information = mutual_information_loss(scores, small.partners.counted)
+            information = mutual_information_loss(scores, partners.counted)
             loss = loss + s.beta * information
         self.optimizer.zero_grad()
         loss.backward()
@@ -283,30 +283,33 @@ class _Dccm:
 
     def count_targets(self, targets: Targets, partners: Partners, ids: torch.Tensor) -> None:
         links, size = targets.links, targets.links.shape[-1]
-        density = (links.sum(dtype=torch.float32) / links[..., 0].numel() - 1) / (size - 1)
-        unpaired = (~partners.counted).float().mean()
-        self.add("targets", torch.stack([targets.confident.float().mean(), density, unpaired]))
+        partner_counts = links.sum(dim=-1) - 1
+        density = partner_counts.float().mean() / (size - 1)
+        unlinked, without = (partner_counts == 0).float().mean(), (~partners.counted).float().mean()
+        self.add("targets", torch.stack([targets.confident.float().mean(), density, unlinked, without]))
         if self.labels is not None:
-            self.add("bcubed", bcubed(links, self.labels[ids].view(links.shape[:-1])))
+            self.add("bcubed", bcubed(links, self.labels[ids].view(links.shape[:-1])), weigh_last=True)
 
-    def add(self, name: str, values: torch.Tensor) -> None:
-        """Add to what an epoch's metrics are made of, on the device."""
-        ones = values.new_ones(1)
-        values = torch.cat([values, ones])
+    def add(self, name: str, values: torch.Tensor, weigh_last: bool = False) -> None:
+        """Add to the sums that an epoch's means are made of, on the device; the last value may be what to divide by."""
+        values = values if weigh_last else torch.cat([values, values.new_ones(1)])
         self.sums[name] = self.sums[name] + values if name in self.sums else values
 
     def describe_epoch(self, seen: torch.Tensor) -> dict[str, Any]:
         """Put the metrics of an epoch together, of all workers: here the device is waited for."""
         sums = {name: self.context.all_gather(values[None]).sum(0).tolist() for name, values in self.sums.items()}
-        means = {name: [value / values[-1] for value in values[:-1]] for name, values in sums.items()}
+        means = {name: [value / (values[-1] or 1) for value in values[:-1]] for name, values in sums.items()}
         rows = self.context.all_gather(seen).cpu().numpy()
-        ids, probabilities = rows[:, 0].astype(np.int64), rows[:, 1:]
+        ids, clusters, confidence = rows[:, 0].astype(np.int64), rows[:, 1].astype(np.int32), rows[:, 2]
         row = dict(zip(("loss", "graph_loss", "label_loss", "mi_loss", "gradient_norm"), means["losses"], strict=True))
-        row |= dict(zip(("confident_share", "link_density", "without_unlinked"), means["targets"], strict=True))
-        if "bcubed" in means:
+        row |= dict(
+            zip(
+                ("confident_share", "link_density", "without_linked", "without_unlinked"), means["targets"], strict=True
+            )
+        )
+        if "bcubed" in sums and sums["bcubed"][-1] > 0:
             row |= dict(zip(("bcubed_precision", "bcubed_recall"), means["bcubed"], strict=True))
-        clusters = probabilities.argmax(axis=1)
-        row |= clustering_health(clusters, self.n_clusters) | confidence_health(probabilities.max(axis=1))
+        row |= clustering_health(clusters, self.n_clusters) | confidence_health(confidence)
         labels = self.context.labels
         if labels is not None and (labels[ids] >= 0).any():
             row["quality"] = clustering_quality(labels[ids], clusters)
@@ -327,19 +330,19 @@ class _Dccm:
     @torch.no_grad()
     def finish(self) -> Outcome:
         """Measure the population, and predict every image by it; beside it, by the batches met on the way."""
-        context, net = self.context, self.net.encoder
+        context, net, s = self.context, self.net.encoder, self.settings
         in_batches = np.full(self.feed.n, -1, np.int32)
+        # As many batches as it takes for all images, but for fewer than there are batches, to be in one.
+        size = self.feed.n // math.ceil(self.feed.n / (s.large_batch * context.world_size))
         with population_statistics(net) as statistics:
             found = [
-                torch.stack([large.ids, net(rgb(large.images)).probabilities.argmax(dim=1)])
-                for large in self.feed.train_batches(
-                    self.settings.large_batch * context.world_size, self.settings.epochs
-                )
+                assigned(large.ids, net(rgb(large.images)).probabilities)
+                for large in self.feed.train_batches(size, s.epochs)
             ]
         for value in statistics:
             value.copy_(context.all_gather(value[None]).mean(0))
-        ids, clusters = context.all_gather(torch.cat(found, dim=1).T).T.cpu().numpy()
-        in_batches[ids] = clusters
+        rows = context.all_gather(torch.cat(found)).cpu().numpy()
+        in_batches[rows[:, 0].astype(np.int64)] = rows[:, 1]
 
         parts = [(batch.ids, net(rgb(batch.images))) for batch in self.feed.eval_batches(EVAL_BATCH)]
         own = torch.cat([ids for ids, _ in parts]).cpu().numpy()
@@ -347,9 +350,9 @@ class _Dccm:
         largest = torch.cat([torch.stack(passed.probabilities.max(dim=1), dim=1) for _, passed in parts])
         chosen = context.run_on_driver(0, as_they_are, own, largest.cpu().numpy())["rows"]
         population = chosen[:, 1].astype(np.int32)
-        # An incomplete large batch has no prediction of its own.
+        # The few images that no batch had room for have no prediction of their own.
         in_batches = np.where(in_batches < 0, population, in_batches)
-        self.report_end(population, chosen[:, 0])
+        self.report_end(population, chosen[:, 0], features)
         return Outcome(
             model=net,
             architecture=net.architecture(),
@@ -360,8 +363,9 @@ class _Dccm:
             embeddings=features,
         )
 
-    def report_end(self, clusters: np.ndarray, confidence: np.ndarray) -> None:
+    def report_end(self, clusters: np.ndarray, confidence: np.ndarray, features: np.ndarray) -> None:
         row: dict[str, Any] = clustering_health(clusters, self.n_clusters) | confidence_health(confidence)
+        row |= embedding_health(features)
         row |= {"clusters": len(np.unique(clusters)), "clustering": "population"}
         if self.context.labels is not None:
             row["quality"] = clustering_quality(self.context.labels, clusters)
@@ -380,6 +384,12 @@ class _Dccm:
         self.net.load_state_dict(without_prefix("model", tensors))
         restore_optimizer(self.optimizer, without_prefix("rmsprop", tensors))
         return int(state["epoch"])
+
+
+def assigned(ids: torch.Tensor, probabilities: torch.Tensor) -> torch.Tensor:
+    """Return id, cluster and confidence of each image, float64 [B, 3]."""
+    confidence, clusters = probabilities.max(dim=1)
+    return torch.stack([ids.double(), clusters.double(), confidence.double()], dim=1)
 
 
 def as_they_are(rows: np.ndarray) -> dict[str, np.ndarray]:

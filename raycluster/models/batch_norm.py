@@ -35,7 +35,8 @@ class BatchNorm(_BatchNorm):
 def population_statistics(net: nn.Module) -> Iterator[list[torch.Tensor]]:
     """Measure the population's mean and variance by the batches that pass through ``net`` in here.
 
-    They are the averages over these batches, each of which is normalised by its own statistics. Gives the statistics
+    They are the averages over these batches, which have to be drawn at random, and each of which is normalised by its
+    own statistics. Gives the statistics
     as tensors that follow the measuring; several workers average them. ``net`` is left in evaluation mode.
     """
     norms = [module for module in net.modules() if isinstance(module, BatchNorm)]

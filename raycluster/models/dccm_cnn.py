@@ -86,6 +86,8 @@ class DccmCNN(nn.Module):
                 nn.init.kaiming_normal_(module.weight, nonlinearity="relu")
             elif isinstance(module, nn.Linear):
                 nn.init.eye_(module.weight)
+                # Rows beyond the identity are 0 in the released code, and outputs that begin equal stay equal.
+                nn.init.normal_(module.weight[module.in_features :], std=module.in_features**-0.5)
             if isinstance(module, nn.Conv2d | nn.Linear) and module.bias is not None:
                 nn.init.zeros_(module.bias)
         self.to(memory_format=torch.channels_last)

@@ -214,6 +214,7 @@ def _train(job: WorkerJob, run_dir: RunDir) -> dict[str, Any] | None:
     device = ray.train.torch.get_device()
     if device.type == "cuda":
         torch.cuda.set_device(device)
+        torch.backends.cudnn.deterministic = True  # the same seed gives the same result
     torch.set_num_threads(min(job.threads, available_cores()))
     feed = job.feed(device, rank, world_size)
     driver = ray.get_actor(job.driver, namespace=NAMESPACE)

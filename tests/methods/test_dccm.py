@@ -65,7 +65,7 @@ def test_defaults_are_the_released_settings_and_the_paper_takes_losses_on_clean_
 
 def test_the_first_step_is_as_expected(digits):
     method, small = begun(digits[0], large_batch=60, small_batch=30, mi_places=None)
-    method.update(small.views[0], small)
+    method.update(small.views[0], small.partners[0], small)
     loss, graph, label, information, norm, updates = method.sums["losses"].tolist()
     assert information == pytest.approx(2 * math.log(2), abs=0.05)
     # Rectified features pass the identity at first, which makes some images confident before anything is learned.
@@ -82,17 +82,24 @@ def test_a_thousand_images_are_620_updates(digits):
     images = np.resize(digits[0], (1000, 1, 32, 32))
     method = _Dccm(PRESETS["default"], 10, context_on(images))
     sizes = []
-    method.update = lambda view, small: sizes.append(len(view))
+    method.update = lambda view, partners, small: sizes.append(len(view))
     method.describe_epoch = lambda seen: {}
     method.train_epoch(0)
     assert sizes == [32] * 620
 
 
 def test_no_gradient_reaches_the_clean_images_and_targets_stay_for_all_augmentations(digits):
-    _, small = begun(digits[0])
-    assert not any(value.requires_grad for value in (*small.targets, *small.partners, *small.views))
-    assert len(small.views) == 2
+    method, small = begun(digits[0])
+    probabilities = method.predict_clean(torch.from_numpy(digits[0][:24]))
+    assert probabilities.grad_fn is None
+    assert len(small.views) == len(small.partners) == 2
     assert not torch.equal(*small.views)
+    assert not torch.equal(small.partners[0].chosen, small.partners[1].chosen)
+    calls = []
+    method.predict_clean = lambda images: calls.append(len(images)) or probabilities[: len(images)]
+    method.train_epoch(0)
+    assert calls == [24, 24]  # for 2 large batches of 3 small ones, of 2 updates each
+    assert method.updates == 12
 
 
 def test_two_runs_of_one_seed_are_equal_and_of_another_are_not(digits, uninterrupted):
@@ -168,15 +175,40 @@ SWITCHES = [
 @pytest.mark.parametrize("switch", SWITCHES, ids=lambda switch: "-".join(map(str, itertools.chain(*switch.items()))))
 def test_every_switch_trains_all_its_parameters(digits, switch):
     method, small = begun(digits[0], **switch)
-    method.update(small.views[0], small)
+    method.update(small.views[0], small.partners[0], small)
     assert all(torch.isfinite(parameter.grad).all() for parameter in method.net.parameters())
     assert (method.net.discriminator is None) == (switch.get("beta") == 0)
 
 
+def test_more_clusters_than_features_can_all_be_used(digits):
+    method = _Dccm(replace(QUICK, beta=0.0), 80, context_on(digits[0]))
+    outputs = method.net.encoder.logits(torch.rand(5, 64))
+    assert len(torch.unique(outputs[0])) == 80
+    assert torch.equal(method.net.encoder.logits.weight[:64], torch.eye(64))
+
+
+def test_all_images_but_a_few_are_in_a_batch_of_the_population(digits, monkeypatch):
+    seen = []
+    method = _Dccm(replace(QUICK, epochs=1, large_batch=24), 10, context_on(digits[0]))
+    batches = method.feed.train_batches
+    monkeypatch.setattr(method.feed, "train_batches", lambda *args: (seen.append(b.ids) or b for b in batches(*args)))
+    method.finish()
+    assert [len(ids) for ids in seen] == [20, 20, 20]
+    assert sorted(torch.cat(seen).tolist()) == list(range(60))
+
+
+def test_partly_known_classes_count_in_the_pseudo_graph(digits):
+    labels = np.full(60, -1)
+    labels[:2] = 1
+    context = context_on(digits[0], labels=labels)
+    train_dccm(replace(QUICK, epochs=1, graph_threshold=1e-6), 10, context)
+    assert context.rows[0]["bcubed_precision"] == 1
+
+
 def test_instances_are_their_own_only_partners(digits):
     _, small = begun(digits[0], mi_mode="instance", graph_threshold=1e-6)
-    assert torch.equal(small.partners.chosen[:, 0], small.partners.chosen[:, 1])
-    assert small.partners.counted.all()  # though all are linked
+    assert torch.equal(small.partners[0].chosen[:, 0], small.partners[0].chosen[:, 1])
+    assert small.partners[0].counted.all()  # though all are linked
 
 
 def test_sets_smaller_than_a_batch_are_one_batch(digits):
