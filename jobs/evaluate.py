@@ -4,7 +4,8 @@
     python jobs/evaluate.py --run runs/photos-dccm-seed0 --data other.npz    on others with known classes
 
 A classifier with one hidden layer of 200 units is trained on the frozen features of four fifths of the images of known
-class (of 20,000 of them where there are more), and tried on the others. evaluation.json in the run folder holds the result.
+class (of 20,000 of them where there are more), and tried on the others. evaluation.json in the run folder holds the
+result.
 """
 
 from __future__ import annotations
