@@ -15,6 +15,7 @@ from raycluster.errors import UserError
 from raycluster.evaluate.frozen import classify_frozen
 from raycluster.models.dccm_cnn import DccmCNN, rgb
 from raycluster.models.load import Network, load_model
+from raycluster.models.resnet import ConcurlNet
 from raycluster.training.cluster import ray_cluster
 from raycluster.training.progress import Say, say_at_once
 from raycluster.training.run_dir import RunDir, write_json
@@ -49,7 +50,7 @@ def evaluate_run(options: EvaluateOptions, say: Say = say_at_once) -> dict[str, 
     if not (run_dir.path / "summary.json").exists():
         raise UserError(f"{run_dir.path} holds no finished run: name the folder of one, or finish it first.")
     before = run_dir.config()["identity"]
-    if before["method"] not in ("jule", "dccm"):
+    if before["method"] not in ("jule", "dccm", "concurl"):
         raise UserError(f"{run_dir.path} holds a clustering of vectors, without a network to evaluate.")
     net = load_model(run_dir.path / "model")
     data = absolute_source(options.data) if options.data and options.data != "digits" else options.data
@@ -94,6 +95,9 @@ def frozen_features(net: Network, pixels: np.ndarray) -> dict[str, np.ndarray]:
         if isinstance(net, DccmCNN):
             passed = net(rgb(images))
             layers = {"conv": passed.conv, "fc": passed.features}
+        elif isinstance(net, ConcurlNet):
+            seen = net(rgb(images))
+            layers = {"trunk": seen.features, "head": seen.head, "nce": seen.nce}
         else:
             layers = {"embedding": net(images.float() / 255)}
         for name, values in layers.items():

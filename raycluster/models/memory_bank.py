@@ -114,9 +114,8 @@ class MemoryBank:
 
     @torch.no_grad()
     def set_z_bar(self, mean: torch.Tensor) -> torch.Tensor:
-        """Keep the first z_bar, averaged over the workers, and return the one that is kept."""
-        if self.z_bar is None:
-            self.z_bar = self.gather(mean[None]).mean()
+        """Keep the mean over all workers, and return it; a collective call."""
+        self.z_bar = self.gather(mean[None]).mean()
         return self.z_bar
 
     def state(self) -> dict[str, torch.Tensor]:

@@ -56,6 +56,8 @@ class ConcurlNet(nn.Module):
         Of k-means at the end of the training, so that new images can be assigned; zero until then.
     """
 
+    mean: torch.Tensor
+    std: torch.Tensor
     nce_centroids: torch.Tensor
     head_centroids: torch.Tensor
 

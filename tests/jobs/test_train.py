@@ -22,7 +22,9 @@ def job():
 @pytest.mark.parametrize(
     ("flags", "sentence"),
     [
-        ("concurl", "concurl is planned but not there yet"),
+        ("concurl --clusters 1798", "only 1797 images were readable"),
+        ("concurl --clusters auto", "give --clusters K"),
+        ("concurl --tau 0", "--tau 0.0: choose a number above 0"),
         ("dccm --clusters 1798", "only 1797 images were readable"),
         ("dccm --clusters auto", "give --clusters K"),
         ("jule --data /no/such/folder --clusters 3", "no file or folder /no/such/folder"),
@@ -41,7 +43,7 @@ def test_bad_calls_end_with_a_sentence_and_an_exit_code(flags, sentence, job, ra
     (tmp_path / "other" / "file").touch()
     places = {"EMPTY": str(tmp_path / "empty"), "OTHER": str(tmp_path / "other")}
     arguments = [places.get(word, word) for word in flags.split()]
-    if "--out" not in arguments and arguments[0] != "concurl":
+    if "--out" not in arguments:
         arguments += ["--out", str(tmp_path / "out")]
     assert job.main(arguments) == 2
     error = capsys.readouterr().err
