@@ -173,7 +173,7 @@ class _Concurl:
         self.model = context.wrap(_Pair(self.net))
         learning = [parameter for parameter in self.model.parameters() if parameter.requires_grad]
         self.optimizer = torch.optim.SGD(
-            learning, lr=s.learning_rate, momentum=s.momentum, weight_decay=s.weight_decay, fused=True
+            learning, lr=s.learning_rate, momentum=s.momentum, weight_decay=s.weight_decay, foreach=True
         )
         self.bank = MemoryBank(
             self.feed.n,
