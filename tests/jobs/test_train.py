@@ -67,6 +67,12 @@ def test_dccm_has_flags_with_the_symbols_of_its_paper_and_a_preset_of_its_own(jo
     assert settings.epochs < job.parse("dccm", [])[1].epochs == 200
 
 
+def test_concurl_has_flags_with_the_symbols_of_its_paper_and_presets_of_the_released_runs(job):
+    _, settings = job.parse("concurl", ["--preset", "cifar20", "--gamma", "0.5", "--milestones", "0.5", "0.75"])
+    assert (settings.tau, settings.ensemble, settings.gamma, settings.milestones) == (0.35, 16, 0.5, (0.5, 0.75))
+    assert job.parse("concurl", ["--preset", "cpu"])[1].epochs < job.parse("concurl", [])[1].epochs == 2000
+
+
 def test_help_teaches_the_flags_with_the_symbols_of_the_paper(job, capsys):
     with pytest.raises(SystemExit) as exit_:
         job.parse("jule", ["--help"])

@@ -88,7 +88,8 @@ class Breaking(ConcurlSettings):
 
 
 QUICK = Breaking(
-    epochs=2, batch_size=20, noise=64, ensemble=4, projection_size=8, trunk="resnet18", evaluate_every=1, bank="partitioned"
+    epochs=2, batch_size=20, noise=64, ensemble=4, projection_size=8, trunk="resnet18", evaluate_every=1,
+    bank="partitioned",
 )  # fmt: skip
 
 
