@@ -6,7 +6,6 @@ from typing import Any, Literal, NamedTuple
 
 import torch
 from torch import nn
-from torch.nn import functional as F
 
 from raycluster.models.batch_norm import BatchNorm
 
@@ -149,15 +148,13 @@ class Discriminator(nn.Module):
 
     def __init__(self, channels: int, size: int) -> None:
         super().__init__()
-        self.channels = channels
         self.first = nn.Linear(channels + size, 512, bias=False)
-        self.rest = nn.Sequential(nn.ReLU(), nn.Linear(512, 512, bias=False), nn.ReLU(), nn.Linear(512, 1, bias=False))
+        self.rest = nn.Sequential(
+            nn.ReLU(inplace=True), nn.Linear(512, 512, bias=False), nn.ReLU(inplace=True), nn.Linear(512, 1, bias=False)
+        )
 
     def forward(self, shallow: torch.Tensor, deep: torch.Tensor, partners: torch.Tensor) -> torch.Tensor:
         """Return the scores of each image's vector with the maps of its partners.
-
-        The first layer of [map; vector] is the sum of a layer on the map and one on the vector, so that every map goes
-        through it once, however many partners it has.
 
         Parameters
         ----------
@@ -169,9 +166,9 @@ class Discriminator(nn.Module):
         -------
         scores : Tensor of float32, shape (B, m, places)
         """
-        on_map, on_vector = self.first.weight.split([self.channels, deep.shape[1]], dim=1)
-        maps = F.linear(shallow.flatten(2).transpose(1, 2), on_map)
-        hidden = maps[partners] + F.linear(deep, on_vector)[:, None, None]
+        maps = shallow.flatten(2).transpose(1, 2)[partners]
+        vectors = deep.to(maps.dtype)[:, None, None].expand(*maps.shape[:3], -1)
+        hidden = self.first(torch.cat([maps, vectors], dim=3))
         scores: torch.Tensor = self.rest(hidden).squeeze(3).float()
         return scores
 

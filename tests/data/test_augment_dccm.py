@@ -31,6 +31,13 @@ def test_a_quarter_turn_reads_row_from_column():
     assert torch.equal(warped(degrees=90.0), expected)
 
 
+def test_zoom_and_shift_come_before_the_turn():
+    # Turned by 90 degrees, what is zoomed and shifted along rows is read along columns.
+    rows = SQUARE[0, 0, [3, 3, 3, 2]].T
+    assert torch.equal(warped(degrees=90.0, zoom=(2.0, 1.0)), rows[[0, 0, 2, 3]])
+    assert torch.equal(warped(degrees=90.0, shift=(1.0, 0.0)), rows[[1, 2, 3, 3]])
+
+
 def test_a_flip_mirrors_what_the_warp_has_made():
     assert torch.equal(warped(shift=(1.0, 0.0), flip=True), warped(shift=(1.0, 0.0)).flip(1))
 
