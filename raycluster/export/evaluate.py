@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import json
 from dataclasses import dataclass
 from pathlib import Path
 from typing import Any, Literal
@@ -13,7 +14,9 @@ from raycluster.data.images import ImageSet, open_images
 from raycluster.data.sources import absolute_source
 from raycluster.errors import UserError
 from raycluster.evaluate.frozen import classify_frozen
+from raycluster.export.shift import shift_of_run
 from raycluster.models.dccm_cnn import DccmCNN, rgb
+from raycluster.models.jule_cnn import JuleCNN
 from raycluster.models.load import Network, load_model
 from raycluster.models.resnet import ConcurlNet
 from raycluster.training.cluster import ray_cluster
@@ -36,10 +39,14 @@ class EvaluateOptions:
     """Where known classes are found, as for jobs/train.py; by default as in the run."""
     seed: int = 0
     """Draws the images that the classifier is trained on; the others try it."""
+    shift: bool = False
+    """Also change up to 1,000 of the images in one factor at a time, and see how the run's clusters hold."""
 
 
 def evaluate_run(options: EvaluateOptions, say: Say = say_at_once) -> dict[str, Any]:
     """Train a classifier on each layer's frozen features, and write ``evaluation.json`` into the run folder.
+
+    With ``shift``, also tell how the clusters hold on changed images.
 
     Raises
     ------
@@ -53,6 +60,8 @@ def evaluate_run(options: EvaluateOptions, say: Say = say_at_once) -> dict[str, 
     if before["method"] not in ("jule", "dccm", "concurl"):
         raise UserError(f"{run_dir.path} holds a clustering of vectors, without a network to evaluate.")
     net = load_model(run_dir.path / "model")
+    if options.shift and isinstance(net, JuleCNN):
+        raise UserError("--shift is for dccm and concurl: a run of jule keeps nothing to assign single images by.")
     data = absolute_source(options.data) if options.data and options.data != "digits" else options.data
     channels, height, width = net.shape
     with ray_cluster():
@@ -69,6 +78,9 @@ def evaluate_run(options: EvaluateOptions, say: Say = say_at_once) -> dict[str, 
         for layer, features in frozen_features(net, pixels).items()
     }
     result = {"data": data or before["data"], "images": len(rows), "frozen": found, "run": run_dir.summary().quality}
+    if options.shift and not isinstance(net, JuleCNN):
+        clustering = json.loads((run_dir.path / "model" / "model.json").read_text()).get("clustering", "")
+        result["shift"] = shift_of_run(run_dir, net, clustering, pixels, labels, options.seed, say)
     write_json(run_dir.path / "evaluation.json", result)
     say(f"Classifier with one hidden layer on frozen features of {len(rows):,} images of known class:")
     for layer, scores in found.items():
