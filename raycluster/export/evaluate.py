@@ -13,6 +13,7 @@ import torch
 from raycluster.data.images import ImageSet, open_images
 from raycluster.data.sources import absolute_source
 from raycluster.errors import UserError
+from raycluster.evaluate.consensus import consensus_score
 from raycluster.evaluate.frozen import classify_frozen
 from raycluster.export.shift import shift_of_run
 from raycluster.models.dccm_cnn import DccmCNN, rgb
@@ -73,11 +74,12 @@ def evaluate_run(options: EvaluateOptions, say: Say = say_at_once) -> dict[str, 
         )
         rows, labels = labelled_rows(images, options.seed)
         pixels = images.take(rows)
-    found = {
-        layer: classify_frozen(features, labels, options.seed)
-        for layer, features in frozen_features(net, pixels).items()
-    }
-    result = {"data": data or before["data"], "images": len(rows), "frozen": found, "run": run_dir.summary().quality}
+    layers = frozen_features(net, pixels)
+    found = {layer: classify_frozen(features, labels, options.seed) for layer, features in layers.items()}
+    embedding, clusters = list(layers.values())[-1], min(run_dir.summary().clusters, len(rows))
+    agreement = consensus_score(embedding, clusters, options.seed)
+    result = {"data": data or before["data"], "images": len(rows), "frozen": found, "consensus": agreement}
+    result["run"] = run_dir.summary().quality
     if options.shift and not isinstance(net, JuleCNN):
         clustering = json.loads((run_dir.path / "model" / "model.json").read_text()).get("clustering", "")
         result["shift"] = shift_of_run(run_dir, net, clustering, pixels, labels, options.seed, say)
@@ -85,6 +87,10 @@ def evaluate_run(options: EvaluateOptions, say: Say = say_at_once) -> dict[str, 
     say(f"Classifier with one hidden layer on frozen features of {len(rows):,} images of known class:")
     for layer, scores in found.items():
         say(f"  {layer:<12} accuracy {scores['accuracy']:.3f} on {scores['test']:,} images that it had not seen")
+    say(
+        f"Consensus of clusterings by k-means and graph degree linkage, in which no labels count: "
+        f"{agreement['consensus']:.3f}"
+    )
     say(f"Written to {run_dir.path / 'evaluation.json'}")
     return result
 
@@ -101,7 +107,7 @@ def labelled_rows(images: ImageSet, seed: int) -> tuple[np.ndarray, np.ndarray]:
 
 @torch.inference_mode()
 def frozen_features(net: Network, pixels: np.ndarray) -> dict[str, np.ndarray]:
-    """Return the features of images uint8 [n, C, H, W] by the name of their layer, each float32 [n, d]."""
+    """Return the features of images uint8 [n, C, H, W] by name of their layer, float32 [n, d]; the embedding last."""
     parts: dict[str, list[torch.Tensor]] = {}
     for images in torch.from_numpy(pixels).split(BATCH):
         if isinstance(net, DccmCNN):

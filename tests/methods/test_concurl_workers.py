@@ -150,6 +150,7 @@ def test_two_workers_one_of_which_dies_end_as_if_nothing_had_happened(ray_sessio
 
     found = evaluate_run(EvaluateOptions(run=str(whole)), lambda line: None)
     assert set(found["frozen"]) == {"trunk", "head", "nce"}
+    assert set(found["consensus"]) == {"consensus", "seeds", "projections", "algorithms"}
 
 
 def test_images_that_stream_are_all_clustered(ray_session, digits, tmp_path):
