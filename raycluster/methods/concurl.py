@@ -62,7 +62,7 @@ class ConcurlSettings:
     """SGD weight decay."""
 
     alpha: float = 0.0
-    """α, the weight of the soft loss, the only one that moves the prototypes."""
+    """α, the weight of the soft loss, which predicts without transformations and moves the prototypes too."""
     beta: float = 1.0
     """β, the weight of the exemplar (NCE) loss."""
     gamma: float = 1.0
@@ -99,7 +99,7 @@ class ConcurlSettings:
     trunk: Trunk | None = None
     """By default the CIFAR ResNet-18 at 32 pixels, ResNet-18 at 64 and 96, and ResNet-50 at 160."""
     view2: Literal["same", "slight", "strong"] = "slight"
-    """How the second view differs: as the first, a little less colour jitter, or blurred."""
+    """How the second view differs: as the first, with a little less colour jitter, or blurred."""
     flip: bool = True
     """Mirror half of the views; leave it out where left and right differ, as in writing."""
 

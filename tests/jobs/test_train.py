@@ -24,7 +24,7 @@ def job():
     [
         ("concurl --clusters 1798", "only 1797 images were readable"),
         ("concurl --clusters auto", "give --clusters K"),
-        ("concurl --tau 0", "--tau 0.0: choose a number above 0"),
+        ("concurl --image-size 40", "squares of 32, 64, 96 or 160 pixels"),
         ("dccm --clusters 1798", "only 1797 images were readable"),
         ("dccm --clusters auto", "give --clusters K"),
         ("jule --data /no/such/folder --clusters 3", "no file or folder /no/such/folder"),
