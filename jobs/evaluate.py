@@ -2,10 +2,11 @@
 
     python jobs/evaluate.py --run runs/photos-dccm-seed0                     on the images of the run
     python jobs/evaluate.py --run runs/photos-dccm-seed0 --data other.npz    on others with known classes
+    python jobs/evaluate.py --run runs/photos-dccm-seed0 --shift             and on images turned, blurred, tinted, ...
 
 A classifier with one hidden layer of 200 units is trained on the frozen features of four fifths of the images of known
 class (of 20,000 of them where there are more), and tried on the others. evaluation.json in the run folder holds the
-result.
+result; with --shift, shift.svg is a picture of how the clusters hold.
 """
 
 from __future__ import annotations

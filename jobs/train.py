@@ -6,6 +6,7 @@
     python jobs/train.py jule --data photos/ --clusters auto          nobody knows how many there are
     python jobs/train.py jule --data usps.npz --clusters 10 --preset paper --workers 2
     python jobs/train.py dccm --data photos/ --clusters 10            DCCM, for GPUs; with --preset cpu for fewer steps
+    python jobs/train.py concurl --data photos/ --clusters 10         ConCURL, for GPUs; --preset cpu here too
 
 The run folder holds the clusters (assignments.parquet), the embeddings, the model and the metrics; that of jule
 also the merge tree.

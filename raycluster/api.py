@@ -16,8 +16,7 @@ from raycluster.training.cluster import absolute_out, under_job_submit
 from raycluster.training.run_dir import RunSummary
 from raycluster.training.trainer import TrainingRun, run_training
 
-METHODS = ("jule", "dccm")
-PLANNED_METHODS = ("concurl",)
+METHODS = ("jule", "dccm", "concurl")
 
 
 @dataclass(frozen=True)
@@ -89,10 +88,13 @@ def method_named(name: str) -> Method:
         from raycluster.models.dccm_cnn import SIDES
 
         return Method(DccmSettings, DCCM_PRESETS, train_dccm, sides=SIDES, finds_k=False)
-    known = " and ".join(METHODS)
-    if name in PLANNED_METHODS:
-        raise UserError(f"{name} is planned but not there yet: {known} can be trained today.")
-    raise UserError(f"There is no method {name!r}: {known} can be trained today.")
+    if name == "concurl":
+        from raycluster.methods.concurl import PRESETS as CONCURL_PRESETS
+        from raycluster.methods.concurl import ConcurlSettings, train_concurl
+        from raycluster.models.resnet import SIDES as CONCURL_SIDES
+
+        return Method(ConcurlSettings, CONCURL_PRESETS, train_concurl, sides=CONCURL_SIDES, finds_k=False)
+    raise UserError(f"There is no method {name!r}: choose one of {', '.join(METHODS)}.")
 
 
 def train(
@@ -178,7 +180,7 @@ def train_with(options: TrainOptions, method: str, settings: Any) -> RunSummary:
     clusters = options.clusters
     if clusters == "auto" and not chosen.finds_k:
         raise UserError(
-            f"{method} cannot choose the number of clusters, since its last layer has an output for each: give "
+            f"{method} cannot choose the number of clusters, since its network is built for a certain one: give "
             "--clusters K, or let jule choose."
         )
     if clusters is None:

@@ -20,7 +20,7 @@ def test_importing_the_package_imports_neither_ray_nor_torch():
     ("call", "sentence"),
     [
         ({"data": "photos"}, "How many clusters are there in photos"),
-        ({"method": "concurl"}, "concurl is planned but not there yet: jule and dccm can be trained today"),
+        ({"method": "concur"}, "no method 'concur': choose one of jule, dccm, concurl"),
         ({"method": "dccm", "clusters": "auto"}, "dccm cannot choose the number of clusters"),
         ({"method": "dccm", "image_size": 40}, "--image-size 40 x 40: .* squares of 32, 64 or 96 pixels"),
         ({"method": "dccm", "small_batch": 1}, "--small-batch 1: choose at least 2"),

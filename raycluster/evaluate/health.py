@@ -71,14 +71,18 @@ def warnings_for(row: dict[str, Any]) -> list[str]:
     row : dict
         Any of ``largest_share``, ``clusters_in_use``, ``entropy_at_best``, ``mean_cosine``,
         ``batches_without_pair`` (a share), ``loss``, ``gradient_norm``, ``neighbor_agreement`` (mean),
-        ``link_density`` and ``without_unlinked`` (shares of pairs and images in a pseudo-graph).
+        ``link_density`` and ``without_unlinked`` (shares of pairs and images in a pseudo-graph); and ``method``, where
+        its settings differ from those of the others.
     """
     found = []
+    concurl = row.get("method") == "concurl"
     k = round(math.exp(row["entropy_at_best"])) if "entropy_at_best" in row else 0
     if k != 1 and row.get("largest_share", 0) > max(0.5, min(0.9, 4 / max(k, 1))):
         advice = (
             "the network gives all the same answer; try a lower --learning-rate or a higher --graph-threshold"
             if "probability_50" in row
+            else "the network gives all the same answer; try a higher --beta or a lower --learning-rate"
+            if concurl
             else "the clusters have chained together; try fewer --n-neighbors, or --affinity local"
         )
         found.append(f"{row['largest_share']:.0%} of the images are in one cluster: {advice}")
@@ -87,7 +91,7 @@ def warnings_for(row: dict[str, Any]) -> list[str]:
     if row.get("mean_cosine", 0) > 0.95:
         found.append(
             f"random images have a mean cosine of {row['mean_cosine']:.2f}: the embedding has collapsed to a point; "
-            "try a lower --learning-rate or a larger --margin"
+            f"try a lower --learning-rate or a {'higher --beta' if concurl else 'larger --margin'}"
         )
     if row.get("batches_without_pair", 0) > 0.5:
         found.append(

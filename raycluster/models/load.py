@@ -10,8 +10,9 @@ from safetensors.torch import load_file
 from raycluster.errors import UserError
 from raycluster.models.dccm_cnn import DccmCNN
 from raycluster.models.jule_cnn import JuleCNN
+from raycluster.models.resnet import ConcurlNet
 
-Network = JuleCNN | DccmCNN
+Network = JuleCNN | DccmCNN | ConcurlNet
 
 
 def load_model(folder: Path) -> Network:
@@ -31,6 +32,8 @@ def load_model(folder: Path) -> Network:
         net = JuleCNN(shape, told["embedding_size"])
     elif told["name"] == "dccm_cnn":
         net = DccmCNN(shape, told["n_clusters"], told["shallow_tap"], told["deep_tap"], told["head_bn"])
+    elif told["name"] == "concurl_resnet":
+        net = ConcurlNet(shape, told["n_clusters"], told["trunk"])
     else:
         raise UserError(
             f"{folder / 'model.json'} describes a network {told['name']!r} that this version does not know."

@@ -76,8 +76,13 @@ def restore_optimizer(optimizer: torch.optim.Optimizer, tensors: dict[str, torch
     """Give an optimizer back what :func:`optimizer_state` has returned."""
     whole = optimizer.state_dict()
     whole["state"] = {}
+    parameters = [parameter for group in optimizer.param_groups for parameter in group["params"]]
     for key, tensor in tensors.items():
         number, _, name = key.partition(".")
+        parameter = parameters[int(number)]
+        if tensor.shape == parameter.shape:
+            # In the parameter's order in memory: fused steps go by it, others slow down where it differs.
+            tensor = torch.empty_like(parameter, dtype=tensor.dtype, device=tensor.device).copy_(tensor)
         whole["state"].setdefault(int(number), {})[name] = tensor
     optimizer.load_state_dict(whole)
 

@@ -75,11 +75,12 @@ def tell(run_dir: RunDir, summary: RunSummary) -> str:
     if summary.health.get("alternatives"):
         lines.append(f"Other numbers of clusters that fit: {', '.join(map(str, summary.health['alternatives']))}")
     if summary.quality:
+        width = max(12, *(len(name) + 2 for name in summary.quality))
         lines.append(
-            f"{'clustering':<12}{'NMI':>8}{'NMI geo.':>10}{'ACC':>8}{'ARI':>8}   (labels served for this only)"
+            f"{'clustering':<{width}}{'NMI':>8}{'NMI geo.':>10}{'ACC':>8}{'ARI':>8}   (labels served for this only)"
         )
         lines += [
-            f"{name:<12}{q['nmi']:>8.3f}{q['nmi_geometric']:>10.3f}{q['acc']:>8.3f}{q['ari']:>8.3f}"
+            f"{name:<{width}}{q['nmi']:>8.3f}{q['nmi_geometric']:>10.3f}{q['acc']:>8.3f}{q['ari']:>8.3f}"
             for name, q in summary.quality.items()
         ]
     lines += [f"warning: {warning}" for warning in summary.health.get("warnings", [])]

@@ -41,6 +41,8 @@ def test_advice_on_one_large_cluster_is_that_of_the_kind_of_method():
     collapsed = {"entropy_at_best": math.log(10), "largest_share": 0.9}
     assert "--n-neighbors" in warnings_for(collapsed)[0]
     assert "--graph-threshold" in warnings_for(collapsed | {"probability_50": 0.5})[0]
+    assert "--beta" in warnings_for(collapsed | {"method": "concurl"})[0]
+    assert "--beta" in warnings_for({"mean_cosine": 0.99, "method": "concurl"})[0]
 
 
 @pytest.mark.parametrize(

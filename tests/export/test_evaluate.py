@@ -8,12 +8,17 @@ from raycluster.errors import UserError
 from raycluster.export.evaluate import MOST_IMAGES, EvaluateOptions, evaluate_run, frozen_features, labelled_rows
 from raycluster.models.dccm_cnn import DccmCNN
 from raycluster.models.jule_cnn import JuleCNN
+from raycluster.models.resnet import ConcurlNet
 
 
 @pytest.mark.parametrize(
     ("net", "sizes"),
-    [(DccmCNN((1, 32, 32), 5), {"conv": 256, "fc": 64}), (JuleCNN((1, 8, 8), 20), {"embedding": 20})],
-    ids=["dccm", "jule"],
+    [
+        (DccmCNN((1, 32, 32), 5), {"conv": 256, "fc": 64}),
+        (JuleCNN((1, 8, 8), 20), {"embedding": 20}),
+        (ConcurlNet((1, 32, 32), 5), {"trunk": 512, "head": 256, "nce": 128}),
+    ],
+    ids=["dccm", "jule", "concurl"],
 )
 def test_every_layer_gives_one_row_an_image(net, sizes):
     pixels = np.zeros((3, *net.shape), np.uint8)

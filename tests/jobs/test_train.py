@@ -22,7 +22,9 @@ def job():
 @pytest.mark.parametrize(
     ("flags", "sentence"),
     [
-        ("concurl", "concurl is planned but not there yet"),
+        ("concurl --clusters 1798", "only 1797 images were readable"),
+        ("concurl --clusters auto", "give --clusters K"),
+        ("concurl --image-size 40", "squares of 32, 64, 96 or 160 pixels"),
         ("dccm --clusters 1798", "only 1797 images were readable"),
         ("dccm --clusters auto", "give --clusters K"),
         ("jule --data /no/such/folder --clusters 3", "no file or folder /no/such/folder"),
@@ -41,7 +43,7 @@ def test_bad_calls_end_with_a_sentence_and_an_exit_code(flags, sentence, job, ra
     (tmp_path / "other" / "file").touch()
     places = {"EMPTY": str(tmp_path / "empty"), "OTHER": str(tmp_path / "other")}
     arguments = [places.get(word, word) for word in flags.split()]
-    if "--out" not in arguments and arguments[0] != "concurl":
+    if "--out" not in arguments:
         arguments += ["--out", str(tmp_path / "out")]
     assert job.main(arguments) == 2
     error = capsys.readouterr().err
@@ -63,6 +65,12 @@ def test_dccm_has_flags_with_the_symbols_of_its_paper_and_a_preset_of_its_own(jo
     _, settings = job.parse("dccm", ["--preset", "cpu", "--alpha", "1", "--mi-places", "4"])
     assert (settings.alpha, settings.beta, settings.mi_places) == (1.0, 0.05, 4)
     assert settings.epochs < job.parse("dccm", [])[1].epochs == 200
+
+
+def test_concurl_has_flags_with_the_symbols_of_its_paper_and_presets_of_the_released_runs(job):
+    _, settings = job.parse("concurl", ["--preset", "cifar20", "--gamma", "0.5", "--milestones", "0.5", "0.75"])
+    assert (settings.tau, settings.ensemble, settings.gamma, settings.milestones) == (0.35, 16, 0.5, (0.5, 0.75))
+    assert job.parse("concurl", ["--preset", "cpu"])[1].epochs < job.parse("concurl", [])[1].epochs == 2000
 
 
 def test_help_teaches_the_flags_with_the_symbols_of_the_paper(job, capsys):

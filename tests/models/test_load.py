@@ -7,10 +7,15 @@ from raycluster.errors import UserError
 from raycluster.models.dccm_cnn import DccmCNN
 from raycluster.models.jule_cnn import JuleCNN
 from raycluster.models.load import load_model
+from raycluster.models.resnet import ConcurlNet
 from raycluster.training.run_dir import RunDir
 
 
-@pytest.mark.parametrize("net", [JuleCNN((1, 16, 16), 20), DccmCNN((3, 32, 32), 7, deep_tap="fc")])
+@pytest.mark.parametrize(
+    "net",
+    [JuleCNN((1, 16, 16), 20), DccmCNN((3, 32, 32), 7, deep_tap="fc"), ConcurlNet((3, 64, 64), 7, "resnet34")],
+    ids=["jule", "dccm", "concurl"],
+)
 def test_the_model_of_a_run_is_built_again_with_its_weights(net, tmp_path):
     RunDir(tmp_path).write_model(net, net.architecture())
     again = load_model(tmp_path / "model")

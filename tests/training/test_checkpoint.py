@@ -68,3 +68,13 @@ def test_a_restored_optimizer_takes_the_steps_of_the_one_that_was_saved(tmp_path
     save_checkpoint(tmp_path, optimizer_state(optimizer), {})
     again, _ = trained(2, half, load_latest(tmp_path)[0])
     assert torch.equal(again, trained(5)[0])
+
+
+def test_a_restored_optimizer_remembers_in_the_order_of_its_parameters_in_memory():
+    weight = torch.rand(4, 3, 2, 2).to(memory_format=torch.channels_last).requires_grad_()
+    optimizer = torch.optim.SGD([weight], lr=0.1, momentum=0.9)
+    saved = torch.rand(4, 3, 2, 2)
+    restore_optimizer(optimizer, {"0.momentum_buffer": saved})
+    found = optimizer.state[weight]["momentum_buffer"]
+    assert torch.equal(found, saved)
+    assert found.stride() == weight.stride() != saved.stride()

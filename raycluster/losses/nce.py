@@ -1,0 +1,45 @@
+"""Every image is a class of its own: noise-contrastive estimation against a memory bank (ConCURL's facts, 4.1)."""
+
+from __future__ import annotations
+
+import torch
+from torch.nn import functional as F
+
+
+def nce_loss(positive: torch.Tensor, noise: torch.Tensor, z_bar: torch.Tensor) -> torch.Tensor:
+    """Return the loss of telling an image's own row of the bank from m rows drawn at random.
+
+    The closed form, in which the number of images n has fallen out: ``softplus(c - s_pos) + sum softplus(s_l - c)``
+    with ``c = ln(m z_bar)``; the sum goes over the noise, the mean over the images.
+
+    Parameters
+    ----------
+    positive : Tensor, shape (B,)
+        Dot products with the images' own rows, over the temperature τ.
+    noise : Tensor, shape (B, m)
+        Those with the drawn rows.
+    z_bar : Tensor of float32, shape ()
+        Z / n, of :func:`mean_exponential` on the first batch, constant from then on.
+    """
+    offset = (noise.shape[1] * z_bar).log()
+    own = F.softplus(offset - positive.float())
+    return (own + F.softplus(noise.float() - offset).sum(dim=1)).mean()
+
+
+@torch.no_grad()
+def mean_exponential(positive: torch.Tensor, noise: torch.Tensor) -> torch.Tensor:
+    """Return z_bar = Z / n, the mean of the exponentials of all entries, float32 of shape ()."""
+    return torch.cat([positive[:, None], noise], dim=1).float().exp().mean()
+
+
+def softmax_loss(scores: torch.Tensor, rows: torch.Tensor) -> torch.Tensor:
+    """Return the variant without noise: cross-entropy over all n rows of the bank.
+
+    Parameters
+    ----------
+    scores : Tensor, shape (B, n)
+        Dot products with all rows, over the temperature τ.
+    rows : Tensor of int64, shape (B,)
+        The images' own.
+    """
+    return F.cross_entropy(scores.float(), rows)

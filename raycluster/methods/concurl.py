@@ -1,0 +1,440 @@
+"""ConCURL: balanced assignments of one view are predicted from the other in many random projections at once.
+
+Deshmukh, Regatti, Manavoglu, Dogan: Representation Learning for Clustering via Building Consensus. Machine Learning,
+2022. The version with a memory bank (NCE).
+
+A step draws two views of every image. The exemplar loss tells each image from all others by a memory bank. The
+consensus loss makes the network predict, from one view and through an ensemble of random projections, the balanced
+assignment to prototypes that the other view has. The prototypes are random and stay so, unless α is above 0. In the end
+the images are clustered in four ways; the one that is confirmed most by the others is reported.
+"""
+
+from __future__ import annotations
+
+import time
+from dataclasses import dataclass
+from typing import Any, Literal
+
+import numpy as np
+import torch
+from torch import nn
+
+from raycluster.data.augment_views import VIEW_1, VIEW_2, draw_view
+from raycluster.data.feed import Batch, Feed, local_batch_size
+from raycluster.errors import UserError, check_setting
+from raycluster.evaluate.consensus import consensus_score, support
+from raycluster.evaluate.health import clustering_health, embedding_health, warnings_for
+from raycluster.evaluate.kmeans import kmeans
+from raycluster.evaluate.metrics import clustering_quality
+from raycluster.losses.consensus import Transform, draw_transforms, swapped_loss, transformed_cosines
+from raycluster.losses.nce import mean_exponential, nce_loss, softmax_loss
+from raycluster.losses.sinkhorn import sinkhorn
+from raycluster.models.dccm_cnn import rgb
+from raycluster.models.memory_bank import Layout, MemoryBank
+from raycluster.models.resnet import HEAD_SIZE, NCE_SIZE, ConcurlNet, Passed, Trunk
+from raycluster.training.checkpoint import optimizer_state, restore_optimizer, with_prefix, without_prefix
+from raycluster.training.context import Context, Outcome, hash_seed
+
+EVAL_BATCH = 250
+METHOD = {"method": "concurl"}  # so that warnings name its settings
+
+# The clusterings, and the space that each is read from.
+SPACES = {"nce_embeddings": "nce", "clust_head": "head", "outcode": "prototypes", "q_code": "prototypes"}
+
+ClusterOn = Literal["consensus", "nce_embeddings", "clust_head", "outcode", "q_code"]
+
+
+@dataclass(frozen=True, kw_only=True)
+class ConcurlSettings:
+    """The settings of ConCURL, with the paper's symbols; the defaults are those of the released run on CIFAR-10."""
+
+    epochs: int = 2000
+    """T, passes over the images."""
+    batch_size: int = 128
+    """B, images in a batch, over all workers; at least 6 K is advisable, because every batch is balanced."""
+    learning_rate: float = 0.015
+    """Of SGD, at first."""
+    milestones: tuple[float, ...] = (0.3, 0.475, 0.65, 0.825)
+    """The parts of the training after which it falls tenfold: epochs 600, 950, 1300 and 1650 of 2000."""
+    momentum: float = 0.9
+    """SGD momentum."""
+    weight_decay: float = 5e-4
+    """SGD weight decay."""
+
+    alpha: float = 0.0
+    """α, the weight of the soft loss, which predicts without transformations and moves the prototypes too."""
+    beta: float = 1.0
+    """β, the weight of the exemplar (NCE) loss."""
+    gamma: float = 1.0
+    """γ, the weight of the consensus loss."""
+
+    tau: float = 0.85
+    """τ, the temperature of the NCE loss."""
+    noise: int = 4096
+    """m, rows of the memory bank that an image is told from; 0 takes a softmax over all rows."""
+    bank: Layout = "replicated"
+    """Whether every worker holds the whole memory bank (512 bytes an image), or its part of it."""
+    bank_momentum: float = 0.5
+    """How much of an image's row stays when it meets the new embedding."""
+    nce_views: Literal[1, 2] = 1
+    """How many views the NCE loss is taken on."""
+
+    ensemble: int = 64
+    """E, random transformations of the embedding space."""
+    transform: Transform = "rp"
+    """Random projections, random diagonal matrices, or none, which is an ensemble of one."""
+    projection_size: int = 152
+    """p, dimensions of a projection of the 256."""
+    redraw: Literal["never", "epoch"] = "never"
+    """Keep the transformations for the whole training, or draw others in every epoch."""
+    proto_grad: Literal["detached", "through_projection"] = "detached"
+    """Whether the consensus loss moves the prototypes."""
+    epsilon: float = 0.05
+    """ε of Sinkhorn, how soft the assignments are."""
+    sinkhorn_iterations: int = 3
+    """How often prototypes and images are balanced in turn."""
+    head_temperature: float = 0.1
+    """The temperature of the predictions."""
+
+    trunk: Trunk | None = None
+    """By default the CIFAR ResNet-18 at 32 pixels, ResNet-18 at 64 and 96, and ResNet-50 at 160."""
+    view2: Literal["same", "slight", "strong"] = "slight"
+    """How the second view differs: as the first, with a little less colour jitter, or blurred."""
+    flip: bool = True
+    """Mirror half of the views; leave it out where left and right differ, as in writing."""
+
+    evaluate_every: int = 10
+    """Epochs from one clustering of all images to the next; the last epoch has one anyway."""
+    cluster_on: ClusterOn = "consensus"
+    """The clustering to report; consensus: the one that those from other spaces confirm most, by no labels."""
+
+    def __post_init__(self) -> None:
+        """Refuse numbers that mean nothing."""
+        positive = ("epochs", "learning_rate", "tau", "ensemble", "projection_size", "epsilon", "head_temperature")
+        for name in (*positive, "evaluate_every"):
+            check_setting(name, getattr(self, name), getattr(self, name) > 0, "a number above 0")
+        for name in ("momentum", "weight_decay", "alpha", "beta", "gamma", "noise", "sinkhorn_iterations"):
+            check_setting(name, getattr(self, name), getattr(self, name) >= 0, "0 or more")
+        check_setting("batch_size", self.batch_size, self.batch_size >= 2, "at least 2 images")
+        check_setting("bank_momentum", self.bank_momentum, 0 <= self.bank_momentum < 1, "from 0 to below 1")
+        check_setting("milestones", self.milestones, all(0 < part <= 1 for part in self.milestones), "parts up to 1")
+        some = self.alpha + self.beta + self.gamma > 0
+        check_setting("gamma", self.gamma, some, "a number above 0, or give --alpha or --beta one")
+        has_all = self.noise > 0 or self.bank == "replicated"
+        check_setting("bank", self.bank, has_all, "replicated, or --noise above 0: a softmax takes all rows")
+
+    def learning_rate_at(self, epoch: int) -> float:
+        """Return the learning rate of an epoch, the first of which is 0."""
+        return self.learning_rate * 0.1 ** sum(epoch >= round(part * self.epochs) for part in self.milestones)
+
+
+PRESETS = {
+    "default": ConcurlSettings(),
+    "paper": ConcurlSettings(cluster_on="nce_embeddings"),
+    "cifar20": ConcurlSettings(learning_rate=0.06, tau=0.35, projection_size=88, ensemble=16),
+    "imagenet10": ConcurlSettings(learning_rate=0.03, tau=1.0, projection_size=104, ensemble=1),
+    "dogs": ConcurlSettings(learning_rate=0.06, tau=0.5, projection_size=136),
+    "cpu": ConcurlSettings(epochs=30, noise=1024, ensemble=16, trunk="resnet18", learning_rate=0.03, tau=0.5),
+}
+
+
+def train_concurl(settings: ConcurlSettings, n_clusters: int, context: Context) -> Outcome:
+    """Train ConCURL to ``n_clusters`` clusters on the images of ``context.feed``."""
+    return _Concurl(settings, n_clusters, context).run()
+
+
+class _Pair(nn.Module):
+    """Both views in one forward pass, as several workers need it, with statistics of BatchNorm for each view."""
+
+    def __init__(self, net: ConcurlNet) -> None:
+        super().__init__()
+        self.net = net
+
+    def forward(self, view1: torch.Tensor, view2: torch.Tensor) -> tuple[Passed, Passed]:
+        return self.net(view1), self.net(view2)
+
+
+class _Concurl:
+    def __init__(self, settings: ConcurlSettings, n_clusters: int, context: Context) -> None:
+        self.settings, self.n_clusters, self.context, self.feed = settings, n_clusters, context, context.feed
+        s = settings
+        if local_batch_size(self.feed.n, s.batch_size, context.world_size) < 2:
+            raise UserError(
+                f"{self.feed.n} images in batches of {s.batch_size} for {context.world_size} workers: ConCURL needs at "
+                "least 2 in each worker's batch, choose fewer --workers."
+            )
+        torch.manual_seed(context.seed)
+        self.net = ConcurlNet(self.feed.shape, n_clusters, s.trunk).to(context.device)
+        # What gets no gradient must not wait for one.
+        self.prototypes_learn = s.alpha > 0 or (s.gamma > 0 and s.proto_grad == "through_projection")
+        self.net.prototypes.requires_grad_(self.prototypes_learn)
+        self.net.nce_head.requires_grad_(s.beta > 0)
+        self.net.head.requires_grad_(s.alpha + s.gamma > 0)
+        self.model = context.wrap(_Pair(self.net))
+        learning = [parameter for parameter in self.model.parameters() if parameter.requires_grad]
+        self.optimizer = torch.optim.SGD(
+            learning, lr=s.learning_rate, momentum=s.momentum, weight_decay=s.weight_decay, foreach=True
+        )
+        self.bank = MemoryBank(
+            self.feed.n,
+            NCE_SIZE,
+            hash_seed(context.seed, -1, 0),
+            context.device,
+            s.bank,
+            context.rank,
+            context.world_size,
+            context.all_gather,
+        )
+        self.transforms = self.draw_ensemble(-1)
+        self.begin_epoch(0)
+
+    def run(self) -> Outcome:
+        s = self.settings
+        for epoch in range(self.restore(), s.epochs):
+            started = time.perf_counter()
+            row = self.train_epoch(epoch)
+            self.report_epoch(row, epoch, time.perf_counter() - started)
+            if (epoch + 1) % s.evaluate_every == 0 and epoch + 1 < s.epochs:
+                self.cluster(epoch + 1)
+            self.save(epoch + 1)
+        return self.finish()
+
+    def draw_ensemble(self, epoch: int) -> torch.Tensor | None:
+        """Draw A_1..A_E, the same on all workers."""
+        s = self.settings
+        generator = torch.Generator().manual_seed(hash_seed(self.context.seed, epoch, -1))
+        drawn = draw_transforms(s.transform, s.ensemble, HEAD_SIZE, s.projection_size, generator)
+        return None if drawn is None else drawn.to(self.context.device)
+
+    def begin_epoch(self, epoch: int) -> None:
+        self.generator = torch.Generator(self.context.device)
+        self.generator.manual_seed(hash_seed(self.context.seed, epoch, self.context.rank))
+        self.sums = torch.zeros(6, device=self.context.device)
+        self.seen: list[torch.Tensor] = []
+        if self.settings.redraw == "epoch":
+            self.transforms = self.draw_ensemble(epoch)
+        for group in self.optimizer.param_groups:
+            group["lr"] = self.settings.learning_rate_at(epoch)
+
+    def train_epoch(self, epoch: int) -> dict[str, Any]:
+        """Pass over all images once, but for what is left of a last batch; nothing in the loop waits for the device."""
+        self.begin_epoch(epoch)
+        self.model.train()
+        for batch in self.feed.train_batches(self.settings.batch_size, epoch):
+            self.update(batch, *self.draw_views(batch.images))
+        return self.describe_epoch()
+
+    def draw_views(self, images: torch.Tensor) -> tuple[torch.Tensor, torch.Tensor]:
+        s = self.settings
+        return (
+            draw_view(images, VIEW_1, self.generator, s.flip),
+            draw_view(images, VIEW_2[s.view2], self.generator, s.flip),
+        )
+
+    def update(self, batch: Batch, view1: torch.Tensor, view2: torch.Tensor) -> None:
+        """Take one step on both views of a batch, and move its rows in the memory bank."""
+        s = self.settings
+        if self.prototypes_learn:
+            self.net.normalise_prototypes()
+        with self.context.autocast():
+            first, second = self.model(view1, view2)
+        exemplar = consensus = soft = first.nce.new_zeros(())
+        if s.beta:
+            views = (first, second)[: s.nce_views]
+            exemplar = torch.stack([self.exemplar_loss(view.nce, batch.ids) for view in views]).mean()
+        if s.alpha or s.gamma:
+            q1, q2 = (
+                sinkhorn(view.cosines, s.epsilon, s.sinkhorn_iterations, self.context.all_gather)
+                for view in (first, second)
+            )
+            soft = swapped_loss(first.cosines, second.cosines, q1, q2, s.head_temperature)
+            consensus = self.consensus_loss(first.head, second.head, q1, q2)
+        loss = s.beta * exemplar + s.alpha * soft + s.gamma * consensus
+        self.optimizer.zero_grad()
+        loss.backward()
+        norms = torch._foreach_norm([p.grad for p in self.net.parameters() if p.grad is not None])
+        self.optimizer.step()
+        # With the embedding from before the step, as released; here, because the gradient reads the rows.
+        self.bank.update(batch.ids, first.nce, s.bank_momentum)
+        self.count(batch.ids, first, torch.stack([loss, exemplar, consensus, soft, torch.stack(norms).norm()]))
+
+    def exemplar_loss(self, embeddings: torch.Tensor, ids: torch.Tensor) -> torch.Tensor:
+        """Return L_nce of one view; the first batch of a run gives z_bar."""
+        s, bank = self.settings, self.bank
+        if not s.noise:
+            return softmax_loss(embeddings @ bank.rows.T / s.tau, ids)
+        drawn = bank.draw_noise(len(ids), s.noise, self.generator)
+        positive, noise = (products / s.tau for products in bank.products(embeddings, ids, drawn))
+        z_bar = bank.set_z_bar(mean_exponential(positive, noise)) if bank.z_bar is None else bank.z_bar
+        return nce_loss(positive, noise, z_bar)
+
+    def consensus_loss(
+        self, head1: torch.Tensor, head2: torch.Tensor, q1: torch.Tensor, q2: torch.Tensor
+    ) -> torch.Tensor:
+        """Return L_con."""
+        s, prototypes = self.settings, self.net.prototypes.weight
+        if s.proto_grad == "detached":
+            prototypes = prototypes.detach()
+        cosines1, cosines2 = (transformed_cosines(head, prototypes, self.transforms) for head in (head1, head2))
+        return swapped_loss(cosines1, cosines2, q1, q2, s.head_temperature)
+
+    @torch.no_grad()
+    def count(self, ids: torch.Tensor, first: Passed, numbers: torch.Tensor) -> None:
+        """Add to what an epoch's metrics are made of, on the device."""
+        size = len(ids)
+        mean_cosine = (first.nce.sum(dim=0).square().sum() - size) / (size * (size - 1))
+        self.sums += torch.cat([numbers, mean_cosine[None]])
+        self.seen.append(torch.stack([ids, first.cosines.argmax(dim=1)], dim=1))
+
+    def describe_epoch(self) -> dict[str, Any]:
+        """Put the metrics of an epoch together, of all workers: here the device is waited for."""
+        names = ("loss", "nce_loss", "consensus_loss", "soft_loss", "gradient_norm", "mean_cosine")
+        means = self.context.all_gather(self.sums[None]).mean(0) / len(self.seen)
+        row: dict[str, Any] = dict(zip(names, means.tolist(), strict=True))
+        ids, clusters = self.context.all_gather(torch.cat(self.seen)).T.cpu().numpy()
+        row |= clustering_health(clusters, self.n_clusters)
+        labels = self.context.labels
+        if labels is not None and (labels[ids] >= 0).any():
+            row["quality"] = clustering_quality(labels[ids], clusters)
+        return row
+
+    def report_epoch(self, row: dict[str, Any], epoch: int, seconds: float) -> None:
+        s = self.settings
+        steps = self.feed.steps(s.batch_size)
+        place = {"kind": "epoch", "epoch": epoch + 1, "epochs": s.epochs, "iteration": (epoch + 1) * steps}
+        images = min(self.feed.n, steps * s.batch_size)
+        speed = {
+            "seconds": seconds,
+            "images_per_second": images / seconds,
+            "learning_rate": s.learning_rate_at(epoch),
+            "eta": seconds * (s.epochs - epoch - 1),
+        }
+        self.context.report(place | row | speed | {"warnings": warnings_for(row | METHOD)})
+
+    def cluster(self, epoch: int) -> tuple[dict[str, np.ndarray], np.ndarray, np.ndarray]:
+        """Cluster all images in the four ways; return what was found, and this worker's ids and embeddings."""
+        s = self.settings
+        ids, embeddings, rows = embed(self.net, self.feed)
+        found = self.context.run_on_driver(
+            epoch,
+            cluster_all,
+            ids,
+            rows,
+            n_clusters=self.n_clusters,
+            settings=s,
+            seed=self.context.seed,
+        )
+        name = list(SPACES)[int(found["reported"])]
+        row: dict[str, Any] = clustering_health(found[name], self.n_clusters)
+        row |= {"epoch": epoch, "clusters": len(np.unique(found[name])), "clustering": name}
+        row |= {key: float(found[key]) for key in ("mean_cosine", "consensus", "seeds", "projections", "algorithms")}
+        row["support"] = dict(zip(SPACES, found["support"].tolist(), strict=True))
+        if self.context.labels is not None:
+            row["qualities"] = {name: clustering_quality(self.context.labels, found[name]) for name in SPACES}
+            row["quality"] = row["qualities"][name]
+        self.context.report({"kind": "period"} | row | {"warnings": warnings_for(row | METHOD)})
+        return found, ids, embeddings
+
+    def finish(self) -> Outcome:
+        """Cluster once more, and keep the centroids with the network."""
+        found, ids, embeddings = self.cluster(self.settings.epochs)
+        for name in ("nce_centroids", "head_centroids"):
+            getattr(self.net, name).copy_(torch.from_numpy(found[name]))
+        reported = list(SPACES)[int(found["reported"])]
+        return Outcome(
+            model=self.net.eval(),
+            architecture=self.net.architecture() | {"clustering": reported},
+            clusterings={name: found[name] for name in SPACES},
+            reported=reported,
+            confidence=found["confidence"],
+            ids=ids,
+            embeddings=embeddings,
+        )
+
+    def save(self, epoch: int) -> None:
+        tensors = with_prefix("model", self.net.state_dict()) | with_prefix("sgd", optimizer_state(self.optimizer))
+        tensors |= with_prefix("bank", self.bank.state())
+        tensors |= {} if self.transforms is None else {"transforms": self.transforms}
+        self.context.save(tensors, {"epoch": epoch})
+
+    def restore(self) -> int:
+        """Continue from the newest checkpoint, if there is one; return the number of completed epochs."""
+        saved = self.context.restore()
+        if saved is None:
+            return 0
+        tensors, state = saved
+        self.net.load_state_dict(without_prefix("model", tensors))
+        restore_optimizer(self.optimizer, without_prefix("sgd", tensors))
+        self.bank.load_state(without_prefix("bank", tensors))
+        if self.transforms is not None:
+            self.transforms = tensors["transforms"].to(self.context.device)
+        return int(state["epoch"])
+
+
+@torch.inference_mode()
+def embed(net: ConcurlNet, feed: Feed) -> tuple[np.ndarray, np.ndarray, np.ndarray]:
+    """Pass this worker's images, as they are, in evaluation mode and full precision.
+
+    Returns
+    -------
+    ids : ndarray of int64, shape (m,)
+    embeddings : ndarray of float32, shape (m, 128)
+        NCE embeddings.
+    rows : ndarray of float32, shape (m, 128 + 256 + K)
+        NCE embeddings, projections and cosines to the prototypes beside each other.
+    """
+    net.eval()
+    ids, parts = [], []
+    for batch in feed.eval_batches(EVAL_BATCH):
+        passed = net(rgb(batch.images))
+        ids.append(batch.ids)
+        parts.append(torch.cat([passed.nce, passed.head, passed.cosines], dim=1))
+    rows = torch.cat(parts).cpu().numpy()
+    return torch.cat(ids).cpu().numpy(), rows[:, :NCE_SIZE].copy(), rows
+
+
+# What follows runs on the driver, over all images.
+
+
+def cluster_all(rows: np.ndarray, n_clusters: int, settings: ConcurlSettings, seed: int) -> dict[str, np.ndarray]:
+    """Cluster all images in four ways, choose one, and tell how far they agree.
+
+    Returns
+    -------
+    found : dict
+        Each clustering of ``SPACES``, int32 [n]; ``nce_centroids`` and ``head_centroids``; ``reported``, the number of
+        the chosen one; ``confidence`` float32 [n], the share that an image's own cluster has in a softmax over the
+        cosines to centroids or prototypes; ``support`` of each clustering by those of other spaces; and scalars.
+    """
+    if not np.isfinite(rows).all():
+        raise UserError("The network's outputs are no longer finite: choose a lower --learning-rate and another --out.")
+    nce, head, cosines = np.split(rows, [NCE_SIZE, NCE_SIZE + HEAD_SIZE], axis=1)
+    on_nce, on_head = (kmeans(features, n_clusters, seed) for features in (nce, head))
+    balanced = sinkhorn(torch.from_numpy(cosines.copy()), settings.epsilon, settings.sinkhorn_iterations)
+    clusterings = {
+        "nce_embeddings": on_nce.labels,
+        "clust_head": on_head.labels,
+        "outcode": cosines.argmax(axis=1).astype(np.int32),
+        "q_code": balanced.argmax(dim=1).numpy().astype(np.int32),
+    }
+    supported = support(clusterings, SPACES)
+    reported = max(supported, key=supported.__getitem__) if settings.cluster_on == "consensus" else settings.cluster_on
+    to_centers = {
+        "nce_embeddings": unit(nce) @ unit(on_nce.centroids).T,
+        "clust_head": unit(head) @ unit(on_head.centroids).T,
+    }.get(reported, cosines)
+    shares = (torch.from_numpy(to_centers) / settings.head_temperature).softmax(dim=1).numpy()
+    scalars = embedding_health(nce) | consensus_score(nce, n_clusters, seed)
+    return clusterings | {
+        "nce_centroids": on_nce.centroids,
+        "head_centroids": on_head.centroids,
+        "reported": np.asarray(list(SPACES).index(reported)),
+        "confidence": np.take_along_axis(shares, clusterings[reported][:, None].astype(np.int64), axis=1)[:, 0],
+        "support": np.array([supported[name] for name in SPACES]),
+        **{name: np.asarray(value) for name, value in scalars.items()},
+    }
+
+
+def unit(rows: np.ndarray) -> np.ndarray:
+    """Return rows brought to length 1; those of length 0 stay."""
+    return rows / np.maximum(np.linalg.norm(rows, axis=1, keepdims=True), 1e-12)
