@@ -7,11 +7,18 @@ import heapq
 import numpy as np
 from numba import njit
 
+from raycluster.graph.pieces import joined_labels, smallest_rows
+
+MOST_COMPARED = 4096
+
 
 def join_disconnected(
     labels: np.ndarray, features: np.ndarray | None, n_clusters: int
 ) -> tuple[np.ndarray, np.ndarray]:
     """Join clusters until ``n_clusters`` are left, the two with the closest centroids first.
+
+    All centroids are compared with all; so, while there are more than ``MOST_COMPARED`` clusters, the two smallest are
+    joined instead.
 
     Parameters
     ----------
@@ -26,10 +33,14 @@ def join_disconnected(
     kept, joined : ndarray of int32, shape (merges,)
         Clusters named by their smallest rows, kept < joined.
     """
-    smallest_row = np.unique(labels, return_index=True)[1].astype(np.int32)
-    size = np.bincount(labels).astype(np.int64)
+    smallest_row, size = smallest_rows(labels), np.bincount(labels).astype(np.int64)
     if features is None:
         return _join_smallest(smallest_row, size, n_clusters)
+    if len(size) > MOST_COMPARED:
+        first = _join_smallest(smallest_row, size, max(n_clusters, MOST_COMPARED))
+        labels = joined_labels(labels, smallest_row, *first)
+        last = join_disconnected(labels, features, n_clusters)
+        return np.concatenate([first[0], last[0]]), np.concatenate([first[1], last[1]])
     centroids = np.zeros((len(size), features.shape[1]))
     _add_rows(centroids, labels, features)
     centroids /= size[:, None]

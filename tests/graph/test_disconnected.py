@@ -1,6 +1,7 @@
 import numpy as np
 from scipy.cluster.hierarchy import linkage
 
+from raycluster.graph import disconnected
 from raycluster.graph.disconnected import join_disconnected
 from raycluster.graph.tree import MergeTree
 
@@ -31,3 +32,12 @@ def test_without_features_the_smallest_join_first():
     labels = np.array([0, 0, 0, 1, 1, 2, 3, 3], np.int32)
     kept, joined = join_disconnected(labels, None, 2)
     assert list(zip(kept.tolist(), joined.tolist(), strict=True)) == [(3, 5), (0, 6)]
+
+
+def test_of_very_many_clusters_the_smallest_join_first(monkeypatch):
+    monkeypatch.setattr(disconnected, "MOST_COMPARED", 3)
+    labels = np.array([0, 0, 0, 1, 1, 2, 3, 4, 4], np.int32)
+    features = np.array([[0.0], [0], [0], [20], [20], [40], [-40], [3], [3]], np.float32)
+    kept, joined = join_disconnected(labels, features, 1)
+    # The two of one row, at 40 and -40; then two of two rows, at 20 and 0; then by centroids, at 0, 10 and 3.
+    assert list(zip(kept.tolist(), joined.tolist(), strict=True)) == [(5, 6), (3, 5), (0, 7), (0, 3)]
