@@ -8,9 +8,9 @@ NMI alone. ARI compares with the exact clusters, at the true number of clusters.
 is the exact merging after a random change of every weight. Seconds are wall seconds of the merging, neighbours not
 counted, the fastest of the repeats; the machine should have nothing else to do.
 
-What approximate.txt shows: up to ε = 1 the result is as good as the exact one and as different from it as after a change
-of the weights by 5 %; ε = 10 merges over the borders of clusters. Two cores gain next to nothing: half of the merging
-and the making of tables for the other half remain exact and on one core.
+What approximate.txt shows: up to ε = 1 the result is as good as the exact one, and as different from it as after a
+change of the weights by 5 %; ε = 10 merges over the borders of clusters. Two cores gain next to nothing: half of the
+merging, and the making of tables for it, remain exact and on one core.
 """
 
 from __future__ import annotations
