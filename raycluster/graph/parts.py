@@ -9,6 +9,7 @@ from numba import njit
 from scipy.sparse import coo_array, csr_array
 
 from raycluster.graph.disjoint_set import find
+from raycluster.graph.pieces import numbered
 
 PART_ROWS = 32_768  # the tables of so many rows fit a core's share of the cache
 NEAR = 3  # neighbours of a row by which parts are grown
@@ -71,7 +72,7 @@ def find_parts(neighbor_ids: np.ndarray, weights: np.ndarray, labels: np.ndarray
     links = coo_array((weights[:, :near].ravel(), ends), shape=(len(size), len(size))).tocsr()
     part = np.arange(len(size), dtype=np.int32)
     while True:
-        joined = _join(links.indptr, links.indices, links.data, size.copy(), most)
+        joined = _grow(links.indptr, links.indices, links.data, size.copy(), most)
         n_parts = joined.max() + 1
         if n_parts == len(size):
             return part
@@ -93,7 +94,7 @@ def _fill_up(size: np.ndarray, most: int) -> np.ndarray:
 
 
 @njit(cache=True, nogil=True)
-def _join(start: np.ndarray, other: np.ndarray, weight: np.ndarray, size: np.ndarray, most: int) -> np.ndarray:
+def _grow(start: np.ndarray, other: np.ndarray, weight: np.ndarray, size: np.ndarray, most: int) -> np.ndarray:
     """Join every part to the one it has most weight to, as far as size allows; return the new number of each."""
     p = len(size)
     parent = np.arange(p).astype(np.int32)
@@ -110,13 +111,4 @@ def _join(start: np.ndarray, other: np.ndarray, weight: np.ndarray, size: np.nda
             if here != there:
                 parent[max(here, there)] = min(here, there)
                 size[min(here, there)] += size[max(here, there)]
-    number = np.empty(p, np.int32)
-    n_parts = 0
-    for one in range(p):
-        root = find(parent, one)
-        if root == one:
-            number[one] = n_parts
-            n_parts += 1
-        else:
-            number[one] = number[root]
-    return number
+    return numbered(parent)

@@ -91,11 +91,12 @@ def _components(nearest: np.ndarray) -> np.ndarray:
     parent = np.arange(n).astype(np.int32)
     for i in range(n):
         _join(parent, i, nearest[i])
-    return _number(parent)
+    return numbered(parent)
 
 
 @njit(cache=True, nogil=True)
-def _number(parent: np.ndarray) -> np.ndarray:
+def numbered(parent: np.ndarray) -> np.ndarray:
+    """Return the set of each element as a number, int32 [n], where every root is the smallest of its set."""
     labels = np.empty(len(parent), np.int32)
     found = 0
     for i in range(len(parent)):
@@ -126,7 +127,7 @@ def joined_labels(labels: np.ndarray, row_of: np.ndarray, low: np.ndarray, high:
         parent[i] = row_of[labels[i]]
     for i in range(len(low)):
         _join(parent, low[i], high[i])
-    return _number(parent)
+    return numbered(parent)
 
 
 @njit(cache=True, nogil=True)
