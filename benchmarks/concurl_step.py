@@ -13,14 +13,13 @@ from __future__ import annotations
 
 import os
 import platform
-import statistics
-import time
 from collections.abc import Callable
 from dataclasses import dataclass, replace
 
 import numpy as np
 import torch
 import tyro
+from dccm_updates import take_turns
 
 from raycluster.data.feed import Batch, ResidentFeed
 from raycluster.losses.sinkhorn import sinkhorn
@@ -76,7 +75,7 @@ def main(options: Options) -> None:
         f"B {options.batch_size}, n {options.n:,}, K {options.clusters}"
     )
     whole()  # so that there are gradients and momenta
-    seconds = take_turns(list(parts.values()), options)
+    seconds = take_turns([repeated(part, options.steps) for part in parts.values()], options.turns, options.device)
     for name, each in zip(parts, seconds, strict=True):
         share = each / seconds[0]
         print(f"{name:<48}{1000 * each:10,.1f} ms {options.batch_size / each:10,.1f} images/s {share:7.1%}")
@@ -114,18 +113,13 @@ def consensus(method: _Concurl, passed: tuple[Passed, Passed]) -> None:
     method.consensus_loss(*heads, *(sinkhorn(view.cosines) for view in passed)).backward()
 
 
-def take_turns(loops: list[Callable[[], object]], options: Options) -> list[float]:
-    """Return the median seconds of one step of each loop; the first turn does not count."""
-    seconds: list[list[float]] = [[] for _ in loops]
-    for _ in range(options.turns + 1):
-        for loop, own in zip(loops, seconds, strict=True):
-            started = time.perf_counter()
-            for _ in range(options.steps):
-                loop()
-            if options.device == "cuda":
-                torch.cuda.synchronize()
-            own.append((time.perf_counter() - started) / options.steps)
-    return [statistics.median(own[1:]) for own in seconds]
+def repeated(loop: Callable[[], object], times: int) -> Callable[[], int]:
+    def run() -> int:
+        for _ in range(times):
+            loop()
+        return times
+
+    return run
 
 
 if __name__ == "__main__":

@@ -64,7 +64,7 @@ def main(options: Options) -> None:
     }
     where = torch.cuda.get_device_name() if options.device == "cuda" else f"{options.threads} thread(s)"
     print(f"torch {torch.__version__}, {platform.machine()}, {where}, {options.side} pixels, K {options.clusters}")
-    seconds = take_turns(list(loops.values()), options)
+    seconds = take_turns(list(loops.values()), options.turns, options.device)
     plain = seconds[0]
     for name, each in zip(loops, seconds, strict=True):
         size = 128 if "128" in name else 32
@@ -136,14 +136,14 @@ def score(discriminator: Discriminator, passed: Passed, column: torch.Tensor) ->
     return values.flatten(1).float()
 
 
-def take_turns(loops: list[Callable[[], int]], options: Options) -> list[float]:
-    """Return the median seconds of an update of each loop; the first turn does not count."""
+def take_turns(loops: list[Callable[[], int]], turns: int, device: str) -> list[float]:
+    """Return the median seconds of a step of each loop, which says how many it did; the first turn does not count."""
     seconds: list[list[float]] = [[] for _ in loops]
-    for _ in range(options.turns + 1):
+    for _ in range(turns + 1):
         for loop, own in zip(loops, seconds, strict=True):
             started = time.perf_counter()
             done = loop()
-            if options.device == "cuda":
+            if device == "cuda":
                 torch.cuda.synchronize()
             own.append((time.perf_counter() - started) / done)
     return [statistics.median(own[1:]) for own in seconds]
