@@ -1,4 +1,7 @@
-"""The one place where Ray Data runs: ranges of rows in, arrays out, decoded by tasks all over the cluster."""
+"""The one place where Ray Data runs: ranges of rows in, arrays out, decoded by tasks all over the cluster.
+
+Where no Ray is connected, the same work is done here, range after range.
+"""
 
 from __future__ import annotations
 
@@ -26,13 +29,18 @@ logging.getLogger("ray.data").setLevel(logging.WARNING)
 logging.getLogger("ray.data._internal.progress").setLevel(logging.ERROR)
 
 
+def put(rows: Any) -> Any:
+    """Put what the work reads from where all tasks reach it: into the object store, if there is a Ray."""
+    return ray.put(rows) if ray.is_initialized() else rows
+
+
 def stream(rows: Any, ranges: np.ndarray, work: Work, in_order: bool = False, sharers: int = 1) -> Iterator[Columns]:
     """Yield ``work(rows, start, stop)`` for every range, computed ahead of the consumer by Ray Data.
 
     Parameters
     ----------
-    rows : ObjectRef
-        What the work reads from, put into the object store once.
+    rows : ObjectRef, or anything
+        What the work reads from, as :func:`put` has put it. What does not lie in an object store is worked on here.
     ranges : ndarray of int64, shape (m, 2)
     work : callable
         Must be importable, or picklable by cloudpickle; returns columns of equal length.
@@ -47,6 +55,9 @@ def stream(rows: Any, ranges: np.ndarray, work: Work, in_order: bool = False, sh
         Read-only views into the object store.
     """
     if len(ranges) == 0:
+        return
+    if not isinstance(rows, ray.ObjectRef):
+        yield from (work(rows, start, stop) for start, stop in ranges.tolist())
         return
     blocks = [
         pa.table({"start": block[:, 0], "stop": block[:, 1]})

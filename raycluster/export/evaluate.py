@@ -4,7 +4,6 @@ from __future__ import annotations
 
 import json
 from dataclasses import dataclass
-from pathlib import Path
 from typing import Any, Literal
 
 import numpy as np
@@ -15,14 +14,15 @@ from raycluster.data.sources import absolute_source
 from raycluster.errors import UserError
 from raycluster.evaluate.consensus import consensus_score
 from raycluster.evaluate.frozen import classify_frozen
+from raycluster.export.finished import finished_run, network_of
 from raycluster.export.shift import shift_of_run
 from raycluster.models.dccm_cnn import DccmCNN, rgb
 from raycluster.models.jule_cnn import JuleCNN
-from raycluster.models.load import Network, load_model
+from raycluster.models.load import Network
 from raycluster.models.resnet import ConcurlNet
 from raycluster.training.cluster import ray_cluster
 from raycluster.training.progress import Say, say_at_once
-from raycluster.training.run_dir import RunDir, write_json
+from raycluster.training.run_dir import write_json
 
 MOST_IMAGES = 20_000
 BATCH = 500
@@ -54,13 +54,9 @@ def evaluate_run(options: EvaluateOptions, say: Say = say_at_once) -> dict[str, 
     UserError
         If the run is not finished, or no classes are known.
     """
-    run_dir = RunDir(Path(options.run).expanduser())
-    if not (run_dir.path / "summary.json").exists():
-        raise UserError(f"{run_dir.path} holds no finished run: name the folder of one, or finish it first.")
+    run_dir = finished_run(options.run)
     before = run_dir.config()["identity"]
-    if before["method"] not in ("jule", "dccm", "concurl"):
-        raise UserError(f"{run_dir.path} holds a clustering of vectors, without a network to evaluate.")
-    net = load_model(run_dir.path / "model")
+    net = network_of(run_dir, "to evaluate")
     if options.shift and isinstance(net, JuleCNN):
         raise UserError("--shift is for dccm and concurl: a run of jule keeps nothing to assign single images by.")
     data = absolute_source(options.data) if options.data and options.data != "digits" else options.data
