@@ -20,9 +20,8 @@ from raycluster.data import arrays, shards
 from raycluster.data.decode import Unreadable, as_image, decode
 from raycluster.data.labels import join_labels
 from raycluster.data.shards import Item
-from raycluster.data.sources import Listing, Location, printable
+from raycluster.data.sources import ARRAY_KINDS, Listing, Location, printable
 
-ARRAY_KINDS = ("npz", "idx", "digits")
 MAX_RANGE_ROWS = 1000
 MIN_RANGE_ROWS = 64
 MAX_RANGE_BYTES = 2**25

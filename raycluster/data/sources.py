@@ -19,6 +19,7 @@ IMAGE_SUFFIXES = (".png", ".jpg", ".jpeg", ".pgm", ".ppm", ".pbm", ".gif", ".bmp
 IDX_IMAGES = re.compile(r"idx[34](-ubyte)?(\.gz)?$", re.IGNORECASE)
 IDX_LABELS = re.compile(r"idx1(-ubyte)?(\.gz)?$", re.IGNORECASE)
 KIND_NAMES = {"images": "image", "parquet": "Parquet", "npz": "NPZ", "npy": "NPY", "idx": "IDX", "tar": "tar"}
+ARRAY_KINDS = ("npz", "idx", "digits")  # files that hold images of one size, not encoded
 IMAGE_SOURCES = ("images", "parquet", "npz", "idx", "tar")
 VECTOR_SOURCES = ("parquet", "npy")
 

@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import contextlib
 import hashlib
 import json
 import time
@@ -15,24 +14,22 @@ import pyarrow as pa
 import torch
 
 from raycluster.data.images import DIGITS, ImageSet, open_images
-from raycluster.data.rows import ARRAY_KINDS
-from raycluster.data.sources import absolute_source, list_source, printable
+from raycluster.data.sources import Listing, absolute_source, list_source, printable
 from raycluster.errors import check_setting
 from raycluster.evaluate.metrics import clustering_quality
 from raycluster.export.finished import RunVectors, finished_run, network_of, read_vectors
-from raycluster.export.told import told_before, write_told
+from raycluster.export.told import told_before, write_table
 from raycluster.graph.neighbors import default_n_neighbors
 from raycluster.graph.novelty import KnownRows
 from raycluster.models.dccm_cnn import DccmCNN, rgb
 from raycluster.models.jule_cnn import JuleCNN
 from raycluster.models.load import Network
-from raycluster.training.cluster import absolute_out, ray_cluster
+from raycluster.training.cluster import absolute_out, ray_for
 from raycluster.training.progress import Clock, Say, duration, say_at_once
 from raycluster.training.run_dir import RunDir
 
 BATCH = 250
 WINDOW = 65_536  # embeddings that are held until their neighbours are searched
-SMALL = 2**26  # bytes of encoded images that are decoded sooner than Ray has started
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -121,7 +118,8 @@ def assign_images(options: AssignOptions, say: Say = say_at_once) -> AssignSumma
     out = absolute_out(options.out)
     run_dir = finished_run(options.model)
     data = options.data if options.data == DIGITS else absolute_source(options.data)
-    identity, needs_ray = _identity(options, run_dir, data)
+    listing = None if data == DIGITS else list_source(data)
+    identity = _identity(options, run_dir, data, listing)
     told = told_before(out, "assignment", identity)
     if told is not None:
         summary = AssignSummary(**told)
@@ -133,7 +131,7 @@ def assign_images(options: AssignOptions, say: Say = say_at_once) -> AssignSumma
     known = read_vectors(run_dir.path)
     clock.lap("model")
     channels, height, width = net.shape
-    with ray_cluster() if needs_ray else contextlib.nullcontext():
+    with ray_for(listing):
         images = open_images(data, options.labels, (height, width), "gray" if channels == 1 else "rgb")
         clock.lap("looking at images")
         say(f"{data}: {images.n:,} images{f', {len(images.rejected):,} unreadable' if images.rejected else ''}")
@@ -156,7 +154,7 @@ def assign_images(options: AssignOptions, say: Say = say_at_once) -> AssignSumma
         quality=_quality(images.labels, found.clusters, refused),
         reasons=reasons,
     )
-    write_told(out, table, "assignment", identity, asdict(summary))
+    write_table(out, table, {"what": "assignment", "identity": identity, "summary": asdict(summary)})
     say(tell(summary, run_dir.path, out))
     return summary
 
@@ -293,19 +291,14 @@ def _n_neighbors(run_dir: RunDir, n: int) -> int:
     return run_dir.config()["identity"].get("n_neighbors") or default_n_neighbors(n)
 
 
-def _identity(options: AssignOptions, run_dir: RunDir, data: str) -> tuple[dict[str, Any], bool]:
-    """Return all that decides the result, and whether there is so much to decode that Ray is worth its start."""
-    files, needs_ray = "", False
-    if data != DIGITS:
-        listing = list_source(data)
-        names = [printable(name) for name in listing.names]
-        files = hashlib.sha256(json.dumps([names, listing.sizes]).encode()).hexdigest()
-        needs_ray = listing.kind not in ARRAY_KINDS and sum(listing.sizes) > SMALL
+def _identity(options: AssignOptions, run_dir: RunDir, data: str, listing: Listing | None) -> dict[str, Any]:
+    """Return all that decides the result."""
+    files = [] if listing is None else [[printable(name) for name in listing.names], listing.sizes]
     return {
         "model": str(run_dir.path.resolve()),
         "data": printable(data),
         "refuse_above": f"{options.refuse_above:g}",
         "labels": options.labels,
         "the run": hashlib.sha256((run_dir.path / "summary.json").read_bytes()).hexdigest(),
-        "the images": files,
-    }, needs_ray
+        "the images": hashlib.sha256(json.dumps(files).encode()).hexdigest(),
+    }

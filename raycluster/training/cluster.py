@@ -15,10 +15,12 @@ from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
 
+from raycluster.data.sources import ARRAY_KINDS, Listing
 from raycluster.errors import UserError
 from raycluster.training.plan import Node, available_cores
 
 NAMESPACE = "raycluster"
+SMALL = 2**26  # bytes of encoded images; some hundred photographs, or thousands of small images
 
 # Read by the processes of Ray when they start. Whatever the user has set stays.
 ENVIRONMENT = {
@@ -65,6 +67,12 @@ def ray_cluster() -> Iterator[Cluster]:
         yield _describe(session)
     finally:
         ray.shutdown()
+
+
+def ray_for(listing: Listing | None) -> contextlib.AbstractContextManager[Any]:
+    """Return Ray to decode the files of a listing on, or nothing where they are decoded sooner than it has started."""
+    is_small = listing is None or listing.kind in ARRAY_KINDS or sum(listing.sizes) <= SMALL
+    return contextlib.nullcontext() if is_small else ray_cluster()
 
 
 def prepare_environment() -> None:
