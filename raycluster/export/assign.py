@@ -63,8 +63,8 @@ class AssignSummary:
         ``images`` is the sum of the others.
     clusters : int
         How many clusters of the run got an image.
-    farthest : float
-        The distance to the nearest image of the run, above which images were refused.
+    farthest : float or None
+        The distance to the nearest image of the run, above which images were refused; None where none were to be.
     seconds : float
     stages : dict of str to float
         Seconds a stage.
@@ -80,7 +80,7 @@ class AssignSummary:
     refused: int
     unreadable: int
     clusters: int
-    farthest: float
+    farthest: float | None
     seconds: float
     stages: dict[str, float]
     quality: dict[str, dict[str, float]] = field(default_factory=dict)
@@ -148,7 +148,7 @@ def assign_images(options: AssignOptions, say: Say = say_at_once) -> AssignSumma
         refused=int(refused.sum()),
         unreadable=len(images.rejected),
         clusters=len(np.unique(found.clusters[~refused])),
-        farthest=round(options.refuse_above * rows.reach, 4),
+        farthest=None if np.isinf(options.refuse_above) else round(options.refuse_above * rows.reach, 6),
         seconds=round(sum(clock.stages.values()), 2),
         stages={stage: round(seconds, 2) for stage, seconds in clock.stages.items()},
         quality=_quality(images.labels, found.clusters, refused),
@@ -165,8 +165,11 @@ def tell(summary: AssignSummary, run: Path, out: Path) -> str:
     lines = [
         f"{summary.assigned:,} of {summary.images:,} images were assigned to {summary.clusters} clusters of {run}, "
         f"{duration(summary.seconds)} ({stages})",
-        f"{summary.refused:,} were refused: their nearest image of the run is farther than {summary.farthest:.4g}.",
     ]
+    if summary.farthest is not None:
+        lines.append(
+            f"{summary.refused:,} were refused: their nearest image of the run is farther than {summary.farthest:.4g}."
+        )
     if summary.unreadable:
         lines.append(f"{summary.unreadable:,} were unreadable:")
         lines += [f"  {count:,} x {reason}" for reason, count in summary.reasons.items()]
@@ -213,7 +216,8 @@ def _find(net: Network, run_dir: RunDir, images: ImageSet, known: RunVectors, ro
             answer = ask(net, batch.to(device), clustering, temperature)
             window.append((part, answer.embeddings.cpu().numpy()))
             if answer.clusters is not None and answer.confidence is not None:
-                found.clusters[part], found.confidence[part] = answer.clusters.cpu(), answer.confidence.cpu()
+                found.clusters[part] = answer.clusters.cpu().numpy()
+                found.confidence[part] = answer.confidence.cpu().numpy()
             seen[part] += 1
         if sum(len(part) for part, _ in window) >= WINDOW:
             _compare(window, known, rows, isinstance(net, JuleCNN), found)

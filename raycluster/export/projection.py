@@ -38,7 +38,8 @@ def project(vectors: np.ndarray, seed: int = 0) -> np.ndarray:
         pca = PCA(min(COMPONENTS, n), svd_solver="full" if n < d else "covariance_eigh")
         reduced = pca.fit_transform(vectors).astype(np.float32)
     landmarks = np.sort(np.random.default_rng(seed).permutation(n)[:LANDMARKS])
-    tsne = TSNE(perplexity=min(PERPLEXITY, (len(landmarks) - 1) / 3), random_state=seed, init="random")
+    init = "pca" if reduced.shape[1] > 1 else "random"
+    tsne = TSNE(perplexity=min(PERPLEXITY, (len(landmarks) - 1) / 3), random_state=seed, init=init)
     places = np.empty((n, 2), np.float32)
     places[landmarks] = tsne.fit_transform(reduced[landmarks])
     others = np.setdiff1d(np.arange(n), landmarks)

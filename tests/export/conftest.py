@@ -39,7 +39,9 @@ def make_run(digit_files, tmp_path_factory):
         embeddings = list(frozen_features(net.eval(), images.load()).values())[-1]
         linkage = GraphDegreeLinkage(10).fit(embeddings)
         identity = {"method": method, "data": data, "labels": "auto", "image_size": [height, width], "color": "keep"}
-        run_dir.write_config({"identity": identity | settings, "fingerprint": images.fingerprint})
+        run_dir.write_config(
+            {"identity": identity | settings, "fingerprint": images.fingerprint, "shape": images.shape}
+        )
         run_dir.write_model(net, net.architecture() | ({"clustering": clustering} if clustering else {}))
         run_dir.write_embeddings(0, 1, images.ids, images.paths, embeddings)
         confidence = np.full(images.n, 0.5, np.float32)

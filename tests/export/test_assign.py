@@ -31,7 +31,7 @@ def test_the_images_of_a_jule_run_keep_the_clusters_that_it_gave_them(jule_run, 
 def test_the_confidence_of_a_jule_run_is_the_share_of_neighbours_in_the_cluster(jule_run, digit_files, out):
     raycluster.assign(jule_run, str(digit_files / "new.npz"), out, refuse_above=float("inf"))
     confidence = pq.read_table(out)["confidence"].to_numpy()
-    assert np.unique(np.rint(confidence * 10) == pytest.approx(confidence * 10, abs=1e-5)).tolist() == [True]
+    np.testing.assert_allclose(confidence * 10, np.rint(confidence * 10), atol=1e-5)  # of 10 neighbours
     assert 0.5 < confidence.mean() < 1
     assert confidence.min() >= 0.1  # the nearest one is always in it
 
@@ -134,6 +134,7 @@ def test_on_ray_the_answer_is_the_same(ray_session, jule_run, tmp_path, out):
 def test_the_same_command_again_tells_what_was_found_and_another_is_refused(jule_run, digit_files, out, capsys):
     source = str(digit_files / "new.npz")
     summary = raycluster.assign(jule_run, source, out)
+    assert summary.farthest > 0
     written = out.stat().st_mtime_ns
     capsys.readouterr()
     assert raycluster.assign(jule_run, source, out) == summary
@@ -145,11 +146,17 @@ def test_the_same_command_again_tells_what_was_found_and_another_is_refused(jule
         raycluster.assign(jule_run, str(digit_files / "seen.npz"), out)
 
 
+def test_nothing_is_refused_where_that_was_asked_for_also_when_it_is_told_again(jule_run, out, capsys):
+    for _ in range(2):
+        assert raycluster.assign(jule_run, "digits", out, refuse_above=float("inf")).refused == 0
+        assert "refused:" not in capsys.readouterr().out
+
+
 def test_files_of_others_are_left_alone(jule_run, tmp_path):
     pq.write_table(pa.table({"x": [1]}), tmp_path / "mine.parquet")
     with pytest.raises(UserError, match="no assignment of raycluster: choose another --out"):
         raycluster.assign(jule_run, "digits", tmp_path / "mine.parquet")
-    with pytest.raises(UserError, match="is a folder: name a file for --out"):
+    with pytest.raises(UserError, match="is there already, and no assignment of raycluster"):
         raycluster.assign(jule_run, "digits", tmp_path)
 
 

@@ -60,7 +60,9 @@ def test_without_the_images_their_paths_stay(jule_run, tmp_path):
 
 def test_images_that_are_gone_or_changed_leave_paths_and_a_sentence(jule_run, tmp_path):
     told = []
-    options = ExportOptions(run=str(jule_run), format="atlas", out=str(tmp_path / "t.parquet"), data=str(tmp_path / "x"))
+    options = ExportOptions(
+        run=str(jule_run), format="atlas", out=str(tmp_path / "t.parquet"), data=str(tmp_path / "x")
+    )
     table = pq.read_table(export_tables(options, told.append))
     assert "image" not in table.column_names
     assert told[0] == f"The table holds the paths of the images only: There is no file or folder {tmp_path / 'x'}."
@@ -104,7 +106,7 @@ def test_a_folder_of_embeddings_that_nobody_has_clustered_is_exported_too(jule_r
 
 def test_embeddings_of_other_images_are_refused(jule_run, tmp_path):
     np.save(tmp_path / "others.npy", np.zeros((3, 2), np.float32))
-    with pytest.raises(UserError, match="3 embeddings in .* are not those of the 400 rows"):
+    with pytest.raises(UserError, match=r"3 embeddings in .* are not those of the 400 rows"):
         export(jule_run, "numpy", tmp_path / "arrays", embeddings=str(tmp_path / "others.npy"))
     assert not (tmp_path / "arrays").exists()
 
