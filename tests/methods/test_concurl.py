@@ -49,20 +49,6 @@ def begun(images, n_clusters=K, **settings):
     return method, batch, method.draw_views(batch.images)
 
 
-class Killed(Exception):
-    pass
-
-
-def kill_after(rows):
-    def count(row):
-        nonlocal rows
-        rows -= 1
-        if rows < 0:
-            raise Killed
-
-    return count
-
-
 def test_defaults_are_the_released_settings():
     s = PRESETS["default"]
     assert (s.epochs, s.batch_size, s.learning_rate, s.momentum, s.weight_decay) == (2000, 128, 0.015, 0.9, 5e-4)
@@ -138,9 +124,9 @@ def test_two_runs_of_one_seed_are_equal_and_of_another_are_not(digits, uninterru
 
 
 @pytest.mark.parametrize("rows", [1, 2, 3, 4])
-def test_killed_run_continues_to_the_same_result_bank_and_z_bar(digits, uninterrupted, tmp_path, rows):
-    with pytest.raises(Killed):
-        train_concurl(QUICK, K, context_on(digits[0], tmp_path, on_report=kill_after(rows)))
+def test_killed_run_continues_to_the_same_result_bank_and_z_bar(digits, uninterrupted, tmp_path, killed_after, rows):
+    with killed_after(rows) as on_report:
+        train_concurl(QUICK, K, context_on(digits[0], tmp_path, on_report=on_report))
     continued = train_concurl(QUICK, K, context_on(digits[0], tmp_path))
     outcome, context = uninterrupted
     for name in SPACES:
