@@ -101,8 +101,8 @@ def evaluate_run(options: EvaluateOptions, say: Say = say_at_once) -> dict[str, 
         f"{agreement['consensus']:.3f}"
     )
     for name, found_how in clusterings.items():
-        scores = (f"{how} ACC {q['acc']:.3f} NMI {q['nmi']:.3f}" for how, q in found_how.items())
-        say(f"  {name:<18} {', '.join(scores)}")
+        told = (f"{how} ACC {q['acc']:.3f} NMI {q['nmi']:.3f}" for how, q in found_how.items())
+        say(f"  {name:<18} {', '.join(told)}")
     for name, value in last.items():
         say(f"  {name.replace('_', ' '):<18} {value:.3f} at the end of the training")
     say(f"Written to {run_dir.path / 'evaluation.json'}")
