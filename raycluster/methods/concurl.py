@@ -138,8 +138,11 @@ PRESETS = {
     "cifar20": ConcurlSettings(learning_rate=0.06, tau=0.35, projection_size=88, ensemble=16),
     "imagenet10": ConcurlSettings(learning_rate=0.03, tau=1.0, projection_size=104, ensemble=1),
     "dogs": ConcurlSettings(learning_rate=0.06, tau=0.5, projection_size=136),
-    "cpu": ConcurlSettings(epochs=30, noise=1024, ensemble=16, trunk="resnet18", learning_rate=0.03, tau=0.5),
-}
+    "cpu": ConcurlSettings(
+        epochs=60, batch_size=64, noise=0, ensemble=16, trunk="resnet18", learning_rate=0.03, tau=0.5,
+        milestones=(0.8, 0.95), smallest_crop=0.5,
+    ),
+}  # fmt: skip
 
 
 def train_concurl(settings: ConcurlSettings, n_clusters: int, context: Context) -> Outcome:
@@ -433,7 +436,7 @@ def cluster_all(rows: np.ndarray, n_clusters: int, settings: ConcurlSettings, se
         "outcode": cosines.argmax(axis=1).astype(np.int32),
         "q_code": balanced.argmax(dim=1).numpy().astype(np.int32),
     }
-    supported = support(clusterings, SPACES)
+    supported = dict.fromkeys(SPACES, 0.0) | support(clusterings, trained_spaces(settings))
     reported = max(supported, key=supported.__getitem__) if settings.cluster_on == "consensus" else settings.cluster_on
     to_centers = {
         "nce_embeddings": unit(nce) @ unit(on_nce.centroids).T,
@@ -449,6 +452,12 @@ def cluster_all(rows: np.ndarray, n_clusters: int, settings: ConcurlSettings, se
         "support": np.array([supported[name] for name in SPACES]),
         **{name: np.asarray(value) for name, value in scalars.items()},
     }
+
+
+def trained_spaces(settings: ConcurlSettings) -> dict[str, str]:
+    """Return the part of ``SPACES`` that a loss has shaped; what nothing was learned for has no vote."""
+    weights = {"nce": settings.beta, "head": settings.alpha + settings.gamma}
+    return {name: space for name, space in SPACES.items() if weights["nce" if space == "nce" else "head"]}
 
 
 def unit(rows: np.ndarray) -> np.ndarray:

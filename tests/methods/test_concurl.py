@@ -194,6 +194,18 @@ def test_the_saved_model_assigns_each_image_alone_as_the_run_did(digits, uninter
             assert net.assign(passed, name) == outcome.clusterings[name][i]
 
 
+def test_only_spaces_that_a_loss_has_shaped_are_reported(digits):
+    rng = np.random.default_rng(0)
+    rows = rng.normal(size=(N, 128 + 256 + K)).astype(np.float32)
+    rows[:, 128:384] = rng.normal(size=(K, 256))[np.arange(N) % K]  # clear clusters in the head
+    rows[np.arange(N), 384 + np.arange(N) % K] += 9
+    for switch, reported in [({}, 1), ({"gamma": 0.0}, 0), ({"beta": 0.0}, 1)]:
+        found = cluster_all(rows, K, replace(QUICK, **switch), 0)
+        assert list(SPACES)[int(found["reported"])] == list(SPACES)[reported]
+        assert (found["support"][0] == 0) == ("beta" in switch)
+        assert (found["support"][1] == 0) == ("gamma" in switch)
+
+
 def test_metrics_tell_losses_health_and_the_clusterings_on_the_way(digits, uninterrupted):
     rows = uninterrupted[1].rows
     assert [(row["kind"], row["epoch"]) for row in rows] == [
