@@ -63,11 +63,13 @@ def export_tables(options: ExportOptions, say: Say = say_at_once) -> Path:
     """
     began = time.perf_counter()
     out, folder = absolute_out(options.out), Path(options.run).expanduser()
+    embeddings = options.embeddings and absolute_source(options.embeddings)
+    data = options.data and (options.data if options.data == DIGITS else absolute_source(options.data))
     identity = {
         "run": str(folder.resolve()),
         "format": options.format,
-        "embeddings": options.embeddings and absolute_source(options.embeddings),
-        "data": options.data and (options.data if options.data == DIGITS else absolute_source(options.data)),
+        "embeddings": embeddings,
+        "data": data,
         "images": options.images,
         "seed": options.seed,
     }
@@ -79,11 +81,11 @@ def export_tables(options: ExportOptions, say: Say = say_at_once) -> Path:
         raise UserError(f"There is no folder {folder}: name that of a run, of a clustering or of embeddings.")
     RunDir(out.parent).check_writable()
     config = RunDir(folder).config() if (folder / "config.json").exists() else {}
-    found = read_vectors(folder, _embeddings_of(folder, config, identity["embeddings"]))
+    found = read_vectors(folder, _embeddings_of(folder, config, embeddings))
     told = {"what": "table", "identity": identity, "summary": {"rows": len(found.ids)}}
     if options.format == "atlas":
         levels = cluster_levels(folder, len(found.ids))
-        pictures = pictures_of(config, identity["data"], found, say) if options.images else None
+        pictures = pictures_of(config, data, found, say) if options.images else None
         write_table(out, atlas_table(found, levels, pictures, options.seed), told)
     else:
         write = {"numpy": write_numpy, "clip-retrieval": write_clip_retrieval}[options.format]
@@ -173,7 +175,7 @@ def pictures_of(config: dict[str, Any], data: str | None, found: RunVectors, say
     if source is None:
         say("Where the images are is not known: the table holds their paths only. Name them with --data.")
         return None
-    size = {}
+    size: dict[str, Any] = {}
     if "shape" in config:
         channels, height, width = config["shape"]
         size = {"image_size": (height, width), "color": "gray" if channels == 1 else "rgb"}
