@@ -2,7 +2,9 @@
 
 from __future__ import annotations
 
+import hashlib
 import io
+import json
 import time
 from dataclasses import dataclass
 from pathlib import Path
@@ -14,7 +16,7 @@ import pyarrow.parquet as pq
 from PIL import Image
 
 from raycluster.data.images import DIGITS, open_images
-from raycluster.data.sources import absolute_source, list_source
+from raycluster.data.sources import VECTOR_SOURCES, absolute_source, list_source, printable
 from raycluster.errors import UserError
 from raycluster.export.finished import RunVectors, read_vectors
 from raycluster.export.projection import project
@@ -65,6 +67,10 @@ def export_tables(options: ExportOptions, say: Say = say_at_once) -> Path:
     out, folder = absolute_out(options.out), Path(options.run).expanduser()
     embeddings = options.embeddings and absolute_source(options.embeddings)
     data = options.data and (options.data if options.data == DIGITS else absolute_source(options.data))
+    if not folder.is_dir():
+        raise UserError(f"There is no folder {folder}: name that of a run, of a clustering or of embeddings.")
+    config = RunDir(folder).config() if (folder / "config.json").exists() else {}
+    source = _embeddings_of(folder, config, embeddings)
     identity = {
         "run": str(folder.resolve()),
         "format": options.format,
@@ -72,16 +78,14 @@ def export_tables(options: ExportOptions, say: Say = say_at_once) -> Path:
         "data": data,
         "images": options.images,
         "seed": options.seed,
+        "the results": _digest(folder, source),
     }
     before = told_before(out, "table", identity)
     if before is not None:
         say(f"{out} holds this table already, of {before['rows']:,} rows.")
         return out
-    if not folder.is_dir():
-        raise UserError(f"There is no folder {folder}: name that of a run, of a clustering or of embeddings.")
     RunDir(out.parent).check_writable()
-    config = RunDir(folder).config() if (folder / "config.json").exists() else {}
-    found = read_vectors(folder, _embeddings_of(folder, config, embeddings))
+    found = read_vectors(folder, source)
     told = {"what": "table", "identity": identity, "summary": {"rows": len(found.ids)}}
     if options.format == "atlas":
         levels = cluster_levels(folder, len(found.ids))
@@ -200,14 +204,26 @@ def pictures_of(config: dict[str, Any], data: str | None, found: RunVectors, say
     return pa.chunked_array([values[start : start + BLOCK] for start in range(0, len(values), BLOCK)], kind)
 
 
-def _embeddings_of(folder: Path, config: dict[str, Any], given: str | None) -> str | None:
-    """Return where the embeddings are, if not in the folder itself."""
-    if given or (folder / "embeddings").exists():
+def _embeddings_of(folder: Path, config: dict[str, Any], given: str | None) -> str:
+    """Return where the embeddings are: where the user says, in the folder, or where it was clustered from."""
+    if given is not None:
         return given
+    if (folder / "embeddings").exists():
+        return str(folder / "embeddings")
     clustered_from: str | None = config.get("identity", {}).get("embeddings")
     if clustered_from is None:
         raise UserError(f"{folder} holds no embeddings: name them with --embeddings.")
     return clustered_from
+
+
+def _digest(folder: Path, source: str) -> str:
+    """Return what changes with the embeddings, which may have grown, and with what was made of them."""
+    listing = list_source(source, VECTOR_SOURCES)
+    names = ("assignments.parquet", "merges.parquet")
+    sizes = [(folder / name).stat().st_size if (folder / name).exists() else None for name in names]
+    told = (folder / "summary.json").read_text() if (folder / "summary.json").exists() else ""
+    files = [[printable(name) for name in listing.names], listing.sizes, sizes, told]
+    return hashlib.sha256(json.dumps(files).encode()).hexdigest()
 
 
 def _png(image: np.ndarray) -> bytes:

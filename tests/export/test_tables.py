@@ -104,6 +104,17 @@ def test_a_folder_of_embeddings_that_nobody_has_clustered_is_exported_too(jule_r
     }
 
 
+def test_embeddings_that_have_grown_are_not_taken_for_the_table_that_is_there(tmp_path):
+    (tmp_path / "embedded" / "embeddings").mkdir(parents=True)
+    for part in range(2):
+        np.save(tmp_path / "embedded" / "embeddings" / f"part-{part}.npy", np.eye(3, dtype=np.float32))
+        if part == 0:
+            export(tmp_path / "embedded", "numpy", tmp_path / "arrays")
+    with pytest.raises(UserError, match="with other contents of the results: choose another --out"):
+        export(tmp_path / "embedded", "numpy", tmp_path / "arrays")
+    assert len(np.load(export(tmp_path / "embedded", "numpy", tmp_path / "arrays2") / "ids.npy")) == 6
+
+
 def test_embeddings_of_other_images_are_refused(jule_run, tmp_path):
     np.save(tmp_path / "others.npy", np.zeros((3, 2), np.float32))
     with pytest.raises(UserError, match=r"3 embeddings in .* are not those of the 400 rows"):
