@@ -92,8 +92,8 @@ def test_memory_is_stated_before_anything_is_read_and_refused_where_it_does_not_
     table, tmp_path, monkeypatch, capsys
 ):
     raycluster.cluster(table, 10, tmp_path / "out")
-    assert "Clustering 501 vectors takes up to 0.9 GB of memory; " in capsys.readouterr().out
+    assert "Clustering 501 vectors takes up to 1.2 GB of memory; " in capsys.readouterr().out
     monkeypatch.setattr("raycluster.export.cluster.available_memory", lambda: 5e8)
-    with pytest.raises(UserError, match=r"takes up to 0\.9 GB of memory, and 0\.5 GB are available: choose fewer"):
+    with pytest.raises(UserError, match=r"takes up to 1\.2 GB of memory, and 0\.5 GB are available: choose fewer"):
         raycluster.cluster(table, 10, tmp_path / "none")
     assert not (tmp_path / "none").exists()

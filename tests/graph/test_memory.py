@@ -1,6 +1,18 @@
-from raycluster.graph.memory import A_ROW, AN_EDGE, PROGRAM, clustering_bytes
+import pytest
+
+from raycluster.graph.memory import clustering_bytes
 
 
-def test_long_vectors_count_when_they_are_read_and_many_edges_when_they_are_weighed():
-    assert clustering_bytes(100, 100 * 1000, 10) == PROGRAM + 100 * A_ROW + 13 * 100_000
-    assert clustering_bytes(100, 100 * 2, 50) == PROGRAM + 100 * A_ROW + 4 * 200 + AN_EDGE * 5000
+@pytest.mark.parametrize(
+    ("n", "d", "n_neighbors", "peak"),
+    [(1_000, 64, 12, 1.175e9), (8_000, 4_096, 24, 1.974e9)],
+)
+def test_what_is_stated_is_above_what_was_measured_but_not_by_much(n, d, n_neighbors, peak):
+    assert peak < clustering_bytes(n, n * d, n_neighbors) < 1.2 * peak
+
+
+def test_rows_numbers_and_edges_count():
+    least = clustering_bytes(0, 0, 0)
+    assert clustering_bytes(100, 0, 0) - least == 100 * 700
+    assert clustering_bytes(0, 100, 0) - least == 100 * 28
+    assert clustering_bytes(100, 0, 50) - least == 100 * 700 + 100 * 50 * 40
