@@ -438,7 +438,7 @@ def cluster_all(rows: np.ndarray, n_clusters: int, settings: ConcurlSettings, se
         "q_code": balanced.argmax(dim=1).numpy().astype(np.int32),
     }
     supported = dict.fromkeys(SPACES, 0.0) | support(clusterings, trained_spaces(settings))
-    reported = settings.cluster_on or ("nce_embeddings" if settings.beta else "consensus")
+    reported: str = settings.cluster_on or ("nce_embeddings" if settings.beta else "consensus")
     if reported == "consensus":
         reported = max(supported, key=supported.__getitem__)
     to_centers = {
