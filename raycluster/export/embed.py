@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import contextlib
 import hashlib
 import importlib.metadata
 import json
@@ -39,6 +40,7 @@ METHOD = "embed"
 IMAGE_SIZE = 224
 MOST_CPU_WORKERS = 8
 LISTEN_S = 1.0
+BUSY_AFTER_S = 60.0
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -247,7 +249,7 @@ def begin(run_dir: RunDir, identity: dict[str, Any], fingerprint: str, net: AnyN
 def _embed(
     options: EmbedOptions, run_dir: RunDir, stock: Stock, net: AnyNetwork, cluster: Cluster, sitting: Sitting, say: Say
 ) -> None:
-    from raycluster.export.embed_stream import embed_shards
+    from raycluster.export.embed_stream import embed_shards, threads_of
     from raycluster.export.meter import Meter
 
     plan = plan_workers(cluster.nodes, options)
@@ -268,12 +270,15 @@ def _embed(
         f"{n * image_bytes / 1e6:,.1f} MB of images ({shape}) pass through an object store of {size(store)} in "
         f"{len(work.shards):,} shard(s); {disk}"
     )
-    say(f"{plan}, {max(1, int(plan.cpus_per_worker))} thread(s) each. Embeddings go to {run_dir.path}")
+    tasks_decode = bool(plan.gpus_per_worker) or plan.workers < sum(node.cpus for node in cluster.nodes)
+    where = "beside them" if tasks_decode else "by themselves"
+    say(f"{plan}, {threads_of(plan)} thread(s) each, images decoded {where}. Embeddings go to {run_dir.path}")
     sitting.clock.lap("planning")
     before = spilled_bytes()
     meter = Meter(total, total - n)
     try:
-        _follow(embed_shards(work.order, work.shards, net, run_dir.path, plan), meter, cluster, say)
+        stream = embed_shards(work.order, work.shards, net, run_dir.path, plan, tasks_decode)
+        _follow(stream, meter, cluster, say)
     finally:
         sitting.embedded, sitting.work, sitting.rate = meter.rows, dict(meter.seconds), meter.rate
     sitting.clock.lap("embedding")
@@ -285,11 +290,20 @@ def _follow(stream: Iterator[Done], meter: Meter, cluster: Cluster, say: Say) ->
     """Count shards as they are done, and tell; Ray Data runs in a thread beside, and here Ctrl-C arrives."""
     done: queue.SimpleQueue[Done | BaseException | None] = queue.SimpleQueue()
     threading.Thread(target=_drain, args=(stream, done), daemon=True).start()
+    began, waiting = time.monotonic(), False
     while True:
         try:
             item = done.get(timeout=LISTEN_S)
         except queue.Empty:
-            pass
+            dead = dead_process_of_ray()
+            if dead:
+                raise TrainingFailed(
+                    f"Ray's {dead} on this machine has died, perhaps for want of memory (logs: {cluster.logs}). Run the "
+                    "same command again: it goes on from the last part."
+                ) from None
+            if meter.rows + meter.aside == 0 and not waiting and time.monotonic() - began > BUSY_AFTER_S:
+                say("Still waiting for the first shard: other jobs may be using the machines.")
+                waiting = True
         else:
             if item is None:
                 return
@@ -324,6 +338,15 @@ def explained(error: BaseException, logs: str) -> Exception:
         f"Embedding failed with {type(cause).__name__}: {first}\nRay's logs are in {logs}; the same command goes on from "
         "the last part."
     )
+
+
+def dead_process_of_ray() -> str | None:
+    """Return the name of a process of the private Ray that has died; Ray itself would abort without a sentence."""
+    with contextlib.suppress(AttributeError):  # private to Ray; None where the cluster is not this process's own
+        from ray._private.worker import _global_node
+
+        return next((str(name) for name, _ in _global_node.dead_processes()), None)
+    return None
 
 
 def object_store_bytes() -> float:

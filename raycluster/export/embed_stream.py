@@ -20,13 +20,13 @@ from raycluster.data.pipeline import MAX_TASKS, TASK_CPUS, stream_limits
 from raycluster.export.parts import SetAside, part_path, write_part
 from raycluster.export.stock import Order
 from raycluster.models.layers import AnyNetwork, embedding_of, embedding_size
-from raycluster.training.plan import Plan
+from raycluster.training.plan import Plan, available_cores
 
 BATCH = 250
 BATCH_BYTES = {"cpu": 2**25, "cuda": 2**28}  # of prepared images as floats
 # Two: while one shard is embedded, the next one is on its way.
 SHARDS_PER_ACTOR = 2
-RESTARTS = 20
+NO_PROGRESS_S = 1800.0  # a shard of large images through a large network may take minutes on a CPU
 STAGES = ("read", "decode", "forward", "write")
 
 
@@ -48,7 +48,9 @@ class Done(NamedTuple):
     seconds: dict[str, float]
 
 
-def embed_shards(order: Order, shards: np.ndarray, net: AnyNetwork, out: Path, plan: Plan) -> Iterator[Done]:
+def embed_shards(
+    order: Order, shards: np.ndarray, net: AnyNetwork, out: Path, plan: Plan, tasks_decode: bool = True
+) -> Iterator[Done]:
     """Embed shards and write their parts; yield each as it is done.
 
     What lies in the object store is prepared images as uint8, a shard at a time.
@@ -61,34 +63,30 @@ def embed_shards(order: Order, shards: np.ndarray, net: AnyNetwork, out: Path, p
     net : network
     out : Path
     plan : Plan
+    tasks_decode : bool
+        Whether images are read and decoded by tasks beside the actors, wherever there is a free core, or by the actors
+        themselves: where these have all the cores, handing images over would only cost.
     """
     held, network = ray.put(order), ray.put(net.cpu())
     blocks = np.array_split(shards, min(len(shards), MAX_TASKS))
     units = [pa.table(dict(zip(("shard", "start", "stop"), block.T, strict=True))) for block in blocks]
+    dataset = ray.data.from_arrow(units)
+    one_by_one: dict[str, Any] = {"batch_size": 1, "batch_format": "pyarrow"}
+    if tasks_decode:
+        given = {"order": [held], "shape": net.shape}
+        dataset = dataset.map_batches(prepare_shard, fn_kwargs=given, num_cpus=TASK_CPUS, **one_by_one)
     actors = ActorPoolStrategy(size=min(plan.workers, len(shards)), max_tasks_in_flight_per_actor=SHARDS_PER_ACTOR)
-    dataset = (
-        ray.data.from_arrow(units)
-        .map_batches(
-            prepare_shard,
-            fn_kwargs={"order": [held], "shape": net.shape},
-            batch_size=1,
-            batch_format="pyarrow",
-            num_cpus=TASK_CPUS,
-        )
-        .map_batches(
-            Embedder,
-            fn_constructor_args=([network], [held], str(out), max(1, int(plan.cpus_per_worker))),
-            batch_size=1,
-            batch_format="pyarrow",
-            compute=actors,
-            num_cpus=plan.cpus_per_worker,
-            num_gpus=plan.gpus_per_worker or None,
-            max_restarts=RESTARTS,
-            max_task_retries=RESTARTS,
-        )
+    dataset = dataset.map_batches(
+        Embedder,
+        fn_constructor_args=([network], [held], str(out), threads_of(plan)),
+        compute=actors,
+        num_cpus=plan.cpus_per_worker,
+        num_gpus=plan.gpus_per_worker or None,
+        **one_by_one,
     )
     context = dataset.context
     context.enable_progress_bars = False
+    context.execution_no_progress_timeout_s = NO_PROGRESS_S
     context.target_max_block_size = 1  # a shard a block, whatever its size
     context.execution_options.preserve_order = False
     context.execution_options.resource_limits = stream_limits()
@@ -96,9 +94,14 @@ def embed_shards(order: Order, shards: np.ndarray, net: AnyNetwork, out: Path, p
         yield Done(**done.to_pylist()[0])
 
 
+def threads_of(plan: Plan) -> int:
+    """Return how many threads an actor computes with on a CPU."""
+    return max(1, min(int(plan.cpus_per_worker), available_cores()))
+
+
 def prepare_shard(unit: pa.Table, order: list[Any], shape: tuple[int, int, int]) -> pa.Table:
     """Read the images of a shard, and bring them to the shape that the network takes: one row of uint8 bytes."""
-    work: Order = ray.get(order[0])
+    work: Order = ray.get(order[0]) if isinstance(order[0], ray.ObjectRef) else order[0]
     ((shard, start, stop),) = zip(*(unit[name].to_pylist() for name in ("shard", "start", "stop")), strict=True)
     images = np.empty((stop - start, *shape), np.uint8)
     reasons: dict[int, str] = {}
@@ -135,8 +138,9 @@ class Embedder:
         self.order: Order = ray.get(order[0])
         self.out = Path(out)
 
-    def __call__(self, prepared: pa.Table) -> pa.Table:
-        """Embed and write one shard."""
+    def __call__(self, given: pa.Table) -> pa.Table:
+        """Embed and write one shard, of which the images are given, or only which one it is."""
+        prepared = given if "images" in given.column_names else prepare_shard(given, [self.order], self.net.shape)
         (unit,) = prepared.drop_columns(["images"]).to_pylist()
         rows = np.arange(unit["start"], unit["stop"])
         pixels = np.frombuffer(prepared["images"][0].as_buffer(), np.uint8).reshape(-1, *self.net.shape)

@@ -85,9 +85,7 @@ class Stock:
         self._out, self._labels = out, labels
         self.listing: Listing = list_images(data)
         if labels == "folders" and self.listing.kind != "images":
-            raise UserError(
-                f"{data} holds {self.listing.kind} files: only image files take their labels from folders."
-            )
+            raise UserError(f"{data} holds {self.listing.kind} files: only image files take their labels from folders.")
         known = Catalogue.load(out / CATALOGUE) if (out / CATALOGUE).exists() else Catalogue.empty()
         self.changes = known.compare(self.listing)
         _check_plausible(data, known, self.listing, self.changes)
@@ -224,7 +222,9 @@ class Stock:
         if class_names is None and not known:
             return labels, []
         if class_names is None or (self.catalogue.rounds and not known):
-            return unknown, ["Known classes are names in some files and numbers in others: those found now are left out."]
+            return unknown, [
+                "Known classes are names in some files and numbers in others: those found now are left out."
+            ]
         known += [name for name in class_names if name not in known]
         self.catalogue = replace(self.catalogue, class_names=tuple(known))
         number = np.array([known.index(name) for name in class_names] + [UNKNOWN], np.int64)
