@@ -3,9 +3,9 @@
     python jobs/embed.py --model runs/photos-dccm-seed0 --data more-photos/ --out embeddings/more
     python jobs/embed.py --model resnet18 --weights resnet18.safetensors --data photos/ --out embeddings/photos
 
-Each image once, and none twice: embeddings/part-*.parquet hold id, path, embedding and the known class, rejected.parquet
-what could not be read and why, summary.json the counts. The same command again does what a kill has left undone, and
-embeds only the files that are new or changed since; rows of deleted files are taken out.
+Each image exactly once: embeddings/part-*.parquet hold id, path, embedding and the known class, rejected.parquet what
+could not be read and why, summary.json the counts. The same command again does what a kill has left undone, and embeds
+only the files that are new or changed since; rows of deleted files are taken out.
 """
 
 from __future__ import annotations

@@ -63,8 +63,9 @@ def stream(rows: Any, ranges: np.ndarray, work: Work, in_order: bool = False, sh
 
 
 def stream_limits(sharers: int = 1) -> ExecutionResources:
-    """Return what one of several streams may use: an equal share of what the sharers, each of which holds as much as this process, leave free.
+    """Return what one of several streams may use.
 
+    It is an equal share of what the sharers, each of which holds as much as this process, leave free.
     Without it the first of them to ask for tasks keeps the free CPUs until it has read far ahead, and the others,
     which the training waits for in every step, get their first images only then.
     """

@@ -99,8 +99,12 @@ class Listing:
 
     def select(self, which: Sequence[int]) -> Listing:
         """Return some of the files, by their positions."""
-        chosen = {name: [getattr(self, name)[i] for i in which] for name in ("names", "sizes", "modified")}
-        return replace(self, **chosen)
+        return replace(
+            self,
+            names=[self.names[i] for i in which],
+            sizes=[self.sizes[i] for i in which],
+            modified=[self.modified[i] for i in which],
+        )
 
 
 def list_source(source: str, kinds: tuple[str, ...] = IMAGE_SOURCES) -> Listing:

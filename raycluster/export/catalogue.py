@@ -158,8 +158,9 @@ class Catalogue:
         table = pq.read_table(path)
         rounds = tuple(Round(*one) for one in json.loads(table.schema.metadata[b"rounds"]))
         names = [os.fsdecode(name) for name in table["file"].to_pylist()]
-        arrays = (table[name].to_numpy() for name in ("sizes", "modified", "first", "rows"))
-        return cls(names, *arrays, rounds, tuple(json.loads(table.schema.metadata[b"class_names"])))
+        sizes, modified, first, rows = (table[name].to_numpy() for name in ("sizes", "modified", "first", "rows"))
+        class_names = tuple(json.loads(table.schema.metadata[b"class_names"]))
+        return cls(names, sizes, modified, first, rows, rounds, class_names)
 
 
 def shard_rows(n: int, image_bytes: int, shard_bytes: int) -> int:

@@ -197,14 +197,14 @@ def load_network(options: EmbedOptions) -> tuple[AnyNetwork, str]:
         files = [folder / "model" / name for name in ("model.json", "model.safetensors")]
     elif not has_backbone(options.model):
         raise UserError(
-            f"--model {options.model}: there is no such folder of a run, and torchvision has no classifier of this name "
-            "(it has resnet18, resnet50, vit_b_16, ...)."
+            f"--model {options.model}: there is no such folder of a run, and torchvision has no classifier of this "
+            "name (it has resnet18, resnet50, vit_b_16, ...)."
         )
     elif options.weights is None:
         raise UserError(
             f"--model {options.model} needs --weights FILE; nothing is downloaded. Save some once: "
-            f"torch.save(torchvision.models.{options.model}(weights='DEFAULT').state_dict(), '{options.model}.pth'), or "
-            "take the model.safetensors of a timm ResNet from Hugging Face."
+            f"torch.save(torchvision.models.{options.model}(weights='DEFAULT').state_dict(), '{options.model}.pth'), "
+            "or take the model.safetensors of a timm ResNet from Hugging Face."
         )
     else:
         net = load_backbone(options.model, Path(options.weights), options.image_size or IMAGE_SIZE)
@@ -298,8 +298,8 @@ def _follow(stream: Iterator[Done], meter: Meter, cluster: Cluster, say: Say) ->
             dead = dead_process_of_ray()
             if dead:
                 raise TrainingFailed(
-                    f"Ray's {dead} on this machine has died, perhaps for want of memory (logs: {cluster.logs}). Run the "
-                    "same command again: it goes on from the last part."
+                    f"Ray's {dead} on this machine has died, perhaps for want of memory (logs: {cluster.logs}). Run "
+                    "the same command again: it goes on from the last part."
                 ) from None
             if meter.rows + meter.aside == 0 and not waiting and time.monotonic() - began > BUSY_AFTER_S:
                 say("Still waiting for the first shard: other jobs may be using the machines.")
@@ -335,8 +335,8 @@ def explained(error: BaseException, logs: str) -> Exception:
         return cause
     first = (str(cause).strip() or "no message").splitlines()[0]
     return TrainingFailed(
-        f"Embedding failed with {type(cause).__name__}: {first}\nRay's logs are in {logs}; the same command goes on from "
-        "the last part."
+        f"Embedding failed with {type(cause).__name__}: {first}\nRay's logs are in {logs}; the same command goes on "
+        "from the last part."
     )
 
 

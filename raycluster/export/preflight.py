@@ -1,4 +1,4 @@
-"""Before an export starts: does it fit on the disk, and through the object store? And after: was there spilling?"""
+"""Whether an export fits on the disk and through the object store; and afterwards, whether there was spilling."""
 
 from __future__ import annotations
 
@@ -33,15 +33,15 @@ def shard_limit(store_bytes: float, image_bytes: int) -> tuple[int, str | None]:
     """
     if image_bytes * SHARDS_IN_STORE > 4 * store_bytes:
         raise UserError(
-            f"An image takes {size(image_bytes)} and Ray's object store holds {size(store_bytes)}: give Ray a larger one "
-            "(ray start --object-store-memory), or take a smaller --image-size."
+            f"An image takes {size(image_bytes)} and Ray's object store holds {size(store_bytes)}: give Ray a larger "
+            "one (ray start --object-store-memory), or take a smaller --image-size."
         )
-    if MAX_RANGE_BYTES * SHARDS_IN_STORE <= store_bytes:
+    if store_bytes >= MAX_RANGE_BYTES * SHARDS_IN_STORE:
         return MAX_RANGE_BYTES, None
     limit = int(store_bytes // SHARDS_IN_STORE)
     return limit, (
-        f"Ray's object store holds only {size(store_bytes)}: shards are cut to {size(max(limit, image_bytes))} of images, "
-        f"instead of {size(MAX_RANGE_BYTES)}."
+        f"Ray's object store holds only {size(store_bytes)}: shards are cut to {size(max(limit, image_bytes))} of "
+        f"images, instead of {size(MAX_RANGE_BYTES)}."
     )
 
 

@@ -240,8 +240,8 @@ def _check_plausible(data: str, known: Catalogue, listing: Listing, changes: Cha
         )
     if changes.deleted and not listing.is_whole:
         raise UserError(
-            f"{len(changes.deleted):,} files that were embedded were not found, and {listing.notes[-1]} Make the folder "
-            "readable, so that it can be told whether they were deleted."
+            f"{len(changes.deleted):,} files that were embedded were not found, and {listing.notes[-1]} Make the "
+            "folder readable, so that it can be told whether they were deleted."
         )
 
 
