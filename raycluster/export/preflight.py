@@ -75,9 +75,11 @@ def check_disk(out: Path, n: int, embedding_size: int, path_bytes: int) -> str:
 def spilled_bytes() -> int | None:
     """Return how many bytes the connected Ray has written from its object stores to disk, or None if it cannot tell."""
     with contextlib.suppress(Exception):  # private to Ray, the only place that counts what was deleted again
+        import ray
         from ray._private.internal_api import get_memory_info_reply, get_state_from_address
 
-        reply = get_memory_info_reply(get_state_from_address(None), timeout_seconds=5.0)
+        state = get_state_from_address(ray.get_runtime_context().gcs_address)
+        reply = get_memory_info_reply(state, timeout_seconds=10.0)
         return int(reply.store_stats.spilled_bytes_total)
     return None
 
