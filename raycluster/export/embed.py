@@ -95,7 +95,7 @@ class EmbedSummary:
     work : dict of str to float
         Its seconds of work in read, decode, forward and write, over all processes.
     images_per_second : float or None
-        In the last sitting, from the first shard to the last.
+        In the last sitting, after the workers' first shards; None where there were no others.
     spilled_bytes : int or None
         What Ray wrote from its object store to disk in the last sitting; None if it cannot tell.
     rejected_reasons : dict of str to int
@@ -275,7 +275,7 @@ def _embed(
     say(f"{plan}, {threads_of(plan)} thread(s) each, images decoded {where}. Embeddings go to {run_dir.path}")
     sitting.clock.lap("planning")
     before = spilled_bytes()
-    meter = Meter(total, total - n)
+    meter = Meter(total, total - n, min(plan.workers, len(work.shards)))
     try:
         stream = embed_shards(work.order, work.shards, net, run_dir.path, plan, tasks_decode)
         _follow(stream, meter, cluster, say)

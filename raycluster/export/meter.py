@@ -20,6 +20,8 @@ class Meter:
         How many rows there are in all.
     before : int
         How many of them were done earlier.
+    workers : int
+        Their first shards, which they began before anything could be counted, do not count for the speed.
 
     Attributes
     ----------
@@ -29,8 +31,8 @@ class Meter:
         Seconds of work by stage, over all workers and tasks.
     """
 
-    def __init__(self, n: int, before: int) -> None:
-        self._n, self._before = n, before
+    def __init__(self, n: int, before: int, workers: int) -> None:
+        self._n, self._before, self._to_come = n, before, workers
         self.rows = self.aside = 0
         self.seconds: Counter[str] = Counter(dict.fromkeys(STAGES, 0.0))
         self._first: tuple[float, int] | None = None
@@ -41,12 +43,13 @@ class Meter:
         self.rows, self.aside = self.rows + done.rows, self.aside + done.aside
         self.seconds.update(done.seconds)
         self._last = time.perf_counter()
-        if self._first is None:  # what came before it was starting
+        self._to_come -= 1
+        if self._to_come == 0:
             self._first = self._last, self.rows + self.aside
 
     @property
     def rate(self) -> float | None:
-        """Images a second from the first shard that was done to the last one; None before there are two."""
+        """Images a second since every worker can have had its first shard done; None before."""
         if self._first is None or self._last == self._first[0]:
             return None
         return (self.rows + self.aside - self._first[1]) / (self._last - self._first[0])

@@ -2,7 +2,7 @@ import time
 
 import pytest
 
-from raycluster.export.embed_stream import Done
+from raycluster.export.embed_stream import STAGES, Done
 from raycluster.export.meter import EVERY_S, Meter
 
 
@@ -14,7 +14,7 @@ def clock(monkeypatch):
 
 
 def test_speed_slowest_stage_and_end_are_told(clock):
-    meter = Meter(n=1000, before=200)
+    meter = Meter(n=1000, before=200, workers=1)
     clock[0] += 30  # starting
     meter.add(Done(0, 90, 10, {"read": 1.0, "decode": 2.0, "forward": 6.0, "write": 1.0}))
     assert meter.rate is None
@@ -29,6 +29,15 @@ def test_speed_slowest_stage_and_end_are_told(clock):
 
 
 def test_nothing_is_told_before_anything_is_done(clock):
-    meter = Meter(n=1000, before=200)
+    meter = Meter(n=1000, before=200, workers=1)
     clock[0] += 60
     assert meter.line() is None
+
+
+def test_the_first_shards_of_all_workers_do_not_count_for_the_speed(clock):
+    meter = Meter(n=1000, before=0, workers=2)
+    seconds = dict.fromkeys(STAGES, 1.0)
+    for shard in range(4):
+        clock[0] += 10
+        meter.add(Done(shard, 100, 0, seconds))
+    assert meter.rate == 10
