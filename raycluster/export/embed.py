@@ -345,7 +345,7 @@ def dead_process_of_ray() -> str | None:
     with contextlib.suppress(AttributeError):  # private to Ray; None where the cluster is not this process's own
         from ray._private.worker import _global_node
 
-        return next((str(name) for name, _ in _global_node.dead_processes()), None)
+        return next((name for name, _ in _global_node.dead_processes() if name in ("raylet", "gcs_server")), None)
     return None
 
 
