@@ -25,6 +25,7 @@ from raycluster.data.sources import Listing, Location, list_source, printable
 DIGITS = "digits"
 ARRAY_KINDS = ("npz", "idx", DIGITS)
 MAX_RANGE_ROWS = 1000
+MAX_RANGE_FILES = 256
 MIN_RANGE_ROWS = 64
 MAX_RANGE_BYTES = 2**25
 READ_THREADS = 16
@@ -100,6 +101,8 @@ class Rows:
     def ranges(self, start: int, stop: int, bytes_per_image: int = 0) -> np.ndarray:
         """Cut rows into ranges that are each read by one task: of at most 1,000 images, 32 MB and one container.
 
+        Image files are read one by one anyway, and neighbours are often of one class: their ranges are shorter.
+
         Parameters
         ----------
         start, stop : int
@@ -113,7 +116,8 @@ class Rows:
         """
         # Rows of arrays are cheap to read, and few tasks are enough for them.
         pieces_wanted = 16 if self.are_arrays else 64
-        limit = min(MAX_RANGE_ROWS, max(MIN_RANGE_ROWS, (stop - start) // pieces_wanted))
+        most = MAX_RANGE_FILES if self.kind == "images" else MAX_RANGE_ROWS
+        limit = min(most, max(MIN_RANGE_ROWS, (stop - start) // pieces_wanted))
         if self.kind == "images":
             edges = np.array([start, stop])
         else:

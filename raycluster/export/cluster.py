@@ -137,6 +137,7 @@ def _cluster(options: ClusterOptions, run_dir: RunDir, found: VectorSet, clock: 
         seconds=round(sum(clock.stages.values()), 2),
         stages={stage: round(seconds, 2) for stage, seconds in clock.stages.items()},
         quality={} if found.labels is None else {METHOD: clustering_quality(found.labels, labels)},
+        reported=METHOD,
         rejected_reasons=dict(Counter(rejected.reason for rejected in found.rejected).most_common()),
         health=health,
     )

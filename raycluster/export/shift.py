@@ -91,7 +91,7 @@ def reader(net: DccmCNN | ConcurlNet, clustering: str) -> Reader:
             else:
                 seen = net(part)
                 clusters.append(net.assign(seen, clustering))
-                features.append(seen.head if clustering == "clust_head" else seen.nce)
+                features.append(seen.nce if clustering == "nce_embeddings" else seen.head)
         return torch.cat(clusters).numpy(), torch.cat(features).numpy()
 
     return read

@@ -15,7 +15,7 @@ from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
 
-from raycluster.errors import UserError
+from raycluster.errors import TrainingFailed, UserError
 from raycluster.training.plan import Node, available_cores
 
 NAMESPACE = "raycluster"
@@ -104,7 +104,13 @@ def private_node() -> Node | None:
 
 
 def start_private(node: Node) -> str:
-    """Start a Ray of this process's own with so many cores and GPUs, and return its session folder."""
+    """Start a Ray of this process's own with so many cores and GPUs, and return its session folder.
+
+    Raises
+    ------
+    TrainingFailed
+        If it does not come up, as on a machine that is far too busy.
+    """
     import ray
 
     os.environ.setdefault("RAY_USAGE_STATS_ENABLED", "0")
@@ -112,15 +118,20 @@ def start_private(node: Node) -> str:
     # Ray protects a cluster that it starts with a token. One of our own lives and dies with this process; Ray would
     # write one to the home folder, readable to all, and the next `ray start --head` would ask everybody for it.
     os.environ.setdefault("RAY_AUTH_TOKEN", secrets.token_hex(32))
-    context = ray.init(
-        address="local",
-        num_cpus=node.cpus,
-        num_gpus=node.gpus,
-        namespace=NAMESPACE,
-        include_dashboard=False,
-        log_to_driver=False,
-        logging_level="ERROR",
-    )
+    try:
+        context = ray.init(
+            address="local",
+            num_cpus=node.cpus,
+            num_gpus=node.gpus,
+            namespace=NAMESPACE,
+            include_dashboard=False,
+            log_to_driver=False,
+            logging_level="ERROR",
+        )
+    except Exception as error:  # that is all that Ray says of its kind, after half a minute
+        raise TrainingFailed(
+            f"Ray did not start on this machine; other jobs may keep it too busy. Run the same command again. ({error})"
+        ) from error
     return str(context.address_info["session_dir"])
 
 

@@ -53,7 +53,9 @@ class RunSummary:
     stages : dict of str to float
         Seconds a stage.
     quality : dict
-        For each reported clustering ``nmi``, ``nmi_geometric``, ``acc``, ``ari``; empty where no labels are known.
+        For each clustering ``nmi``, ``nmi_geometric``, ``acc``, ``ari``; empty where no labels are known.
+    reported : str
+        The one of them that is in ``assignments.parquet``.
     rejected_reasons : dict of str to int
         How often each reason occurred.
     health : dict
@@ -67,6 +69,7 @@ class RunSummary:
     seconds: float
     stages: dict[str, float]
     quality: dict[str, dict[str, float]] = field(default_factory=dict)
+    reported: str = ""
     rejected_reasons: dict[str, int] = field(default_factory=dict)
     health: dict[str, Any] = field(default_factory=dict)
 
