@@ -7,6 +7,7 @@ from typing import TYPE_CHECKING, Any
 
 if TYPE_CHECKING:
     from raycluster.api import cluster as cluster
+    from raycluster.api import embed as embed
     from raycluster.api import train as train
     from raycluster.graph.estimator import GraphDegreeLinkage as GraphDegreeLinkage
 
@@ -14,10 +15,11 @@ __version__ = "0.1.0"
 
 _HOMES = {
     "train": "raycluster.api",
+    "embed": "raycluster.api",
     "cluster": "raycluster.api",
     "GraphDegreeLinkage": "raycluster.graph.estimator",
 }
-__all__ = ["GraphDegreeLinkage", "cluster", "train"]
+__all__ = ["GraphDegreeLinkage", "cluster", "embed", "train"]
 
 
 def __getattr__(name: str) -> Any:
