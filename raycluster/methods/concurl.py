@@ -311,6 +311,8 @@ class _Concurl:
         names = ("loss", "nce_loss", "consensus_loss", "soft_loss", "gradient_norm", "mean_cosine")
         means = self.context.all_gather(self.sums[None]).mean(0) / len(self.seen)
         row: dict[str, Any] = dict(zip(names, means.tolist(), strict=True))
+        if not (self.settings.alpha or self.settings.gamma):
+            return row  # the prototypes mean nothing
         ids, clusters = self.context.all_gather(torch.cat(self.seen)).T.cpu().numpy()
         row |= clustering_health(clusters, self.n_clusters)
         labels = self.context.labels

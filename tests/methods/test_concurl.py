@@ -225,6 +225,9 @@ def test_metrics_tell_losses_health_and_the_clusterings_on_the_way(digits, unint
     assert period["clustering"] == "q_code"
     assert period["quality"] == period["qualities"]["q_code"]
     assert set(period["qualities"]) == set(SPACES)
+    context = context_on(digits[0], labels=digits[1])
+    train_concurl(replace(QUICK, epochs=1, gamma=0.0), K, context)
+    assert not {"quality", "clusters_in_use"} & context.rows[0].keys()  # of prototypes that nothing is learned for
 
 
 SWITCHES = [
