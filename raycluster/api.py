@@ -1,4 +1,4 @@
-"""``raycluster.train``, ``.cluster`` and ``.assign``: what the jobs of these names do, from Python."""
+"""``raycluster.train``, ``.embed``, ``.cluster`` and ``.assign``: what the jobs of these names do, from Python."""
 
 from __future__ import annotations
 
@@ -18,6 +18,7 @@ from raycluster.training.trainer import TrainingRun, run_training
 
 if TYPE_CHECKING:
     from raycluster.export.assign import AssignSummary
+    from raycluster.export.embed import EmbedSummary
 
 METHODS = ("jule", "dccm", "concurl")
 
@@ -175,6 +176,29 @@ def cluster(
     return cluster_vectors(
         ClusterOptions(embeddings=os.fspath(embeddings), clusters=clusters, out=os.fspath(out), **settings)
     )
+
+
+def embed(
+    model: str | os.PathLike[str], data: str | os.PathLike[str], out: str | os.PathLike[str], **settings: Any
+) -> EmbedSummary:
+    """Embed images with a trained network, and write the embeddings to ``out``; continue what was begun there.
+
+    Parameters
+    ----------
+    model, data, out
+        See :class:`raycluster.export.embed.EmbedOptions`.
+    **settings
+        Its other fields.
+
+    Raises
+    ------
+    UserError
+        If something about the input, the folder or the cluster does not allow it; a sentence says what.
+    """
+    from raycluster.export.embed import EmbedOptions, embed_source
+
+    _check_names("embed", settings, EmbedOptions)
+    return embed_source(EmbedOptions(model=os.fspath(model), data=os.fspath(data), out=os.fspath(out), **settings))
 
 
 def assign(model: str | os.PathLike[str], data: str, out: str | os.PathLike[str], **settings: Any) -> AssignSummary:

@@ -11,15 +11,15 @@ from typing import Any, Literal
 
 import numpy as np
 
-from raycluster.data.decode import Rejected, Unreadable, prepare, prepare_block
+from raycluster.data.blocks import read_block
+from raycluster.data.decode import Rejected, Unreadable
 from raycluster.data.labels import folder_labels
 from raycluster.data.pipeline import Columns, put, stream
-from raycluster.data.rows import Found, Rows, decode_each, find_rows
+from raycluster.data.rows import Found, Rows, decode_each, find_rows, list_images
 from raycluster.data.sides import check_side, choose_side
-from raycluster.data.sources import Listing, Location, list_source, printable
+from raycluster.data.sources import Listing, printable
 from raycluster.errors import UserError
 
-DIGITS = "digits"
 LONGEST_SIDE = 64
 SHORTEST_SIDE = 8
 
@@ -142,10 +142,7 @@ def open_images(
         If the source does not exist, holds nothing that is read or several kinds of files, or no image is readable.
     """
     _check_settings(image_size, color)
-    if source == DIGITS:
-        listing = Listing(Location(""), DIGITS, [DIGITS], [0], [])
-    else:
-        listing = list_source(source)
+    listing = list_images(source)
     if labels == "folders" and listing.kind != "images":
         raise UserError(f"{source} holds {listing.kind} files: only image files take their labels from folders.")
     found = find_rows(listing)
@@ -291,17 +288,11 @@ def _survey_range(rows: Rows, start: int, stop: int) -> Columns:
 
 
 def _prepare_range(rows: Rows, start: int, stop: int, shape: tuple[int, int, int]) -> Columns:
+    block = read_block(rows, start, stop, shape)
     failed = np.full(stop - start, "", dtype=object)
-    items = rows.read(start, stop)
-    images = prepare_block(items, shape) if isinstance(items, np.ndarray) else None
-    if images is None:
-        images = np.zeros((stop - start, *shape), np.uint8)
-        for i, pixels in enumerate(decode_each(items)):
-            if isinstance(pixels, Unreadable):
-                failed[i] = f"{printable(rows.name(rows.file[start + i]))}: {pixels}"
-            else:
-                images[i] = prepare(pixels, shape)
-    return {"row": np.arange(start, stop), "image": images, "failed": failed}
+    for i, reason in block.reasons.items():
+        failed[i] = f"{printable(rows.name(rows.file[start + i]))}: {reason}"
+    return {"row": np.arange(start, stop), "image": block.images, "failed": failed}
 
 
 def _checked(columns: Columns) -> tuple[np.ndarray, np.ndarray]:

@@ -69,13 +69,14 @@ def stream(rows: Any, ranges: np.ndarray, work: Work, in_order: bool = False, sh
     context = dataset.context
     context.enable_progress_bars = False
     context.execution_options.preserve_order = in_order
-    context.execution_options.resource_limits = _limits(sharers)
+    context.execution_options.resource_limits = stream_limits(sharers)
     yield from dataset.iter_batches(batch_size=None, prefetch_batches=PREFETCHED_BLOCKS)
 
 
-def _limits(sharers: int) -> ExecutionResources:
-    """Return an equal share of what the sharers, each of which holds as much as this process, leave free.
+def stream_limits(sharers: int = 1) -> ExecutionResources:
+    """Return what one of several streams may use.
 
+    It is an equal share of what the sharers, each of which holds as much as this process, leave free.
     Without it the first of them to ask for tasks keeps the free CPUs until it has read far ahead, and the others,
     which the training waits for in every step, get their first images only then.
     """

@@ -20,7 +20,7 @@ from raycluster.data import arrays, shards
 from raycluster.data.decode import Unreadable, as_image, decode
 from raycluster.data.labels import join_labels
 from raycluster.data.shards import Item
-from raycluster.data.sources import ARRAY_KINDS, Listing, Location, printable
+from raycluster.data.sources import ARRAY_KINDS, DIGITS, Listing, Location, list_source, printable
 
 MAX_RANGE_ROWS = 1000
 MAX_RANGE_FILES = 256
@@ -162,7 +162,7 @@ class Rows:
         can only be unpacked whole. A set that is larger than the memory should hold its arrays uncompressed: those
         are mapped into memory, and only what is asked for is read.
         """
-        if self.kind == "digits":
+        if self.kind == DIGITS:
             return self._open(name, "", lambda: arrays.read_digits()[0])
         read = arrays.read_npz if self.kind == "npz" else arrays.read_idx
         return self._open(name, "", lambda: read(self.location, name))
@@ -232,6 +232,13 @@ def decode_each(items: list[Item] | np.ndarray) -> list[np.ndarray | Unreadable]
     return decoded
 
 
+def list_images(source: str) -> Listing:
+    """List the files of a source of images, as :func:`raycluster.data.sources.list_source`, or the ``digits``."""
+    if source == DIGITS:
+        return Listing(Location(""), DIGITS, [DIGITS], [0], [], [0])
+    return list_source(source)
+
+
 def find_rows(listing: Listing) -> Found:
     """Look into the files of a listing, as far as needed to number the images in them."""
     n_files = len(listing.names)
@@ -291,7 +298,7 @@ def _look_into(rows: Rows, name: str) -> _Contents | Unreadable:
 
 def _array_labels(rows: Rows, name: str, n: int) -> tuple[np.ndarray | None, str | None]:
     """Return the labels that belong to an array file, and a sentence if they cannot be used."""
-    if rows.kind == "digits":
+    if rows.kind == DIGITS:
         return arrays.read_digits()[1], None
     source = arrays.idx_labels_name(name) if rows.kind == "idx" else name
     try:

@@ -216,7 +216,7 @@ def _vectors_of(column: pa.ChunkedArray, size: int | None) -> tuple[np.ndarray, 
         for row in np.flatnonzero((reasons[rows] == "") & ~fits):
             reasons[start + row] = f"its vector has {lengths[start + row]} numbers, the first one has {size}"
         numbers = array.filter(pa.array(fits)).flatten().to_numpy(zero_copy_only=False)  # null numbers become NaN
-        vectors[rows][fits] = numbers.reshape(-1, size)
+        vectors[rows][fits] = numbers.reshape(int(fits.sum()), size)
     return vectors, reasons
 
 

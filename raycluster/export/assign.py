@@ -13,8 +13,8 @@ import numpy as np
 import pyarrow as pa
 import torch
 
-from raycluster.data.images import DIGITS, ImageSet, open_images
-from raycluster.data.sources import Listing, absolute_source, list_source, printable
+from raycluster.data.images import ImageSet, open_images
+from raycluster.data.sources import DIGITS, Listing, absolute_source, list_source, printable
 from raycluster.errors import check_setting
 from raycluster.evaluate.metrics import clustering_quality
 from raycluster.export.finished import RunVectors, finished_run, network_of, read_vectors

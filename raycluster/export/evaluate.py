@@ -21,6 +21,7 @@ from raycluster.export.shift import shift_of_run
 from raycluster.methods.concurl import SPACES, ConcurlSettings, cluster_all, embed
 from raycluster.models.dccm_cnn import DccmCNN, rgb
 from raycluster.models.jule_cnn import JuleCNN
+from raycluster.models.layers import layers_of
 from raycluster.models.load import Network
 from raycluster.models.resnet import HEAD_SIZE, NCE_SIZE, ConcurlNet, Passed
 from raycluster.training.cluster import ray_cluster
@@ -186,14 +187,6 @@ def frozen_features(net: Network, pixels: np.ndarray) -> dict[str, np.ndarray]:
     """Return the features of images uint8 [n, C, H, W] by name of their layer, float32 [n, d]; the embedding last."""
     parts: dict[str, list[torch.Tensor]] = {}
     for images in torch.from_numpy(pixels).split(BATCH):
-        if isinstance(net, DccmCNN):
-            passed = net(rgb(images))
-            layers = {"conv": passed.conv, "fc": passed.features}
-        elif isinstance(net, ConcurlNet):
-            seen = net(rgb(images))
-            layers = {"trunk": seen.features, "head": seen.head, "nce": seen.nce}
-        else:
-            layers = {"embedding": net(images.float() / 255)}
-        for name, values in layers.items():
+        for name, values in layers_of(net, images).items():
             parts.setdefault(name, []).append(values)
     return {name: torch.cat(values).numpy() for name, values in parts.items()}

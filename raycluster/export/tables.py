@@ -15,8 +15,8 @@ import pyarrow as pa
 import pyarrow.parquet as pq
 from PIL import Image
 
-from raycluster.data.images import DIGITS, open_images
-from raycluster.data.sources import VECTOR_SOURCES, absolute_source, list_source, printable
+from raycluster.data.images import open_images
+from raycluster.data.sources import DIGITS, VECTOR_SOURCES, absolute_source, list_source, printable
 from raycluster.errors import UserError
 from raycluster.export.finished import RunVectors, read_vectors
 from raycluster.export.projection import project

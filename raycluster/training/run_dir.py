@@ -7,6 +7,7 @@ import json
 import math
 import os
 import shutil
+import uuid
 from collections.abc import Iterator, Sequence
 from dataclasses import asdict, dataclass, field
 from pathlib import Path
@@ -257,8 +258,11 @@ class RunDir:
 
 @contextlib.contextmanager
 def written_whole(path: Path) -> Iterator[Path]:
-    """Give a temporary name to write to, and rename it to ``path`` when the writing has succeeded."""
-    partial = path.with_name(f"{path.name}.partial")
+    """Give a temporary name to write to, and rename it to ``path`` when the writing has succeeded.
+
+    The name is used by nobody else, not even by a process of a killed job that has not noticed yet.
+    """
+    partial = path.with_name(f"{path.name}.{uuid.uuid4().hex[:8]}.partial")
     try:
         yield partial
         partial.replace(path)

@@ -55,7 +55,7 @@ def test_defaults_are_the_released_settings():
     assert (s.alpha, s.beta, s.gamma, s.tau, s.noise, s.bank_momentum) == (0, 1, 1, 0.85, 4096, 0.5)
     assert (s.ensemble, s.projection_size, s.transform, s.redraw) == (64, 152, "rp", "never")
     assert (s.epsilon, s.sinkhorn_iterations, s.head_temperature, s.view2) == (0.05, 3, 0.1, "slight")
-    assert PRESETS["paper"] == replace(s, cluster_on="nce_embeddings")
+    assert PRESETS["paper"] == s
 
 
 def test_learning_rate_falls_tenfold_at_four_epochs():
@@ -165,7 +165,7 @@ def test_a_killed_run_without_noise_continues_with_prototypes_that_learn_and_pro
     torch.testing.assert_close(lengths, torch.ones(K))  # so that cosines are clustered
 
 
-def test_all_four_clusterings_are_there_and_the_one_that_others_confirm_is_reported(digits, uninterrupted):
+def test_all_four_clusterings_are_there_and_that_of_the_nce_embedding_is_reported(digits, uninterrupted):
     outcome, context = uninterrupted
     assert set(outcome.clusterings) == {"nce_embeddings", "clust_head", "outcode", "q_code"}
     for clustering in outcome.clusterings.values():
@@ -173,7 +173,8 @@ def test_all_four_clusterings_are_there_and_the_one_that_others_confirm_is_repor
         assert ((clustering >= 0) & (clustering < K)).all()
     assert np.bincount(outcome.clusterings["q_code"], minlength=K).min() > 0
     last = [row for row in context.rows if row["kind"] == "period"][-1]
-    assert last["support"][outcome.reported] == max(last["support"].values())
+    assert last["clustering"] == outcome.reported == "nce_embeddings"
+    assert 0 < max(last["support"].values()) <= 1
     assert ((outcome.confidence > 0) & (outcome.confidence <= 1)).all()
     np.testing.assert_allclose(np.linalg.norm(outcome.embeddings, axis=1), 1, rtol=1e-5)
     np.testing.assert_array_equal(outcome.ids, np.arange(N))
@@ -194,12 +195,13 @@ def test_the_saved_model_assigns_each_image_alone_as_the_run_did(digits, uninter
             assert net.assign(passed, name) == outcome.clusterings[name][i]
 
 
-def test_only_spaces_that_a_loss_has_shaped_are_reported(digits):
+def test_only_spaces_that_a_loss_has_shaped_vote_and_are_reported():
     rng = np.random.default_rng(0)
     rows = rng.normal(size=(N, 128 + 256 + K)).astype(np.float32)
     rows[:, 128:384] = rng.normal(size=(K, 256))[np.arange(N) % K]  # clear clusters in the head
     rows[np.arange(N), 384 + np.arange(N) % K] += 9
-    for switch, reported in [({}, 1), ({"gamma": 0.0}, 0), ({"beta": 0.0}, 1)]:
+    most_confirmed = {"cluster_on": "consensus"}
+    for switch, reported in [({}, 0), (most_confirmed, 1), (most_confirmed | {"gamma": 0.0}, 0), ({"beta": 0.0}, 1)]:
         found = cluster_all(rows, K, replace(QUICK, **switch), 0)
         assert list(SPACES)[int(found["reported"])] == list(SPACES)[reported]
         assert (found["support"][0] == 0) == ("beta" in switch)
@@ -223,6 +225,9 @@ def test_metrics_tell_losses_health_and_the_clusterings_on_the_way(digits, unint
     assert period["clustering"] == "q_code"
     assert period["quality"] == period["qualities"]["q_code"]
     assert set(period["qualities"]) == set(SPACES)
+    context = context_on(digits[0], labels=digits[1])
+    train_concurl(replace(QUICK, epochs=1, gamma=0.0), K, context)
+    assert not {"quality", "clusters_in_use"} & context.rows[0].keys()  # of prototypes that nothing is learned for
 
 
 SWITCHES = [
