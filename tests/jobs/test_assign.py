@@ -1,14 +1,10 @@
-import importlib.util
 from pathlib import Path
 
 SCRIPT = Path(__file__).parents[2] / "jobs" / "assign.py"
 
 
-def test_a_bad_call_ends_with_one_sentence(tmp_path, capsys, monkeypatch):
+def test_a_bad_call_ends_with_one_sentence(job, tmp_path, capsys, monkeypatch):
     monkeypatch.setattr("signal.signal", lambda *_: None)
-    spec = importlib.util.spec_from_file_location("assign_job", SCRIPT)
-    job = importlib.util.module_from_spec(spec)
-    spec.loader.exec_module(job)
     arguments = ["--model", str(tmp_path), "--data", "digits", "--out", str(tmp_path / "out.parquet")]
     assert job.main(arguments) == 2
     error = capsys.readouterr().err

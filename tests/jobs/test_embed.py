@@ -1,5 +1,3 @@
-import importlib.util
-import signal
 import subprocess
 import sys
 import time
@@ -14,16 +12,6 @@ from raycluster.data.vectors import open_vectors
 
 SCRIPT = Path(__file__).parents[2] / "jobs" / "embed.py"
 SHARDS, FIRST = 4, 512  # of the 1,797 digits
-
-
-@pytest.fixture(scope="module")
-def job():
-    spec = importlib.util.spec_from_file_location("embed_job", SCRIPT)
-    module = importlib.util.module_from_spec(spec)
-    spec.loader.exec_module(module)
-    before = signal.getsignal(signal.SIGTERM)
-    yield module
-    signal.signal(signal.SIGTERM, before)
 
 
 def test_a_killed_job_goes_on_where_it_was_and_embeds_nothing_twice(job, ray_session, tmp_path, capsys):

@@ -1,4 +1,3 @@
-import importlib.util
 from pathlib import Path
 
 import numpy as np
@@ -8,11 +7,8 @@ import pyarrow.parquet as pq
 SCRIPT = Path(__file__).parents[2] / "jobs" / "export.py"
 
 
-def test_the_command_exports_a_folder_of_embeddings_and_refuses_a_bad_one(tmp_path, capsys, monkeypatch):
+def test_the_command_exports_a_folder_of_embeddings_and_refuses_a_bad_one(job, tmp_path, capsys, monkeypatch):
     monkeypatch.setattr("signal.signal", lambda *_: None)
-    spec = importlib.util.spec_from_file_location("export_job", SCRIPT)
-    job = importlib.util.module_from_spec(spec)
-    spec.loader.exec_module(job)
     (tmp_path / "embedded" / "embeddings").mkdir(parents=True)
     table = pa.table({"id": [0, 1], "path": ["a.png", "b.png"], "embedding": [[0.0, 1.0], [1.0, 0.0]]})
     pq.write_table(table, tmp_path / "embedded" / "embeddings" / "part-0.parquet")
