@@ -4,9 +4,8 @@
     python benchmarks/embed_export.py resnet18 photos/ --weights resnet18.safetensors
 
 The plain loop is one process with the same network, batches, threads and decoder, and writes one Parquet file. The
-export is measured once every worker has had its first shard; starting Ray and its workers is told apart. One worker on
-two cores has its images decoded beside it, on the other one. Rounds of the loop, of one worker and of two take turns,
-so that all meet the same machine.
+export is measured once every worker has had its first shard; starting Ray and its workers is told apart. Rounds of the
+loop, of one worker and of two take turns, so that all meet the same machine.
 """
 
 from __future__ import annotations

@@ -6,6 +6,7 @@ import contextlib
 import hashlib
 import importlib.metadata
 import json
+import logging
 import platform
 import queue
 import threading
@@ -270,7 +271,7 @@ def _embed(
         f"{n * image_bytes / 1e6:,.1f} MB of images ({shape}) pass through an object store of {size(store)} in "
         f"{len(work.shards):,} shard(s); {disk}"
     )
-    tasks_decode = bool(plan.gpus_per_worker) or plan.workers < sum(node.cpus for node in cluster.nodes)
+    tasks_decode = bool(plan.gpus_per_worker)
     where = "beside them" if tasks_decode else "by themselves"
     say(f"{plan}, {threads_of(plan)} thread(s) each, images decoded {where}. Embeddings go to {run_dir.path}")
     sitting.clock.lap("planning")
@@ -297,6 +298,7 @@ def _follow(stream: Iterator[Done], meter: Meter, cluster: Cluster, say: Say) ->
         except queue.Empty:
             dead = dead_process_of_ray()
             if dead:
+                logging.getLogger("ray.data").setLevel(logging.CRITICAL)  # its thread fails from here on
                 raise TrainingFailed(
                     f"Ray's {dead} on this machine has died, perhaps for want of memory (logs: {cluster.logs}). Run "
                     "the same command again: it goes on from the last part."

@@ -64,8 +64,8 @@ def embed_shards(
     out : Path
     plan : Plan
     tasks_decode : bool
-        Whether images are read and decoded by tasks beside the actors, wherever there is a free core, or by the actors
-        themselves: where these have all the cores, handing images over would only cost.
+        Whether images are read and decoded by tasks, on whatever cores the actors leave free, which keeps GPUs busy; or
+        by the actors themselves: on a CPU, handing images over costs more than it saves.
     """
     held, network = ray.put(order), ray.put(net.cpu())
     blocks = np.array_split(shards, min(len(shards), MAX_TASKS))
@@ -73,12 +73,18 @@ def embed_shards(
     dataset = ray.data.from_arrow(units)
     one_by_one: dict[str, Any] = {"batch_size": 1, "batch_format": "pyarrow"}
     if tasks_decode:
-        given = {"order": [held], "shape": net.shape}
-        dataset = dataset.map_batches(prepare_shard, fn_kwargs=given, num_cpus=TASK_CPUS, **one_by_one)
+        shape = net.shape
+        dataset = dataset.map_batches(
+            lambda unit: prepare_shard(unit, ray.get(held), shape), num_cpus=TASK_CPUS, **one_by_one
+        )
+
+    class Actor(Embedder):
+        def __init__(self) -> None:
+            super().__init__(ray.get(network), ray.get(held), out, threads_of(plan))
+
     actors = ActorPoolStrategy(size=min(plan.workers, len(shards)), max_tasks_in_flight_per_actor=SHARDS_PER_ACTOR)
     dataset = dataset.map_batches(
-        Embedder,
-        fn_constructor_args=([network], [held], str(out), threads_of(plan)),
+        Actor,
         compute=actors,
         num_cpus=plan.cpus_per_worker,
         num_gpus=plan.gpus_per_worker or None,
@@ -99,15 +105,14 @@ def threads_of(plan: Plan) -> int:
     return max(1, min(int(plan.cpus_per_worker), available_cores()))
 
 
-def prepare_shard(unit: pa.Table, order: list[Any], shape: tuple[int, int, int]) -> pa.Table:
+def prepare_shard(unit: pa.Table, order: Order, shape: tuple[int, int, int]) -> pa.Table:
     """Read the images of a shard, and bring them to the shape that the network takes: one row of uint8 bytes."""
-    work: Order = ray.get(order[0]) if isinstance(order[0], ray.ObjectRef) else order[0]
     ((shard, start, stop),) = zip(*(unit[name].to_pylist() for name in ("shard", "start", "stop")), strict=True)
     images = np.empty((stop - start, *shape), np.uint8)
     reasons: dict[int, str] = {}
     read = decode = 0.0
-    for first, last in work.rows.ranges(start, stop, int(np.prod(shape))).tolist():
-        block = read_block(work.rows, first, last, shape)
+    for first, last in order.rows.ranges(start, stop, int(np.prod(shape))).tolist():
+        block = read_block(order.rows, first, last, shape)
         images[first - start : last - start] = block.images
         reasons.update((first - start + i, reason) for i, reason in block.reasons.items())
         read, decode = read + block.read_seconds, decode + block.decode_seconds
@@ -123,24 +128,23 @@ class Embedder:
 
     Parameters
     ----------
-    network, order : list of one ObjectRef
-        A network, and an :class:`Order`.
-    out : str
+    net : network
+    order : Order
+    out : Path
     threads : int
         How many of them it computes with on a CPU.
     """
 
-    def __init__(self, network: list[Any], order: list[Any], out: str, threads: int) -> None:
+    def __init__(self, net: AnyNetwork, order: Order, out: Path, threads: int) -> None:
         torch.set_num_threads(threads)
         self.device = torch.device("cuda" if ray.get_gpu_ids() and torch.cuda.is_available() else "cpu")
-        self.net: AnyNetwork = ray.get(network[0]).to(self.device)
+        self.net: AnyNetwork = net.to(self.device)
         self.size = embedding_size(self.net)
-        self.order: Order = ray.get(order[0])
-        self.out = Path(out)
+        self.order, self.out = order, out
 
     def __call__(self, given: pa.Table) -> pa.Table:
         """Embed and write one shard, of which the images are given, or only which one it is."""
-        prepared = given if "images" in given.column_names else prepare_shard(given, [self.order], self.net.shape)
+        prepared = given if "images" in given.column_names else prepare_shard(given, self.order, self.net.shape)
         (unit,) = prepared.drop_columns(["images"]).to_pylist()
         rows = np.arange(unit["start"], unit["stop"])
         pixels = np.frombuffer(prepared["images"][0].as_buffer(), np.uint8).reshape(-1, *self.net.shape)

@@ -158,7 +158,7 @@ class Stock:
         order = Order(found.rows.select(row), ids, pa.array(found.rows.paths(), pa.string()).take(row), labels[row])
         stop = np.cumsum([len(part) for part in parts], dtype=np.int64)
         start = stop - [len(part) for part in parts]
-        return Work(order, np.stack([missing, start, stop], axis=1), listing.notes + found.notes + notes)
+        return Work(order, np.stack([missing, start, stop], axis=1), found.notes + notes)
 
     def sentences(self) -> list[str]:
         """Say what has changed since the last time."""

@@ -27,6 +27,7 @@ ENVIRONMENT = {
     "RAY_TRAIN_HEALTH_CHECK_INTERVAL_S": "0.2",  # the default of 2 s is added to the end of every run
     "RAY_DATA_EXECUTION_NO_PROGRESS_TIMEOUT_S": "120",  # by default a starved pipeline hangs for half an hour
     "RAY_DATA_DISABLE_PROGRESS_BARS": "1",
+    "RAY_ENABLE_AUTO_CONNECT": "0",  # by default threads of Ray Data that outlive a Ray start another
 }
 
 

@@ -1,0 +1,81 @@
+import numpy as np
+import pyarrow.parquet as pq
+import pytest
+import torch
+from PIL import Image
+
+from raycluster.export import catalogue
+from raycluster.export.embed_stream import Embedder, embed_pixels, embed_shards, threads_of
+from raycluster.export.parts import read_footer
+from raycluster.export.stock import Stock
+from raycluster.models.jule_cnn import JuleCNN
+from raycluster.models.layers import embedding_of
+from raycluster.training.plan import Plan
+
+ONE = Plan(workers=1, cpus_per_worker=1.0, gpus_per_worker=0.0, driver_gpus=0.0)
+
+
+@pytest.fixture
+def net():
+    torch.manual_seed(0)
+    return JuleCNN((1, 8, 8), 20).eval()
+
+
+@pytest.fixture
+def make_work(tmp_path, monkeypatch):
+    """Plan to embed ten images, of which d.png is none, in shards of four; each time for another folder."""
+    monkeypatch.setattr(catalogue, "FEWEST_SHARD_ROWS", 4)
+    folder = tmp_path / "photos"
+    folder.mkdir()
+    for seed, name in enumerate("abcdefghij"):
+        pixels = np.random.default_rng(seed).integers(0, 256, (8, 8), np.uint8)
+        Image.fromarray(pixels).save(folder / f"{name}.png")
+    (folder / "d.png").write_text("words")
+
+    def make(name):
+        out = tmp_path / name
+        out.mkdir()
+        return out, Stock(out, str(folder)).plan(64, 2**20)
+
+    return make
+
+
+def test_tasks_that_decode_and_actors_that_decode_write_the_same(net, make_work, ray_session):
+    written = []
+    for tasks_decode in (True, False):
+        out, work = make_work(f"tasks-{tasks_decode}")
+        done = sorted(embed_shards(work.order, work.shards, net, out, ONE, tasks_decode))
+        assert [(one.shard, one.rows, one.aside) for one in done] == [(0, 3, 1), (1, 4, 0), (2, 2, 0)]
+        assert all(seconds >= 0 for one in done for seconds in one.seconds.values())
+        parts = sorted((out / "embeddings").iterdir())
+        written.append([(pq.read_table(part), read_footer(part)) for part in parts])
+    assert written[0] == written[1]
+    (first, footer), *_ = written[0]
+    assert first["path"].to_pylist() == ["a.png", "b.png", "c.png"]
+    assert [(row.id, row.path) for row in footer.aside] == [(3, "d.png")]
+
+
+def test_only_the_shards_asked_for_are_embedded(net, make_work, ray_session):
+    out, work = make_work("one")
+    assert [one.shard for one in embed_shards(work.order, work.shards[1:2], net, out, ONE, False)] == [1]
+    (part,) = (out / "embeddings").iterdir()
+    assert pq.read_table(part)["path"].to_pylist() == ["e.png", "f.png", "g.png", "h.png"]
+
+
+def test_an_actor_computes_with_its_threads(net, make_work):
+    out, work = make_work("threads")
+    before = torch.get_num_threads()
+    try:
+        actor = Embedder(net, work.order, out, 2)
+        assert (torch.get_num_threads(), actor.size) == (2, 160)
+    finally:
+        torch.set_num_threads(before)
+    assert threads_of(Plan(workers=2, cpus_per_worker=0.5, gpus_per_worker=0.0, driver_gpus=0.0)) == 1
+
+
+def test_embeddings_do_not_depend_on_the_batches(net):
+    images = np.random.default_rng(0).integers(0, 256, (260, 1, 8, 8), np.uint8)  # more than a batch
+    with torch.inference_mode():
+        wanted = np.concatenate([embedding_of(net, torch.tensor(images[i : i + 1])).numpy() for i in range(260)])
+    np.testing.assert_allclose(embed_pixels(net, images, wanted.shape[1]), wanted, atol=1e-6)
+    assert embed_pixels(net, images[:0], wanted.shape[1]).shape == (0, wanted.shape[1])
