@@ -41,10 +41,10 @@ def run_command(work: Callable[[], Any], stopped: str) -> int:
         print(f"error: {error}", file=sys.stderr)
         return 1
     except OSError as error:
-        if error.errno not in NO_ROOM:
-            raise
         where = f" {error.filename}" if error.filename else ""
-        print(f"error: Cannot write{where}: {error.strerror}. Make room, then the same command again.", file=sys.stderr)
+        verb, advice = ("write", "Make room") if error.errno in NO_ROOM else ("read or write", "Mend that")
+        reason = error.strerror or str(error)
+        print(f"error: Cannot {verb}{where}: {reason}. {advice}, then the same command again.", file=sys.stderr)
         return 1
     except KeyboardInterrupt:
         print(stopped, file=sys.stderr)

@@ -33,6 +33,11 @@ def raising(error):
             1,
             "error: Cannot write x.parquet: No space left on device. Make room, then the same command again.\n",
         ),
+        (
+            PermissionError(errno.EACCES, "Permission denied", "part-0"),
+            1,
+            "error: Cannot read or write part-0: Permission denied. Mend that, then the same command again.\n",
+        ),
     ],
 )
 def test_errors_become_sentences_and_exit_codes(error, code, said, capsys):

@@ -16,6 +16,10 @@ MAX_PIXELS = 2**27
 ORIENTATION = 0x0112
 
 
+# How the reason begins where it was not the content that was at fault: such files are tried again the next time.
+UNREACHABLE = "cannot be read for now: "
+
+
 class Unreadable(Exception):
     """One image or file that is set aside; the message is the reason, in plain words."""
 

@@ -17,7 +17,7 @@ import numpy as np
 import pyarrow as pa
 
 from raycluster.data import arrays, shards
-from raycluster.data.decode import Unreadable, as_image, decode
+from raycluster.data.decode import UNREACHABLE, Unreadable, as_image, decode
 from raycluster.data.labels import join_labels
 from raycluster.data.shards import Item
 from raycluster.data.sources import ARRAY_KINDS, DIGITS, Listing, Location, list_source, printable
@@ -317,5 +317,5 @@ def _plain_reason(error: OSError) -> str:
     if isinstance(error, FileNotFoundError):
         return "the file has vanished, or is a link to nowhere"
     if isinstance(error, PermissionError):
-        return "no permission to read the file"
-    return f"the file cannot be read: {error.strerror or error}"
+        return f"{UNREACHABLE}no permission"
+    return f"{UNREACHABLE}{error.strerror or error}"

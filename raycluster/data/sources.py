@@ -9,6 +9,7 @@ import stat
 from collections import Counter
 from collections.abc import Sequence
 from dataclasses import dataclass, replace
+from pathlib import Path
 from typing import Any, BinaryIO, NamedTuple
 
 import pyarrow as pa
@@ -64,7 +65,10 @@ class Location:
 
 
 class FileInfo(NamedTuple):
-    """Size of a file in bytes, and when it was changed last, in nanoseconds since 1970 (0 where nobody knows)."""
+    """Size of a file in bytes, and when it was changed last, in nanoseconds since 1970 (0 where nobody knows).
+
+    A size of -1: the file is there, but it cannot be told now what it is.
+    """
 
     size: int
     modified: int
@@ -158,6 +162,20 @@ def list_source(source: str, kinds: tuple[str, ...] = IMAGE_SOURCES) -> Listing:
     notes += [f"The folder {folder} could not be searched: {reason}." for folder, reason in unreadable]
     sizes, modified = [files[name].size for name in names], [files[name].modified for name in names]
     return Listing(location, kind, names, sizes, notes, modified, is_whole=not unreadable)
+
+
+def check_apart(source: str, listing: Listing, out: Path) -> None:
+    """Refuse a place for results that is inside of the source: they would be taken for input the next time.
+
+    Raises
+    ------
+    UserError
+    """
+    base = Path(listing.location.base)
+    if listing.location.filesystem is None and out.is_relative_to(base):
+        inside = f"{out.relative_to(base)}/"
+        if Path(source).is_dir() or any(name.startswith(inside) for name in listing.names):
+            raise UserError(f"--out {out} lies within --data {source}: choose a place beside it.")
 
 
 def absolute_source(source: str) -> str:
@@ -259,8 +277,8 @@ def _walk(base: str, unreadable: list[tuple[str, str]]) -> dict[str, FileInfo]:
             path = os.path.join(folder, name)
             try:
                 info = os.stat(path)
-            except OSError:  # a link to nowhere: it is listed, and set aside when it is read
-                files[os.path.relpath(path, base)] = FileInfo(0, 0)
+            except OSError as error:  # such as a link to nowhere: it is listed, and set aside when it is read
+                files[os.path.relpath(path, base)] = FileInfo(0 if isinstance(error, FileNotFoundError) else -1, 0)
                 continue
             if stat.S_ISREG(info.st_mode):
                 files[os.path.relpath(path, base)] = _local(info)

@@ -14,7 +14,7 @@ import pyarrow as pa
 import torch
 
 from raycluster.data.images import ImageSet, open_images
-from raycluster.data.sources import DIGITS, Listing, absolute_source, list_source, printable
+from raycluster.data.sources import DIGITS, Listing, absolute_source, check_apart, list_source, printable
 from raycluster.errors import check_setting
 from raycluster.evaluate.metrics import clustering_quality
 from raycluster.export.finished import RunVectors, finished_run, network_of, read_vectors
@@ -119,6 +119,8 @@ def assign_images(options: AssignOptions, say: Say = say_at_once) -> AssignSumma
     run_dir = finished_run(options.model)
     data = options.data if options.data == DIGITS else absolute_source(options.data)
     listing = None if data == DIGITS else list_source(data)
+    if listing:
+        check_apart(data, listing, out)
     identity = _identity(options, run_dir, data, listing)
     told = told_before(out, "assignment", identity)
     if told is not None:
@@ -297,7 +299,7 @@ def _n_neighbors(run_dir: RunDir, n: int) -> int:
 
 def _identity(options: AssignOptions, run_dir: RunDir, data: str, listing: Listing | None) -> dict[str, Any]:
     """Return all that decides the result."""
-    files = [] if listing is None else [[printable(name) for name in listing.names], listing.sizes]
+    files = [] if listing is None else [[printable(name) for name in listing.names], listing.sizes, listing.modified]
     return {
         "model": str(run_dir.path.resolve()),
         "data": printable(data),

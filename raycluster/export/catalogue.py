@@ -5,6 +5,7 @@ from __future__ import annotations
 import json
 import os
 from dataclasses import dataclass, replace
+from functools import cached_property
 from pathlib import Path
 from typing import Any, NamedTuple
 
@@ -13,6 +14,7 @@ import pyarrow as pa
 import pyarrow.parquet as pq
 
 from raycluster.data.sources import Listing
+from raycluster.errors import UserError
 from raycluster.training.run_dir import written_whole
 
 MOST_SHARD_ROWS = 4096
@@ -96,9 +98,13 @@ class Catalogue:
         """Return the first id of every shard and the one after its last, int64 (shards, 2)."""
         return np.concatenate([np.empty((0, 2), np.int64), *(one.edges() for one in self.rounds)])
 
+    @cached_property
+    def _ends(self) -> np.ndarray:
+        return self.first + self.rows
+
     def ids(self, start: int, stop: int) -> np.ndarray:
         """Return those ids from ``start`` to ``stop`` that still stand for a row, int64, rising."""
-        from_file = int(np.searchsorted(self.first + self.rows, start, side="right"))
+        from_file = int(np.searchsorted(self._ends, start, side="right"))
         to_file = int(np.searchsorted(self.first, stop))
         files = slice(from_file, to_file)
         first = np.maximum(self.first[files], start)
@@ -118,7 +124,11 @@ class Catalogue:
         }
         now = list(zip(listing.sizes, listing.modified, strict=True))
         added = [i for i, name in enumerate(listing.names) if name not in before]
-        changed = [i for i, name in enumerate(listing.names) if name in before and before[name] != now[i]]
+        changed = [
+            i
+            for i, name in enumerate(listing.names)
+            if name in before and before[name] != now[i] and listing.sizes[i] >= 0  # else it cannot be told now
+        ]
         there = set(listing.names)
         return Changes(added, changed, [name for name in self.names if name not in there])
 
@@ -154,8 +164,17 @@ class Catalogue:
 
     @classmethod
     def load(cls, path: Path) -> Catalogue:
-        """Read what :meth:`save` wrote."""
-        table = pq.read_table(path)
+        """Read what :meth:`save` wrote.
+
+        Raises
+        ------
+        UserError
+            If it is damaged.
+        """
+        try:
+            table = pq.read_table(path, partitioning=None)
+        except (pa.ArrowInvalid, OSError) as error:
+            raise UserError(f"{path} cannot be read ({error}): choose another --out.") from None
         rounds = tuple(Round(*one) for one in json.loads(table.schema.metadata[b"rounds"]))
         names = [os.fsdecode(name) for name in table["file"].to_pylist()]
         sizes, modified, first, rows = (table[name].to_numpy() for name in ("sizes", "modified", "first", "rows"))

@@ -15,6 +15,7 @@ from raycluster.data.vectors import VectorSet, count_vectors, open_vectors
 from raycluster.errors import UserError, check_setting
 from raycluster.evaluate.health import clustering_health, embedding_health, neighbor_agreement, warnings_for
 from raycluster.evaluate.metrics import clustering_quality
+from raycluster.export.finished import check_complete
 from raycluster.graph.memory import clustering_bytes
 from raycluster.graph.n_clusters import rank_n_clusters
 from raycluster.graph.neighbors import NeighborIndex
@@ -64,7 +65,10 @@ def cluster_vectors(options: ClusterOptions, say: Say = say_at_once) -> RunSumma
     options = replace(options, embeddings=absolute_source(options.embeddings))
     run_dir = RunDir(absolute_out(options.out))
     identity = {"method": METHOD} | {name: value for name, value in asdict(options).items() if name != "out"}
+    check_complete(options.embeddings)
     if run_dir.state(identity) == "finished":
+        if open_vectors(options.embeddings, options.column).fingerprint != run_dir.config()["fingerprint"]:
+            raise UserError(f"The vectors in {options.embeddings} have changed since: choose another --out.")
         return tell_again(run_dir, "clustering already.", say)
     run_dir.check_writable()
     say(memory_sentence(*count_vectors(options.embeddings, options.column), options, available_memory()))

@@ -20,7 +20,7 @@ from typing import TYPE_CHECKING, Any, Literal
 import numpy as np
 
 from raycluster.data.rows import DIGITS
-from raycluster.data.sources import absolute_source, printable
+from raycluster.data.sources import absolute_source, check_apart, printable
 from raycluster.errors import TrainingFailed, UserError, check_setting
 from raycluster.export.parts import SetAside, part_path, read_footer, read_ids
 from raycluster.export.preflight import check_disk, shard_limit, size, spilled_bytes
@@ -154,11 +154,12 @@ def embed_source(options: EmbedOptions, say: Say = say_at_once) -> EmbedSummary:
     with run_dir.lock():
         if run_dir.state(identity) == "new":
             begin(run_dir, identity, fingerprint, net)
-        elif run_dir.config()["fingerprint"] != fingerprint:
+        elif run_dir.config()["weights"] != fingerprint:
             raise UserError(
                 f"The weights of {options.model} have changed since {run_dir.path} was begun: choose another --out."
             )
         stock = Stock(run_dir.path, options.data, options.labels)
+        check_apart(options.data, stock.listing, run_dir.path)
         for sentence in stock.sentences():
             say(sentence)
         sitting.clock.lap("looking")
@@ -224,13 +225,13 @@ def plan_workers(nodes: list[Node], options: EmbedOptions) -> Plan:
     UserError
         If the cluster cannot hold what is asked for.
     """
+    on_gpus = any(node.gpus for node in nodes) and options.gpus_per_worker != 0
     workers = options.workers
-    if workers is None and not (sum(node.gpus for node in nodes) and options.gpus_per_worker != 0):
-        workers = max(1, int(sum(min(node.cpus, MOST_CPU_WORKERS) for node in nodes)))
-    plan = plan_resources(nodes, workers, options.gpus_per_worker, streaming=True)
-    if plan.gpus_per_worker:  # the other cores decode
-        return replace(plan, cpus_per_worker=min(plan.cpus_per_worker, 1.0))
-    return plan
+    if workers is None and not on_gpus:
+        cores_each = [-(-int(node.cpus) // MOST_CPU_WORKERS) for node in nodes]
+        workers = sum(int(node.cpus) // each for node, each in zip(nodes, cores_each, strict=True) if each) or 1
+    plan = plan_resources(nodes, workers, options.gpus_per_worker, streaming=on_gpus)
+    return replace(plan, cpus_per_worker=min(plan.cpus_per_worker, 1.0)) if on_gpus else plan  # other cores decode
 
 
 def begin(run_dir: RunDir, identity: dict[str, Any], fingerprint: str, net: AnyNetwork) -> None:
@@ -239,7 +240,7 @@ def begin(run_dir: RunDir, identity: dict[str, Any], fingerprint: str, net: AnyN
     run_dir.write_config(
         {
             "identity": identity,
-            "fingerprint": fingerprint,
+            "weights": fingerprint,
             "shape": net.shape,
             "embedding_size": embedding_size(net),
             "versions": {"python": platform.python_version()} | versions,
@@ -264,6 +265,8 @@ def _embed(
     n, total = len(work.order.ids), stock.catalogue.n
     if total == 0:
         raise UserError(f"{options.data} holds no rows: name a source with images in it.")
+    if n == 0:
+        return  # files without rows were added
     disk = check_disk(run_dir.path, n, embedding_size(net), work.order.paths.nbytes)
     shape = " x ".join(map(str, net.shape))
     say(f"{options.data}: {total:,} rows in {len(stock.catalogue.names):,} file(s), {n:,} of them to be embedded")

@@ -92,6 +92,7 @@ def embed_shards(
     )
     context = dataset.context
     context.enable_progress_bars = False
+    context.raise_original_map_exception = True
     context.execution_no_progress_timeout_s = NO_PROGRESS_S
     context.target_max_block_size = 1  # a shard a block, whatever its size
     context.execution_options.preserve_order = False
@@ -116,6 +117,7 @@ def prepare_shard(unit: pa.Table, order: Order, shape: tuple[int, int, int]) -> 
         images[first - start : last - start] = block.images
         reasons.update((first - start + i, reason) for i, reason in block.reasons.items())
         read, decode = read + block.read_seconds, decode + block.decode_seconds
+    reasons |= {i - start: order.reasons[i] for i in range(start, stop) if i in order.reasons}
     offsets = pa.py_buffer(np.array([0, images.nbytes], np.int64))
     pixels = pa.LargeBinaryArray.from_buffers(pa.large_binary(), 1, [None, offsets, pa.py_buffer(images.reshape(-1))])
     told = {"shard": shard, "start": start, "stop": stop, "reasons": json.dumps(list(reasons.items()))}
@@ -154,8 +156,11 @@ class Embedder:
         began = time.perf_counter()
         embeddings = embed_pixels(self.net, pixels if good.all() else pixels[good], self.size)
         was_embedded = time.perf_counter()
+        finite = np.isfinite(embeddings).all(axis=1)
+        reasons |= dict.fromkeys(np.flatnonzero(good)[~finite].tolist(), "the network gives it an infinite embedding")
+        embeddings, good[good] = embeddings[finite], finite
         ids, paths = self.order.ids[rows], self.order.paths.slice(unit["start"], len(rows))
-        aside = [SetAside(int(ids[i]), paths[i].as_py(), reason) for i, reason in reasons.items()]
+        aside = [SetAside(int(ids[i]), paths[i].as_py(), reason) for i, reason in sorted(reasons.items())]
         labels = self.order.labels[rows][good]
         kept = paths.filter(pa.array(good))
         write_part(part_path(self.out, unit["shard"]), ids[good], kept, labels, embeddings, aside)

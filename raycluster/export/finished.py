@@ -30,6 +30,8 @@ class RunVectors:
     confidence : ndarray of float32, shape (n,), or None
     labels : ndarray of int64, shape (n,), or None
         Known classes, -1 where unknown.
+    rejected : int
+        How many embeddings were left out, being null or not finite.
     """
 
     ids: np.ndarray
@@ -38,6 +40,7 @@ class RunVectors:
     clusters: np.ndarray | None = None
     confidence: np.ndarray | None = None
     labels: np.ndarray | None = None
+    rejected: int = 0
 
 
 def finished_run(path: str | os.PathLike[str]) -> RunDir:
@@ -52,6 +55,18 @@ def finished_run(path: str | os.PathLike[str]) -> RunDir:
     if not (run_dir.path / "summary.json").exists():
         raise UserError(f"{run_dir.path} holds no finished run: name the folder of one, or finish it first.")
     return run_dir
+
+
+def check_complete(source: str) -> None:
+    """Refuse vectors that lie in the folder of a run or an export that is not finished.
+
+    Raises
+    ------
+    UserError
+    """
+    for folder in (Path(source), Path(source).parent):
+        if (folder / "config.json").exists() and not (folder / "summary.json").exists():
+            raise UserError(f"{folder} is not finished: run its command again first.")
 
 
 def network_of(run_dir: RunDir, purpose: str) -> Network:
@@ -83,9 +98,10 @@ def read_vectors(folder: Path, embeddings: str | None = None) -> RunVectors:
         If there are no embeddings, or other ids in them than in the assignments.
     """
     source = embeddings or str(folder / "embeddings")
+    check_complete(source)
     found = open_vectors(source)
     if not (folder / "assignments.parquet").exists():
-        return RunVectors(found.ids, found.paths, found.vectors, labels=found.labels)
+        return RunVectors(found.ids, found.paths, found.vectors, labels=found.labels, rejected=len(found.rejected))
     table = pq.read_table(folder / "assignments.parquet")
     ids = table["id"].to_numpy()
     by_id = np.argsort(found.ids)

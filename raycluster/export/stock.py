@@ -9,6 +9,7 @@ from typing import Literal, NamedTuple
 import numpy as np
 import pyarrow as pa
 
+from raycluster.data.decode import UNREACHABLE, Unreadable
 from raycluster.data.labels import UNKNOWN, folder_labels
 from raycluster.data.rows import Found, Rows, find_rows, list_images
 from raycluster.data.sources import Listing, printable
@@ -31,12 +32,15 @@ class Order:
     paths : Array of string, length n
     labels : ndarray of int64, shape (n,)
         -1 where unknown.
+    reasons : dict of int to str
+        By position, rows that stand for a container which could not be opened.
     """
 
     rows: Rows
     ids: np.ndarray
     paths: pa.Array
     labels: np.ndarray
+    reasons: dict[int, str]
 
 
 class Work(NamedTuple):
@@ -74,6 +78,8 @@ class Stock:
     changes : Changes
     damaged : int
         How many parts were not whole, and were removed.
+    unreachable : int
+        How many rows could not be read the last time for no fault of theirs; their parts were removed too.
 
     Raises
     ------
@@ -93,7 +99,8 @@ class Stock:
         self.catalogue = known.without(gone)
         if gone:
             self.catalogue.save(out / CATALOGUE)
-        self.damaged = self._sweep()
+        self.damaged = self.unreachable = 0
+        self._sweep()
 
     @property
     def missing(self) -> np.ndarray:
@@ -134,6 +141,9 @@ class Stock:
         # A container that could not be opened then and can be now, or the other way round, has other rows.
         known_rows = dict(zip(self.catalogue.names, self.catalogue.rows.tolist(), strict=True))
         other = [i for i in begun if row_count[i] != known_rows[listing.names[i]]]
+        first_row = np.cumsum(counts) - counts
+        reasons = {looked_at[i]: found.reasons[row] for i, row in enumerate(first_row.tolist()) if row in found.reasons}
+        _check_still_readable(other, reasons, listing)
         new = sorted(new + other)
         catalogue = self.catalogue = self.catalogue.without({listing.names[i] for i in other})
         if other:
@@ -153,9 +163,10 @@ class Stock:
         names, inverse = np.unique(file, return_inverse=True)
         position = {i: p for p, i in enumerate(looked_at)}
         in_found = np.array([position[place[catalogue.names[i]]] for i in names.tolist()], np.int64)
-        first_row = np.concatenate([[0], np.cumsum(counts)[:-1]]).astype(np.int64)
         row = first_row[in_found[inverse]] + ids - catalogue.first[file] if len(ids) else ids
-        order = Order(found.rows.select(row), ids, pa.array(found.rows.paths(), pa.string()).take(row), labels[row])
+        paths = pa.array(found.rows.paths(), pa.string()).take(row)
+        why = {int(i): str(found.reasons[int(row[i])]) for i in np.flatnonzero(np.isin(row, list(found.reasons)))}
+        order = Order(found.rows.select(row), ids, paths, labels[row], why)
         stop = np.cumsum([len(part) for part in parts], dtype=np.int64)
         start = stop - [len(part) for part in parts]
         return Work(order, np.stack([missing, start, stop], axis=1), found.notes + notes)
@@ -167,6 +178,8 @@ class Stock:
         said = []
         if self.damaged:
             said.append(f"{self.damaged:,} part(s) were not whole or not as they should be: they are made again.")
+        if self.unreachable:
+            said.append(f"{self.unreachable:,} input(s) that could not be read are tried again, with their parts.")
         if self.changes.added and self.catalogue.rounds:
             added = [printable(self.listing.names[i]) for i in self.changes.added]
             said.append(f"New: {_some(added)}; ids go on from {self.catalogue.next_id:,}.")
@@ -184,15 +197,15 @@ class Stock:
     def _names_of(self, ids: np.ndarray) -> list[str]:
         return [self.catalogue.names[i] for i in np.unique(self.catalogue.file_of(ids)).tolist()]
 
-    def _sweep(self) -> int:
-        """Remove what a kill has left, and bring every part to the rows that are still there."""
-        folder, edges, damaged = self._out / FOLDER, self.catalogue.edges().tolist(), 0
+    def _sweep(self) -> None:
+        """Remove what a kill has left and what is to be tried again, and bring parts to the rows still there."""
+        folder, edges = self._out / FOLDER, self.catalogue.edges().tolist()
         for leftover in folder.glob("*.partial"):
             leftover.unlink()
         own = {part_path(self._out, shard) for shard in range(len(edges))}
         for stray in set(folder.glob("part-*.parquet")) - own:
             stray.unlink()
-            damaged += 1
+            self.damaged += 1
         for shard, (start, stop) in enumerate(edges):
             part = part_path(self._out, shard)
             if not part.exists():
@@ -207,8 +220,10 @@ class Stock:
                     continue
             if footer is None or len(ids) != footer.rows + len(footer.aside):
                 part.unlink()
-                damaged += 1
-        return damaged
+                self.damaged += 1
+            elif again := sum(row.reason.startswith(UNREACHABLE) for row in footer.aside):
+                part.unlink()
+                self.unreachable += again
 
     def _known_labels(self, found: Found) -> tuple[np.ndarray, list[str]]:
         """Return known classes of what was found, by the numbers that they had before; new names come behind."""
@@ -225,9 +240,9 @@ class Stock:
             return unknown, [
                 "Known classes are names in some files and numbers in others: those found now are left out."
             ]
-        known += [name for name in class_names if name not in known]
-        self.catalogue = replace(self.catalogue, class_names=tuple(known))
-        number = np.array([known.index(name) for name in class_names] + [UNKNOWN], np.int64)
+        number_of = {name: number for number, name in enumerate(dict.fromkeys([*known, *class_names]))}
+        self.catalogue = replace(self.catalogue, class_names=tuple(number_of))
+        number = np.array([number_of[name] for name in class_names] + [UNKNOWN], np.int64)
         return number[np.where((labels < 0) | (labels >= len(class_names)), -1, labels)], []
 
 
@@ -242,6 +257,16 @@ def _check_plausible(data: str, known: Catalogue, listing: Listing, changes: Cha
         raise UserError(
             f"{len(changes.deleted):,} files that were embedded were not found, and {listing.notes[-1]} Make the "
             "folder readable, so that it can be told whether they were deleted."
+        )
+
+
+def _check_still_readable(files: list[int], reasons: dict[int, Unreadable], listing: Listing) -> None:
+    """Refuse to go on where containers that were cut into shards before, and are the same files, cannot be opened."""
+    lost = [i for i in files if i in reasons]
+    if lost:
+        raise UserError(
+            f"{printable(listing.names[lost[0]])} could be opened before, is the same file, and cannot be opened now: "
+            f"{reasons[lost[0]]}. Run the same command again when it can, or remove it."
         )
 
 

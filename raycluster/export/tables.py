@@ -86,6 +86,8 @@ def export_tables(options: ExportOptions, say: Say = say_at_once) -> Path:
         return out
     RunDir(out.parent).check_writable()
     found = read_vectors(folder, source)
+    if found.rejected:
+        say(f"{found.rejected:,} embeddings are null or not finite, and were left out.")
     told = {"what": "table", "identity": identity, "summary": {"rows": len(found.ids)}}
     if options.format == "atlas":
         levels = cluster_levels(folder, len(found.ids))
@@ -187,13 +189,13 @@ def pictures_of(config: dict[str, Any], data: str | None, found: RunVectors, say
     try:
         with ray_for(None if source == DIGITS else list_source(source)):
             images = open_images(source, identity.get("labels", "auto"), **size)
-            if data is None and images.fingerprint != config.get("fingerprint"):
+            if data is None and images.fingerprint != config.get("fingerprint", images.fingerprint):
                 say(f"The images in {source} have changed since the run: the table holds their paths only.")
                 return None
-            row_of = {name: row for row, name in enumerate(zip(found.ids.tolist(), found.paths, strict=True))}
+            row_of = {path: row for row, path in enumerate(found.paths)}
             for numbers, pixels in images.blocks():
                 for number, image in zip(numbers.tolist(), pixels, strict=True):
-                    row = row_of.get((int(images.ids[number]), images.paths[number]))
+                    row = row_of.get(images.paths[number])
                     if row is not None:
                         encoded[row] = _png(image)
     except UserError as error:

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import pickle
+import struct
 from pathlib import Path
 from typing import Any
 
@@ -16,6 +17,11 @@ from raycluster.errors import UserError
 from raycluster.models.resnet import MEAN, STD
 
 SHOWN_KEYS = 3
+# What readers of weights raise where a file is something else.
+NOT_WEIGHTS = (
+    *(SafetensorError, pickle.UnpicklingError, struct.error),
+    *(RuntimeError, EOFError, LookupError, ValueError, TypeError, AttributeError),
+)
 
 
 class Backbone(nn.Module):
@@ -125,7 +131,7 @@ def read_weights(path: Path) -> dict[str, torch.Tensor]:
         held: Any = torch.load(path, map_location="cpu", weights_only=True)
     except OSError as error:
         raise UserError(f"The weights {path} cannot be read: {error.strerror or error}.") from None
-    except (SafetensorError, pickle.UnpicklingError, RuntimeError, EOFError, KeyError, ValueError) as error:
+    except NOT_WEIGHTS as error:
         reason = str(error).strip().splitlines()[0].rstrip(".") if str(error).strip() else type(error).__name__
         raise UserError(
             f"{path} holds no weights that can be read safely ({reason}): save the network's state_dict() with "
@@ -133,7 +139,9 @@ def read_weights(path: Path) -> dict[str, torch.Tensor]:
         ) from None
     if isinstance(held, dict) and isinstance(held.get("state_dict"), dict):
         held = held["state_dict"]
-    if not isinstance(held, dict) or not all(isinstance(value, torch.Tensor) for value in held.values()):
+    if not isinstance(held, dict) or not all(
+        isinstance(key, str) and isinstance(value, torch.Tensor) for key, value in held.items()
+    ):
         raise UserError(f"{path} holds no state dict, tensors by name: save the network's state_dict().")
     return held
 

@@ -4,7 +4,9 @@ from __future__ import annotations
 
 import json
 from pathlib import Path
+from typing import Any
 
+from safetensors import SafetensorError
 from safetensors.torch import load_file
 
 from raycluster.errors import UserError
@@ -21,11 +23,18 @@ def load_model(folder: Path) -> Network:
     Raises
     ------
     UserError
-        If there is no model.
+        If there is no model, or it is damaged.
     """
     if not (folder / "model.json").exists() or not (folder / "model.safetensors").exists():
         raise UserError(f"{folder} holds no model.json and model.safetensors: name the folder of a finished run.")
-    told = json.loads((folder / "model.json").read_text())
+    try:
+        return _build(json.loads((folder / "model.json").read_text()), folder)
+    except (OSError, ValueError, KeyError, TypeError, RuntimeError, SafetensorError) as error:
+        reason = (str(error).strip() or type(error).__name__).splitlines()[0].rstrip(".:")
+        raise UserError(f"The network in {folder} is damaged ({reason}): name the folder of a finished run.") from None
+
+
+def _build(told: dict[str, Any], folder: Path) -> Network:
     shape = tuple(told["shape"])
     net: Network
     if told["name"] == "jule_cnn":

@@ -102,7 +102,7 @@ class RunDir:
         if self.path.exists() and not os.access(self.path, os.R_OK | os.W_OK | os.X_OK):
             raise UserError(f"{self.path} may not be read and written by this user: choose another --out.")
         if not (self.path / "config.json").exists():
-            if self.path.exists() and any(entry.name != LOCK for entry in self.path.iterdir()):
+            if self.path.exists() and not all(_is_left_by_a_kill(entry.name) for entry in self.path.iterdir()):
                 raise UserError(f"{self.path} holds files but no run of raycluster: choose an empty or new --out.")
             return "new"
         before = self.config()["identity"]
@@ -298,6 +298,11 @@ def plain(value: Any) -> Any:
 def remove_tree(path: Path) -> None:
     """Remove a folder and all in it, if it is there."""
     shutil.rmtree(path, ignore_errors=True)
+
+
+def _is_left_by_a_kill(name: str) -> bool:
+    """Tell whether a file is one that was not finished, or held the lock, when a job was killed."""
+    return name.startswith(LOCK) or name.endswith(".partial")
 
 
 def _lock_file(file: Any, folder: Path) -> None:

@@ -1,3 +1,5 @@
+import dataclasses
+
 import numpy as np
 import pyarrow.parquet as pq
 import pytest
@@ -55,6 +57,24 @@ def test_tasks_that_decode_and_actors_that_decode_write_the_same(net, make_work,
     assert [(row.id, row.path) for row in footer.aside] == [(3, "d.png")]
 
 
+def test_rows_without_a_finite_embedding_and_rows_that_stand_for_a_container_are_set_aside(net, make_work, ray_session):
+    out, work = make_work("aside")
+    with torch.no_grad():
+        net.embed.weight.fill_(float("nan"))
+    order = dataclasses.replace(work.order, reasons={5: "no container"})
+    assert [one.aside for one in sorted(embed_shards(order, work.shards, net, out, ONE, False))] == [4, 4, 2]
+    reasons = [row.reason for part in sorted((out / "embeddings").iterdir()) for row in read_footer(part).aside]
+    infinite = "the network gives it an infinite embedding"
+    assert (reasons.count(infinite), reasons[5]) == (8, "no container")
+
+
+def test_an_error_in_an_actor_arrives_as_it_is(net, make_work, ray_session):
+    out, work = make_work("full")
+    (out / "embeddings").write_text("a file where the folder of parts should be")
+    with pytest.raises(OSError, match="embeddings"):
+        list(embed_shards(work.order, work.shards, net, out, ONE, False))
+
+
 def test_only_the_shards_asked_for_are_embedded(net, make_work, ray_session):
     out, work = make_work("one")
     assert [one.shard for one in embed_shards(work.order, work.shards[1:2], net, out, ONE, False)] == [1]
@@ -67,7 +87,7 @@ def test_an_actor_computes_with_its_threads(net, make_work):
     before = torch.get_num_threads()
     try:
         actor = Embedder(net, work.order, out, 2)
-        assert (torch.get_num_threads(), actor.size) == (2, 160)
+        assert (torch.get_num_threads(), actor.size) == (2, 20)
     finally:
         torch.set_num_threads(before)
     assert threads_of(Plan(workers=2, cpus_per_worker=0.5, gpus_per_worker=0.0, driver_gpus=0.0)) == 1

@@ -5,6 +5,7 @@ import pyarrow as pa
 import pytest
 from PIL import Image
 
+from raycluster.data.decode import UNREACHABLE
 from raycluster.errors import UserError
 from raycluster.export import catalogue
 from raycluster.export.parts import SetAside, part_path, read_footer, read_ids, write_part
@@ -35,8 +36,11 @@ def embed(out, data, only=None, labels="auto"):
     for shard, start, stop in [] if work is None else work.shards.tolist():
         if only is None or shard in only:
             order = work.order
-            bad = np.array([path.as_py().startswith("bad") for path in order.paths[start:stop]])
-            aside = [SetAside(int(order.ids[start + i]), "bad", "bad") for i in np.flatnonzero(bad)]
+            bad = np.array([path.as_py().startswith(("bad", "away")) for path in order.paths[start:stop]])
+            names = [order.paths[start + i].as_py() for i in np.flatnonzero(bad)]
+            reasons = [f"{UNREACHABLE}gone" if name.startswith("away") else "bad" for name in names]
+            numbers = order.ids[start:stop][bad].tolist()
+            aside = [SetAside(*row) for row in zip(numbers, names, reasons, strict=True)]
             ids, keep = order.ids[start:stop][~bad], pa.array(~bad)
             vectors = np.repeat(ids[:, None], 2, axis=1)
             labels_of = order.labels[start:stop][~bad]
@@ -167,3 +171,51 @@ def test_names_of_classes_keep_their_numbers_when_others_come(tmp_path):
         "dog/2.png": 1,
     }
     assert stock.catalogue.class_names == ("cat", "dog", "bee")
+
+
+def test_what_could_not_be_read_is_tried_again_the_next_time_and_what_is_bad_is_not(photos, tmp_path):
+    out = tmp_path / "out"
+    save(photos / "away.png")  # a away b c | d e f g | h i j
+    save(photos / "ibad.png")
+    embed(out, photos)
+    _, work, said = embed(out, photos)
+    assert said == ["1 input(s) that could not be read are tried again, with their parts."]
+    assert work.shards.tolist() == [[0, 0, 4]]
+    assert len(table(out)) == 11
+
+
+def test_a_container_that_cannot_be_opened_is_one_row_until_it_can(tmp_path, monkeypatch):
+    monkeypatch.setattr(catalogue, "FEWEST_SHARD_ROWS", 4)
+    data, out = tmp_path / "data", tmp_path / "out"
+    data.mkdir()
+    np.savez(data / "a.npz", images=np.zeros((6, 4, 4), np.uint8))
+    (data / "b.npz").symlink_to("b.npz")  # round and round
+    (data / "c.npz").write_text("words")
+    out.mkdir()
+    work = Stock(out, str(data)).plan(16, 2**20)
+    assert work.order.ids.tolist() == list(range(8))
+    assert sorted(work.order.reasons) == [6, 7]
+    assert work.order.reasons[6].startswith(UNREACHABLE)
+    assert work.order.reasons[7].startswith("not a whole NPZ file")
+    assert not Stock(out, str(data)).changes.changed  # nothing can be told of it
+    (data / "b.npz").unlink()
+    np.savez(data / "b.npz", images=np.zeros((3, 4, 4), np.uint8))
+    _, work, _ = embed(out, data)
+    assert work.order.paths.to_pylist()[6:] == ["c.npz#0", "b.npz#0", "b.npz#1", "b.npz#2"]
+
+
+def test_rows_of_a_container_that_cannot_be_opened_any_more_are_not_given_up(tmp_path, monkeypatch):
+    monkeypatch.setattr(catalogue, "FEWEST_SHARD_ROWS", 4)
+    data, out = tmp_path / "data", tmp_path / "out"
+    data.mkdir()
+    np.savez(data / "a.npz", images=np.zeros((6, 4, 4), np.uint8))
+    embed(out, data, only=[0])
+    (data / "a.npz").rename(tmp_path / "a.npz")
+    (data / "a.npz").symlink_to("a.npz")
+    with pytest.raises(UserError, match="a.npz could be opened before, is the same file, and cannot be opened now"):
+        embed(out, data)
+    assert len(table(out)) == 4
+    (data / "a.npz").unlink()
+    (tmp_path / "a.npz").rename(data / "a.npz")
+    embed(out, data)
+    assert len(table(out)) == 6
