@@ -152,6 +152,8 @@ class Rows:
             return self.open_array(name)[place]
         except Unreadable as error:
             return [error] * (stop - start)
+        except IndexError:
+            return [Unreadable("the file has other contents than when it was listed")] * (stop - start)
         except OSError as error:
             return [Unreadable(_plain_reason(error))] * (stop - start)
 

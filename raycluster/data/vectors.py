@@ -40,7 +40,7 @@ class VectorSet:
     notes : list of str
         Sentences for the person at the keyboard.
     fingerprint : str
-        Changes with the names and sizes of the files.
+        Changes with the names, sizes and times of change of the files.
     """
 
     vectors: np.ndarray
@@ -101,6 +101,7 @@ def open_vectors(source: str, column: str | None = None) -> VectorSet:
     labels, _ = join_labels([part.labels for part in parts], counts)
     ids = _join_ids(parts, source)
     vectors = [part.vectors[part.reasons == ""] for part in parts]
+    files = [listing.names, listing.sizes, listing.modified]
     return VectorSet(
         vectors=vectors[0] if len(vectors) == 1 else np.concatenate([v for v in vectors if len(v)]),
         ids=ids[usable],
@@ -108,7 +109,7 @@ def open_vectors(source: str, column: str | None = None) -> VectorSet:
         labels=None if labels is None or (labels < 0).all() else labels[usable],
         rejected=rejected,
         notes=listing.notes,
-        fingerprint=hashlib.sha256(json.dumps([listing.names, listing.sizes, column]).encode()).hexdigest(),
+        fingerprint=hashlib.sha256(json.dumps([*files, column]).encode()).hexdigest(),
     )
 
 

@@ -88,3 +88,12 @@ def test_a_parquet_file_that_is_damaged_later_makes_its_rows_unreadable(tmp_path
     rows = find_rows(list_source(str(tmp_path))).rows
     (tmp_path / "a.parquet").write_bytes(b"PAR1 no more")
     assert all(isinstance(item, Unreadable) for item in rows.read(0, 2))
+
+
+def test_rows_of_an_array_that_has_become_shorter_are_unreadable(tmp_path):
+    np.savez(tmp_path / "a.npz", images=np.zeros((5, 4, 4), np.uint8))
+    rows = find_rows(list_source(str(tmp_path))).rows
+    rows.close()
+    np.savez(tmp_path / "a.npz", images=np.zeros((3, 4, 4), np.uint8))
+    items = rows.read(2, 5)
+    assert [str(item) for item in items] == ["the file has other contents than when it was listed"] * 3

@@ -1,10 +1,11 @@
 import os
+from pathlib import Path
 
 import pytest
 from pyarrow import fs
 
 from raycluster.data import sources
-from raycluster.data.sources import kind_of, list_source
+from raycluster.data.sources import check_apart, kind_of, list_source
 from raycluster.errors import UserError
 
 
@@ -159,3 +160,20 @@ def test_links_in_a_circle_are_searched_once(folder, tmp_path):
     (tmp_path / "a" / "to_b").symlink_to(tmp_path / "b")
     (tmp_path / "b" / "to_a").symlink_to(tmp_path / "a")
     assert len(list_source(str(tmp_path)).names) == 2
+
+
+def test_results_within_the_source_are_refused(folder, tmp_path):
+    source = folder("a.png", "sub/b.png", "other/c.png")
+    inside, beside = Path(source) / "sub", Path(f"{source}-out")
+    for data in (source, f"{source}/*/*.png"):
+        with pytest.raises(UserError, match=r"--out .*sub lies within --data"):
+            check_apart(data, list_source(data), inside)
+        check_apart(data, list_source(data), beside)
+    check_apart(f"{source}/other/*.png", list_source(f"{source}/other/*.png"), inside)
+    check_apart(f"{source}/a.png", list_source(f"{source}/a.png"), inside)
+
+
+def test_a_file_of_which_nothing_can_be_told_now_has_a_size_below_0(folder):
+    source = folder("a.png")
+    (Path(source) / "b.png").symlink_to("b.png")
+    assert list_source(source).sizes[1] == -1

@@ -74,6 +74,15 @@ def test_bad_calls_are_sentences(table, tmp_path, settings, sentence):
         raycluster.cluster(**{"embeddings": table, "clusters": 10, "out": tmp_path / "out"} | settings)
 
 
+def test_other_vectors_under_the_same_name_are_not_taken_for_those_that_were_clustered(tmp_path):
+    vectors = load_digits().data[:100].astype(np.float32)
+    np.save(tmp_path / "v.npy", vectors)
+    raycluster.cluster(tmp_path / "v.npy", 3, tmp_path / "out")
+    np.save(tmp_path / "v.npy", vectors[::-1])
+    with pytest.raises(UserError, match=r"The vectors in .*v.npy have changed since"):
+        raycluster.cluster(tmp_path / "v.npy", 3, tmp_path / "out")
+
+
 def test_the_number_of_clusters_is_found_where_it_is_not_known(tmp_path):
     rng = np.random.default_rng(0)
     np.save(tmp_path / "blobs.npy", np.repeat(rng.normal(size=(6, 5)) * 10, 50, axis=0) + rng.normal(size=(300, 5)))

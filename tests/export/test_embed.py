@@ -1,6 +1,7 @@
 import re
 
 import numpy as np
+import pyarrow as pa
 import pyarrow.parquet as pq
 import pytest
 import torch
@@ -176,6 +177,17 @@ def test_wrong_calls_are_answered_in_a_sentence(settings, sentence, run, photos,
         embed_source(EmbedOptions(**given))
 
 
+def test_files_without_rows_are_nothing_to_do(run, photos, tmp_path, ray_session):
+    (tmp_path / "arrays").mkdir()
+    image = {"bytes": (photos / "dog" / "02.png").read_bytes()}
+    pq.write_table(pa.table({"image": [image] * 3}), tmp_path / "arrays" / "a.parquet")
+    options = EmbedOptions(model=str(run), data=str(tmp_path / "arrays"), out=str(tmp_path / "out"))
+    assert embed_source(options).images == 3
+    pq.write_table(pa.table({"image": [image]}).slice(0, 0), tmp_path / "arrays" / "b.parquet")
+    summary = embed_source(options)
+    assert (summary.files, summary.images, summary.embedded_now) == (2, 3, 0)
+
+
 def test_another_model_or_other_images_in_the_same_folder_are_refused(run, photos, tmp_path, ray_session):
     small = photos / "cat" / "01.png"
     raycluster.embed(run, small, tmp_path / "out", workers=1)
@@ -201,6 +213,10 @@ def test_workers_get_the_cores_and_on_gpus_leave_them_to_the_decoding():
     options = EmbedOptions(model="", data="", out="")
     assert plan_workers([Node(2)], options).workers == 2
     assert plan_workers([Node(64), Node(4)], options).workers == 12
+    many = plan_workers([Node(12)], options)
+    assert (many.workers, many.cpus_per_worker) == (6, 2)
+    alone = plan_workers([Node(8)], EmbedOptions(model="", data="", out="", workers=1))
+    assert (alone.workers, alone.cpus_per_worker) == (1, 8)
     with_gpus = plan_workers([Node(16, 2)], options)
     assert (with_gpus.workers, with_gpus.cpus_per_worker) == (2, 1)
     with pytest.raises(UserError, match="--workers 9, but the cluster has 2 CPU cores"):

@@ -1,9 +1,11 @@
+import shutil
+
 import numpy as np
 import pyarrow.parquet as pq
 import pytest
 
 from raycluster.errors import UserError
-from raycluster.export.finished import finished_run, network_of, read_vectors
+from raycluster.export.finished import check_complete, finished_run, network_of, read_vectors
 from raycluster.models.jule_cnn import JuleCNN
 
 
@@ -24,3 +26,14 @@ def test_only_finished_runs_with_a_network_have_one(jule_run, vectors_run, tmp_p
         network_of(finished_run(vectors_run), "to play with")
     with pytest.raises(UserError, match="holds no finished run"):
         finished_run(tmp_path)
+
+
+def test_what_is_not_finished_is_not_taken_for_whole(jule_run, tmp_path):
+    shutil.copytree(jule_run, tmp_path / "run")
+    check_complete(str(tmp_path / "run" / "embeddings"))
+    (tmp_path / "run" / "summary.json").unlink()
+    for source in (tmp_path / "run", tmp_path / "run" / "embeddings"):
+        with pytest.raises(UserError, match="run is not finished: run its command again first"):
+            check_complete(str(source))
+    with pytest.raises(UserError, match="is not finished"):
+        read_vectors(tmp_path / "run")

@@ -212,7 +212,7 @@ def test_rows_of_a_container_that_cannot_be_opened_any_more_are_not_given_up(tmp
     embed(out, data, only=[0])
     (data / "a.npz").rename(tmp_path / "a.npz")
     (data / "a.npz").symlink_to("a.npz")
-    with pytest.raises(UserError, match="a.npz could be opened before, is the same file, and cannot be opened now"):
+    with pytest.raises(UserError, match=r"a.npz could be opened before, is the same file, and cannot be opened now"):
         embed(out, data)
     assert len(table(out)) == 4
     (data / "a.npz").unlink()

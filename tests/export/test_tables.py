@@ -8,6 +8,7 @@ from PIL import Image
 
 from raycluster.data.images import open_images
 from raycluster.errors import UserError
+from raycluster.export.embed import EmbedOptions, embed_source
 from raycluster.export.tables import ExportOptions, export_tables
 
 
@@ -102,6 +103,14 @@ def test_a_folder_of_embeddings_that_nobody_has_clustered_is_exported_too(jule_r
         "paths.json",
         "raycluster.json",
     }
+
+
+def test_an_export_of_embeddings_gets_its_images_by_their_paths(jule_run, digit_files, tmp_path, ray_session):
+    data, out = str(digit_files / "new.npz"), tmp_path / "out"
+    embed_source(EmbedOptions(model=str(jule_run), data=data, out=str(out)))
+    table = pq.read_table(export(out, "atlas", tmp_path / "t.parquet"))
+    pictures = [np.asarray(Image.open(io.BytesIO(row["bytes"]))) for row in table["image"].to_pylist()]
+    np.testing.assert_array_equal(pictures, np.load(data)["images"])
 
 
 def test_embeddings_that_have_grown_are_not_taken_for_the_table_that_is_there(tmp_path):

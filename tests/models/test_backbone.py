@@ -57,11 +57,13 @@ class _Trap:
         return (pytest.fail, ("the pickle was run",))
 
 
-@pytest.mark.parametrize("content", ["pickle", "noise", "nothing", "list", "missing"])
+@pytest.mark.parametrize("content", ["numbers", "pickle", "noise", "nothing", "list", "missing"])
 def test_nothing_but_tensors_is_loaded(content, tmp_path):
     for path in (tmp_path / "w.pth", tmp_path / "w.safetensors"):
         if content == "list":
             torch.save([torch.zeros(1)], path)
+        elif content == "numbers":
+            torch.save({1: torch.zeros(1)}, path)
         elif content != "missing":
             path.write_bytes({"pickle": pickle.dumps(_Trap()), "noise": b"noise", "nothing": b""}[content])
         with pytest.raises(UserError, match=r"w\.(pth|safetensors) "):

@@ -30,3 +30,21 @@ def test_no_model_and_an_unknown_one_are_told(tmp_path):
     (tmp_path / "model.safetensors").touch()
     with pytest.raises(UserError, match="network 'vit' that this version does not know"):
         load_model(tmp_path)
+
+
+def test_a_damaged_model_is_told(tmp_path):
+    net = JuleCNN((1, 8, 8), 20)
+    RunDir(tmp_path).write_model(net, net.architecture())
+    weights, told = tmp_path / "model" / "model.safetensors", tmp_path / "model" / "model.json"
+    whole = weights.read_bytes()
+    for content in (whole[: len(whole) // 2], b""):
+        weights.write_bytes(content)
+        with pytest.raises(UserError, match=r"The network in .*model is damaged"):
+            load_model(tmp_path / "model")
+    weights.write_bytes(whole)
+    told.write_text(told.read_text().replace("20", "30"))  # other shapes
+    with pytest.raises(UserError, match="is damaged"):
+        load_model(tmp_path / "model")
+    told.write_text("{")
+    with pytest.raises(UserError, match="is damaged"):
+        load_model(tmp_path / "model")

@@ -59,6 +59,12 @@ def test_a_folder_of_other_files_is_refused(tmp_path):
         RunDir(tmp_path / "thesis.tex").state(IDENTITY)
 
 
+def test_what_a_kill_before_the_first_file_leaves_does_not_matter(tmp_path):
+    for name in (".lock", ".lock.probe", "config.json.01234567.partial"):
+        (tmp_path / name).touch()
+    assert RunDir(tmp_path).state({}) == "new"
+
+
 def test_a_second_job_is_kept_out_while_the_first_is_at_work(begun):
     with begun.lock(), pytest.raises(UserError, match="Another job"), begun.lock():
         pass
