@@ -1,4 +1,4 @@
-"""Shards through Ray Data: read and prepared by tasks all over the cluster, embedded and written by actors."""
+"""Shards through Ray Data: read and prepared by actors or by tasks beside them, embedded and written by actors."""
 
 from __future__ import annotations
 
@@ -17,7 +17,7 @@ from ray.data import ActorPoolStrategy
 
 from raycluster.data.blocks import read_block
 from raycluster.data.pipeline import MAX_TASKS, TASK_CPUS, stream_limits
-from raycluster.export.parts import SetAside, part_path, write_part
+from raycluster.export.parts import SetAside, part_path, read_footer, write_part
 from raycluster.export.stock import Order
 from raycluster.models.layers import AnyNetwork, embedding_of, embedding_size
 from raycluster.training.plan import Plan, available_cores
@@ -28,6 +28,7 @@ BATCH_BYTES = {"cpu": 2**25, "cuda": 2**28}  # of prepared images as floats
 SHARDS_PER_ACTOR = 2
 NO_PROGRESS_S = 1800.0  # a shard of large images through a large network may take minutes on a CPU
 STAGES = ("read", "decode", "forward", "write")
+NO_WORK = dict.fromkeys(STAGES, 0.0)
 
 
 class Done(NamedTuple):
@@ -146,6 +147,10 @@ class Embedder:
 
     def __call__(self, given: pa.Table) -> pa.Table:
         """Embed and write one shard, of which the images are given, or only which one it is."""
+        shard = given["shard"][0].as_py()
+        footer = read_footer(part_path(self.out, shard))
+        if footer is not None:  # an actor that has died had finished it, and Ray asks again
+            return pa.Table.from_pylist([Done(shard, footer.rows, len(footer.aside), NO_WORK)._asdict()])
         prepared = given if "images" in given.column_names else prepare_shard(given, self.order, self.net.shape)
         (unit,) = prepared.drop_columns(["images"]).to_pylist()
         rows = np.arange(unit["start"], unit["stop"])

@@ -1,6 +1,7 @@
 import dataclasses
 
 import numpy as np
+import pyarrow as pa
 import pyarrow.parquet as pq
 import pytest
 import torch
@@ -80,6 +81,17 @@ def test_only_the_shards_asked_for_are_embedded(net, make_work, ray_session):
     assert [one.shard for one in embed_shards(work.order, work.shards[1:2], net, out, ONE, False)] == [1]
     (part,) = (out / "embeddings").iterdir()
     assert pq.read_table(part)["path"].to_pylist() == ["e.png", "f.png", "g.png", "h.png"]
+
+
+def test_a_shard_that_is_there_is_not_embedded_again(net, make_work):
+    out, work = make_work("again")
+    actor = Embedder(net, work.order, out, 1)
+    unit = pa.table({"shard": [1], "start": [4], "stop": [8]})
+    first = actor(unit).to_pylist()[0]
+    written = (out / "embeddings" / "part-00001.parquet").stat().st_mtime_ns
+    again = actor(unit).to_pylist()[0]
+    assert (out / "embeddings" / "part-00001.parquet").stat().st_mtime_ns == written
+    assert (first["rows"], again["rows"], sum(again["seconds"].values())) == (4, 4, 0)
 
 
 def test_an_actor_computes_with_its_threads(net, make_work):
