@@ -112,7 +112,8 @@ def labelled_rows(images: ImageSet, seed: int) -> tuple[np.ndarray, np.ndarray]:
 def frozen_features(net: Network, pixels: np.ndarray) -> dict[str, np.ndarray]:
     """Return the features of images uint8 [n, C, H, W] by name of their layer, float32 [n, d]; the embedding last."""
     parts: dict[str, list[torch.Tensor]] = {}
-    for images in torch.from_numpy(pixels).split(BATCH):
+    device = next(net.parameters()).device
+    for images in (batch.to(device) for batch in torch.from_numpy(pixels).split(BATCH)):
         if isinstance(net, DccmCNN):
             passed = net(rgb(images))
             layers = {"conv": passed.conv, "fc": passed.features}
@@ -123,4 +124,4 @@ def frozen_features(net: Network, pixels: np.ndarray) -> dict[str, np.ndarray]:
             layers = {"embedding": net(images.float() / 255)}
         for name, values in layers.items():
             parts.setdefault(name, []).append(values)
-    return {name: torch.cat(values).numpy() for name, values in parts.items()}
+    return {name: torch.cat(values).cpu().numpy() for name, values in parts.items()}

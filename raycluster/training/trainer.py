@@ -50,6 +50,8 @@ class TrainingRun:
     feed : {"auto", "resident", "streaming"}
     sides : tuple of int, optional
         The sides of squares that the method takes; by default any size.
+    cpus_per_worker : float, optional
+        By default as many as there are.
     """
 
     method: str
@@ -66,6 +68,7 @@ class TrainingRun:
     gpus_per_worker: float | None = None
     feed: Literal["auto", "resident", "streaming"] = "auto"
     sides: tuple[int, ...] | None = None
+    cpus_per_worker: float | None = None
 
     @property
     def identity(self) -> dict[str, Any]:
@@ -116,7 +119,7 @@ def run_training(run: TrainingRun, say: Say = say_at_once) -> RunSummary:
         images = open_source(run, say)
         feed, sentence = choose_feed(images.n_bytes, memory_for_images(), run.feed)
         streaming = feed == "streaming"
-        plan = plan_resources(cluster.nodes, run.workers, run.gpus_per_worker, streaming)
+        plan = plan_resources(cluster.nodes, run.workers, run.gpus_per_worker, streaming, run.cpus_per_worker)
         with run_dir.lock():
             if run_dir.state(run.identity) == "finished":  # by another job, while this one was starting
                 return tell_again(run_dir, "run already, finished.", say)

@@ -1,0 +1,368 @@
+"""A sweep: many training runs with different settings, on all cores there are, and which of them did best."""
+
+from __future__ import annotations
+
+import importlib.metadata
+import os
+import threading
+import time
+import uuid
+from collections.abc import Sequence
+from concurrent.futures import Future, wait
+from dataclasses import asdict, dataclass, replace
+from pathlib import Path
+from typing import TYPE_CHECKING, Any, Literal
+
+from raycluster.api import method_named
+from raycluster.data.sources import absolute_source
+from raycluster.errors import TrainingFailed, UserError, check_setting
+from raycluster.training.cluster import absolute_out, private_node, ray_cluster
+from raycluster.training.plan import Node, available_cores
+from raycluster.training.progress import Say, duration, say_at_once
+from raycluster.training.run_dir import remove_tree
+from raycluster.training.trainer import TrainingRun, check_early, memory_for_images, open_source
+from raycluster.tuning.ledger import Ledger
+from raycluster.tuning.objective import DEFAULT, check_objective
+from raycluster.tuning.results import best_row, header, line, rank_agreement, write_results
+from raycluster.tuning.space import Space, draw_settings, grid, parse_fixed, parse_space
+
+if TYPE_CHECKING:
+    from raycluster.tuning.sharing import HeldImages
+
+DEFAULT_TRIALS = 20
+MOST_SHOWN = 5
+
+
+@dataclass(frozen=True, kw_only=True)
+class SweepOptions:
+    """What is tried, on what, and how."""
+
+    data: str
+    """The images: any source that jobs/train.py takes."""
+    clusters: int | Literal["auto"] | None = None
+    """K, how many clusters to find; auto, for jule alone: as many as each trial takes for right."""
+    out: str
+    """The folder of the sweep. The same command again keeps what is finished and continues what is not."""
+    trials: int | None = None
+    """How many settings to try, 20 if not given, or the whole grid; the first trial has the settings of the preset. A
+    larger number on the same --out adds trials."""
+    space: tuple[str, ...] = ()
+    """What to try: NAME=LOW:HIGH, NAME=log:LOW:HIGH or NAME=A,B,C, as many as you like; any setting of the method. By
+    default those below."""
+    fixed: tuple[str, ...] = ()
+    """Settings that all trials have, NAME=VALUE, as many as you like."""
+    search: Literal["random", "grid", "optuna"] = "random"
+    """Draw settings at random, try all combinations of lists, or let Optuna choose, where it is installed."""
+    scheduler: Literal["none", "asha", "pbt"] = "none"
+    """Let all trials run to their end; or stop those that do worse than two thirds of the others (asha); or let bad ones
+    go on from the network of good ones with another learning rate (pbt)."""
+    objective: str = DEFAULT
+    """What is to become large. Without labels: predictability, neighbor_agreement, silhouette, stability, consensus,
+    pixel_agreement, balance. With known classes, which then decide: nmi, acc, ari."""
+    max_concurrent: int | None = None
+    """Trials at a time; by default one a GPU, or one a core. Each computes with its part of the cores."""
+    time_budget: float | None = None
+    """Stop after so many minutes; the same command with a larger number, or none, goes on."""
+    seed: int = 0
+    """Of the search, and of every trial."""
+    gpus_per_trial: float | None = None
+    """Part of a GPU that a trial gets; by default 1 where there are GPUs. 0 trains on the CPU."""
+    workers: int | None = None
+    """Give every trial so many processes of Ray Train. By default a trial is one process, which starts faster."""
+    image_size: int | tuple[int, int] | Literal["original"] | None = None
+    """As for jobs/train.py."""
+    color: Literal["keep", "gray", "rgb"] = "keep"
+    """As for jobs/train.py."""
+    labels: Literal["auto", "folders"] = "auto"
+    """Where known classes are found; for reporting only, but with --objective nmi, acc or ari."""
+
+
+@dataclass(frozen=True)
+class Shares:
+    """How the cluster is shared out: trials at a time, and the cores and the part of a GPU that each of them has."""
+
+    at_a_time: int
+    cpus: float
+    gpus: float
+
+
+def sweep(
+    options: SweepOptions,
+    method: str,
+    preset: str = "default",
+    default_space: Sequence[str] = (),
+    say: Say = say_at_once,
+) -> dict[str, Any]:
+    """Run a sweep, or go on with it, and write its folder.
+
+    Parameters
+    ----------
+    options : SweepOptions
+    method, preset : str
+    default_space : sequence of str
+        What to try where the options name nothing.
+    say : callable
+
+    Returns
+    -------
+    best : dict
+        The row of the best trial: ``trial``, ``settings``, ``objective``, ``scores``, ``seconds``, ``folder``.
+
+    Raises
+    ------
+    UserError
+        If something about the input or the settings does not allow it; a sentence says what.
+    TrainingFailed
+        If no trial could be finished.
+    """
+    run, space = _what(options, method, preset, default_space)
+    ledger = Ledger(absolute_out(options.out))
+    identity = _identity(options, run, preset, space)
+    ledger.run_dir.state(identity)
+    trials = _number_of_trials(options, space)
+    if not options.workers:
+        check_early(replace(run, workers=None))
+    ledger.run_dir.check_writable()
+    os.environ.setdefault("RAY_AIR_NEW_OUTPUT", "0")  # Tune's own tables; ours are enough
+    cores = available_cores() if private_node() else None
+    began = time.monotonic()
+    with ray_cluster() as cluster:
+        shares = share_out(cluster.nodes, options, cores)
+        with ledger.run_dir.lock():
+            images = _open(run, options, say)
+            _begin(ledger, identity, images.fingerprint, say)
+            _plan(ledger, options, run, space, trials)
+            kept = [row for row in ledger.rows() if row["state"] in ("finished", "stopped")]
+            write_results(ledger, run, options.objective)
+            if len(kept) < trials:
+                sentence = f"{trials} trials, {shares.at_a_time} at a time, {shares.cpus:g} core(s) each"
+                say(f"{sentence}{f'; {len(kept)} are done already' if kept else ''}. Results go to {ledger.path}")
+                _run_trials(ledger, options, run, space, trials, shares, images, say)
+            write_results(ledger, run, options.objective)
+    return _tell(ledger, options, trials, time.monotonic() - began, say)
+
+
+def share_out(nodes: list[Node], options: SweepOptions, cores: int | None = None) -> Shares:
+    """Share the cluster's cores and GPUs out among trials, so that none waits for ever and no core has two threads.
+
+    Parameters
+    ----------
+    nodes : list of Node
+    options : SweepOptions
+    cores : int, optional
+        Of this machine, where a private Ray was told of more.
+
+    Raises
+    ------
+    UserError
+        If that is not possible.
+    """
+    cpus, gpus = cores or sum(int(node.cpus) for node in nodes), sum(node.gpus for node in nodes)
+    share = options.gpus_per_trial if options.gpus_per_trial is not None else float(bool(gpus))
+    if share < 0 or (share > 1 and share % 1):
+        raise UserError(f"--gpus-per-trial {share:g}: choose a part of one, a whole number, or 0.")
+    if share and not gpus:
+        raise UserError(f"--gpus-per-trial {share:g}, but there is no GPU here: leave it out to train on the CPU.")
+    if share > max(node.gpus for node in nodes):
+        raise UserError(f"--gpus-per-trial {share:g}, but no machine has as many.")
+    on_gpus = sum(int(node.gpus / share + 1e-9) for node in nodes) if share else cpus
+    most = max(1, min(on_gpus, cpus))
+    at_a_time = options.max_concurrent or most
+    if at_a_time > most:
+        what = f"{gpus:g} GPUs and {cpus} CPU cores" if share else f"{cpus} CPU cores"
+        raise UserError(f"--max-concurrent {at_a_time}, but there are {what}: choose at most {most}.")
+    if options.workers:
+        # The workers of a trial take the cores, the trial itself none to speak of; one core is left to Ray Data.
+        free = max(1, cpus - 1) / (at_a_time * options.workers)
+        return Shares(at_a_time, float(int(free)) if free >= 1 else max(0.01, int(free * 100) / 100), share)
+    # The largest number of cores for which so many trials fit on the machines.
+    cores_of = [cores] if cores else [int(node.cpus) for node in nodes]
+    fitting = (c for c in range(cpus, 0, -1) if sum(node // c for node in cores_of) >= at_a_time)
+    return Shares(at_a_time, float(next(fitting, 1)), share)
+
+
+def _what(options: SweepOptions, method: str, preset: str, default_space: Sequence[str]) -> tuple[TrainingRun, Space]:
+    """Check what is asked for, and return the run that all trials are variants of, and what is varied."""
+    chosen = method_named(method)
+    if preset not in chosen.presets:
+        raise UserError(f"There is no preset {preset!r}: choose one of {', '.join(chosen.presets)}.")
+    for name in ("trials", "max_concurrent", "workers"):
+        value = getattr(options, name)
+        check_setting(name, value, value is None or value >= 1, "at least 1")
+    check_setting("time_budget", options.time_budget, (options.time_budget or 1) > 0, "a number of minutes above 0")
+    check_objective(options.objective)
+    clusters = 10 if options.clusters is None and options.data == "digits" else options.clusters
+    if clusters is None:
+        raise UserError(f"How many clusters are there in {options.data}? Give their number, --clusters K.")
+    if clusters == "auto" and not chosen.finds_k:
+        raise UserError(f"{method} cannot choose the number of clusters: give --clusters K.")
+    if options.scheduler != "none" and (clusters == "auto" or options.workers):
+        raise UserError(
+            f"--scheduler {options.scheduler} looks at trials on their way, in their own process and with a certain "
+            "number of clusters: leave out --workers, and give --clusters K."
+        )
+    base = chosen.presets[preset]
+    fixed = parse_fixed(options.fixed, base)
+    base = replace(base, **fixed)
+    space = parse_space(options.space or [w for w in default_space if w.partition("=")[0] not in fixed], base)
+    both = sorted(set(space) & set(fixed))
+    if both:
+        raise UserError(f"{both[0]} is in --space and in --fixed: leave it out of one of them.")
+    data = options.data if options.data == "digits" else absolute_source(options.data)
+    given = {name: getattr(options, name) for name in ("seed", "labels", "image_size", "color", "workers")}
+    run = TrainingRun(method, chosen.function, base, data, clusters, "", sides=chosen.sides, **given)
+    return run, space
+
+
+def _identity(options: SweepOptions, run: TrainingRun, preset: str, space: Space) -> dict[str, Any]:
+    """Return all that decides what a trial is; a sweep is continued only where this is the same."""
+    told = {name: dimension.__dict__ for name, dimension in space.items()}
+    known = run.identity | {"method": f"a sweep of {run.method}", "preset": preset, "space": told}
+    return known | {name: getattr(options, name) for name in ("search", "scheduler", "objective")}
+
+
+def _number_of_trials(options: SweepOptions, space: Space) -> int:
+    if options.search != "grid":
+        return options.trials or DEFAULT_TRIALS
+    whole = len(grid(space))
+    if options.trials and options.trials > whole:
+        raise UserError(f"--trials {options.trials}, but the grid has only {whole} combinations: choose at most {whole}.")
+    return options.trials or whole
+
+
+def _open(run: TrainingRun, options: SweepOptions, say: Say) -> HeldImages:
+    from raycluster.tuning.sharing import hold
+
+    images = open_source(run, say)
+    check_objective(options.objective, images.labels, run.data)
+    if images.n_bytes > memory_for_images():
+        raise UserError(
+            f"The images take {images.n_bytes / 1e9:.1f} GB, more than may be held in memory: sweep on a part of them."
+        )
+    return hold(images)
+
+
+def _begin(ledger: Ledger, identity: dict[str, Any], fingerprint: str, say: Say) -> None:
+    """Write the config of a new sweep, or check that the images of a continued one are the same."""
+    if ledger.run_dir.state(identity) == "new":
+        versions = {name: importlib.metadata.version(name) for name in ("torch", "ray", "numpy", "pyarrow")}
+        ledger.run_dir.write_config({"identity": identity, "fingerprint": fingerprint, "versions": versions})
+    elif ledger.run_dir.config()["fingerprint"] != fingerprint:
+        raise UserError(f"The images have changed since {ledger.path} was begun: choose another --out.")
+
+
+def _plan(ledger: Ledger, options: SweepOptions, run: TrainingRun, space: Space, trials: int) -> None:
+    """Plan the trials that are not planned yet; Optuna plans its own, but for the first."""
+    planned = ledger.plan()
+    if options.search == "grid":
+        planned += grid(space)[len(planned) : trials]
+    if options.search != "grid" and not planned:
+        planned.append({name: getattr(run.settings, name) for name in space})
+    if options.search == "random":
+        planned += [draw_settings(space, options.seed, number) for number in range(len(planned), trials)]
+    ledger.write_plan(planned)
+
+
+def _run_trials(
+    ledger: Ledger,
+    options: SweepOptions,
+    run: TrainingRun,
+    space: Space,
+    trials: int,
+    shares: Shares,
+    images: HeldImages,
+    say: Say,
+) -> None:
+    """Have Ray Tune run all trials that are not done. It does so in a thread beside; here ctrl-C arrives."""
+    from ray import tune
+
+    from raycluster.tuning.search import METRIC, PlannedSearch, make_scheduler, optuna_search
+    from raycluster.tuning.telling import Teller
+    from raycluster.tuning.trial import TrialJob, run_trial
+
+    interval = looks_every(run)
+    run = replace(run, gpus_per_worker=shares.gpus, cpus_per_worker=shares.cpus if run.workers else None)
+    job = TrialJob(str(ledger.path), run, options.objective, options.scheduler, interval, int(max(1, shares.cpus)))
+    # A trial that starts a trainer takes next to nothing itself: with a core each, trials wait for their workers' cores.
+    resources = {"cpu": 0.01} if run.workers else {"cpu": shares.cpus, "gpu": shares.gpus}
+    thinker = optuna_search(space, options.seed, ledger) if options.search == "optuna" else None
+    to_do = ledger.to_do(trials)
+    deadline = None if options.time_budget is None else time.monotonic() + 60 * options.time_budget
+    teller = Teller(ledger, run, options.objective, trials, deadline, say)
+    say(header(list(space), options.objective))
+    tuner = tune.Tuner(
+        tune.with_resources(tune.with_parameters(run_trial, job=job, images=images), resources),
+        tune_config=tune.TuneConfig(
+            metric=METRIC,
+            mode="max",
+            search_alg=PlannedSearch(ledger, to_do, trials, thinker),
+            scheduler=make_scheduler(options.scheduler, interval, space),
+            num_samples=len(to_do) + trials - len(ledger.plan()),
+            # More would fit, where trials take next to nothing, or where cores do not divide evenly. A trial that
+            # population-based training has paused is counted too, so that it needs all of them.
+            max_concurrent_trials=None if options.scheduler == "pbt" else shares.at_a_time,
+            time_budget_s=None if options.time_budget is None else 60 * options.time_budget,
+            trial_name_creator=_number,
+            trial_dirname_creator=_number,
+        ),
+        run_config=tune.RunConfig(
+            name=uuid.uuid4().hex,
+            storage_path=str(ledger.path / "tune"),
+            failure_config=tune.FailureConfig(max_failures=1),
+            callbacks=[teller],
+            verbose=0,
+        ),
+    )
+    done: Future[Any] = Future()
+    threading.Thread(target=_fit, args=(tuner, done), daemon=True).start()
+    while not wait([done], timeout=0.5).done:
+        teller.tell_of_waiting()
+    done.result()
+    remove_tree(ledger.path / "tune")
+
+
+def looks_every(run: TrainingRun) -> int:
+    """Return the epochs between two looks at a trial on its way: a period of jule, a ninth of the epochs of others."""
+    if run.method == "jule":
+        return int(run.settings.epochs_per_period)
+    return max(1, int(run.settings.epochs) // 9)
+
+
+def _number(trial: Any) -> str:
+    return f"{trial.config['number']:04d}"
+
+
+def _fit(tuner: Any, done: Future[Any]) -> None:
+    try:
+        done.set_result(tuner.fit())
+    except BaseException as error:
+        done.set_exception(error)
+
+
+def _tell(ledger: Ledger, options: SweepOptions, trials: int, seconds: float, say: Say) -> dict[str, Any]:
+    """Say what came out, and return the row of the best trial."""
+    rows = ledger.rows()
+    best = best_row(rows)
+    count = {state: sum(row["state"] == state for row in rows) for state in ("finished", "stopped", "failed")}
+    if best is None:
+        reasons = "; ".join(dict.fromkeys(row["error"] for row in rows if row["error"]))
+        raise TrainingFailed(f"No trial was finished{f' ({reasons})' if reasons else ''}: the same command goes on.")
+    parts = ", ".join(f"{number} {state}" for state, number in count.items() if number)
+    left = trials - sum(count.values())
+    say(f"{parts}{f', {left} left' if left > 0 else ''} in {duration(seconds)}. The best by {options.objective}:")
+    names = list(best["settings"])
+    say(header(names, options.objective))
+    finished = [row for row in rows if row["state"] == "finished" and row["objective"] is not None]
+    for row in sorted(finished, key=lambda row: -row["objective"])[:MOST_SHOWN]:
+        say(line(row, names))
+    for row in rank_agreement(rows):
+        if row["score"] == options.objective and row["nmi"] is not None:
+            say(f"Over {row['trials']} trials it ranks as NMI does with Spearman {row['nmi']:.2f} (labels served for this only)")
+    if count["failed"]:
+        say(f"warning: {count['failed']} trial(s) failed twice, trials.parquet says why; the same command tries them again.")
+    if left > 0:
+        say("The time is up: the same command with a larger --time-budget goes on.")
+    config = Path(options.out) / "best.json"
+    say(f"All results are in {ledger.path}, sweep.html shows them. Train with the best settings on other data:")
+    say(f"  python jobs/train.py --config {config} --data OTHER --clusters K")
+    return best
