@@ -2,12 +2,12 @@
 
     python tune/sweep.py jule --data photos/ --clusters 20 --trials 20 --out sweeps/photos
     python tune/sweep.py jule --data digits --out sweeps/digits --space unroll_rate=0.2:0.95 learning_rate=log:1e-3:1e-1
-    python tune/sweep.py dccm --data photos/ --clusters 10 --preset cpu --space alpha=1,5 beta=0,0.05,0.1 --search grid ...
+    python tune/sweep.py dccm --data photos/ --clusters 10 --search grid --space alpha=1,5 beta=0,0.1 --out ...
     python tune/sweep.py concurl --data photos/ --clusters 10 --fixed epochs=100 --scheduler asha --out sweeps/concurl
-    python tune/sweep.py jule --data usps.npz --clusters 10 --objective nmi --out sweeps/usps     where classes are known
+    python tune/sweep.py jule --data usps.npz --clusters 10 --objective nmi --out sweeps/usps    known classes decide
 
-trials.parquet holds every trial's settings, scores and seconds, best.json the best settings, for jobs/train.py --config,
-and sweep.html pictures; trials/ holds their run folders. The same command again continues what was killed.
+trials.parquet holds every trial's settings, scores and seconds, best.json the best settings (jobs/train.py --config
+takes them), sweep.html pictures, trials/ the run folders. The same command again continues what was killed.
 """
 
 from __future__ import annotations

@@ -1,7 +1,7 @@
 """Scores of a clustering that need no labels: each sees another sign of clusters that are really there.
 
-Every score is at most 1, is about 0 for clusters drawn by chance, and is deterministic. Of more than 3,000 rows the same
-random sample is taken for all.
+Every score is at most 1 and the same every time. Of more than 3,000 rows one random sample is taken for all. By chance
+all but consensus and balance are about 0; balance is only a sign of collapse.
 """
 
 from __future__ import annotations

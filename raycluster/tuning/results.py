@@ -74,8 +74,8 @@ def rank_agreement(rows: list[dict[str, Any]]) -> list[dict[str, Any]]:
         return []
     table = []
     for name in OBJECTIVES:
-        values = [scores[name] for scores in known]
-        if name not in BY_LABELS:
+        values = [scores[name] for scores in known if scores.get(name) is not None]
+        if name not in BY_LABELS and len(values) == len(known):
             found = {label: _spearman(values, [scores[label] for scores in known]) for label in BY_LABELS}
             table.append({"score": name, "trials": len(known)} | found)
     return sorted(table, key=lambda row: -comparable(row["nmi"]))

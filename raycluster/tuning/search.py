@@ -72,7 +72,7 @@ def optuna_search(space: Space, seed: int, ledger: Ledger) -> Searcher:
         If Optuna is not installed.
     """
     try:
-        import optuna  # type: ignore[import-not-found]
+        import optuna
     except ImportError:
         raise UserError("--search optuna needs Optuna: pip install optuna, or search by random.") from None
     from ray.tune.search.optuna import OptunaSearch
@@ -114,7 +114,9 @@ def make_scheduler(name: str, interval: int, space: Space) -> TrialScheduler | N
         return ASHAScheduler(time_attr=TIME, max_t=1_000_000, grace_period=interval, reduction_factor=3)
     rate = space.get("learning_rate")
     if not isinstance(rate, Range):
-        raise UserError("--scheduler pbt changes learning rates while it trains: give --space learning_rate=log:LOW:HIGH.")
+        raise UserError(
+            "--scheduler pbt changes learning rates while it trains: give --space learning_rate=log:LOW:HIGH."
+        )
     return PopulationBasedTraining(
         time_attr=TIME,
         perturbation_interval=interval,

@@ -39,7 +39,6 @@ class Range:
             return int(min(max(round(value), self.low), self.high))
         return min(max(float(f"{value:.4g}"), self.low), self.high)  # four digits can be read, and do as well
 
-
     def __contains__(self, value: Any) -> bool:
         return isinstance(value, int | float) and self.low <= value <= self.high
 
@@ -81,7 +80,9 @@ def parse_space(words: Sequence[str], base: Any) -> Space:
         name, sign, text = word.partition("=")
         name = name.strip().replace("-", "_")
         if not sign or not text:
-            raise UserError(f"--space {word}: write NAME=LOW:HIGH, NAME=log:LOW:HIGH or NAME=A,B,C, such as {EXAMPLES}.")
+            raise UserError(
+                f"--space {word}: write NAME=LOW:HIGH, NAME=log:LOW:HIGH or NAME=A,B,C, such as {EXAMPLES}."
+            )
         hint = _hint(name, base)
         if name in space:
             raise UserError(f"--space names {name} twice: once is enough.")
@@ -123,8 +124,8 @@ def grid(space: Space) -> list[dict[str, Any]]:
     ranges = [name for name, dimension in space.items() if isinstance(dimension, Range)]
     if ranges:
         raise UserError(
-            f"--search grid wants a list of values for every setting, such as n_neighbors=10,20,30, and {ranges[0]} has "
-            "a range: give values, or search by random."
+            f"--search grid wants a list of values for every setting, and {ranges[0]} has a range: write "
+            f"{ranges[0]}=A,B,C, or search by random."
         )
     values = [dimension.values for dimension in space.values() if isinstance(dimension, Choice)]
     return [dict(zip(space, combination, strict=True)) for combination in itertools.product(*values)]
@@ -188,7 +189,9 @@ def _parse_value(name: str, text: str, hint: Any) -> Any:
         if str(value) == text:
             return value
     wanted = " or ".join(map(str, names)) or " or ".join(getattr(member, "__name__", str(member)) for member in members)
-    raise UserError(f"{name}={text}: this is no value for the setting, which takes {wanted.replace('NoneType', 'none')}.")
+    raise UserError(
+        f"{name}={text}: this is no value for the setting, which takes {wanted.replace('NoneType', 'none')}."
+    )
 
 
 def _values(literal: Any) -> tuple[Any, ...]:

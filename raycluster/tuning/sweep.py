@@ -9,7 +9,7 @@ import time
 import uuid
 from collections.abc import Sequence
 from concurrent.futures import Future, wait
-from dataclasses import asdict, dataclass, replace
+from dataclasses import dataclass, replace
 from pathlib import Path
 from typing import TYPE_CHECKING, Any, Literal
 
@@ -54,8 +54,8 @@ class SweepOptions:
     search: Literal["random", "grid", "optuna"] = "random"
     """Draw settings at random, try all combinations of lists, or let Optuna choose, where it is installed."""
     scheduler: Literal["none", "asha", "pbt"] = "none"
-    """Let all trials run to their end; or stop those that do worse than two thirds of the others (asha); or let bad ones
-    go on from the network of good ones with another learning rate (pbt)."""
+    """Let all trials run to their end; or stop those that are not in the best third (asha); or let bad ones go on from
+    the network of good ones with another learning rate (pbt)."""
     objective: str = DEFAULT
     """What is to become large. Without labels: predictability, neighbor_agreement, silhouette, stability, consensus,
     pixel_agreement, balance. With known classes, which then decide: nmi, acc, ari."""
@@ -226,7 +226,9 @@ def _number_of_trials(options: SweepOptions, space: Space) -> int:
         return options.trials or DEFAULT_TRIALS
     whole = len(grid(space))
     if options.trials and options.trials > whole:
-        raise UserError(f"--trials {options.trials}, but the grid has only {whole} combinations: choose at most {whole}.")
+        raise UserError(
+            f"--trials {options.trials}, but the grid has only {whole} combinations: choose at most {whole}."
+        )
     return options.trials or whole
 
 
@@ -283,7 +285,7 @@ def _run_trials(
     interval = looks_every(run)
     run = replace(run, gpus_per_worker=shares.gpus, cpus_per_worker=shares.cpus if run.workers else None)
     job = TrialJob(str(ledger.path), run, options.objective, options.scheduler, interval, int(max(1, shares.cpus)))
-    # A trial that starts a trainer takes next to nothing itself: with a core each, trials wait for their workers' cores.
+    # A trial that starts a trainer takes next to nothing itself: its workers would wait for the core that it holds.
     resources = {"cpu": 0.01} if run.workers else {"cpu": shares.cpus, "gpu": shares.gpus}
     thinker = optuna_search(space, options.seed, ledger) if options.search == "optuna" else None
     to_do = ledger.to_do(trials)
@@ -357,9 +359,10 @@ def _tell(ledger: Ledger, options: SweepOptions, trials: int, seconds: float, sa
         say(line(row, names))
     for row in rank_agreement(rows):
         if row["score"] == options.objective and row["nmi"] is not None:
-            say(f"Over {row['trials']} trials it ranks as NMI does with Spearman {row['nmi']:.2f} (labels served for this only)")
+            agreement = f"Spearman's correlation with NMI over {row['trials']} trials is {row['nmi']:.2f}"
+            say(f"{agreement} (labels served for this only)")
     if count["failed"]:
-        say(f"warning: {count['failed']} trial(s) failed twice, trials.parquet says why; the same command tries them again.")
+        say(f"warning: {count['failed']} trial(s) failed (trials.parquet says why); the same command tries them again.")
     if left > 0:
         say("The time is up: the same command with a larger --time-budget goes on.")
     config = Path(options.out) / "best.json"

@@ -60,7 +60,7 @@ def test_clear_clusters_are_found_again_on_parts_of_the_rows_and_random_ones_are
 
 def test_balance_is_the_entropy_of_the_sizes_over_the_largest():
     assert balance(np.array([0, 0, 1, 1])) == pytest.approx(1.0)
-    assert balance(np.array([5, 5, 5, 2])) == pytest.approx((0.25 * 2 + 0.75 * np.log2(4 / 3)))
+    assert balance(np.array([5, 5, 5, 2])) == pytest.approx(0.25 * 2 + 0.75 * np.log2(4 / 3))
 
 
 def test_one_cluster_for_all_scores_nothing_anywhere(blobs):
