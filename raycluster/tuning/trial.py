@@ -70,7 +70,8 @@ def run_trial(config: dict[str, Any], job: TrialJob, images: HeldImages) -> None
         ledger.write_outcome(number, {"state": "failed", "error": f"{type(cause).__name__}: {reason}"})
         raise
     ledger.write_outcome(number, {"state": "finished"} | outcome)
-    tune.report({METRIC: outcome["objective"], TIME: outcome["epochs"] + 1})
+    if job.scheduler != "pbt":  # which would have a finished trial go on from another's checkpoint
+        tune.report({METRIC: outcome["objective"], TIME: outcome["epochs"] + 1})
 
 
 def _train(run: TrainingRun, job: TrialJob, images: HeldImages) -> dict[str, Any]:
