@@ -4,11 +4,9 @@ from __future__ import annotations
 
 import importlib.metadata
 import os
-import threading
 import time
 import uuid
 from collections.abc import Sequence
-from concurrent.futures import Future, wait
 from dataclasses import dataclass, replace
 from pathlib import Path
 from typing import TYPE_CHECKING, Any, Literal
@@ -57,8 +55,8 @@ class SweepOptions:
     """Let all trials run to their end; or stop those that are not in the best third (asha); or let bad ones go on from
     the network of good ones with another learning rate (pbt)."""
     objective: str = DEFAULT
-    """What is to become large. Without labels: predictability, neighbor_agreement, silhouette, stability, consensus,
-    pixel_agreement, balance. With known classes, which then decide: nmi, acc, ari."""
+    """What is to become large. Without labels: pixel_agreement, predictability, stability, neighbor_agreement,
+    silhouette, consensus, balance. With known classes, which then decide: nmi, acc, ari."""
     max_concurrent: int | None = None
     """Trials at a time; by default one a GPU, or one a core. Each computes with its part of the cores."""
     time_budget: float | None = None
@@ -124,6 +122,7 @@ def sweep(
         check_early(replace(run, workers=None))
     ledger.run_dir.check_writable()
     os.environ.setdefault("RAY_AIR_NEW_OUTPUT", "0")  # Tune's own tables; ours are enough
+    os.environ.setdefault("TUNE_DISABLE_SIGINT_HANDLER", "1")  # which would take ctrl-C for a regular end
     cores = available_cores() if private_node() else None
     began = time.monotonic()
     with ray_cluster() as cluster:
@@ -275,7 +274,7 @@ def _run_trials(
     images: HeldImages,
     say: Say,
 ) -> None:
-    """Have Ray Tune run all trials that are not done. It does so in a thread beside; here ctrl-C arrives."""
+    """Have Ray Tune run all trials that are not done."""
     from ray import tune
 
     from raycluster.tuning.search import METRIC, PlannedSearch, make_scheduler, optuna_search
@@ -315,11 +314,7 @@ def _run_trials(
             verbose=0,
         ),
     )
-    done: Future[Any] = Future()
-    threading.Thread(target=_fit, args=(tuner, done), daemon=True).start()
-    while not wait([done], timeout=0.5).done:
-        teller.tell_of_waiting()
-    done.result()
+    tuner.fit()
     remove_tree(ledger.path / "tune")
 
 
@@ -332,13 +327,6 @@ def looks_every(run: TrainingRun) -> int:
 
 def _number(trial: Any) -> str:
     return f"{trial.config['number']:04d}"
-
-
-def _fit(tuner: Any, done: Future[Any]) -> None:
-    try:
-        done.set_result(tuner.fit())
-    except BaseException as error:
-        done.set_exception(error)
 
 
 def _tell(ledger: Ledger, options: SweepOptions, trials: int, seconds: float, say: Say) -> dict[str, Any]:

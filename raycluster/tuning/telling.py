@@ -63,7 +63,7 @@ class Teller(Callback):
             self._ledger.write_outcome(number, {"state": "failed", "error": "its process died twice"})
         self._tell(number)
 
-    def tell_of_waiting(self) -> None:
+    def on_step_end(self, iteration: int, trials: list[Any], **info: Any) -> None:
         """Say something where nothing has been said for long."""
         if time.monotonic() - self._last > QUIET_S:
             self._last = time.monotonic()

@@ -109,5 +109,5 @@ def test_a_mistake_leaves_its_story_and_another_run_is_refused(source, tmp_path)
     with pytest.raises(ArithmeticError):
         train_alone(replace(run, function=mistake), images_of(run), 1)
     assert "a mistake" in (tmp_path / "run" / "error.log").read_text()
-    with pytest.raises(UserError, match="--margin was 0.2 and is now 0.3"):
+    with pytest.raises(UserError, match=r"--margin was 0\.2 and is now 0\.3"):
         train_alone(run_of(source, tmp_path / "run", margin=0.3), images_of(run), 1)

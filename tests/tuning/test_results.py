@@ -31,7 +31,7 @@ def test_the_best_settings_are_those_of_the_finished_trial_with_the_largest_obje
     assert best["learning_rate"] == 0.2
     assert (best["method"], best["data"], best["clusters"], best["seed"]) == ("jule", "/photos", 5, 3)
     assert best["rounds"] == 0
-    assert set(best) >= {field for field in JuleSettings.__dataclass_fields__}
+    assert set(best) >= set(JuleSettings.__dataclass_fields__)
     assert (tmp_path / "sweep.html").read_text().count("<circle") == 2 * 4 + 3
 
 
