@@ -302,6 +302,7 @@ def _run_trials(
             # More would fit, where trials take next to nothing, or where cores do not divide evenly. A trial that
             # population-based training has paused is counted too, so that it needs all of them.
             max_concurrent_trials=None if options.scheduler == "pbt" else shares.at_a_time,
+            reuse_actors=True,  # a process takes several seconds of computing to import torch and Ray
             time_budget_s=None if options.time_budget is None else 60 * options.time_budget,
             trial_name_creator=_number,
             trial_dirname_creator=_number,
