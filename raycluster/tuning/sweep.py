@@ -8,7 +8,6 @@ import time
 import uuid
 from collections.abc import Sequence
 from dataclasses import dataclass, replace
-from pathlib import Path
 from typing import TYPE_CHECKING, Any, Literal
 
 from raycluster.api import method_named
@@ -354,7 +353,7 @@ def _tell(ledger: Ledger, options: SweepOptions, trials: int, seconds: float, sa
         say(f"warning: {count['failed']} trial(s) failed (trials.parquet says why); the same command tries them again.")
     if left > 0:
         say("The time is up: the same command with a larger --time-budget goes on.")
-    config = Path(options.out) / "best.json"
+    config = ledger.path / "best.json"
     say(f"All results are in {ledger.path}, sweep.html shows them. Train with the best settings on other data:")
     say(f"  python jobs/train.py --config {config} --data OTHER --clusters K")
     return best
