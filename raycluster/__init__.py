@@ -6,18 +6,22 @@ import importlib
 from typing import TYPE_CHECKING, Any
 
 if TYPE_CHECKING:
+    from raycluster.api import assign as assign
     from raycluster.api import cluster as cluster
+    from raycluster.api import embed as embed
     from raycluster.api import train as train
     from raycluster.graph.estimator import GraphDegreeLinkage as GraphDegreeLinkage
 
 __version__ = "0.1.0"
 
 _HOMES = {
+    "assign": "raycluster.api",
     "train": "raycluster.api",
+    "embed": "raycluster.api",
     "cluster": "raycluster.api",
     "GraphDegreeLinkage": "raycluster.graph.estimator",
 }
-__all__ = ["GraphDegreeLinkage", "cluster", "train"]
+__all__ = ["GraphDegreeLinkage", "assign", "cluster", "embed", "train"]
 
 
 def __getattr__(name: str) -> Any:

@@ -1,4 +1,4 @@
-"""``raycluster.train`` and ``raycluster.cluster``: what the jobs of these names do, from Python."""
+"""``raycluster.train``, ``.embed``, ``.cluster`` and ``.assign``: what the jobs of these names do, from Python."""
 
 from __future__ import annotations
 
@@ -8,13 +8,17 @@ import re
 from collections.abc import Callable
 from dataclasses import dataclass
 from pathlib import Path
-from typing import Any, Literal, NamedTuple
+from typing import TYPE_CHECKING, Any, Literal, NamedTuple
 
 from raycluster.data.sources import absolute_source
 from raycluster.errors import UserError
 from raycluster.training.cluster import absolute_out, under_job_submit
 from raycluster.training.run_dir import RunSummary
 from raycluster.training.trainer import TrainingRun, run_training
+
+if TYPE_CHECKING:
+    from raycluster.export.assign import AssignSummary
+    from raycluster.export.embed import EmbedSummary
 
 METHODS = ("jule", "dccm", "concurl")
 
@@ -172,6 +176,50 @@ def cluster(
     return cluster_vectors(
         ClusterOptions(embeddings=os.fspath(embeddings), clusters=clusters, out=os.fspath(out), **settings)
     )
+
+
+def embed(
+    model: str | os.PathLike[str], data: str | os.PathLike[str], out: str | os.PathLike[str], **settings: Any
+) -> EmbedSummary:
+    """Embed images with a trained network, and write the embeddings to ``out``; continue what was begun there.
+
+    Parameters
+    ----------
+    model, data, out
+        See :class:`raycluster.export.embed.EmbedOptions`.
+    **settings
+        Its other fields.
+
+    Raises
+    ------
+    UserError
+        If something about the input, the folder or the cluster does not allow it; a sentence says what.
+    """
+    from raycluster.export.embed import EmbedOptions, embed_source
+
+    _check_names("embed", settings, EmbedOptions)
+    return embed_source(EmbedOptions(model=os.fspath(model), data=os.fspath(data), out=os.fspath(out), **settings))
+
+
+def assign(model: str | os.PathLike[str], data: str, out: str | os.PathLike[str], **settings: Any) -> AssignSummary:
+    """Assign new images to the clusters of a finished run, and write one row for each to the Parquet file ``out``.
+
+    Parameters
+    ----------
+    model, data, out
+        See :class:`raycluster.export.assign.AssignOptions`.
+    **settings
+        Its other fields.
+
+    Raises
+    ------
+    UserError
+        If something about the run, the images or the file does not allow it; a sentence says what.
+    """
+    from raycluster.export.assign import AssignOptions, assign_images
+
+    _check_names("assign", settings, AssignOptions)
+    return assign_images(AssignOptions(model=os.fspath(model), data=data, out=os.fspath(out), **settings))
 
 
 def train_with(options: TrainOptions, method: str, settings: Any) -> RunSummary:

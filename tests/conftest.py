@@ -5,8 +5,9 @@ import os
 import pytest
 import torch
 
-# One thread a process: tests run many processes on few cores.
+# One thread a process, this one too: tests run many processes on few cores.
 os.environ.setdefault("OMP_NUM_THREADS", "1")
+torch.set_num_threads(1)
 
 
 @pytest.fixture(scope="session")

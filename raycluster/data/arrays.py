@@ -7,6 +7,7 @@ import re
 import struct
 import zipfile
 import zlib
+from typing import BinaryIO
 
 import numpy as np
 
@@ -104,15 +105,26 @@ def check_images(images: np.ndarray) -> tuple[int, int, int]:
     return height, width, 3 if colours else 1
 
 
+def read_npy_header(file: BinaryIO) -> tuple[tuple[int, ...], bool, np.dtype]:
+    """Return shape, whether columns come first, and dtype of an array in NumPy's format; the file stands at its data.
+
+    Raises
+    ------
+    ValueError
+        If it is no such array.
+    """
+    version = np.lib.format.read_magic(file)
+    read_header = np.lib.format.read_array_header_1_0 if version == (1, 0) else np.lib.format.read_array_header_2_0
+    return read_header(file)
+
+
 def _map_member(path: str, member: zipfile.ZipInfo) -> np.ndarray:
     with open(path, "rb") as file:
         file.seek(member.header_offset)
         local = file.read(ZIP_LOCAL_HEADER)
         name_length, extra_length = struct.unpack_from("<HH", local, 26)
         file.seek(member.header_offset + ZIP_LOCAL_HEADER + name_length + extra_length)
-        version = np.lib.format.read_magic(file)
-        read_header = np.lib.format.read_array_header_1_0 if version == (1, 0) else np.lib.format.read_array_header_2_0
-        shape, is_fortran, dtype = read_header(file)
+        shape, is_fortran, dtype = read_npy_header(file)
         if dtype.hasobject:
             raise ValueError("it holds pickled objects, which are never loaded")
         return np.memmap(path, dtype, "r", file.tell(), shape, "F" if is_fortran else "C")

@@ -13,7 +13,7 @@ from dataclasses import dataclass
 import torch
 from torch.nn import functional as F
 
-AREA = (0.2, 1.0)  # of the image, that a crop has
+SMALLEST_CROP = 0.2  # of the image's area
 RATIO = (3 / 4, 4 / 3)  # of a crop's width to its height
 ATTEMPTS = 10  # crops that are drawn until one fits; else the whole image is taken
 GREY_SHARE = 0.2
@@ -52,7 +52,11 @@ VIEW_2 = {
 
 
 def draw_view(
-    images: torch.Tensor, recipe: ViewRecipe, generator: torch.Generator | None = None, flip: bool = True
+    images: torch.Tensor,
+    recipe: ViewRecipe,
+    generator: torch.Generator | None = None,
+    flip: bool = True,
+    smallest_crop: float = SMALLEST_CROP,
 ) -> torch.Tensor:
     """Return a random view of every image.
 
@@ -63,6 +67,8 @@ def draw_view(
     generator : Generator on the images' device
     flip : bool
         Mirror half of them.
+    smallest_crop : float
+        The smallest part of an image's area that a view shows.
 
     Returns
     -------
@@ -72,7 +78,7 @@ def draw_view(
     batch, device = len(images), images.device
     uniform = torch.rand(8, batch, device=device, generator=generator)
     mirrored = (uniform[0] < 0.5) & flip
-    views = crop(images.float() / 255, draw_boxes(images, generator), mirrored).expand(-1, 3, -1, -1)
+    views = crop(images.float() / 255, draw_boxes(images, generator, smallest_crop), mirrored).expand(-1, 3, -1, -1)
     views = torch.where((uniform[1] < GREY_SHARE).view(-1, 1, 1, 1), grey(views), views)
     spreads = (recipe.brightness, recipe.contrast, recipe.saturation, recipe.hue)
     amounts = torch.stack([spread * (2 * u - 1) for spread, u in zip(spreads, uniform[2:6], strict=True)])
@@ -85,11 +91,13 @@ def draw_view(
     return jittered
 
 
-def draw_boxes(images: torch.Tensor, generator: torch.Generator | None = None) -> torch.Tensor:
+def draw_boxes(
+    images: torch.Tensor, generator: torch.Generator | None = None, smallest: float = SMALLEST_CROP
+) -> torch.Tensor:
     """Draw ``top, left, height, width`` of a crop of every square image, float32 [4, B], as RandomResizedCrop does."""
     batch, side, device = len(images), images.shape[2], images.device
     draws = torch.rand(2, ATTEMPTS, batch, device=device, generator=generator)
-    area = side**2 * (AREA[0] + (AREA[1] - AREA[0]) * draws[0])
+    area = side**2 * (smallest + (1 - smallest) * draws[0])
     low, high = math.log(RATIO[0]), math.log(RATIO[1])
     ratio = (low + (high - low) * draws[1]).exp()
     width, height = (area * ratio).sqrt().round(), (area / ratio).sqrt().round()

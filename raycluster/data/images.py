@@ -7,20 +7,19 @@ import json
 from collections.abc import Iterator
 from dataclasses import dataclass, replace
 from functools import partial
-from typing import Literal
+from typing import Any, Literal
 
 import numpy as np
-import ray
 
-from raycluster.data.decode import Rejected, Unreadable, prepare, prepare_block
+from raycluster.data.blocks import read_block
+from raycluster.data.decode import Rejected, Unreadable
 from raycluster.data.labels import folder_labels
-from raycluster.data.pipeline import Columns, stream
-from raycluster.data.rows import Found, Rows, decode_each, find_rows
+from raycluster.data.pipeline import Columns, put, stream
+from raycluster.data.rows import Found, Rows, decode_each, find_rows, list_images
 from raycluster.data.sides import check_side, choose_side
-from raycluster.data.sources import Listing, Location, list_source, printable
+from raycluster.data.sources import Listing, printable
 from raycluster.errors import UserError
 
-DIGITS = "digits"
 LONGEST_SIDE = 64
 SHORTEST_SIDE = 8
 
@@ -72,7 +71,7 @@ class ImageSet:
         return self.n * int(np.prod(self.shape))
 
     def load(self) -> np.ndarray:
-        """Return all images, uint8 (n, C, H, W). Encoded images are decoded on Ray, which must be initialised.
+        """Return all images, uint8 (n, C, H, W). Encoded images are decoded on Ray, where one is connected.
 
         Raises
         ------
@@ -81,7 +80,7 @@ class ImageSet:
         """
         images = np.empty((self.n, *self.shape), np.uint8)
         times_seen = np.zeros(self.n, np.int64)
-        for rows, pixels in self._read_all():
+        for rows, pixels in self.blocks():
             images[rows] = pixels
             np.add.at(times_seen, rows, 1)
         if not (times_seen == 1).all():
@@ -96,13 +95,10 @@ class ImageSet:
         """Cut rows into ranges that are each read by one task, int64 (m, 2)."""
         return self.rows.ranges(start, stop, int(np.prod(self.shape)))
 
-    def _read_all(self) -> Iterator[tuple[np.ndarray, np.ndarray]]:
-        ranges = self.ranges(0, self.n)
-        if not self.rows.are_arrays:
-            yield from read_ranges(ray.put(self.rows), self.shape, ranges)
-            return
-        for start, stop in ranges.tolist():
-            yield _checked(_prepare_range(self.rows, start, stop, self.shape))
+    def blocks(self) -> Iterator[tuple[np.ndarray, np.ndarray]]:
+        """Yield row numbers (int64 [m]) and images (uint8 [m, C, H, W]), some at a time, each row once."""
+        rows = self.rows if self.rows.are_arrays else put(self.rows)  # arrays need no decoding
+        yield from read_ranges(rows, self.shape, self.ranges(0, self.n))
         self.rows.close()
 
 
@@ -115,7 +111,8 @@ def open_images(
 ) -> ImageSet:
     """Open a source of images: list it, look at every image once, choose one size and colour for all.
 
-    Encoded images are decoded on Ray, which must be initialised. What cannot be read is set aside with the reason.
+    Encoded images are decoded on Ray, where one is connected, else in this process. What cannot be read is set
+    aside with the reason.
 
     Parameters
     ----------
@@ -145,10 +142,7 @@ def open_images(
         If the source does not exist, holds nothing that is read or several kinds of files, or no image is readable.
     """
     _check_settings(image_size, color)
-    if source == DIGITS:
-        listing = Listing(Location(""), DIGITS, [DIGITS], [0], [])
-    else:
-        listing = list_source(source)
+    listing = list_images(source)
     if labels == "folders" and listing.kind != "images":
         raise UserError(f"{source} holds {listing.kind} files: only image files take their labels from folders.")
     found = find_rows(listing)
@@ -242,11 +236,12 @@ def choose_shape(
 
 
 def read_ranges(
-    rows: ray.ObjectRef, shape: tuple[int, int, int], ranges: np.ndarray, in_order: bool = False, sharers: int = 1
+    rows: Any, shape: tuple[int, int, int], ranges: np.ndarray, in_order: bool = False, sharers: int = 1
 ) -> Iterator[tuple[np.ndarray, np.ndarray]]:
     """Yield row numbers (int64 [m]) and images (uint8 [m, C, H, W]), decoded by Ray Data, range after range.
 
-    The other parameters are those of :func:`raycluster.data.pipeline.stream`.
+    ``rows`` is an :class:`raycluster.data.rows.Rows`, as :func:`raycluster.data.pipeline.put` has put it. The other
+    parameters are those of :func:`raycluster.data.pipeline.stream`.
     """
     for columns in stream(rows, ranges, partial(_prepare_range, shape=shape), in_order, sharers):
         yield _checked(columns)
@@ -273,7 +268,7 @@ def _survey(found: Found) -> tuple[np.ndarray, dict[int, Unreadable | str]]:
             sizes[rows.file == file] = size
         return sizes, reasons
     candidates = np.setdiff1d(np.arange(len(rows)), list(reasons))
-    table = ray.put(rows.select(candidates))
+    table = put(rows.select(candidates))
     for columns in stream(table, rows.select(candidates).ranges(0, len(candidates)), _survey_range):
         listed = candidates[columns["row"]]
         sizes[listed] = columns["size"]
@@ -293,17 +288,11 @@ def _survey_range(rows: Rows, start: int, stop: int) -> Columns:
 
 
 def _prepare_range(rows: Rows, start: int, stop: int, shape: tuple[int, int, int]) -> Columns:
+    block = read_block(rows, start, stop, shape)
     failed = np.full(stop - start, "", dtype=object)
-    items = rows.read(start, stop)
-    images = prepare_block(items, shape) if isinstance(items, np.ndarray) else None
-    if images is None:
-        images = np.zeros((stop - start, *shape), np.uint8)
-        for i, pixels in enumerate(decode_each(items)):
-            if isinstance(pixels, Unreadable):
-                failed[i] = f"{printable(rows.name(rows.file[start + i]))}: {pixels}"
-            else:
-                images[i] = prepare(pixels, shape)
-    return {"row": np.arange(start, stop), "image": images, "failed": failed}
+    for i, reason in block.reasons.items():
+        failed[i] = f"{printable(rows.name(rows.file[start + i]))}: {reason}"
+    return {"row": np.arange(start, stop), "image": block.images, "failed": failed}
 
 
 def _checked(columns: Columns) -> tuple[np.ndarray, np.ndarray]:

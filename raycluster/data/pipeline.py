@@ -1,4 +1,7 @@
-"""The one place where Ray Data runs: ranges of rows in, arrays out, decoded by tasks all over the cluster."""
+"""The one place where Ray Data runs: ranges of rows in, arrays out, decoded by tasks all over the cluster.
+
+Where no Ray is connected, the same work is done here, range after range.
+"""
 
 from __future__ import annotations
 
@@ -26,13 +29,18 @@ logging.getLogger("ray.data").setLevel(logging.WARNING)
 logging.getLogger("ray.data._internal.progress").setLevel(logging.ERROR)
 
 
+def put(rows: Any) -> Any:
+    """Put what the work reads from where all tasks reach it: into the object store, if there is a Ray."""
+    return ray.put(rows) if ray.is_initialized() else rows
+
+
 def stream(rows: Any, ranges: np.ndarray, work: Work, in_order: bool = False, sharers: int = 1) -> Iterator[Columns]:
     """Yield ``work(rows, start, stop)`` for every range, computed ahead of the consumer by Ray Data.
 
     Parameters
     ----------
-    rows : ObjectRef
-        What the work reads from, put into the object store once.
+    rows : ObjectRef, or anything
+        What the work reads from, as :func:`put` has put it. What does not lie in an object store is worked on here.
     ranges : ndarray of int64, shape (m, 2)
     work : callable
         Must be importable, or picklable by cloudpickle; returns columns of equal length.
@@ -48,6 +56,9 @@ def stream(rows: Any, ranges: np.ndarray, work: Work, in_order: bool = False, sh
     """
     if len(ranges) == 0:
         return
+    if not isinstance(rows, ray.ObjectRef):
+        yield from (work(rows, start, stop) for start, stop in ranges.tolist())
+        return
     blocks = [
         pa.table({"start": block[:, 0], "stop": block[:, 1]})
         for block in np.array_split(ranges, min(len(ranges), MAX_TASKS))
@@ -58,13 +69,14 @@ def stream(rows: Any, ranges: np.ndarray, work: Work, in_order: bool = False, sh
     context = dataset.context
     context.enable_progress_bars = False
     context.execution_options.preserve_order = in_order
-    context.execution_options.resource_limits = _limits(sharers)
+    context.execution_options.resource_limits = stream_limits(sharers)
     yield from dataset.iter_batches(batch_size=None, prefetch_batches=PREFETCHED_BLOCKS)
 
 
-def _limits(sharers: int) -> ExecutionResources:
-    """Return an equal share of what the sharers, each of which holds as much as this process, leave free.
+def stream_limits(sharers: int = 1) -> ExecutionResources:
+    """Return what one of several streams may use.
 
+    It is an equal share of what the sharers, each of which holds as much as this process, leave free.
     Without it the first of them to ask for tasks keeps the free CPUs until it has read far ahead, and the others,
     which the training waits for in every step, get their first images only then.
     """

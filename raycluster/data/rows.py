@@ -20,10 +20,10 @@ from raycluster.data import arrays, shards
 from raycluster.data.decode import Unreadable, as_image, decode
 from raycluster.data.labels import join_labels
 from raycluster.data.shards import Item
-from raycluster.data.sources import Listing, Location, printable
+from raycluster.data.sources import ARRAY_KINDS, DIGITS, Listing, Location, list_source, printable
 
-ARRAY_KINDS = ("npz", "idx", "digits")
 MAX_RANGE_ROWS = 1000
+MAX_RANGE_FILES = 256
 MIN_RANGE_ROWS = 64
 MAX_RANGE_BYTES = 2**25
 READ_THREADS = 16
@@ -99,6 +99,8 @@ class Rows:
     def ranges(self, start: int, stop: int, bytes_per_image: int = 0) -> np.ndarray:
         """Cut rows into ranges that are each read by one task: of at most 1,000 images, 32 MB and one container.
 
+        Image files are read one by one anyway, and neighbours are often of one class: their ranges are shorter.
+
         Parameters
         ----------
         start, stop : int
@@ -112,7 +114,8 @@ class Rows:
         """
         # Rows of arrays are cheap to read, and few tasks are enough for them.
         pieces_wanted = 16 if self.are_arrays else 64
-        limit = min(MAX_RANGE_ROWS, max(MIN_RANGE_ROWS, (stop - start) // pieces_wanted))
+        most = MAX_RANGE_FILES if self.kind == "images" else MAX_RANGE_ROWS
+        limit = min(most, max(MIN_RANGE_ROWS, (stop - start) // pieces_wanted))
         if self.kind == "images":
             edges = np.array([start, stop])
         else:
@@ -159,7 +162,7 @@ class Rows:
         can only be unpacked whole. A set that is larger than the memory should hold its arrays uncompressed: those
         are mapped into memory, and only what is asked for is read.
         """
-        if self.kind == "digits":
+        if self.kind == DIGITS:
             return self._open(name, "", lambda: arrays.read_digits()[0])
         read = arrays.read_npz if self.kind == "npz" else arrays.read_idx
         return self._open(name, "", lambda: read(self.location, name))
@@ -229,6 +232,13 @@ def decode_each(items: list[Item] | np.ndarray) -> list[np.ndarray | Unreadable]
     return decoded
 
 
+def list_images(source: str) -> Listing:
+    """List the files of a source of images, as :func:`raycluster.data.sources.list_source`, or the ``digits``."""
+    if source == DIGITS:
+        return Listing(Location(""), DIGITS, [DIGITS], [0], [], [0])
+    return list_source(source)
+
+
 def find_rows(listing: Listing) -> Found:
     """Look into the files of a listing, as far as needed to number the images in them."""
     n_files = len(listing.names)
@@ -288,7 +298,7 @@ def _look_into(rows: Rows, name: str) -> _Contents | Unreadable:
 
 def _array_labels(rows: Rows, name: str, n: int) -> tuple[np.ndarray | None, str | None]:
     """Return the labels that belong to an array file, and a sentence if they cannot be used."""
-    if rows.kind == "digits":
+    if rows.kind == DIGITS:
         return arrays.read_digits()[1], None
     source = arrays.idx_labels_name(name) if rows.kind == "idx" else name
     try:

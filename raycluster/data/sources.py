@@ -7,8 +7,9 @@ import os
 import re
 import stat
 from collections import Counter
-from dataclasses import dataclass
-from typing import Any, BinaryIO
+from collections.abc import Sequence
+from dataclasses import dataclass, replace
+from typing import Any, BinaryIO, NamedTuple
 
 import pyarrow as pa
 from pyarrow import fs
@@ -19,6 +20,8 @@ IMAGE_SUFFIXES = (".png", ".jpg", ".jpeg", ".pgm", ".ppm", ".pbm", ".gif", ".bmp
 IDX_IMAGES = re.compile(r"idx[34](-ubyte)?(\.gz)?$", re.IGNORECASE)
 IDX_LABELS = re.compile(r"idx1(-ubyte)?(\.gz)?$", re.IGNORECASE)
 KIND_NAMES = {"images": "image", "parquet": "Parquet", "npz": "NPZ", "npy": "NPY", "idx": "IDX", "tar": "tar"}
+DIGITS = "digits"
+ARRAY_KINDS = ("npz", "idx", DIGITS)  # files that hold images of one size, not encoded
 IMAGE_SOURCES = ("images", "parquet", "npz", "idx", "tar")
 VECTOR_SOURCES = ("parquet", "npy")
 
@@ -60,6 +63,13 @@ class Location:
         return None if self.filesystem else os.path.join(self.base, name)
 
 
+class FileInfo(NamedTuple):
+    """Size of a file in bytes, and when it was changed last, in nanoseconds since 1970 (0 where nobody knows)."""
+
+    size: int
+    modified: int
+
+
 @dataclass(frozen=True)
 class Listing:
     """The files of one kind that a source holds.
@@ -75,6 +85,10 @@ class Listing:
         In bytes.
     notes : list of str
         Sentences about what was left out.
+    modified : list of int
+        When each file was changed last, in nanoseconds since 1970; 0 where nobody knows.
+    is_whole : bool
+        Whether every folder could be searched.
     """
 
     location: Location
@@ -82,6 +96,17 @@ class Listing:
     names: list[str]
     sizes: list[int]
     notes: list[str]
+    modified: list[int]
+    is_whole: bool = True
+
+    def select(self, which: Sequence[int]) -> Listing:
+        """Return some of the files, by their positions."""
+        return replace(
+            self,
+            names=[self.names[i] for i in which],
+            sizes=[self.sizes[i] for i in which],
+            modified=[self.modified[i] for i in which],
+        )
 
 
 def list_source(source: str, kinds: tuple[str, ...] = IMAGE_SOURCES) -> Listing:
@@ -108,7 +133,7 @@ def list_source(source: str, kinds: tuple[str, ...] = IMAGE_SOURCES) -> Listing:
         raise UserError(f"{source} cannot be searched: {reason} ({folder}).")
     if not found:
         raise UserError(f"{source} holds no files: name a folder, a file or a glob with {_described(kinds)} in it.")
-    files = {name: size for name, size in found.items() if not _is_hidden(name)}
+    files = {name: info for name, info in found.items() if not _is_hidden(name)}
     of_kind: dict[str, list[str]] = {}
     others: Counter[str] = Counter()
     others.update("hidden" for name in found if _is_hidden(name))
@@ -131,7 +156,8 @@ def list_source(source: str, kinds: tuple[str, ...] = IMAGE_SOURCES) -> Listing:
     names.sort()
     notes = [f"Files other than {KIND_NAMES[kind]} files were left out: {left_out}."] if others else []
     notes += [f"The folder {folder} could not be searched: {reason}." for folder, reason in unreadable]
-    return Listing(location, kind, names, [files[name] for name in names], notes)
+    sizes, modified = [files[name].size for name in names], [files[name].modified for name in names]
+    return Listing(location, kind, names, sizes, notes, modified, is_whole=not unreadable)
 
 
 def absolute_source(source: str) -> str:
@@ -170,13 +196,13 @@ def _open_filesystem(source: str) -> tuple[Any, str]:
     return (None if isinstance(filesystem, fs.LocalFileSystem) else filesystem), path
 
 
-def _find(source: str, filesystem: Any, path: str) -> tuple[Location, dict[str, int], list[tuple[str, str]]]:
-    """Return where the source lies, name and size of every file in it, and the folders that could not be searched."""
+def _find(source: str, filesystem: Any, path: str) -> tuple[Location, dict[str, FileInfo], list[tuple[str, str]]]:
+    """Return where the source lies, every file in it, and the folders that could not be searched."""
     kind = _type_of(filesystem, path)
     if kind == fs.FileType.File:
         folder, name = os.path.split(path)
-        size = os.path.getsize(path) if filesystem is None else filesystem.get_file_info(path).size
-        return Location(folder, filesystem), {name: size}, []
+        info = _local(os.stat(path)) if filesystem is None else _remote(filesystem.get_file_info(path))
+        return Location(folder, filesystem), {name: info}, []
     if kind == fs.FileType.Directory:
         base, pattern = path.rstrip("/"), []
     elif _has_wildcard(path):
@@ -190,7 +216,7 @@ def _find(source: str, filesystem: Any, path: str) -> tuple[Location, dict[str, 
     unreadable: list[tuple[str, str]] = []
     files = _walk(base or "/", unreadable) if filesystem is None else _walk_remote(filesystem, base)
     if pattern:
-        files = {name: size for name, size in files.items() if _matches(name.split("/"), pattern)}
+        files = {name: info for name, info in files.items() if _matches(name.split("/"), pattern)}
         if not files:
             raise UserError(f"No file matches {source}.")
     return Location(base, filesystem), files, unreadable
@@ -203,8 +229,16 @@ def _type_of(filesystem: Any, path: str) -> fs.FileType:
         raise UserError(f"{path} cannot be reached: {error}") from error
 
 
-def _walk(base: str, unreadable: list[tuple[str, str]]) -> dict[str, int]:
-    """Return the sizes of all files under a local folder; links are followed, but no folder is searched twice."""
+def _local(info: os.stat_result) -> FileInfo:
+    return FileInfo(info.st_size, info.st_mtime_ns)
+
+
+def _remote(info: fs.FileInfo) -> FileInfo:
+    return FileInfo(info.size, info.mtime_ns or 0)
+
+
+def _walk(base: str, unreadable: list[tuple[str, str]]) -> dict[str, FileInfo]:
+    """Return all files under a local folder; links are followed, but no folder is searched twice."""
 
     def note(error: OSError) -> None:
         unreadable.append((os.path.relpath(error.filename, base), error.strerror or str(error)))
@@ -226,10 +260,10 @@ def _walk(base: str, unreadable: list[tuple[str, str]]) -> dict[str, int]:
             try:
                 info = os.stat(path)
             except OSError:  # a link to nowhere: it is listed, and set aside when it is read
-                files[os.path.relpath(path, base)] = 0
+                files[os.path.relpath(path, base)] = FileInfo(0, 0)
                 continue
             if stat.S_ISREG(info.st_mode):
-                files[os.path.relpath(path, base)] = info.st_size
+                files[os.path.relpath(path, base)] = _local(info)
     return files
 
 
@@ -241,12 +275,12 @@ def _identity(folder: str) -> tuple[int, int] | str:
     return info.st_dev, info.st_ino
 
 
-def _walk_remote(filesystem: Any, base: str) -> dict[str, int]:
+def _walk_remote(filesystem: Any, base: str) -> dict[str, FileInfo]:
     try:
         infos = filesystem.get_file_info(fs.FileSelector(base, recursive=True))
     except OSError as error:
         raise UserError(f"{base} cannot be listed: {error}") from error
-    return {info.path[len(base) :].lstrip("/"): info.size for info in infos if info.type == fs.FileType.File}
+    return {info.path[len(base) :].lstrip("/"): _remote(info) for info in infos if info.type == fs.FileType.File}
 
 
 def _is_hidden(name: str) -> bool:

@@ -13,7 +13,7 @@ from raycluster.data.feed import Batch, local_batch_size, share, shuffled_order,
 from raycluster.data.images import ImageSet, read_ranges
 
 WINDOW_BYTES = 2**28
-FIRST_WINDOW_BATCHES = 4
+FIRST_WINDOW_ROWS = 4096
 
 Block = tuple[np.ndarray, np.ndarray]
 
@@ -23,8 +23,9 @@ class StreamingFeed:
 
     A set is a list of ranges: up to 1,000 images that lie together in one file, or neighbouring image files. An epoch
     shuffles that list, cuts it into equal shares of images, one a worker, and each worker streams its own share,
-    decoded by Ray tasks in this order. Images are mixed within windows of several ranges: the first window is small,
-    so that training starts soon, each next one twice as large, up to ``window_bytes``.
+    decoded by Ray tasks in this order. Images are mixed within windows of many ranges: the first window is small, so
+    that training starts soon, but holds several folders or files, each next one is twice as large, up to
+    ``window_bytes``.
 
     Parameters
     ----------
@@ -67,7 +68,7 @@ class StreamingFeed:
             seed = [self._seed, epoch, self._rank, window]
             return shuffled_order(np.arange(len(rows)), seed, None if groups is None else groups[rows])
 
-        sizes = _doubling(FIRST_WINDOW_BATCHES * local, self._window_rows)
+        sizes = _doubling(FIRST_WINDOW_ROWS, self._window_rows)
         return self._batches(_windows(self._read(mine), sizes), local, mix)
 
     def eval_batches(self, batch_size: int) -> Iterator[Batch]:

@@ -2,8 +2,10 @@
 
 from __future__ import annotations
 
+import contextlib
 import hashlib
 import json
+from collections.abc import Iterator
 from dataclasses import dataclass
 from typing import NamedTuple
 
@@ -11,6 +13,7 @@ import numpy as np
 import pyarrow as pa
 import pyarrow.compute as pc
 
+from raycluster.data.arrays import read_npy_header
 from raycluster.data.decode import Rejected, Unreadable
 from raycluster.data.labels import join_labels
 from raycluster.data.shards import is_list, open_parquet, parquet_labels
@@ -81,12 +84,10 @@ def open_vectors(source: str, column: str | None = None) -> VectorSet:
     size: int | None = None
     parts = []
     for name in listing.names:
-        try:
+        with _sentence(source, name):
             part = (
                 _read_npy(listing, name, size) if listing.kind == "npy" else _read_parquet(listing, name, column, size)
             )
-        except (Unreadable, pa.ArrowInvalid, ValueError, OSError) as error:
-            raise UserError(f"{name} in {source} cannot be read: {error}.") from None
         size = part.vectors.shape[1] if part.vectors.shape[1] else size
         parts.append(part)
     counts = [len(part.paths) for part in parts]
@@ -109,6 +110,38 @@ def open_vectors(source: str, column: str | None = None) -> VectorSet:
         notes=listing.notes,
         fingerprint=hashlib.sha256(json.dumps([listing.names, listing.sizes, column]).encode()).hexdigest(),
     )
+
+
+def count_vectors(source: str, column: str | None = None) -> tuple[int, int]:
+    """Return how many rows a source of vectors has, and how many numbers in all, without reading any of them.
+
+    The parameters and what is raised are those of :func:`open_vectors`.
+    """
+    listing = list_source(source, VECTOR_SOURCES)
+    rows = numbers = 0
+    for name in listing.names:
+        with _sentence(source, name):
+            if listing.kind == "npy":
+                with listing.location.open(name) as file:
+                    shape, _, _ = read_npy_header(file)
+                rows, numbers = rows + shape[0], numbers + int(np.prod(shape))
+                continue
+            with open_parquet(listing.location, name) as file:
+                chosen = _vector_column(file.schema_arrow, column)
+                for i in range(file.num_row_groups):
+                    group = file.metadata.row_group(i)
+                    chunks = [group.column(j) for j in range(group.num_columns)]
+                    numbers += sum(c.num_values for c in chunks if c.path_in_schema.startswith(f"{chosen}."))
+                rows += file.metadata.num_rows
+    return rows, numbers
+
+
+@contextlib.contextmanager
+def _sentence(source: str, name: str) -> Iterator[None]:
+    try:
+        yield
+    except (Unreadable, pa.ArrowInvalid, ValueError, OSError) as error:
+        raise UserError(f"{name} in {source} cannot be read: {error}.") from None
 
 
 def _read_npy(listing: Listing, name: str, size: int | None) -> _Part:
@@ -183,7 +216,7 @@ def _vectors_of(column: pa.ChunkedArray, size: int | None) -> tuple[np.ndarray, 
         for row in np.flatnonzero((reasons[rows] == "") & ~fits):
             reasons[start + row] = f"its vector has {lengths[start + row]} numbers, the first one has {size}"
         numbers = array.filter(pa.array(fits)).flatten().to_numpy(zero_copy_only=False)  # null numbers become NaN
-        vectors[rows][fits] = numbers.reshape(-1, size)
+        vectors[rows][fits] = numbers.reshape(int(fits.sum()), size)
     return vectors, reasons
 
 

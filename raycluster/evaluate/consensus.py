@@ -27,7 +27,7 @@ def agreements(clusterings: list[np.ndarray]) -> np.ndarray:
 
 
 def support(clusterings: dict[str, np.ndarray], spaces: dict[str, str]) -> dict[str, float]:
-    """Return how far each clustering is confirmed by those from other spaces.
+    """Return how far each clustering of ``spaces`` is confirmed by those from other spaces; 1 where there are none.
 
     That is its mean agreement with each other space, and this the mean agreement with the clusterings from there: two
     readings of one and the same space agree anyway, and have one vote together.
@@ -38,13 +38,13 @@ def support(clusterings: dict[str, np.ndarray], spaces: dict[str, str]) -> dict[
     spaces : dict of str to str
         What each clustering was made from.
     """
-    names = list(clusterings)
-    table = agreements(list(clusterings.values()))
+    names = list(spaces)
+    table = agreements([clusterings[name] for name in names])
     found = {}
     for i, name in enumerate(names):
         others = {space for space in spaces.values() if space != spaces[name]}
         votes = [np.mean([table[i, j] for j, other in enumerate(names) if spaces[other] == space]) for space in others]
-        found[name] = float(np.mean(votes))
+        found[name] = float(np.mean(votes)) if votes else 1.0
     return found
 
 

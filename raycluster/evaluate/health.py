@@ -71,8 +71,8 @@ def warnings_for(row: dict[str, Any]) -> list[str]:
     row : dict
         Any of ``largest_share``, ``clusters_in_use``, ``entropy_at_best``, ``mean_cosine``,
         ``batches_without_pair`` (a share), ``loss``, ``gradient_norm``, ``neighbor_agreement`` (mean),
-        ``link_density`` and ``without_unlinked`` (shares of pairs and images in a pseudo-graph); and ``method``, where
-        its settings differ from those of the others.
+        ``link_density`` and ``without_unlinked`` (shares of pairs and images in a pseudo-graph), ``consensus_loss``
+        and ``batch_size`` of ConCURL; and ``method``, where its settings differ from those of the others.
     """
     found = []
     concurl = row.get("method") == "concurl"
@@ -107,6 +107,17 @@ def warnings_for(row: dict[str, Any]) -> list[str]:
         found.append(
             f"{row['without_unlinked']:.0%} of the images are linked to all others of their small batch and have "
             "nothing to differ from: try a larger --small-batch or a higher --graph-threshold"
+        )
+    if k and row.get("consensus_loss", 0) > row["entropy_at_best"] - 0.01:
+        found.append(
+            f"the consensus loss is {row['consensus_loss']:.2f}, and that of even predictions is ln K = "
+            f"{row['entropy_at_best']:.2f}: nothing is learned of the clusters yet; if it stays, try another "
+            "--learning-rate"
+        )
+    if k and row.get("batch_size", k) < k:
+        found.append(
+            f"batches of {row['batch_size']} images are balanced over {k} clusters: try a --batch-size of {6 * k} or "
+            "more"
         )
     for name in ("loss", "gradient_norm"):
         if not math.isfinite(row.get(name, 0.0)):

@@ -76,12 +76,15 @@ def shift_table(
         that of ``classes``; refitted clusters are matched anew.
     """
     rows = []
+    is_grey = bool((images == images[:, :1]).all())
     for factor, amounts in FACTORS.items():
+        if is_grey and factor in ("saturation", "hue"):
+            continue  # which change nothing
         for amount in amounts:
             is_clean = amount == CLEAN.get(factor, 0)
             clusters, features = read(images if is_clean else shift_images(images, factor, amount, seed))
             frozen = clustering_quality(labels, clusters) | {"acc": float((classes[clusters] == labels).mean())}
-            refitted = clustering_quality(labels, kmeans(features, n_clusters, seed).labels)
+            refitted = clustering_quality(labels, kmeans(features, min(n_clusters, len(images)), seed).labels)
             scores = {"frozen": frozen, "refitted": refitted}
             rows.append(
                 {"factor": factor, "amount": amount, "clean": is_clean}

@@ -11,16 +11,18 @@ from typing import Any, Literal
 import numpy as np
 
 from raycluster.data.sources import absolute_source
-from raycluster.data.vectors import VectorSet, open_vectors
+from raycluster.data.vectors import VectorSet, count_vectors, open_vectors
 from raycluster.errors import UserError, check_setting
 from raycluster.evaluate.health import clustering_health, embedding_health, neighbor_agreement, warnings_for
 from raycluster.evaluate.metrics import clustering_quality
+from raycluster.graph.memory import clustering_bytes
 from raycluster.graph.n_clusters import rank_n_clusters
 from raycluster.graph.neighbors import NeighborIndex
 from raycluster.graph.search import Search
 from raycluster.graph.settings import GraphSettings
 from raycluster.report.k_plot import k_plot
 from raycluster.training.cluster import absolute_out, private_node, ray_cluster
+from raycluster.training.plan import available_memory
 from raycluster.training.progress import Clock, Say, duration, say_at_once
 from raycluster.training.results import tell, tell_again
 from raycluster.training.run_dir import RunDir, RunSummary, written_whole
@@ -65,6 +67,7 @@ def cluster_vectors(options: ClusterOptions, say: Say = say_at_once) -> RunSumma
     if run_dir.state(identity) == "finished":
         return tell_again(run_dir, "clustering already.", say)
     run_dir.check_writable()
+    say(memory_sentence(*count_vectors(options.embeddings, options.column), options, available_memory()))
     found = open_vectors(options.embeddings, options.column)
     n, size = found.vectors.shape
     for note in found.notes:
@@ -83,6 +86,24 @@ def cluster_vectors(options: ClusterOptions, say: Say = say_at_once) -> RunSumma
         summary = _cluster(options, run_dir, found, clock, say)
     say(tell(run_dir, summary))
     return summary
+
+
+def memory_sentence(n: int, numbers: int, options: ClusterOptions, available: float) -> str:
+    """Say how much memory the clustering of n vectors of so many numbers in all may take, and how much there is.
+
+    Raises
+    ------
+    UserError
+        If it does not fit.
+    """
+    needed = clustering_bytes(n, numbers, options.neighbors_of(max(n, 1)))
+    sentence = f"Clustering {n:,} vectors takes up to {needed / 1e9:,.1f} GB of memory"
+    if needed > available:
+        raise UserError(
+            f"{sentence}, and {available / 1e9:,.1f} GB are available: choose fewer --n-neighbors than "
+            f"{options.neighbors_of(n)}, or a machine with more."
+        )
+    return f"{sentence}; {available / 1e9:,.1f} GB are available."
 
 
 def _nearest_neighbors(vectors: np.ndarray, k: int) -> tuple[np.ndarray, np.ndarray, Search]:
@@ -137,6 +158,7 @@ def _cluster(options: ClusterOptions, run_dir: RunDir, found: VectorSet, clock: 
         seconds=round(sum(clock.stages.values()), 2),
         stages={stage: round(seconds, 2) for stage, seconds in clock.stages.items()},
         quality={} if found.labels is None else {METHOD: clustering_quality(found.labels, labels)},
+        reported=METHOD,
         rejected_reasons=dict(Counter(rejected.reason for rejected in found.rejected).most_common()),
         health=health,
     )

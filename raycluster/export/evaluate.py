@@ -3,26 +3,30 @@
 from __future__ import annotations
 
 import json
-from dataclasses import dataclass
-from pathlib import Path
+from dataclasses import dataclass, fields
 from typing import Any, Literal
 
 import numpy as np
 import torch
 
+from raycluster.data.feed import ResidentFeed
 from raycluster.data.images import ImageSet, open_images
 from raycluster.data.sources import absolute_source
 from raycluster.errors import UserError
 from raycluster.evaluate.consensus import consensus_score
 from raycluster.evaluate.frozen import classify_frozen
+from raycluster.evaluate.metrics import clustering_quality
+from raycluster.export.finished import finished_run, network_of
 from raycluster.export.shift import shift_of_run
+from raycluster.methods.concurl import SPACES, ConcurlSettings, cluster_all, embed
 from raycluster.models.dccm_cnn import DccmCNN, rgb
 from raycluster.models.jule_cnn import JuleCNN
-from raycluster.models.load import Network, load_model
-from raycluster.models.resnet import ConcurlNet
+from raycluster.models.layers import layers_of
+from raycluster.models.load import Network
+from raycluster.models.resnet import HEAD_SIZE, NCE_SIZE, ConcurlNet, Passed
 from raycluster.training.cluster import ray_cluster
 from raycluster.training.progress import Say, say_at_once
-from raycluster.training.run_dir import RunDir, write_json
+from raycluster.training.run_dir import write_json
 
 MOST_IMAGES = 20_000
 BATCH = 500
@@ -47,20 +51,17 @@ class EvaluateOptions:
 def evaluate_run(options: EvaluateOptions, say: Say = say_at_once) -> dict[str, Any]:
     """Train a classifier on each layer's frozen features, and write ``evaluation.json`` into the run folder.
 
-    With ``shift``, also tell how the clusters hold on changed images.
+    It also tells the scores of the run's clusters on these images: frozen as they are, and for ConCURL found anew; and
+    with ``shift``, how the clusters hold on changed images.
 
     Raises
     ------
     UserError
         If the run is not finished, or no classes are known.
     """
-    run_dir = RunDir(Path(options.run).expanduser())
-    if not (run_dir.path / "summary.json").exists():
-        raise UserError(f"{run_dir.path} holds no finished run: name the folder of one, or finish it first.")
+    run_dir = finished_run(options.run)
     before = run_dir.config()["identity"]
-    if before["method"] not in ("jule", "dccm", "concurl"):
-        raise UserError(f"{run_dir.path} holds a clustering of vectors, without a network to evaluate.")
-    net = load_model(run_dir.path / "model")
+    net = network_of(run_dir, "to evaluate")
     if options.shift and isinstance(net, JuleCNN):
         raise UserError("--shift is for dccm and concurl: a run of jule keeps nothing to assign single images by.")
     data = absolute_source(options.data) if options.data and options.data != "digits" else options.data
@@ -81,8 +82,12 @@ def evaluate_run(options: EvaluateOptions, say: Say = say_at_once) -> dict[str, 
     result = {"data": data or before["data"], "images": len(rows), "frozen": found, "consensus": agreement}
     last = {name: value for name, value in run_dir.health().items() if name.startswith(("bcubed_", "probability_"))}
     result |= {"run": run_dir.summary().quality, "training": last}
+    clusterings = clusters_on(net, before, pixels, labels, options.seed)
+    result["clusterings"] = clusterings
     if options.shift and not isinstance(net, JuleCNN):
         clustering = json.loads((run_dir.path / "model" / "model.json").read_text()).get("clustering", "")
+        if options.data:
+            pixels, labels = in_numbers_of_run(pixels, labels, images.class_names, run_dir.config()["class_names"], say)
         result["shift"] = shift_of_run(run_dir, net, clustering, pixels, labels, options.seed, say)
     write_json(run_dir.path / "evaluation.json", result)
     say(f"Classifier with one hidden layer on frozen features of {len(rows):,} images of known class:")
@@ -92,6 +97,9 @@ def evaluate_run(options: EvaluateOptions, say: Say = say_at_once) -> dict[str, 
         f"Consensus of clusterings by k-means and graph degree linkage, in which no labels count: "
         f"{agreement['consensus']:.3f}"
     )
+    for name, found_how in clusterings.items():
+        told = (f"{how} ACC {q['acc']:.3f} NMI {q['nmi']:.3f}" for how, q in found_how.items())
+        say(f"  {name:<18} {', '.join(told)}")
     for name, value in last.items():
         say(f"  {name.replace('_', ' '):<18} {value:.3f} at the end of the training")
     say(f"Written to {run_dir.path / 'evaluation.json'}")
@@ -108,20 +116,78 @@ def labelled_rows(images: ImageSet, seed: int) -> tuple[np.ndarray, np.ndarray]:
     return rows, images.labels[rows]
 
 
+def clusters_on(
+    net: Network, told: dict[str, Any], pixels: np.ndarray, labels: np.ndarray, seed: int
+) -> dict[str, dict[str, dict[str, float]]]:
+    """Score the clusters that a network gives images, by name of the clustering.
+
+    Parameters
+    ----------
+    net : network
+        A JULE network keeps nothing to assign single images by, and has no such scores.
+    told : dict
+        What the run was told, its settings among it.
+    pixels : ndarray of uint8, shape (n, C, H, W)
+    labels : ndarray of int, shape (n,)
+    seed : int
+
+    Returns
+    -------
+    scores : dict
+        ``frozen``: each image gets its cluster by the run's own centres or outputs; and for ConCURL ``refitted``:
+        centres are found anew, and ``q_code`` is balanced over these images.
+    """
+    feed = ResidentFeed(pixels)
+    if isinstance(net, DccmCNN):
+        batches = (net(rgb(batch.images)) for batch in feed.eval_batches(BATCH))
+        with torch.inference_mode():
+            found = torch.cat([passed.probabilities.argmax(dim=1) for passed in batches]).numpy()
+        return {"population": {"frozen": clustering_quality(labels, found)}}
+    if not isinstance(net, ConcurlNet) or len(pixels) < net.n_clusters:
+        return {}
+    settings = ConcurlSettings(**{field.name: told[field.name] for field in fields(ConcurlSettings)})
+    rows = embed(net, feed)[2]
+    anew = cluster_all(rows, net.n_clusters, settings, seed)
+    nce, head, cosines = torch.from_numpy(rows).split([NCE_SIZE, HEAD_SIZE, net.n_clusters], dim=1)
+    frozen = {name: net.assign(Passed(nce[:, :0], nce, head, cosines), name).numpy() for name in SPACES}
+    return {
+        name: {"frozen": clustering_quality(labels, frozen[name]), "refitted": clustering_quality(labels, anew[name])}
+        for name in SPACES
+    }
+
+
+def in_numbers_of_run(
+    pixels: np.ndarray, labels: np.ndarray, names: list[str] | None, names_of_run: list[str] | None, say: Say
+) -> tuple[np.ndarray, np.ndarray]:
+    """Return the images whose classes the run knows too, with the numbers that these classes have there.
+
+    Raises
+    ------
+    UserError
+        If classes are numbers on one side and names on the other, or no class is known on both.
+    """
+    if names is None and names_of_run is None:
+        return pixels, labels
+    if names is None or names_of_run is None:
+        raise UserError(
+            "--shift needs classes that go by the same names as those of the run, but one of them has numbers only."
+        )
+    number = {name: i for i, name in enumerate(names_of_run)}
+    renumbered = np.array([number.get(name, -1) for name in names])[labels]
+    others = sorted(set(names) - set(names_of_run))
+    if (renumbered < 0).all():
+        raise UserError(f"No class of these images ({', '.join(others[:5])}) is one of the run's: --shift has nothing.")
+    if others:
+        say(f"Classes that the run does not know are left out of --shift: {', '.join(others)}")
+    return pixels[renumbered >= 0], renumbered[renumbered >= 0]
+
+
 @torch.inference_mode()
 def frozen_features(net: Network, pixels: np.ndarray) -> dict[str, np.ndarray]:
     """Return the features of images uint8 [n, C, H, W] by name of their layer, float32 [n, d]; the embedding last."""
     parts: dict[str, list[torch.Tensor]] = {}
     device = next(net.parameters()).device
-    for images in (batch.to(device) for batch in torch.from_numpy(pixels).split(BATCH)):
-        if isinstance(net, DccmCNN):
-            passed = net(rgb(images))
-            layers = {"conv": passed.conv, "fc": passed.features}
-        elif isinstance(net, ConcurlNet):
-            seen = net(rgb(images))
-            layers = {"trunk": seen.features, "head": seen.head, "nce": seen.nce}
-        else:
-            layers = {"embedding": net(images.float() / 255)}
-        for name, values in layers.items():
+    for images in torch.from_numpy(pixels).split(BATCH):
+        for name, values in layers_of(net, images.to(device)).items():
             parts.setdefault(name, []).append(values)
     return {name: torch.cat(values).cpu().numpy() for name, values in parts.items()}

@@ -11,6 +11,7 @@ import torch
 
 from raycluster.errors import UserError
 from raycluster.evaluate.shift import Reader, classes_of_clusters, shift_table
+from raycluster.export.finished import labels_in
 from raycluster.models.dccm_cnn import DccmCNN, rgb
 from raycluster.models.resnet import ConcurlNet
 from raycluster.report.shift_plot import shift_plot
@@ -71,9 +72,9 @@ def shift_of_run(
 def classes_of_run(path: Path, n_clusters: int) -> np.ndarray:
     """Return the class that each cluster of the run stands for on the images it was trained on, int64 [K]."""
     table = pq.read_table(path / "assignments.parquet")
-    if "label" not in table.column_names:
+    labels = labels_in(table)
+    if labels is None:
         raise UserError(f"{path} was trained on images without known classes: what its clusters stand for is unknown.")
-    labels = table["label"].fill_null(-1).to_numpy()
     return classes_of_clusters(table["cluster"].to_numpy(), labels, n_clusters)
 
 
@@ -91,7 +92,7 @@ def reader(net: DccmCNN | ConcurlNet, clustering: str) -> Reader:
             else:
                 seen = net(part)
                 clusters.append(net.assign(seen, clustering))
-                features.append(seen.head if clustering == "clust_head" else seen.nce)
+                features.append(seen.nce if clustering == "nce_embeddings" else seen.head)
         return torch.cat(clusters).numpy(), torch.cat(features).numpy()
 
     return read

@@ -80,6 +80,8 @@ class NeighborIndex:
         As for :func:`nearest_neighbors`.
     n_gpus : int, optional
         How many GPUs will search; it decides up to which size the search is exact. All of this machine if not given.
+    n_queries : int, optional
+        For how many rows neighbours will be searched, which decides it too. All of ``features`` if not given.
 
     Attributes
     ----------
@@ -88,7 +90,14 @@ class NeighborIndex:
     n_neighbors : int
     """
 
-    def __init__(self, features: np.ndarray, n_neighbors: int, seed: int = 0, n_gpus: int | None = None) -> None:
+    def __init__(
+        self,
+        features: np.ndarray,
+        n_neighbors: int,
+        seed: int = 0,
+        n_gpus: int | None = None,
+        n_queries: int | None = None,
+    ) -> None:
         features = np.ascontiguousarray(features, dtype=np.float32)
         if features.ndim != 2 or 0 in features.shape:
             raise UserError(f"features must be a matrix with at least one row and one column, not {features.shape}.")
@@ -100,7 +109,7 @@ class NeighborIndex:
         self.search = Search()
         self._features, self._mean = features, features.mean(axis=0, dtype=np.float64).astype(np.float32)
         self._lists: faiss.Index | None = None
-        if not can_be_exact(n, d, faiss.get_num_gpus() if n_gpus is None else n_gpus):
+        if not can_be_exact(n, d, faiss.get_num_gpus() if n_gpus is None else n_gpus, n_queries):
             self._lists, self.search = build_lists(features, self._mean, self.n_neighbors + 1, seed)
 
     def rows(self, start: int = 0, stop: int | None = None) -> tuple[np.ndarray, np.ndarray]:
@@ -109,10 +118,11 @@ class NeighborIndex:
         For any ``start`` that is a multiple of ALIGNMENT they are those of a search of all rows, bit for bit.
         """
         queries = self._features[start:stop]
-        if self.n_neighbors == 0:
-            return np.empty((len(queries), 0), np.int32), np.empty((len(queries), 0), np.float32)
-        found = self._find(queries, self.n_neighbors + 1)
-        return self._sorted(queries, _without_self(found, np.arange(start, start + len(queries), dtype=np.int32)))
+        return self._others(queries, np.arange(start, start + len(queries), dtype=np.int32))
+
+    def of_rows(self, rows: np.ndarray) -> tuple[np.ndarray, np.ndarray]:
+        """Return ids int32 and squared distances float32, [m, n_neighbors], of the neighbours of rows int [m]."""
+        return self._others(self._features[rows], rows)
 
     def of(self, points: np.ndarray) -> tuple[np.ndarray, np.ndarray]:
         """Return ids int32 and squared distances float32, [m, k], of the rows nearest to new points (float32 [m, d]).
@@ -125,6 +135,11 @@ class NeighborIndex:
             raise UserError(f"The points must be a matrix with at least one row and {d} columns, not {points.shape}.")
         _check_numbers(points)
         return self._sorted(points, self._find(points, max(self.n_neighbors, 1)))
+
+    def _others(self, queries: np.ndarray, rows: np.ndarray) -> tuple[np.ndarray, np.ndarray]:
+        if self.n_neighbors == 0:
+            return np.empty((len(queries), 0), np.int32), np.empty((len(queries), 0), np.float32)
+        return self._sorted(queries, _without_self(self._find(queries, self.n_neighbors + 1), rows))
 
     def _find(self, queries: np.ndarray, k: int) -> np.ndarray:
         """Return the k nearest rows, itself among them if it is a row, int32 [m, k]."""

@@ -50,9 +50,12 @@ class Search:
         )
 
 
-def can_be_exact(n: int, d: int, n_gpus: int) -> bool:
-    """Whether n rows of d numbers are few enough for an exact search, on that many GPUs or on a CPU (0)."""
-    return float(n) * n * (d + 75) <= EXACT_UNITS * max(1, GPU_SPEED * n_gpus)
+def can_be_exact(n: int, d: int, n_gpus: int, n_queries: int | None = None) -> bool:
+    """Whether n rows of d numbers are few enough for an exact search, on that many GPUs or on a CPU (0).
+
+    The neighbours of ``n_queries`` rows are searched, by default those of all n.
+    """
+    return float(n) * (n if n_queries is None else n_queries) * (d + 75) <= EXACT_UNITS * max(1, GPU_SPEED * n_gpus)
 
 
 def centred_blocks(features: np.ndarray, mean: np.ndarray) -> Iterator[np.ndarray]:

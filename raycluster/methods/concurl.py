@@ -6,7 +6,7 @@ Deshmukh, Regatti, Manavoglu, Dogan: Representation Learning for Clustering via 
 A step draws two views of every image. The exemplar loss tells each image from all others by a memory bank. The
 consensus loss makes the network predict, from one view and through an ensemble of random projections, the balanced
 assignment to prototypes that the other view has. The prototypes are random and stay so, unless α is above 0. In the end
-the images are clustered in four ways; the one that is confirmed most by the others is reported.
+the images are clustered in four ways, and k-means on the NCE embedding is reported.
 """
 
 from __future__ import annotations
@@ -55,7 +55,8 @@ class ConcurlSettings:
     learning_rate: float = 0.015
     """Of SGD, at first."""
     milestones: tuple[float, ...] = (0.3, 0.475, 0.65, 0.825)
-    """The parts of the training after which it falls tenfold: epochs 600, 950, 1300 and 1650 of 2000."""
+    """The parts of the training, counted in steps, after which it falls tenfold: epochs 600, 950, 1300 and 1650 of
+    2000."""
     momentum: float = 0.9
     """SGD momentum."""
     weight_decay: float = 5e-4
@@ -100,13 +101,16 @@ class ConcurlSettings:
     """By default the CIFAR ResNet-18 at 32 pixels, ResNet-18 at 64 and 96, and ResNet-50 at 160."""
     view2: Literal["same", "slight", "strong"] = "slight"
     """How the second view differs: as the first, with a little less colour jitter, or blurred."""
+    smallest_crop: float = 0.2
+    """The smallest part of an image's area that a view shows; 0.2 cuts writing to strokes."""
     flip: bool = True
     """Mirror half of the views; leave it out where left and right differ, as in writing."""
 
     evaluate_every: int = 10
     """Epochs from one clustering of all images to the next; the last epoch has one anyway."""
-    cluster_on: ClusterOn = "consensus"
-    """The clustering to report; consensus: the one that those from other spaces confirm most, by no labels."""
+    cluster_on: ClusterOn | None = None
+    """The clustering to report: by default nce_embeddings, as released, or without an NCE loss consensus, which is the
+    one that those from other spaces confirm most, by no labels."""
 
     def __post_init__(self) -> None:
         """Refuse numbers that mean nothing."""
@@ -118,24 +122,28 @@ class ConcurlSettings:
         check_setting("batch_size", self.batch_size, self.batch_size >= 2, "at least 2 images")
         check_setting("bank_momentum", self.bank_momentum, 0 <= self.bank_momentum < 1, "from 0 to below 1")
         check_setting("milestones", self.milestones, all(0 < part <= 1 for part in self.milestones), "parts up to 1")
+        check_setting("smallest_crop", self.smallest_crop, 0 < self.smallest_crop <= 1, "a part above 0 and up to 1")
         some = self.alpha + self.beta + self.gamma > 0
         check_setting("gamma", self.gamma, some, "a number above 0, or give --alpha or --beta one")
         has_all = self.noise > 0 or self.bank == "replicated"
         check_setting("bank", self.bank, has_all, "replicated, or --noise above 0: a softmax takes all rows")
 
-    def learning_rate_at(self, epoch: int) -> float:
-        """Return the learning rate of an epoch, the first of which is 0."""
-        return self.learning_rate * 0.1 ** sum(epoch >= round(part * self.epochs) for part in self.milestones)
+    def learning_rate_at(self, step: int, steps: int) -> float:
+        """Return the learning rate of a step, the first of which is 0, of all ``steps`` of the training."""
+        return self.learning_rate * 0.1 ** sum(step / steps >= part for part in self.milestones)
 
 
 PRESETS = {
     "default": ConcurlSettings(),
-    "paper": ConcurlSettings(cluster_on="nce_embeddings"),
+    "paper": ConcurlSettings(),
     "cifar20": ConcurlSettings(learning_rate=0.06, tau=0.35, projection_size=88, ensemble=16),
     "imagenet10": ConcurlSettings(learning_rate=0.03, tau=1.0, projection_size=104, ensemble=1),
     "dogs": ConcurlSettings(learning_rate=0.06, tau=0.5, projection_size=136),
-    "cpu": ConcurlSettings(epochs=30, noise=1024, ensemble=16, trunk="resnet18", learning_rate=0.03, tau=0.5),
-}
+    "cpu": ConcurlSettings(
+        epochs=60, batch_size=64, noise=0, ensemble=16, trunk="resnet18", learning_rate=0.03, tau=0.5,
+        milestones=(0.8, 0.95), smallest_crop=0.5,
+    ),
+}  # fmt: skip
 
 
 def train_concurl(settings: ConcurlSettings, n_clusters: int, context: Context) -> Outcome:
@@ -213,22 +221,32 @@ class _Concurl:
         self.seen: list[torch.Tensor] = []
         if self.settings.redraw == "epoch":
             self.transforms = self.draw_ensemble(epoch)
+
+    def set_learning_rate(self, step: int) -> float:
+        """Give the optimizer the learning rate of a step of the whole training, and return it."""
+        s = self.settings
+        rate = s.learning_rate_at(step, s.epochs * self.feed.steps(s.batch_size))
         for group in self.optimizer.param_groups:
-            group["lr"] = self.settings.learning_rate_at(epoch)
+            group["lr"] = rate
+        return rate
 
     def train_epoch(self, epoch: int) -> dict[str, Any]:
         """Pass over all images once, but for what is left of a last batch; nothing in the loop waits for the device."""
         self.begin_epoch(epoch)
         self.model.train()
-        for batch in self.feed.train_batches(self.settings.batch_size, epoch):
+        first = epoch * self.feed.steps(self.settings.batch_size)
+        for step, batch in enumerate(self.feed.train_batches(self.settings.batch_size, epoch), first):
+            rate = self.set_learning_rate(step)
             self.update(batch, *self.draw_views(batch.images))
-        return self.describe_epoch()
+        if self.prototypes_learn:
+            self.net.normalise_prototypes()  # so that what is clustered and saved has cosines too
+        return self.describe_epoch() | {"learning_rate": rate}
 
     def draw_views(self, images: torch.Tensor) -> tuple[torch.Tensor, torch.Tensor]:
         s = self.settings
         return (
-            draw_view(images, VIEW_1, self.generator, s.flip),
-            draw_view(images, VIEW_2[s.view2], self.generator, s.flip),
+            draw_view(images, VIEW_1, self.generator, s.flip, s.smallest_crop),
+            draw_view(images, VIEW_2[s.view2], self.generator, s.flip, s.smallest_crop),
         )
 
     def update(self, batch: Batch, view1: torch.Tensor, view2: torch.Tensor) -> None:
@@ -247,8 +265,10 @@ class _Concurl:
                 sinkhorn(view.cosines, s.epsilon, s.sinkhorn_iterations, self.context.all_gather)
                 for view in (first, second)
             )
-            soft = swapped_loss(first.cosines, second.cosines, q1, q2, s.head_temperature)
-            consensus = self.consensus_loss(first.head, second.head, q1, q2)
+            if s.alpha:
+                soft = swapped_loss(first.cosines, second.cosines, q1, q2, s.head_temperature)
+            if s.gamma:
+                consensus = self.consensus_loss(first.head, second.head, q1, q2)
         loss = s.beta * exemplar + s.alpha * soft + s.gamma * consensus
         self.optimizer.zero_grad()
         loss.backward()
@@ -291,6 +311,8 @@ class _Concurl:
         names = ("loss", "nce_loss", "consensus_loss", "soft_loss", "gradient_norm", "mean_cosine")
         means = self.context.all_gather(self.sums[None]).mean(0) / len(self.seen)
         row: dict[str, Any] = dict(zip(names, means.tolist(), strict=True))
+        if not (self.settings.alpha or self.settings.gamma):
+            return row  # the prototypes mean nothing
         ids, clusters = self.context.all_gather(torch.cat(self.seen)).T.cpu().numpy()
         row |= clustering_health(clusters, self.n_clusters)
         labels = self.context.labels
@@ -306,9 +328,9 @@ class _Concurl:
         speed = {
             "seconds": seconds,
             "images_per_second": images / seconds,
-            "learning_rate": s.learning_rate_at(epoch),
             "eta": seconds * (s.epochs - epoch - 1),
         }
+        row["batch_size"] = min(self.feed.n, s.batch_size)
         self.context.report(place | row | speed | {"warnings": warnings_for(row | METHOD)})
 
     def cluster(self, epoch: int) -> tuple[dict[str, np.ndarray], np.ndarray, np.ndarray]:
@@ -417,8 +439,10 @@ def cluster_all(rows: np.ndarray, n_clusters: int, settings: ConcurlSettings, se
         "outcode": cosines.argmax(axis=1).astype(np.int32),
         "q_code": balanced.argmax(dim=1).numpy().astype(np.int32),
     }
-    supported = support(clusterings, SPACES)
-    reported = max(supported, key=supported.__getitem__) if settings.cluster_on == "consensus" else settings.cluster_on
+    supported = dict.fromkeys(SPACES, 0.0) | support(clusterings, trained_spaces(settings))
+    reported: str = settings.cluster_on or ("nce_embeddings" if settings.beta else "consensus")
+    if reported == "consensus":
+        reported = max(supported, key=supported.__getitem__)
     to_centers = {
         "nce_embeddings": unit(nce) @ unit(on_nce.centroids).T,
         "clust_head": unit(head) @ unit(on_head.centroids).T,
@@ -433,6 +457,12 @@ def cluster_all(rows: np.ndarray, n_clusters: int, settings: ConcurlSettings, se
         "support": np.array([supported[name] for name in SPACES]),
         **{name: np.asarray(value) for name, value in scalars.items()},
     }
+
+
+def trained_spaces(settings: ConcurlSettings) -> dict[str, str]:
+    """Return the part of ``SPACES`` that a loss has shaped; what nothing was learned for has no vote."""
+    weights = {"nce": settings.beta, "head": settings.alpha + settings.gamma}
+    return {name: space for name, space in SPACES.items() if weights["nce" if space == "nce" else "head"]}
 
 
 def unit(rows: np.ndarray) -> np.ndarray:

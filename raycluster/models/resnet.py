@@ -105,6 +105,15 @@ class ConcurlNet(nn.Module):
             return torch.cdist(passed.head, self.head_centroids).argmin(dim=1)
         return passed.cosines.argmax(dim=1)
 
+    @torch.no_grad()
+    def cosines_to_centers(self, passed: Passed, clustering: str) -> torch.Tensor:
+        """Return the cosines [B, K] of images to the centroids of one of the clusterings, or to the prototypes."""
+        if clustering == "nce_embeddings":
+            return passed.nce @ F.normalize(self.nce_centroids, dim=1).T
+        if clustering == "clust_head":
+            return F.normalize(passed.head, dim=1) @ F.normalize(self.head_centroids, dim=1).T
+        return passed.cosines
+
     def architecture(self) -> dict[str, Any]:
         """Return what is needed to build this network again and to prepare its input."""
         return {

@@ -81,7 +81,7 @@ def report_page(
             f"<p>{html.escape(summary['method'])}, {summary['seconds']:.0f} seconds, "
             f"{summary['rejected']:,} inputs set aside (rejected.parquet says why).</p>",
             *warnings,
-            _quality_table(summary.get("quality") or {}),
+            _quality_table(summary.get("quality") or {}, summary.get("reported", "")),
             _loss_curve([row for row in metrics if row.get("loss") is not None]),
             *sections,
             "</html>\n",
@@ -89,13 +89,15 @@ def report_page(
     )
 
 
-def _quality_table(quality: dict[str, dict[str, float]]) -> str:
+def _quality_table(quality: dict[str, dict[str, float]], reported: str) -> str:
     if not quality:
         return ""
     scores = list(next(iter(quality.values())))
     head = "".join(f"<th>{score}</th>" for score in ["against known labels", *scores])
     body = "".join(
-        f"<tr><td>{name}</td>{''.join(f'<td>{values[score]:.3f}</td>' for score in scores)}</tr>"
+        f"<tr><td>{name}{' (shown here)' * (name == reported)}</td>"
+        + "".join(f"<td>{values[score]:.3f}</td>" for score in scores)
+        + "</tr>"
         for name, values in quality.items()
     )
     return f"<table><tr>{head}</tr>{body}</table>"

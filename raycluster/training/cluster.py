@@ -15,10 +15,12 @@ from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
 
-from raycluster.errors import UserError
+from raycluster.data.sources import ARRAY_KINDS, Listing
+from raycluster.errors import TrainingFailed, UserError
 from raycluster.training.plan import Node, available_cores
 
 NAMESPACE = "raycluster"
+SMALL = 2**26  # bytes of encoded images; some hundred photographs, or thousands of small images
 
 # Read by the processes of Ray when they start. Whatever the user has set stays.
 ENVIRONMENT = {
@@ -67,6 +69,12 @@ def ray_cluster() -> Iterator[Cluster]:
         ray.shutdown()
 
 
+def ray_for(listing: Listing | None) -> contextlib.AbstractContextManager[Any]:
+    """Return Ray to decode the files of a listing on, or nothing where they are decoded sooner than it has started."""
+    is_small = listing is None or listing.kind in ARRAY_KINDS or sum(listing.sizes) <= SMALL
+    return contextlib.nullcontext() if is_small else ray_cluster()
+
+
 def prepare_environment() -> None:
     """Set what Ray reads from the environment; to be called before Ray is imported."""
     for name, value in ENVIRONMENT.items():
@@ -104,7 +112,13 @@ def private_node() -> Node | None:
 
 
 def start_private(node: Node) -> str:
-    """Start a Ray of this process's own with so many cores and GPUs, and return its session folder."""
+    """Start a Ray of this process's own with so many cores and GPUs, and return its session folder.
+
+    Raises
+    ------
+    TrainingFailed
+        If it does not come up, as on a machine that is far too busy.
+    """
     import ray
 
     os.environ.setdefault("RAY_USAGE_STATS_ENABLED", "0")
@@ -112,15 +126,20 @@ def start_private(node: Node) -> str:
     # Ray protects a cluster that it starts with a token. One of our own lives and dies with this process; Ray would
     # write one to the home folder, readable to all, and the next `ray start --head` would ask everybody for it.
     os.environ.setdefault("RAY_AUTH_TOKEN", secrets.token_hex(32))
-    context = ray.init(
-        address="local",
-        num_cpus=node.cpus,
-        num_gpus=node.gpus,
-        namespace=NAMESPACE,
-        include_dashboard=False,
-        log_to_driver=False,
-        logging_level="ERROR",
-    )
+    try:
+        context = ray.init(
+            address="local",
+            num_cpus=node.cpus,
+            num_gpus=node.gpus,
+            namespace=NAMESPACE,
+            include_dashboard=False,
+            log_to_driver=False,
+            logging_level="ERROR",
+        )
+    except Exception as error:  # that is all that Ray says of its kind, after half a minute
+        raise TrainingFailed(
+            f"Ray did not start on this machine; other jobs may keep it too busy. Run the same command again. ({error})"
+        ) from error
     return str(context.address_info["session_dir"])
 
 

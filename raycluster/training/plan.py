@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+import contextlib
+import math
 import os
 from dataclasses import dataclass
 from pathlib import Path
@@ -112,6 +114,19 @@ def available_cores() -> int:
     except (OSError, ValueError):
         return cores
     return cores if quota == "max" else max(1, min(cores, int(quota) // int(period)))
+
+
+def available_memory() -> float:
+    """Return how many bytes of memory this process may still take: of the machine, and of its container if less."""
+    try:
+        lines = Path("/proc/meminfo").read_text().splitlines()
+        free = float(next(line.split()[1] for line in lines if line.startswith("MemAvailable"))) * 1024
+    except (OSError, StopIteration):  # another system than Linux
+        free = float(os.sysconf("SC_PAGE_SIZE") * os.sysconf("SC_PHYS_PAGES")) if hasattr(os, "sysconf") else math.inf
+    with contextlib.suppress(OSError, ValueError):  # "max" is no number
+        limit = float(Path("/sys/fs/cgroup/memory.max").read_text())
+        free = min(free, limit - float(Path("/sys/fs/cgroup/memory.current").read_text()))
+    return free
 
 
 def _places(cpus: float, gpus: float, cpus_per_worker: float, gpus_per_worker: float) -> int:

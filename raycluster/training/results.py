@@ -54,6 +54,7 @@ def finish(
         seconds=round(sum(clock.stages.values()), 2),
         stages={stage: round(seconds, 2) for stage, seconds in clock.stages.items()},
         quality=quality,
+        reported=found["reported"],
         rejected_reasons=dict(Counter(rejected.reason for rejected in images.rejected).most_common()),
         health=run_dir.health(),
     )
@@ -81,6 +82,7 @@ def tell(run_dir: RunDir, summary: RunSummary) -> str:
         )
         lines += [
             f"{name:<{width}}{q['nmi']:>8.3f}{q['nmi_geometric']:>10.3f}{q['acc']:>8.3f}{q['ari']:>8.3f}"
+            + ("   in assignments.parquet" if name == summary.reported else "")
             for name, q in summary.quality.items()
         ]
     lines += [f"warning: {warning}" for warning in summary.health.get("warnings", [])]

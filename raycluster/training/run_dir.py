@@ -7,6 +7,7 @@ import json
 import math
 import os
 import shutil
+import uuid
 from collections.abc import Iterator, Sequence
 from dataclasses import asdict, dataclass, field
 from pathlib import Path
@@ -52,7 +53,9 @@ class RunSummary:
     stages : dict of str to float
         Seconds a stage.
     quality : dict
-        For each reported clustering ``nmi``, ``nmi_geometric``, ``acc``, ``ari``; empty where no labels are known.
+        For each clustering ``nmi``, ``nmi_geometric``, ``acc``, ``ari``; empty where no labels are known.
+    reported : str
+        The one of them that is in ``assignments.parquet``.
     rejected_reasons : dict of str to int
         How often each reason occurred.
     health : dict
@@ -66,6 +69,7 @@ class RunSummary:
     seconds: float
     stages: dict[str, float]
     quality: dict[str, dict[str, float]] = field(default_factory=dict)
+    reported: str = ""
     rejected_reasons: dict[str, int] = field(default_factory=dict)
     health: dict[str, Any] = field(default_factory=dict)
 
@@ -254,8 +258,11 @@ class RunDir:
 
 @contextlib.contextmanager
 def written_whole(path: Path) -> Iterator[Path]:
-    """Give a temporary name to write to, and rename it to ``path`` when the writing has succeeded."""
-    partial = path.with_name(f"{path.name}.partial")
+    """Give a temporary name to write to, and rename it to ``path`` when the writing has succeeded.
+
+    The name is used by nobody else, not even by a process of a killed job that has not noticed yet.
+    """
+    partial = path.with_name(f"{path.name}.{uuid.uuid4().hex[:8]}.partial")
     try:
         yield partial
         partial.replace(path)

@@ -1,7 +1,7 @@
 import numpy as np
 import ray
 
-from raycluster.data.pipeline import stream
+from raycluster.data.pipeline import put, stream
 
 
 def rows_and_values(table, start, stop):
@@ -26,3 +26,11 @@ def test_more_ranges_than_tasks_come_in_order_too(ray_session, monkeypatch):
 
 def test_no_ranges_are_no_work(ray_session):
     assert list(stream(ray.put(None), np.empty((0, 2), np.int64), rows_and_values)) == []
+
+
+def test_without_a_ray_the_same_work_is_done_here(monkeypatch):
+    monkeypatch.setattr("ray.is_initialized", lambda: False)
+    table = np.arange(20)
+    assert put(table) is table
+    columns = list(stream(table, np.array([[0, 3], [3, 20]]), rows_and_values))
+    assert [len(part["row"]) for part in columns] == [3, 17]

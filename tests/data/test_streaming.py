@@ -75,7 +75,6 @@ def test_the_order_follows_seed_and_epoch_alone(image_set):
 
 
 def test_images_of_several_ranges_are_mixed_in_a_batch(image_set):
-    """The first window has 40 images, from five ranges or more."""
     assert len({row // 8 for row in order(image_set, 0, 0)[:10]}) >= 4
 
 
@@ -83,6 +82,16 @@ def test_the_ranges_are_shuffled_anew_in_every_epoch(image_set):
     begins = image_set.ranges(0, N)[:, 0]
     first = [order(image_set, 0, epoch, window_bytes=1)[:10] for epoch in range(3)]
     assert len({frozenset(np.searchsorted(begins, rows, side="right")) for rows in first}) > 1
+
+
+def test_batches_of_folders_of_one_class_begin_mixed(ray_session, tmp_path):
+    for label in range(4):
+        (tmp_path / str(label)).mkdir()
+        for i in range(256):
+            Image.new("L", (3, 3), label).save(tmp_path / str(label) / f"{i}.bmp")
+    image_set = open_images(str(tmp_path))
+    first = next(iter(StreamingFeed(image_set).train_batches(64, 0)))
+    assert np.bincount(first.images[:, 0, 0, 0], minlength=4).min() > 6
 
 
 def test_narrow_windows_mix_fewer_ranges(image_set):

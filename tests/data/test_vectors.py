@@ -3,7 +3,7 @@ import pyarrow as pa
 import pyarrow.parquet as pq
 import pytest
 
-from raycluster.data.vectors import open_vectors
+from raycluster.data.vectors import count_vectors, open_vectors
 from raycluster.errors import UserError
 
 VECTORS = np.random.default_rng(0).normal(size=(6, 4)).astype(np.float32)
@@ -94,3 +94,17 @@ def test_what_cannot_be_read_is_a_sentence(tmp_path):
     (tmp_path / "empty").mkdir()
     with pytest.raises(UserError, match="a glob with Parquet and NPY in it"):
         open_vectors(str(tmp_path / "empty"))
+
+
+def test_vectors_are_counted_without_reading_them(tmp_path):
+    lists = pa.table({"id": [1, 2], "embedding": [[1.0, 2.0, 3.0], [4.0, 5.0, 6.0]]})
+    pq.write_table(lists, tmp_path / "lists.parquet")
+    fixed = pa.FixedSizeListArray.from_arrays(pa.array(np.zeros(12, np.float32)), 4)
+    pq.write_table(pa.table({"embedding": fixed, "other": [1, 2, 3]}), tmp_path / "fixed.parquet", row_group_size=2)
+    np.save(tmp_path / "matrix.npy", np.zeros((5, 7), np.uint8))
+    assert count_vectors(str(tmp_path / "lists.parquet")) == (2, 6)
+    assert count_vectors(str(tmp_path / "*.parquet")) == (5, 18)
+    assert count_vectors(str(tmp_path / "matrix.npy")) == (5, 35)
+    (tmp_path / "torn.npy").write_bytes(b"\x93NUMPY")
+    with pytest.raises(UserError, match=r"torn\.npy in .* cannot be read"):
+        count_vectors(str(tmp_path / "torn.npy"))

@@ -57,6 +57,8 @@ def test_advice_on_one_large_cluster_is_that_of_the_kind_of_method():
         ({"neighbor_agreement": 0.2}, "20% of nearest neighbours"),
         ({"entropy_at_best": math.log(10), "link_density": 0.8}, "80% of all pairs are linked"),
         ({"without_unlinked": 0.3}, "30% of the images are linked to all others"),
+        ({"entropy_at_best": math.log(10), "consensus_loss": 2.31}, "nothing is learned of the clusters yet"),
+        ({"entropy_at_best": math.log(10), "batch_size": 8}, "a --batch-size of 60 or more"),
     ],
 )
 def test_each_sign_of_trouble_is_named_with_a_mend(row, word):
@@ -74,5 +76,7 @@ def test_a_healthy_run_gives_no_warning():
         "neighbor_agreement": 0.95,
         "link_density": 0.1,
         "without_unlinked": 0.0,
+        "consensus_loss": 1.9,
+        "batch_size": 128,
     }
     assert warnings_for(healthy) == []

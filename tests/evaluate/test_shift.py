@@ -40,7 +40,8 @@ def test_clusters_stand_for_the_classes_that_make_most_images_right():
 
 def test_frozen_scores_fall_with_the_shift_and_refitted_ones_are_matched_anew():
     images = torch.zeros(40, 3, 8, 8)
-    images[20:] = 0.6
+    images[20:, :2] = 0.6
+    images[20:, 2] = 0.61  # in colour, by a little
     labels = np.repeat([4, 9], 20)
 
     def read(batch):
@@ -54,3 +55,5 @@ def test_frozen_scores_fall_with_the_shift_and_refitted_ones_are_matched_anew():
     dark = rows["brightness", 0.4]  # 0.6 becomes 0.24
     assert dark["frozen"]["acc"] == 0.5
     assert dark["refitted"]["acc"] == 1
+    grey = shift_table(images[:, :1].expand(-1, 3, -1, -1), labels, read, np.array([4, 9]), 50)  # more than images
+    assert {row["factor"] for row in grey} == FACTORS.keys() - {"saturation", "hue"}

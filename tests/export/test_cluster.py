@@ -86,3 +86,14 @@ def test_on_a_cluster_the_search_by_tasks_gives_the_same_clusters(ray_session, t
     raycluster.cluster(table, 10, tmp_path / "out")
     alone, together = (pq.read_table(out / "assignments.parquet") for out in (clustered[0], tmp_path / "out"))
     assert alone == together
+
+
+def test_memory_is_stated_before_anything_is_read_and_refused_where_it_does_not_fit(
+    table, tmp_path, monkeypatch, capsys
+):
+    raycluster.cluster(table, 10, tmp_path / "out")
+    assert "Clustering 501 vectors takes up to 1.2 GB of memory; " in capsys.readouterr().out
+    monkeypatch.setattr("raycluster.export.cluster.available_memory", lambda: 5e8)
+    with pytest.raises(UserError, match=r"takes up to 1\.2 GB of memory, and 0\.5 GB are available: choose fewer"):
+        raycluster.cluster(table, 10, tmp_path / "none")
+    assert not (tmp_path / "none").exists()

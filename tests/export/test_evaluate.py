@@ -1,11 +1,20 @@
-from dataclasses import replace
+from dataclasses import asdict, replace
 
 import numpy as np
 import pytest
 
 from raycluster.data.images import open_images
 from raycluster.errors import UserError
-from raycluster.export.evaluate import MOST_IMAGES, EvaluateOptions, evaluate_run, frozen_features, labelled_rows
+from raycluster.export.evaluate import (
+    MOST_IMAGES,
+    EvaluateOptions,
+    clusters_on,
+    evaluate_run,
+    frozen_features,
+    in_numbers_of_run,
+    labelled_rows,
+)
+from raycluster.methods.concurl import SPACES, ConcurlSettings
 from raycluster.models.dccm_cnn import DccmCNN
 from raycluster.models.jule_cnn import JuleCNN
 from raycluster.models.resnet import ConcurlNet
@@ -46,3 +55,30 @@ def test_images_of_unknown_class_are_left_out_and_large_sets_are_sampled(images)
 def test_a_folder_without_a_finished_run_is_refused(tmp_path):
     with pytest.raises(UserError, match="holds no finished run"):
         evaluate_run(EvaluateOptions(run=str(tmp_path)))
+
+
+def test_clusters_of_the_run_are_scored_on_other_images_frozen_and_found_anew():
+    pixels = np.zeros((12, 1, 32, 32), np.uint8)
+    pixels[6:] = 200
+    labels = np.repeat([0, 1], 6)
+    net = ConcurlNet((1, 32, 32), 2, "resnet18").eval()
+    found = clusters_on(net, asdict(ConcurlSettings()), pixels, labels, 0)
+    assert set(found) == set(SPACES)
+    assert found["nce_embeddings"]["refitted"]["acc"] == 1
+    assert found["nce_embeddings"]["frozen"]["acc"] == 0.5  # its centroids are all zero
+    (dccm,) = clusters_on(DccmCNN((1, 32, 32), 3).eval(), {}, pixels, labels, 0).items()
+    assert (dccm[0], set(dccm[1])) == ("population", {"frozen"})
+    assert clusters_on(JuleCNN((1, 32, 32), 20).eval(), {}, pixels, labels, 0) == {}
+
+
+def test_classes_of_other_images_are_numbered_as_in_the_run_by_their_names():
+    pixels, told = np.arange(4)[:, None], []
+    labels = np.array([0, 1, 2, 1])
+    seen, numbers = in_numbers_of_run(pixels, labels, ["bird", "cat", "dog"], ["ape", "cat", "dog"], told.append)
+    assert (seen[:, 0].tolist(), numbers.tolist()) == ([1, 2, 3], [1, 2, 1])
+    assert "left out of --shift: bird" in told[0]
+    assert in_numbers_of_run(pixels, labels, None, None, told.append)[1] is labels
+    with pytest.raises(UserError, match="numbers only"):
+        in_numbers_of_run(pixels, labels, ["a", "b", "c"], None, told.append)
+    with pytest.raises(UserError, match="is one of the run's"):
+        in_numbers_of_run(pixels, labels, ["a", "b", "c"], ["d"], told.append)

@@ -29,7 +29,8 @@ def test_clusters_stand_for_classes_of_the_training_images(run):
 @pytest.mark.parametrize(
     ("net", "clustering", "size"),
     [
-        (ConcurlNet((1, 32, 32), 3, "resnet18"), "outcode", 128),
+        (ConcurlNet((1, 32, 32), 3, "resnet18"), "outcode", 256),
+        (ConcurlNet((1, 32, 32), 3, "resnet18"), "nce_embeddings", 128),
         (ConcurlNet((1, 32, 32), 3, "resnet18"), "clust_head", 256),
         (DccmCNN((1, 32, 32), 3), "", 64),
     ],
@@ -44,8 +45,8 @@ def test_each_network_reads_clusters_and_the_features_to_refit_on(net, clusterin
 def test_the_table_is_said_and_the_picture_lies_in_the_run_folder(run, monkeypatch):
     monkeypatch.setattr(shift, "FACTORS", {"hue": (0, 0.25), "blur": (0, 0.1)})
     told = []
-    pixels = np.random.default_rng(0).integers(0, 256, (8, 1, 32, 32), dtype=np.uint8)
-    net = ConcurlNet((1, 32, 32), 3, "resnet18").eval()
+    pixels = np.random.default_rng(0).integers(0, 256, (8, 3, 32, 32), dtype=np.uint8)
+    net = ConcurlNet((3, 32, 32), 3, "resnet18").eval()
     rows = shift_of_run(run, net, "outcode", pixels, np.array([5, 7] * 4), 0, told.append)
     assert [(row["factor"], row["amount"]) for row in rows] == [("hue", 0), ("hue", 0.25), ("blur", 0), ("blur", 0.1)]
     assert rows[0]["frozen"] == rows[2]["frozen"]

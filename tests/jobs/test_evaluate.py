@@ -1,14 +1,10 @@
-import importlib.util
 from pathlib import Path
 
 SCRIPT = Path(__file__).parents[2] / "jobs" / "evaluate.py"
 
 
-def test_a_bad_call_ends_with_one_sentence(tmp_path, capsys, monkeypatch):
+def test_a_bad_call_ends_with_one_sentence(job, tmp_path, capsys, monkeypatch):
     monkeypatch.setattr("signal.signal", lambda *_: None)
-    spec = importlib.util.spec_from_file_location("evaluate_job", SCRIPT)
-    job = importlib.util.module_from_spec(spec)
-    spec.loader.exec_module(job)
     assert job.main(["--run", str(tmp_path)]) == 2
     error = capsys.readouterr().err
     assert error == f"error: {tmp_path} holds no finished run: name the folder of one, or finish it first.\n"

@@ -1,5 +1,3 @@
-import importlib.util
-import signal
 from pathlib import Path
 
 import pytest
@@ -7,16 +5,6 @@ import pytest
 from raycluster.methods.jule import PRESETS
 
 SCRIPT = Path(__file__).parents[2] / "jobs" / "train.py"
-
-
-@pytest.fixture(scope="module")
-def job():
-    spec = importlib.util.spec_from_file_location("train_job", SCRIPT)
-    module = importlib.util.module_from_spec(spec)
-    spec.loader.exec_module(module)
-    before = signal.getsignal(signal.SIGTERM)
-    yield module
-    signal.signal(signal.SIGTERM, before)
 
 
 @pytest.mark.parametrize(

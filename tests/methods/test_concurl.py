@@ -49,35 +49,32 @@ def begun(images, n_clusters=K, **settings):
     return method, batch, method.draw_views(batch.images)
 
 
-class Killed(Exception):
-    pass
-
-
-def kill_after(rows):
-    def count(row):
-        nonlocal rows
-        rows -= 1
-        if rows < 0:
-            raise Killed
-
-    return count
-
-
 def test_defaults_are_the_released_settings():
     s = PRESETS["default"]
     assert (s.epochs, s.batch_size, s.learning_rate, s.momentum, s.weight_decay) == (2000, 128, 0.015, 0.9, 5e-4)
     assert (s.alpha, s.beta, s.gamma, s.tau, s.noise, s.bank_momentum) == (0, 1, 1, 0.85, 4096, 0.5)
     assert (s.ensemble, s.projection_size, s.transform, s.redraw) == (64, 152, "rp", "never")
     assert (s.epsilon, s.sinkhorn_iterations, s.head_temperature, s.view2) == (0.05, 3, 0.1, "slight")
-    assert PRESETS["paper"] == replace(s, cluster_on="nce_embeddings")
+    assert PRESETS["paper"] == s
 
 
 def test_learning_rate_falls_tenfold_at_four_epochs():
-    s = ConcurlSettings()
-    for first, rate in [(0, 0.015), (600, 1.5e-3), (950, 1.5e-4), (1300, 1.5e-5), (1650, 1.5e-6)]:
-        assert s.learning_rate_at(first) == pytest.approx(rate)
-        assert first == 0 or s.learning_rate_at(first - 1) == pytest.approx(10 * rate)
-    assert s.learning_rate_at(1999) == pytest.approx(1.5e-6)
+    s, steps = ConcurlSettings(), 391
+    for epoch, rate in [(0, 0.015), (600, 1.5e-3), (950, 1.5e-4), (1300, 1.5e-5), (1650, 1.5e-6)]:
+        first = epoch * steps
+        assert s.learning_rate_at(first, 2000 * steps) == pytest.approx(rate)
+        assert first == 0 or s.learning_rate_at(first - 1, 2000 * steps) == pytest.approx(10 * rate)
+    assert s.learning_rate_at(2000 * steps - 1, 2000 * steps) == pytest.approx(1.5e-6)
+
+
+def test_short_trainings_have_all_learning_rates_too(digits):
+    rates = []
+    method = _Concurl(replace(QUICK, epochs=2, batch_size=3), K, context_on(digits[0]))
+    method.update = lambda *batch: rates.append(method.optimizer.param_groups[0]["lr"])
+    method.describe_epoch = dict
+    told = [method.train_epoch(epoch)["learning_rate"] for epoch in range(2)]
+    assert rates == pytest.approx([0.015] * 6 + [1.5e-3] * 4 + [1.5e-4] * 3 + [1.5e-5] * 4 + [1.5e-6] * 3)
+    assert told == [rates[9], rates[19]]
 
 
 def test_the_first_step_is_as_expected():
@@ -138,9 +135,9 @@ def test_two_runs_of_one_seed_are_equal_and_of_another_are_not(digits, uninterru
 
 
 @pytest.mark.parametrize("rows", [1, 2, 3, 4])
-def test_killed_run_continues_to_the_same_result_bank_and_z_bar(digits, uninterrupted, tmp_path, rows):
-    with pytest.raises(Killed):
-        train_concurl(QUICK, K, context_on(digits[0], tmp_path, on_report=kill_after(rows)))
+def test_killed_run_continues_to_the_same_result_bank_and_z_bar(digits, uninterrupted, tmp_path, killed_after, rows):
+    with killed_after(rows) as on_report:
+        train_concurl(QUICK, K, context_on(digits[0], tmp_path, on_report=on_report))
     continued = train_concurl(QUICK, K, context_on(digits[0], tmp_path))
     outcome, context = uninterrupted
     for name in SPACES:
@@ -153,7 +150,22 @@ def test_killed_run_continues_to_the_same_result_bank_and_z_bar(digits, uninterr
         assert torch.equal(tensors[name], value), name
 
 
-def test_all_four_clusterings_are_there_and_the_one_that_others_confirm_is_reported(digits, uninterrupted):
+def test_a_killed_run_without_noise_continues_with_prototypes_that_learn_and_projections_drawn_anew(
+    digits, tmp_path, killed_after
+):
+    settings = replace(QUICK, epochs=2, noise=0, alpha=0.5, redraw="epoch", bank_momentum=0.2, evaluate_every=5)
+    whole = train_concurl(settings, K, context_on(digits[0], tmp_path / "whole"))
+    with killed_after(1) as on_report:
+        train_concurl(settings, K, context_on(digits[0], tmp_path / "killed", on_report=on_report))
+    train_concurl(settings, K, context_on(digits[0], tmp_path / "killed"))
+    expected, found = (load_latest(tmp_path / name)[0] for name in ("whole", "killed"))
+    for name, value in expected.items():
+        assert torch.equal(found[name], value), name
+    lengths = whole.model.prototypes.weight.norm(dim=1)
+    torch.testing.assert_close(lengths, torch.ones(K))  # so that cosines are clustered
+
+
+def test_all_four_clusterings_are_there_and_that_of_the_nce_embedding_is_reported(digits, uninterrupted):
     outcome, context = uninterrupted
     assert set(outcome.clusterings) == {"nce_embeddings", "clust_head", "outcode", "q_code"}
     for clustering in outcome.clusterings.values():
@@ -161,7 +173,8 @@ def test_all_four_clusterings_are_there_and_the_one_that_others_confirm_is_repor
         assert ((clustering >= 0) & (clustering < K)).all()
     assert np.bincount(outcome.clusterings["q_code"], minlength=K).min() > 0
     last = [row for row in context.rows if row["kind"] == "period"][-1]
-    assert last["support"][outcome.reported] == max(last["support"].values())
+    assert last["clustering"] == outcome.reported == "nce_embeddings"
+    assert 0 < max(last["support"].values()) <= 1
     assert ((outcome.confidence > 0) & (outcome.confidence <= 1)).all()
     np.testing.assert_allclose(np.linalg.norm(outcome.embeddings, axis=1), 1, rtol=1e-5)
     np.testing.assert_array_equal(outcome.ids, np.arange(N))
@@ -182,6 +195,19 @@ def test_the_saved_model_assigns_each_image_alone_as_the_run_did(digits, uninter
             assert net.assign(passed, name) == outcome.clusterings[name][i]
 
 
+def test_only_spaces_that_a_loss_has_shaped_vote_and_are_reported():
+    rng = np.random.default_rng(0)
+    rows = rng.normal(size=(N, 128 + 256 + K)).astype(np.float32)
+    rows[:, 128:384] = rng.normal(size=(K, 256))[np.arange(N) % K]  # clear clusters in the head
+    rows[np.arange(N), 384 + np.arange(N) % K] += 9
+    most_confirmed = {"cluster_on": "consensus"}
+    for switch, reported in [({}, 0), (most_confirmed, 1), (most_confirmed | {"gamma": 0.0}, 0), ({"beta": 0.0}, 1)]:
+        found = cluster_all(rows, K, replace(QUICK, **switch), 0)
+        assert list(SPACES)[int(found["reported"])] == list(SPACES)[reported]
+        assert (found["support"][0] == 0) == ("beta" in switch)
+        assert (found["support"][1] == 0) == ("gamma" in switch)
+
+
 def test_metrics_tell_losses_health_and_the_clusterings_on_the_way(digits, uninterrupted):
     rows = uninterrupted[1].rows
     assert [(row["kind"], row["epoch"]) for row in rows] == [
@@ -199,6 +225,9 @@ def test_metrics_tell_losses_health_and_the_clusterings_on_the_way(digits, unint
     assert period["clustering"] == "q_code"
     assert period["quality"] == period["qualities"]["q_code"]
     assert set(period["qualities"]) == set(SPACES)
+    context = context_on(digits[0], labels=digits[1])
+    train_concurl(replace(QUICK, epochs=1, gamma=0.0), K, context)
+    assert not {"quality", "clusters_in_use"} & context.rows[0].keys()  # of prototypes that nothing is learned for
 
 
 SWITCHES = [

@@ -60,7 +60,7 @@ def after_a_step(context, part):
 def worker(rank: int, store: str, out) -> None:
     dist.init_process_group("gloo", init_method=f"file://{store}", rank=rank, world_size=2)
     found = after_a_step(OfTwo(None, rank=rank, world_size=2), slice(4 * rank, 4 * rank + 4))
-    kept = ("bank", "prototypes.weight", "nce_head.bias", "head.0.bias", "trunk.conv1.weight")
+    kept = ("bank", "prototypes.weight", "nce_head.weight", "head.3.weight", "trunk.conv1.weight")
     kept += ("trunk.bn1.running_var", "head.1.running_mean")
     out.put((rank, {name: value for name, value in found.items() if name in kept}))
     dist.destroy_process_group()
@@ -75,6 +75,9 @@ def test_two_workers_take_the_step_of_one_with_the_whole_batch(on_two_workers):
 
     alone = after_a_step(Exact(None), slice(None))
     assert len(by_rank[0]) == 7
+    before = _Concurl(EXACT, 3, LocalContext(ResidentFeed(np.zeros((8, 3, 32, 32), np.uint8)))).net.state_dict()
+    for name in set(by_rank[0]) - {"bank"}:  # the step is no smaller than what is let pass below
+        assert not np.allclose(before[name], alone[name], atol=2e-4, rtol=1e-2), name
     for name, value in by_rank[0].items():
         np.testing.assert_allclose(value, alone[name], atol=2e-5, rtol=1e-3, err_msg=name)
         np.testing.assert_array_equal(value, by_rank[1][name], err_msg=name)

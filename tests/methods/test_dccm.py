@@ -41,20 +41,6 @@ def begun(images, **settings):
     return method, next(method.cut(large, method.predict_clean(large.images)))
 
 
-class Killed(Exception):
-    pass
-
-
-def kill_after(rows):
-    def count(row):
-        nonlocal rows
-        rows -= 1
-        if rows < 0:
-            raise Killed
-
-    return count
-
-
 def test_defaults_are_the_released_settings_and_the_paper_takes_losses_on_clean_images():
     s = PRESETS["default"]
     assert (s.epochs, s.large_batch, s.small_batch, s.repeats, s.augmentations) == (200, 1000, 32, 10, 2)
@@ -112,9 +98,9 @@ def test_two_runs_of_one_seed_are_equal_and_of_another_are_not(digits, uninterru
 
 
 @pytest.mark.parametrize("rows", [0, 1, 2])
-def test_killed_run_continues_to_the_same_result(digits, uninterrupted, tmp_path, rows):
-    with pytest.raises(Killed):
-        train_dccm(QUICK, 10, context_on(digits[0], tmp_path, on_report=kill_after(rows)))
+def test_killed_run_continues_to_the_same_result(digits, uninterrupted, tmp_path, killed_after, rows):
+    with killed_after(rows) as on_report:
+        train_dccm(QUICK, 10, context_on(digits[0], tmp_path, on_report=on_report))
     continued = train_dccm(QUICK, 10, context_on(digits[0], tmp_path))
     outcome, _ = uninterrupted
     for name, clustering in outcome.clusterings.items():

@@ -30,20 +30,6 @@ def context_on(images, folder=None, labels=None, seed=0, **kwargs):
     return LocalContext(ResidentFeed(images, seed=seed), seed=seed, labels=labels, folder=folder, **kwargs)
 
 
-class Killed(Exception):
-    pass
-
-
-def kill_after(rows):
-    def count(row):
-        nonlocal rows
-        rows -= 1
-        if rows < 0:
-            raise Killed
-
-    return count
-
-
 def test_paper_preset_is_the_paper_to_the_letter():
     paper = PRESETS["paper"]
     assert (paper.n_neighbors, paper.sigma_scale, paper.n_neighbor_clusters, paper.local_structure) == (20, 1, 5, 1)
@@ -84,10 +70,10 @@ def test_labels_are_never_used_for_training(digits, uninterrupted):
 
 
 @pytest.mark.parametrize("rows", [0, 1, 3, 4, 6, 7])
-def test_killed_run_continues_to_the_same_result(digits, uninterrupted, tmp_path, rows):
+def test_killed_run_continues_to_the_same_result(digits, uninterrupted, tmp_path, killed_after, rows):
     images, whole = digits[0][:300], uninterrupted
-    with pytest.raises(Killed):
-        train_jule(QUICK, 10, context_on(images, tmp_path, on_report=kill_after(rows)))
+    with killed_after(rows) as on_report:
+        train_jule(QUICK, 10, context_on(images, tmp_path, on_report=on_report))
     continued = train_jule(QUICK, 10, context_on(images, tmp_path))
     for name, clustering in whole.clusterings.items():
         np.testing.assert_array_equal(continued.clusterings[name], clustering)

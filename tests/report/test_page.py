@@ -37,11 +37,13 @@ def test_page_stands_alone():
 def test_warnings_quality_and_loss_are_told():
     summary = SUMMARY | {
         "health": {"warnings": ["it <collapsed>"]},
-        "quality": {"rc": {"nmi": 0.912, "acc": 0.934}},
+        "quality": {"sf": {"nmi": 0.9, "acc": 0.9}, "rc": {"nmi": 0.912, "acc": 0.934}},
+        "reported": "rc",
     }
     page, _ = page_of_digits(summary, [{"kind": "epoch", "loss": 0.5}, {"kind": "epoch", "loss": 0.25}])
     assert "it &lt;collapsed&gt;" in page
-    assert "<td>0.912</td><td>0.934</td>" in page
+    assert "<td>sf</td><td>0.900</td>" in page
+    assert "<td>rc (shown here)</td><td>0.912</td><td>0.934</td>" in page
     assert "from 0.5000 to 0.2500" in page
 
 

@@ -2,7 +2,11 @@ import os
 import subprocess
 import sys
 
-from raycluster.training.cluster import private_node, under_job_submit
+import pytest
+
+from raycluster.errors import TrainingFailed
+from raycluster.training.cluster import private_node, start_private, under_job_submit
+from raycluster.training.plan import Node
 
 START = """
 import os, signal, sys
@@ -46,3 +50,15 @@ def test_a_connected_ray_is_used_and_left_alone(ray_session):
     with ray_cluster() as cluster:
         assert [node.cpus for node in cluster.nodes] == [4]
     assert ray.is_initialized()
+
+
+def test_a_ray_that_does_not_start_is_told_in_a_sentence(monkeypatch):
+    import ray
+
+    def too_slow(**options):
+        raise Exception("The current node timed out during startup.")
+
+    monkeypatch.setattr(ray, "init", too_slow)
+    monkeypatch.setenv("RAY_AUTH_TOKEN", "unused")
+    with pytest.raises(TrainingFailed, match=r"did not start.*same command again.*timed out"):
+        start_private(Node(2))

@@ -51,6 +51,7 @@ def test_the_run_ends_with_every_row_written_and_told(images, trained):
     told = tell(run_dir, summary)
     assert "jule: 4 images in 2 clusters" in told
     assert "1 x damaged" in told
+    assert [line.split()[0] for line in told.splitlines() if line.endswith("in assignments.parquet")] == ["rc"]
     assert "warning: look here" in told
     assert str(run_dir.path) in told.splitlines()[-1]
 

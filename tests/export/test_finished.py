@@ -1,0 +1,26 @@
+import numpy as np
+import pyarrow.parquet as pq
+import pytest
+
+from raycluster.errors import UserError
+from raycluster.export.finished import finished_run, network_of, read_vectors
+from raycluster.models.jule_cnn import JuleCNN
+
+
+def test_embeddings_are_joined_to_the_assignments_by_id_also_when_they_lie_in_another_order(jule_run, tmp_path):
+    table = pq.read_table(jule_run / "embeddings")
+    turned = table.take(np.random.default_rng(0).permutation(len(table)))
+    pq.write_table(turned, tmp_path / "turned.parquet")
+    straight, joined = read_vectors(jule_run), read_vectors(jule_run, str(tmp_path / "turned.parquet"))
+    np.testing.assert_array_equal(joined.vectors, straight.vectors)
+    np.testing.assert_array_equal(straight.vectors, np.stack(table["embedding"].to_pylist()))
+    assert straight.labels is not None
+    assert straight.paths == pq.read_table(jule_run / "assignments.parquet")["path"].to_pylist()
+
+
+def test_only_finished_runs_with_a_network_have_one(jule_run, vectors_run, tmp_path):
+    assert isinstance(network_of(finished_run(jule_run), ""), JuleCNN)
+    with pytest.raises(UserError, match="a clustering of vectors, without a network to play with"):
+        network_of(finished_run(vectors_run), "to play with")
+    with pytest.raises(UserError, match="holds no finished run"):
+        finished_run(tmp_path)
