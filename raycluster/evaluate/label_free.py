@@ -63,19 +63,19 @@ def agreement_beyond_chance(features: np.ndarray, clusters: np.ndarray) -> float
     """Return how much more often the nearest neighbours share a cluster than random rows do.
 
     That is (a - c) / (1 - c), with a the share of the 10 nearest neighbours that lie in the row's own cluster, and c
-    the share that is expected of random rows. One cluster for all has 0.
+    the share of all other rows that do. One cluster for all has 0, and so have 10 rows or fewer.
     """
-    shares = np.bincount(clusters) / len(clusters)
-    chance = float((shares**2).sum())
-    if chance == 1.0:
+    n, sizes = len(clusters), np.unique(clusters, return_counts=True)[1]
+    if len(sizes) == 1 or n <= NEIGHBORS:
         return 0.0
+    chance = float((sizes * (sizes - 1)).sum() / (n * (n - 1)))
     neighbors, _ = nearest_neighbors(features, NEIGHBORS)
     return (float(neighbor_agreement(neighbors, clusters).mean()) - chance) / (1 - chance)
 
 
 def silhouette(features: np.ndarray, clusters: np.ndarray) -> float:
     """Return the mean silhouette in the first 10 principal components; 0 where there is one cluster, or one a row."""
-    if not 2 <= len(np.unique(clusters)) < len(clusters):
+    if not _divides(clusters):
         return 0.0
     reduced = PCA(min(DIMENSIONS, *features.shape), random_state=0).fit_transform(features)
     return float(silhouette_score(reduced, clusters))
@@ -85,16 +85,16 @@ def predictability(features: np.ndarray, clusters: np.ndarray) -> float:
     """Return how well a linear classifier predicts the clusters of images that it has not seen, beyond chance.
 
     Cohen's kappa of a logistic regression on the first 32 principal components, in three folds. Clusters that are told
-    by features they were not made from are no whim of the network.
+    by features they were not made from are no whim of the network. 0 where one cluster is all that a fold would learn.
     """
-    if len(np.unique(clusters)) < 2:
+    folds = KFold(FOLDS, shuffle=True, random_state=0)
+    if len(clusters) < FOLDS or any(len(np.unique(clusters[seen])) < 2 for seen, _ in folds.split(clusters)):
         return 0.0
     classifier = make_pipeline(
         PCA(min(PIXEL_DIMENSIONS, features.shape[1], len(features) // 2), random_state=0),
         StandardScaler(),
         LogisticRegression(max_iter=200),
     )
-    folds = KFold(FOLDS, shuffle=True, random_state=0)
     with warnings.catch_warnings():
         warnings.simplefilter("ignore", ConvergenceWarning)
         predicted = cross_val_predict(classifier, features, clusters, cv=folds)
@@ -104,8 +104,10 @@ def predictability(features: np.ndarray, clusters: np.ndarray) -> float:
 def stability(features: np.ndarray, clusters: np.ndarray) -> float:
     """Return how far the clusters are found again by graph degree linkage on the graphs of random parts of the rows.
 
-    The mean adjusted Rand index over three random parts of 70 per cent each.
+    The mean adjusted Rand index over three random parts of 70 per cent each; 0 for one cluster, or one a row.
     """
+    if not _divides(clusters):
+        return 0.0
     n_clusters, rng = len(np.unique(clusters)), np.random.default_rng(0)
     size = max(n_clusters, round(RESAMPLED_SHARE * len(features)))
     found = []
@@ -113,19 +115,23 @@ def stability(features: np.ndarray, clusters: np.ndarray) -> float:
         part = np.sort(rng.choice(len(features), size, replace=False))
         again = GraphDegreeLinkage(n_clusters).fit_predict(np.ascontiguousarray(features[part], np.float32))
         found.append(adjusted_rand_score(clusters[part], again))
-    return float(np.mean(found)) if n_clusters > 1 else 0.0
+    return float(np.mean(found))
 
 
 def consensus(features: np.ndarray, clusters: np.ndarray) -> float:
-    """Return :func:`raycluster.evaluate.consensus.consensus_score` for as many clusters as there are."""
-    n_clusters = len(np.unique(clusters))
-    return consensus_score(features, n_clusters)["consensus"] if n_clusters > 1 else 0.0
+    """Return :func:`raycluster.evaluate.consensus.consensus_score` for as many clusters as there are, or 0."""
+    return consensus_score(features, len(np.unique(clusters)))["consensus"] if _divides(clusters) else 0.0
 
 
 def balance(clusters: np.ndarray) -> float:
     """Return the entropy of the sizes of the clusters in use over its largest value; 0 for one cluster."""
     shares = np.unique(clusters, return_counts=True)[1] / len(clusters)
     return float(-(shares * np.log(shares)).sum() / np.log(len(shares))) if len(shares) > 1 else 0.0
+
+
+def _divides(clusters: np.ndarray) -> bool:
+    """Tell whether there are clusters at all: more than one, and fewer than rows."""
+    return 2 <= len(np.unique(clusters)) < len(clusters)
 
 
 def _sampled(

@@ -16,6 +16,7 @@ WIDTH, HEIGHT = 260, 190  # of a panel, in pixels
 LEFT, RIGHT, TOP, BOTTOM = 48, 12, 22, 26
 AXIS, GRID = "#888", "#ddd"
 GOOD, BAD = (204, 51, 51), (170, 190, 220)  # colours of the largest and the smallest objective
+NONE_SHARE = 0.2  # of an axis of numbers that may be None
 LOG_SPAN = 20.0  # numbers that lie further apart than by this factor have a logarithmic axis
 
 
@@ -69,12 +70,21 @@ def sweep_page(rows: list[dict[str, Any]], objective: str, title: str) -> str:
 
 
 def axis_of(values: Sequence[Any]) -> Axis:
-    """Lay values out on an axis: numbers by size, or by their logarithm where they span far, others one by one."""
+    """Lay values out on an axis: numbers by size, or by their logarithm where they span far, others one by one.
+
+    Where numbers may be left to the method, None has a place of its own, left of them all.
+    """
     numbers = [value for value in values if isinstance(value, int | float) and not isinstance(value, bool)]
+    nones = sum(value is None for value in values)
+    if numbers and nones and len(numbers) + nones == len(values):
+        axis, room = axis_of(numbers), 1 - NONE_SHARE
+        at = iter(axis.places)
+        places = [0.0 if value is None else NONE_SHARE + room * next(at) for value in values]
+        return Axis(places, [(0.0, "None"), *((NONE_SHARE + room * place, text) for place, text in axis.ticks)])
     if len(numbers) < len(values):
         kinds = sorted({str(value) for value in values})
-        at = {kind: (i + 0.5) / len(kinds) for i, kind in enumerate(kinds)}
-        return Axis([at[str(value)] for value in values], [(at[kind], kind) for kind in kinds])
+        middles = {kind: (i + 0.5) / len(kinds) for i, kind in enumerate(kinds)}
+        return Axis([middles[str(value)] for value in values], [(middles[kind], kind) for kind in kinds])
     low, high = min(numbers), max(numbers)
     if low == high:
         return Axis([0.5] * len(values), [(0.5, f"{low:.4g}")])

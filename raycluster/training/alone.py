@@ -139,6 +139,8 @@ def train_alone(
         except Exception:
             run_dir.error_log.write_text(traceback.format_exc())
             raise
+        finally:
+            context.close()
         found = leave(outcome, run_dir, context, images.ids, images.paths)
         assert found is not None  # of rank 0
         clock.lap("training")

@@ -89,7 +89,8 @@ def plan_resources(
         shares = [most_cpus, *(share for share in shares if share < most_cpus)]
     for cpus_per_worker in shares:
         places = sum(
-            _places(free, node.gpus, cpus_per_worker, gpus_per_worker) for free, node in zip(cores, nodes, strict=True)
+            places_on(free, node.gpus, cpus_per_worker, gpus_per_worker)
+            for free, node in zip(cores, nodes, strict=True)
         )
         if places >= workers:
             break
@@ -129,7 +130,7 @@ def available_memory() -> float:
     return free
 
 
-def _places(cpus: float, gpus: float, cpus_per_worker: float, gpus_per_worker: float) -> int:
+def places_on(cpus: float, gpus: float, cpus_per_worker: float, gpus_per_worker: float) -> int:
     """Return how many workers one machine can hold."""
     by_cpu = int(cpus / cpus_per_worker + 1e-9)
     if not gpus_per_worker:

@@ -98,11 +98,7 @@ def run_training(run: TrainingRun, say: Say = say_at_once) -> RunSummary:
     """
     began = time.perf_counter()
     run_dir = RunDir(run.out)
-    if run.clusters != "auto" and run.clusters < 2:
-        raise UserError(f"clusters={run.clusters}: there is nothing to cluster, choose at least 2.")
-    check_setting("seed", run.seed, run.seed >= 0, "0 or more")
-    if run.sides and run.image_size not in (None, "original"):
-        check_side(run.image_size, run.sides)
+    check_asked(run)
     if run_dir.state(run.identity) == "finished":
         return tell_again(run_dir, "run already, finished.", say)
     check_early(run)
@@ -150,6 +146,15 @@ def run_training(run: TrainingRun, say: Say = say_at_once) -> RunSummary:
             summary = finish(run_dir, run.method, images, plan.workers, found, clock)
     say(tell(run_dir, summary))
     return summary
+
+
+def check_asked(run: TrainingRun) -> None:
+    """Find out what is wrong with what was asked for, before anything is looked at."""
+    if run.clusters != "auto" and run.clusters < 2:
+        raise UserError(f"clusters={run.clusters}: there is nothing to cluster, choose at least 2.")
+    check_setting("seed", run.seed, run.seed >= 0, "0 or more")
+    if run.sides and run.image_size not in (None, "original"):
+        check_side(run.image_size, run.sides)
 
 
 def check_early(run: TrainingRun) -> None:
@@ -227,7 +232,12 @@ def driver_actor(run_dir: RunDir, n: int, plan: Plan) -> Iterator[str]:
 
     name = f"driver-{uuid.uuid4().hex[:12]}"
     options = {"name": name, "namespace": NAMESPACE, "max_restarts": -1, "num_cpus": 0, "num_gpus": plan.driver_gpus}
-    driver = ray.remote(ClusterDriver).options(**options).remote(str(run_dir.checkpoints / "driver"), n)
+    # In a trial of Ray Tune it would else be confined to the trial's own share of a core.
+    driver = (
+        ray.remote(ClusterDriver)
+        .options(**options, scheduling_strategy="DEFAULT")
+        .remote(str(run_dir.checkpoints / "driver"), n)
+    )
     try:
         yield name
     finally:

@@ -166,6 +166,11 @@ class RayContext:
         if self._metrics:
             self._metrics.append(row)
 
+    def close(self) -> None:
+        """Close the files of metrics, where the process lives on after the run."""
+        if self._metrics:
+            self._metrics.close()
+
     def save(self, tensors: dict[str, torch.Tensor], state: dict[str, Any]) -> None:
         """Write a checkpoint; every worker waits until it is there."""
         if self._metrics:

@@ -59,7 +59,9 @@ class Ledger:
 
     def present_settings(self, number: int) -> dict[str, Any]:
         """Return a trial's settings: those planned, as far as population-based training has not changed them since."""
-        planned = self.plan()[number]
+        return self._present(number, self.plan()[number])
+
+    def _present(self, number: int, planned: dict[str, Any]) -> dict[str, Any]:
         run_dir = RunDir(self.trial_dir(number))
         if not (run_dir.path / "config.json").exists():
             return planned
@@ -70,16 +72,20 @@ class Ledger:
         """Return the numbers of planned trials that have not been done; those that failed are tried again."""
         return [n for n in range(min(trials, len(self.plan()))) if self.state(n) not in DONE]
 
+    def left(self, trials: int) -> int:
+        """Return how many of so many trials are still to be done, those that are not planned yet among them."""
+        return len(self.to_do(trials)) + max(0, trials - len(self.plan()))
+
     def rows(self) -> list[dict[str, Any]]:
         """Return one row a planned trial: number, state, settings, objective, scores, seconds, error, folder."""
         rows = []
-        for number in range(len(self.plan())):
+        for number, planned in enumerate(self.plan()):
             outcome = self.outcome(number) or {}
             rows.append(
                 {
                     "trial": number,
                     "state": self.state(number),
-                    "settings": self.present_settings(number),
+                    "settings": self._present(number, planned),
                     "objective": outcome.get("objective"),
                     "epochs": outcome.get("epochs"),
                     "scores": outcome.get("scores", {}),

@@ -6,9 +6,8 @@ from typing import Any
 
 from ray import tune
 from ray.tune.schedulers import ASHAScheduler, PopulationBasedTraining, TrialScheduler
-from ray.tune.search import Searcher
+from ray.tune.search import BasicVariantGenerator, Searcher
 
-from raycluster.errors import UserError
 from raycluster.tuning.ledger import Ledger
 from raycluster.tuning.space import Range, Space
 
@@ -64,17 +63,8 @@ class PlannedSearch(Searcher):
 
 
 def optuna_search(space: Space, seed: int, ledger: Ledger) -> Searcher:
-    """Return Optuna's searcher, which has been told of the trials that are done.
-
-    Raises
-    ------
-    UserError
-        If Optuna is not installed.
-    """
-    try:
-        import optuna
-    except ImportError:
-        raise UserError("--search optuna needs Optuna: pip install optuna, or search by random.") from None
+    """Return Optuna's searcher, which has been told of the trials that are done."""
+    import optuna
     from ray.tune.search.optuna import OptunaSearch
 
     optuna.logging.set_verbosity(optuna.logging.WARNING)
@@ -93,6 +83,11 @@ def optuna_search(space: Space, seed: int, ledger: Ledger) -> Searcher:
     )
 
 
+def population(ledger: Ledger, to_do: list[int]) -> BasicVariantGenerator:
+    """Return what hands out the planned trials for population-based training, which refuses every other searcher."""
+    return BasicVariantGenerator([{"number": number} | ledger.present_settings(number) for number in to_do])
+
+
 def make_scheduler(name: str, interval: int, space: Space) -> TrialScheduler | None:
     """Return the scheduler of this name; time is counted in epochs.
 
@@ -102,25 +97,16 @@ def make_scheduler(name: str, interval: int, space: Space) -> TrialScheduler | N
     interval : int
         Epochs between two looks at the objective.
     space : Space
-
-    Raises
-    ------
-    UserError
-        If population-based training has no learning rate to change.
+        With a range of learning rates, for population-based training.
     """
     if name == "none":
         return None
     if name == "asha":
         return ASHAScheduler(time_attr=TIME, max_t=1_000_000, grace_period=interval, reduction_factor=3)
-    rate = space.get("learning_rate")
-    if not isinstance(rate, Range):
-        raise UserError(
-            "--scheduler pbt changes learning rates while it trains: give --space learning_rate=log:LOW:HIGH."
-        )
     return PopulationBasedTraining(
         time_attr=TIME,
         perturbation_interval=interval,
-        hyperparam_mutations={"learning_rate": _domain(rate)},
+        hyperparam_mutations={"learning_rate": _domain(space["learning_rate"])},
         log_config=False,
     )
 

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import importlib.metadata
+import importlib.util
 import os
 import time
 import uuid
@@ -14,14 +15,14 @@ from raycluster.api import method_named
 from raycluster.data.sources import absolute_source
 from raycluster.errors import TrainingFailed, UserError, check_setting
 from raycluster.training.cluster import absolute_out, private_node, ray_cluster
-from raycluster.training.plan import Node, available_cores
+from raycluster.training.plan import Node, available_cores, places_on
 from raycluster.training.progress import Say, duration, say_at_once
 from raycluster.training.run_dir import remove_tree
-from raycluster.training.trainer import TrainingRun, check_early, memory_for_images, open_source
+from raycluster.training.trainer import TrainingRun, check_asked, check_early, memory_for_images, open_source
 from raycluster.tuning.ledger import Ledger
 from raycluster.tuning.objective import DEFAULT, check_objective
 from raycluster.tuning.results import best_row, header, line, rank_agreement, write_results
-from raycluster.tuning.space import Space, draw_settings, grid, parse_fixed, parse_space
+from raycluster.tuning.space import Range, Space, draw_settings, grid, parse_fixed, parse_space
 
 if TYPE_CHECKING:
     from raycluster.tuning.sharing import HeldImages
@@ -52,7 +53,7 @@ class SweepOptions:
     """Draw settings at random, try all combinations of lists, or let Optuna choose, where it is installed."""
     scheduler: Literal["none", "asha", "pbt"] = "none"
     """Let all trials run to their end; or stop those that are not in the best third (asha); or let bad ones go on from
-    the network of good ones with another learning rate (pbt)."""
+    the network of good ones with another learning rate (pbt). A sweep that is continued compares anew with asha."""
     objective: str = DEFAULT
     """What is to become large. Without labels: pixel_agreement, predictability, stability, neighbor_agreement,
     silhouette, consensus, balance. With known classes, which then decide: nmi, acc, ari."""
@@ -65,7 +66,8 @@ class SweepOptions:
     gpus_per_trial: float | None = None
     """Part of a GPU that a trial gets; by default 1 where there are GPUs. 0 trains on the CPU."""
     workers: int | None = None
-    """Give every trial so many processes of Ray Train. By default a trial is one process, which starts faster."""
+    """Give every trial so many processes of Ray Train. By default a trial is one process, which starts faster, and
+    reads no image again: with this, each trial opens and decodes the images itself."""
     image_size: int | tuple[int, int] | Literal["original"] | None = None
     """As for jobs/train.py."""
     color: Literal["keep", "gray", "rgb"] = "keep"
@@ -117,36 +119,38 @@ def sweep(
     identity = _identity(options, run, preset, space)
     ledger.run_dir.state(identity)
     trials = _number_of_trials(options, space)
-    if not options.workers:
-        check_early(replace(run, workers=None))
+    check_early(run)
     ledger.run_dir.check_writable()
     os.environ.setdefault("RAY_AIR_NEW_OUTPUT", "0")  # Tune's own tables; ours are enough
     os.environ.setdefault("TUNE_DISABLE_SIGINT_HANDLER", "1")  # which would take ctrl-C for a regular end
     cores = available_cores() if private_node() else None
     began = time.monotonic()
     with ray_cluster() as cluster:
-        shares = share_out(cluster.nodes, options, cores)
+        shares = share_out(cluster.nodes, options, ledger.left(trials), cores)
         with ledger.run_dir.lock():
             images = _open(run, options, say)
             _begin(ledger, identity, images.fingerprint, say)
             _plan(ledger, options, run, space, trials)
-            kept = [row for row in ledger.rows() if row["state"] in ("finished", "stopped")]
+            left = ledger.left(trials)
             write_results(ledger, run, options.objective)
-            if len(kept) < trials:
+            if left:
                 sentence = f"{trials} trials, {shares.at_a_time} at a time, {shares.cpus:g} core(s) each"
-                say(f"{sentence}{f'; {len(kept)} are done already' if kept else ''}. Results go to {ledger.path}")
+                done = f"; {trials - left} are done already" if left < trials else ""
+                say(f"{sentence}{done}. Results go to {ledger.path}")
                 _run_trials(ledger, options, run, space, trials, shares, images, say)
             write_results(ledger, run, options.objective)
     return _tell(ledger, options, trials, time.monotonic() - began, say)
 
 
-def share_out(nodes: list[Node], options: SweepOptions, cores: int | None = None) -> Shares:
+def share_out(nodes: list[Node], options: SweepOptions, left: int, cores: int | None = None) -> Shares:
     """Share the cluster's cores and GPUs out among trials, so that none waits for ever and no core has two threads.
 
     Parameters
     ----------
     nodes : list of Node
     options : SweepOptions
+    left : int
+        How many trials are still to be done: fewer have more cores each.
     cores : int, optional
         Of this machine, where a private Ray was told of more.
 
@@ -155,28 +159,40 @@ def share_out(nodes: list[Node], options: SweepOptions, cores: int | None = None
     UserError
         If that is not possible.
     """
-    cpus, gpus = cores or sum(int(node.cpus) for node in nodes), sum(node.gpus for node in nodes)
-    share = options.gpus_per_trial if options.gpus_per_trial is not None else float(bool(gpus))
+    nodes = [replace(node, cpus=cores or int(node.cpus)) for node in nodes]
+    share = _gpus_of_trial(nodes, options.gpus_per_trial)
+
+    def places(cpus: float) -> int:
+        return sum(places_on(node.cpus, node.gpus, cpus, share) for node in nodes)
+
+    cpus, gpus = int(sum(node.cpus for node in nodes)), sum(node.gpus for node in nodes)
+    most = places(1) // (options.workers or 1)
+    here = f"{gpus:g} GPUs and {cpus} CPU cores" if share else f"{cpus} CPU cores"
+    if not most:
+        raise UserError(f"No trial fits on {here}: choose fewer --workers, or another --gpus-per-trial.")
+    at_a_time = options.max_concurrent or most
+    if at_a_time > most:
+        raise UserError(f"--max-concurrent {at_a_time}, but there are {here}: choose at most {most}.")
+    at_a_time = min(at_a_time, max(1, left))
+    if options.workers:
+        # The workers of a trial take the cores, the trial itself none to speak of; one core is left to Ray Data.
+        free = max(1, cpus - 1) / (at_a_time * options.workers)
+        return Shares(at_a_time, float(int(free)) if free >= 1 else max(0.01, int(free * 100) / 100), share)
+    # The largest number of cores for which so many trials fit on the machines.
+    return Shares(at_a_time, next(float(c) for c in range(cpus, 0, -1) if places(c) >= at_a_time), share)
+
+
+def _gpus_of_trial(nodes: list[Node], asked: float | None) -> float:
+    """Return the part of a GPU that a trial gets."""
+    gpus = sum(node.gpus for node in nodes)
+    share = float(bool(gpus)) if asked is None else asked
     if share < 0 or (share > 1 and share % 1):
         raise UserError(f"--gpus-per-trial {share:g}: choose a part of one, a whole number, or 0.")
     if share and not gpus:
         raise UserError(f"--gpus-per-trial {share:g}, but there is no GPU here: leave it out to train on the CPU.")
     if share > max(node.gpus for node in nodes):
         raise UserError(f"--gpus-per-trial {share:g}, but no machine has as many.")
-    on_gpus = sum(int(node.gpus / share + 1e-9) for node in nodes) if share else cpus
-    most = max(1, min(on_gpus, cpus))
-    at_a_time = options.max_concurrent or most
-    if at_a_time > most:
-        what = f"{gpus:g} GPUs and {cpus} CPU cores" if share else f"{cpus} CPU cores"
-        raise UserError(f"--max-concurrent {at_a_time}, but there are {what}: choose at most {most}.")
-    if options.workers:
-        # The workers of a trial take the cores, the trial itself none to speak of; one core is left to Ray Data.
-        free = max(1, cpus - 1) / (at_a_time * options.workers)
-        return Shares(at_a_time, float(int(free)) if free >= 1 else max(0.01, int(free * 100) / 100), share)
-    # The largest number of cores for which so many trials fit on the machines.
-    cores_of = [cores] if cores else [int(node.cpus) for node in nodes]
-    fitting = (c for c in range(cpus, 0, -1) if sum(node // c for node in cores_of) >= at_a_time)
-    return Shares(at_a_time, float(next(fitting, 1)), share)
+    return share
 
 
 def _what(options: SweepOptions, method: str, preset: str, default_space: Sequence[str]) -> tuple[TrainingRun, Space]:
@@ -187,7 +203,8 @@ def _what(options: SweepOptions, method: str, preset: str, default_space: Sequen
     for name in ("trials", "max_concurrent", "workers"):
         value = getattr(options, name)
         check_setting(name, value, value is None or value >= 1, "at least 1")
-    check_setting("time_budget", options.time_budget, (options.time_budget or 1) > 0, "a number of minutes above 0")
+    budget = options.time_budget
+    check_setting("time_budget", budget, budget is None or budget > 0, "a number of minutes above 0")
     check_objective(options.objective)
     clusters = 10 if options.clusters is None and options.data == "digits" else options.clusters
     if clusters is None:
@@ -199,6 +216,8 @@ def _what(options: SweepOptions, method: str, preset: str, default_space: Sequen
             f"--scheduler {options.scheduler} looks at trials on their way, in their own process and with a certain "
             "number of clusters: leave out --workers, and give --clusters K."
         )
+    if options.search == "optuna" and importlib.util.find_spec("optuna") is None:
+        raise UserError("--search optuna needs Optuna: pip install optuna, or search by random.")
     base = chosen.presets[preset]
     fixed = parse_fixed(options.fixed, base)
     base = replace(base, **fixed)
@@ -206,10 +225,23 @@ def _what(options: SweepOptions, method: str, preset: str, default_space: Sequen
     both = sorted(set(space) & set(fixed))
     if both:
         raise UserError(f"{both[0]} is in --space and in --fixed: leave it out of one of them.")
+    if options.scheduler == "pbt":
+        _check_population(options, space)
     data = options.data if options.data == "digits" else absolute_source(options.data)
     given = {name: getattr(options, name) for name in ("seed", "labels", "image_size", "color", "workers")}
     run = TrainingRun(method, chosen.function, base, data, clusters, "", sides=chosen.sides, **given)
+    check_asked(run)
     return run, space
+
+
+def _check_population(options: SweepOptions, space: Space) -> None:
+    """Find out whether population-based training can do what is asked for."""
+    if options.search == "optuna":
+        raise UserError("--scheduler pbt begins with settings that are drawn: leave out --search optuna.")
+    if not isinstance(space.get("learning_rate"), Range):
+        raise UserError(
+            "--scheduler pbt changes learning rates while it trains: give --space learning_rate=log:LOW:HIGH."
+        )
 
 
 def _identity(options: SweepOptions, run: TrainingRun, preset: str, space: Space) -> dict[str, Any]:
@@ -276,7 +308,8 @@ def _run_trials(
     """Have Ray Tune run all trials that are not done."""
     from ray import tune
 
-    from raycluster.tuning.search import METRIC, PlannedSearch, make_scheduler, optuna_search
+    from raycluster.export.embed import dead_process_of_ray
+    from raycluster.tuning.search import METRIC, PlannedSearch, make_scheduler, optuna_search, population
     from raycluster.tuning.telling import Teller
     from raycluster.tuning.trial import TrialJob, run_trial
 
@@ -286,21 +319,22 @@ def _run_trials(
     # A trial that starts a trainer takes next to nothing itself: its workers would wait for the core that it holds.
     resources = {"cpu": 0.01} if run.workers else {"cpu": shares.cpus, "gpu": shares.gpus}
     thinker = optuna_search(space, options.seed, ledger) if options.search == "optuna" else None
-    to_do = ledger.to_do(trials)
+    to_do, is_population = ledger.to_do(trials), options.scheduler == "pbt"
     deadline = None if options.time_budget is None else time.monotonic() + 60 * options.time_budget
-    teller = Teller(ledger, run, options.objective, trials, deadline, say)
+    teller = Teller(ledger, run, options.objective, options.scheduler, deadline, say)
     say(header(list(space), options.objective))
     tuner = tune.Tuner(
         tune.with_resources(tune.with_parameters(run_trial, job=job, images=images), resources),
+        param_space=dict.fromkeys(["number", *space]) if is_population else None,
         tune_config=tune.TuneConfig(
             metric=METRIC,
             mode="max",
-            search_alg=PlannedSearch(ledger, to_do, trials, thinker),
+            search_alg=population(ledger, to_do) if is_population else PlannedSearch(ledger, to_do, trials, thinker),
             scheduler=make_scheduler(options.scheduler, interval, space),
-            num_samples=len(to_do) + trials - len(ledger.plan()),
+            num_samples=ledger.left(trials),
             # More would fit, where trials take next to nothing, or where cores do not divide evenly. A trial that
             # population-based training has paused is counted too, so that it needs all of them.
-            max_concurrent_trials=None if options.scheduler == "pbt" else shares.at_a_time,
+            max_concurrent_trials=None if is_population else shares.at_a_time,
             reuse_actors=True,  # a process takes several seconds of computing to import torch and Ray
             time_budget_s=None if options.time_budget is None else 60 * options.time_budget,
             trial_name_creator=_number,
@@ -314,7 +348,15 @@ def _run_trials(
             verbose=0,
         ),
     )
-    tuner.fit()
+    try:
+        tuner.fit()
+    except Exception as error:
+        dead = dead_process_of_ray()
+        if dead is None:
+            raise
+        raise TrainingFailed(
+            f"Ray's {dead} on this machine has died, perhaps for want of memory: the same command goes on."
+        ) from error
     remove_tree(ledger.path / "tune")
 
 
@@ -333,7 +375,8 @@ def _tell(ledger: Ledger, options: SweepOptions, trials: int, seconds: float, sa
     """Say what came out, and return the row of the best trial."""
     rows = ledger.rows()
     best = best_row(rows)
-    count = {state: sum(row["state"] == state for row in rows) for state in ("finished", "stopped", "failed")}
+    asked = rows[:trials]
+    count = {state: sum(row["state"] == state for row in asked) for state in ("finished", "stopped", "failed")}
     if best is None:
         reasons = "; ".join(dict.fromkeys(row["error"] for row in rows if row["error"]))
         raise TrainingFailed(f"No trial was finished{f' ({reasons})' if reasons else ''}: the same command goes on.")
@@ -351,7 +394,7 @@ def _tell(ledger: Ledger, options: SweepOptions, trials: int, seconds: float, sa
             say(f"{agreement} (labels served for this only)")
     if count["failed"]:
         say(f"warning: {count['failed']} trial(s) failed (trials.parquet says why); the same command tries them again.")
-    if left > 0:
+    if left > 0 and options.time_budget is not None:
         say("The time is up: the same command with a larger --time-budget goes on.")
     config = ledger.path / "best.json"
     say(f"All results are in {ledger.path}, sweep.html shows them. Train with the best settings on other data:")

@@ -24,17 +24,17 @@ class Teller(Callback):
     ledger : Ledger
     run : TrainingRun
     objective : str
-    trials : int
-        How many there are to be.
+    scheduler : {"none", "asha", "pbt"}
+        With none, nobody stops a trial but the time budget.
     deadline : float or None
         By time.monotonic: what ends after it was stopped by the time budget, and is continued another time.
     say : callable
     """
 
     def __init__(
-        self, ledger: Ledger, run: TrainingRun, objective: str, trials: int, deadline: float | None, say: Say
+        self, ledger: Ledger, run: TrainingRun, objective: str, scheduler: str, deadline: float | None, say: Say
     ) -> None:
-        self._ledger, self._run, self._objective, self._trials = ledger, run, objective, trials
+        self._ledger, self._run, self._objective, self._scheduler = ledger, run, objective, scheduler
         self._deadline, self._say = deadline, say
         self._began = self._last = time.monotonic()
 
@@ -42,7 +42,7 @@ class Teller(Callback):
         """Tell of a trial that has come to its end, or was stopped by the scheduler."""
         number = int(str(trial))
         if self._ledger.state(number) not in DONE:
-            if self._deadline is not None and time.monotonic() >= self._deadline:
+            if self._scheduler == "none" or (self._deadline is not None and time.monotonic() >= self._deadline):
                 return
             last = trial.last_result or {}
             self._ledger.write_outcome(
@@ -60,7 +60,7 @@ class Teller(Callback):
         """Tell of a trial that has failed for good."""
         number = int(str(trial))
         if self._ledger.outcome(number) is None:
-            self._ledger.write_outcome(number, {"state": "failed", "error": "its process died twice"})
+            self._ledger.write_outcome(number, {"state": "failed", "error": _sentence(trial)})
         self._tell(number)
 
     def on_step_end(self, iteration: int, trials: list[Any], **info: Any) -> None:
@@ -77,3 +77,9 @@ class Teller(Callback):
         note = "  best so far" if best and best["trial"] == number else ""
         self._say(line(rows[number], list(rows[number]["settings"]), note))
         write_results(self._ledger, self._run, self._objective)
+
+
+def _sentence(trial: Any) -> str:
+    """Return why a trial failed that could not note it itself: on a machine without the folder, or dead."""
+    story = (trial.get_error() or "").splitlines()
+    return next((line for line in reversed(story) if "UserError: " in line), "its process died twice")

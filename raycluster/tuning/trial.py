@@ -9,12 +9,13 @@ from typing import Any
 import numpy as np
 import pyarrow.parquet as pq
 from ray import tune
+from ray.util import get_node_ip_address
 
 from raycluster.data.vectors import open_vectors
 from raycluster.errors import UserError
-from raycluster.training.alone import train_alone
+from raycluster.training.alone import compute_with, train_alone
 from raycluster.training.fit import root_cause
-from raycluster.training.run_dir import RunDir
+from raycluster.training.run_dir import RunDir, remove_tree
 from raycluster.training.trainer import TrainingRun, run_training
 from raycluster.tuning.ledger import Ledger
 from raycluster.tuning.look import Look, take_over
@@ -53,16 +54,30 @@ def run_trial(config: dict[str, Any], job: TrialJob, images: HeldImages) -> None
     """Train with the settings of ``config``, or go on with it, and note the outcome in the ledger.
 
     Runs inside Ray Tune. The outcome is written before Tune hears of it.
+
+    Raises
+    ------
+    UserError
+        If the folder of the sweep is not on this machine.
     """
+    ledger = Ledger(job.out)
+    if not (ledger.path / "config.json").exists():
+        raise UserError(
+            f"{ledger.path} is not there on machine {get_node_ip_address()}: choose an --out on storage that all "
+            "machines of the cluster share."
+        )
     # Not config["number"]: population-based training hands on whole configs.
     number = int(tune.get_context().get_trial_name())
-    ledger = Ledger(job.out)
-    settings = replace(job.run.settings, **{name: value for name, value in config.items() if name != "number"})
-    run = replace(job.run, settings=settings, out=str(ledger.trial_dir(number)))
+    folder = ledger.trial_dir(number)
+    if not (folder / "config.json").exists():
+        remove_tree(folder)  # left by a kill before the trial had begun
+    compute_with(job.threads)
     try:
+        settings = replace(job.run.settings, **{name: value for name, value in config.items() if name != "number"})
+        run = replace(job.run, settings=settings, out=str(folder))
         if checkpoint := tune.get_checkpoint():
-            with checkpoint.as_directory() as folder:
-                take_over(run, Path(folder))
+            with checkpoint.as_directory() as handed_over:
+                take_over(run, Path(handed_over))
         outcome = _train(run, job, images)
     except Exception as error:
         cause = root_cause(error)

@@ -36,7 +36,7 @@ def test_what_random_rows_share_is_taken_off_the_agreement():
     clusters[0] = 1
     # The row that moved agrees with none of its 10 neighbours, and each of the 10 others of its group with 9 of 10.
     agreement = (0 + 10 * 0.9 + 11) / 22
-    chance = (10 / 22) ** 2 + (12 / 22) ** 2
+    chance = (10 * 9 + 12 * 11) / (22 * 21)
     assert agreement_beyond_chance(LINE, clusters) == pytest.approx((agreement - chance) / (1 - chance))
 
 
@@ -66,6 +66,22 @@ def test_balance_is_the_entropy_of_the_sizes_over_the_largest():
 def test_one_cluster_for_all_scores_nothing_anywhere(blobs):
     found = label_free_scores(blobs[0], np.zeros(300, np.int32), blobs[0])
     assert found == dict.fromkeys(SCORES, 0.0)
+
+
+def test_one_cluster_a_row_scores_nothing_but_for_balance(blobs):
+    points = blobs[0][:40]
+    found = label_free_scores(points, np.arange(40), points)
+    assert found.pop("balance") == pytest.approx(1.0)
+    assert found == dict.fromkeys(found, 0.0)
+
+
+@pytest.mark.parametrize("clusters", [[0] * 39 + [1], [0, 1], [0, 1, 1]])
+def test_clusters_too_small_for_a_fold_do_not_break_the_scores(clusters, blobs):
+    points = blobs[0][: len(clusters)]
+    found = label_free_scores(points, np.array(clusters), points)
+    assert set(found) == set(SCORES)
+    assert np.isfinite(list(found.values())).all()
+    assert found["predictability"] == 0.0
 
 
 def test_right_clusters_score_better_than_random_ones_in_everything_but_balance(blobs):

@@ -36,6 +36,12 @@ def test_values_that_are_no_numbers_lie_side_by_side():
     assert [text for _, text in axis.ticks] == ["None", "global", "local"]
 
 
+def test_none_lies_left_of_the_numbers_which_keep_their_order_and_scale():
+    axis = axis_of([None, 8, 40, 24])
+    assert axis.places == pytest.approx([0.0, 0.2, 1.0, 0.6])
+    assert [text for _, text in axis.ticks] == ["None", "8", "24", "40"]
+
+
 def test_one_value_alone_lies_in_the_middle():
     assert axis_of([0.5, 0.5]) == ([0.5, 0.5], [(0.5, "0.5")])
 

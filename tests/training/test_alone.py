@@ -1,4 +1,5 @@
 from dataclasses import replace
+from pathlib import Path
 
 import numpy as np
 import pyarrow.parquet as pq
@@ -65,6 +66,14 @@ def test_the_run_folder_is_that_of_a_run_by_ray_train(method, source, tmp_path):
     before = (tmp_path / "run" / "summary.json").stat().st_mtime_ns
     assert train_alone(run, images_of(run), 1) == summary
     assert (tmp_path / "run" / "summary.json").stat().st_mtime_ns == before
+
+
+@pytest.mark.skipif(not Path("/proc/self/fd").exists(), reason="needs Linux to list open files")
+def test_nothing_of_a_run_stays_open_in_a_process_that_lives_on(source, tmp_path):
+    run = run_of(source, tmp_path / "run", rounds=0)
+    train_alone(run, images_of(run), 1)
+    descriptors = [path for path in Path("/proc/self/fd").iterdir() if path.is_symlink()]
+    assert not [path.readlink() for path in descriptors if str(path.readlink()).startswith(str(tmp_path))]
 
 
 def test_a_run_that_broke_off_is_continued_to_the_same_end(source, tmp_path):

@@ -21,6 +21,12 @@ def test_what_is_not_done_is_to_do_and_what_failed_is_tried_again(tmp_path):
     assert ledger.to_do(3) == [1, 2]
 
 
+def test_what_is_left_counts_trials_not_planned_yet_and_none_beyond_those_asked_for(tmp_path):
+    ledger = begun(tmp_path)
+    assert [ledger.left(trials) for trials in (1, 3, 4, 6)] == [0, 2, 3, 5]
+    assert Ledger(tmp_path / "new").left(3) == 3
+
+
 def test_a_trial_goes_on_with_the_settings_that_it_has_come_to(tmp_path):
     ledger = begun(tmp_path)
     assert ledger.present_settings(2) == {"learning_rate": 0.03}

@@ -1,4 +1,7 @@
 import json
+import shutil
+from dataclasses import replace
+from types import SimpleNamespace
 
 import numpy as np
 import pytest
@@ -7,9 +10,12 @@ from sklearn.datasets import load_digits
 
 from raycluster.api import method_named
 from raycluster.data.images import open_images
-from raycluster.export.evaluate import frozen_features
+from raycluster.export.evaluate import BATCH, frozen_features
+from raycluster.models.dccm_cnn import DccmCNN
+from raycluster.models.jule_cnn import JuleCNN
 from raycluster.models.load import load_model
 from raycluster.training.alone import train_alone
+from raycluster.training.checkpoint import load_latest
 from raycluster.training.run_dir import RunDir
 from raycluster.training.trainer import TrainingRun
 from raycluster.tuning import look as module
@@ -111,3 +117,56 @@ def test_a_trial_goes_on_from_anothers_checkpoint_with_its_own_settings(source, 
     assert [row["continued"] for row in rows if row["kind"] == "start"] == [False, True]
     config = json.loads((tmp_path / "taker" / "config.json").read_text())
     assert config["identity"]["learning_rate"] == 0.02
+
+
+def look_at(model, images, objective="silhouette"):
+    Look(images, 5, objective, 1, False)(SimpleNamespace(model=model, epochs=1), None)
+
+
+def test_a_network_that_has_diverged_is_told_as_the_worst_of_all(source, told):
+    images = hold(open_images(source))
+    net = JuleCNN(images.shape).eval()
+    look_at(net, images)
+    assert -1 < told[0][0]["objective"] <= 1
+    with torch.no_grad():
+        next(net.parameters()).fill_(float("nan"))
+    look_at(net, images)
+    assert told[1][0] == {"objective": -1.0, "epochs": 1}
+
+
+def test_with_an_objective_by_labels_those_images_are_looked_at_that_have_one(source, told):
+    images = hold(open_images(source))
+    few = np.full(images.n, -1)
+    few[[3, 50, 90]] = [0, 1, 2]  # fewer than clusters
+    look_at(JuleCNN(images.shape).eval(), replace(images, labels=few), "nmi")
+    assert told[0][0]["objective"] == pytest.approx(1.0)  # each is a cluster by itself
+
+
+def test_the_population_of_dccm_is_measured_in_batches_of_moderate_size():
+    net, sizes = DccmCNN((1, 32, 32), 3), []
+    net.register_forward_pre_hook(lambda module, inputs: sizes.append(len(inputs[0])))
+    pixels = np.random.default_rng(0).integers(0, 256, (BATCH + 1, 1, 32, 32), np.uint8)
+    assert embedding_now(net, pixels).shape[0] == BATCH + 1
+    assert max(sizes) <= BATCH
+    assert min(sizes[:2]) >= BATCH // 2  # none so small that its statistics are worth nothing
+
+
+def test_a_takeover_that_is_killed_leaves_no_checkpoint_in_pieces(source, tmp_path):
+    run, _ = train(source, tmp_path / "taker")
+    training = tmp_path / "taker" / "checkpoints" / "training"
+    before = load_latest(training)
+    handed = tmp_path / "handed"
+    shutil.copytree(training, handed)
+    (handed / "000009").mkdir()
+    (handed / "000009" / "tensors.safetensors").symlink_to("nowhere")
+    with pytest.raises(shutil.Error):
+        take_over(run, handed)  # as if killed while it copies
+    assert load_latest(training)[1] == before[1]
+    shutil.rmtree(handed / "000009")
+    with pytest.raises(FileNotFoundError):
+        take_over(run, handed)  # there are no metrics: as if killed before these are copied
+    assert load_latest(training) is None
+    shutil.copy(tmp_path / "taker" / "metrics.jsonl", handed)
+    take_over(run, handed)
+    assert load_latest(training)[1] == before[1]
+    assert [path.name for path in training.parent.iterdir()] == ["training"]

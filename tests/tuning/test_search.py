@@ -1,7 +1,6 @@
 import pytest
 from ray.tune.search import Searcher
 
-from raycluster.errors import UserError
 from raycluster.methods.jule import JuleSettings
 from raycluster.tuning.ledger import Ledger
 from raycluster.tuning.search import PlannedSearch, make_scheduler, optuna_search
@@ -66,12 +65,7 @@ def test_optuna_is_told_of_what_is_done_and_stays_in_the_space(tmp_path):
     assert all(settings[name] in SPACE[name] for name in SPACE)
 
 
-def test_schedulers_count_epochs(tmp_path):
+def test_schedulers_count_epochs():
     assert make_scheduler("none", 5, SPACE) is None
     assert make_scheduler("asha", 5, SPACE)._time_attr == "epochs"
     assert make_scheduler("pbt", 5, SPACE)._time_attr == "epochs"
-
-
-def test_population_based_training_wants_a_learning_rate_to_change():
-    with pytest.raises(UserError, match="changes learning rates"):
-        make_scheduler("pbt", 5, parse_space(["margin=0.1:0.2"], JuleSettings()))

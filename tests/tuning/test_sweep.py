@@ -1,5 +1,6 @@
 """Sweeps on the Ray that the tests share; each trial is a real, small run."""
 
+import importlib.util
 import json
 
 import numpy as np
@@ -25,11 +26,11 @@ def source(tmp_path_factory):
     return str(path)
 
 
-def run(source, out, **options):
+def run(source, out, method="jule", **options):
     told = []
     given = {"clusters": 5, "fixed": QUICK, "space": ("unroll_rate=0.6:0.95", "margin=0.1:0.5"), "trials": 3}
     options = SweepOptions(data=source, out=str(out), **(given | options))
-    return sweep(options, "jule", say=told.append), "\n".join(told)
+    return sweep(options, method, say=told.append), "\n".join(told)
 
 
 @pytest.fixture(scope="module")
@@ -74,9 +75,16 @@ def test_the_same_call_again_keeps_what_is_done_and_more_trials_are_added(swept,
     again, told = run(source, out, space=space, max_concurrent=2)
     assert again == best
     assert "at a time" not in told
-    run(source, out, space=space, max_concurrent=2, trials=4)
+    half_made = out / "trials" / "0003"  # as by a kill before the trial had begun
+    half_made.mkdir()
+    (half_made / "rejected.parquet").touch()
+    _, told = run(source, out, space=space, max_concurrent=2, trials=4)
+    assert "4 trials, 1 at a time, 4 core(s) each; 3 are done already" in told
     assert pq.read_table(out / "trials.parquet")["state"].to_pylist() == ["finished"] * 4
     assert {path: path.stat().st_mtime_ns for path in before} == before
+    _, told = run(source, out, space=space, trials=2)
+    assert "at a time" not in told
+    assert "2 finished in" in told
 
 
 def test_other_settings_on_the_same_folder_are_refused_by_name(swept, source):
@@ -85,30 +93,34 @@ def test_other_settings_on_the_same_folder_are_refused_by_name(swept, source):
 
 
 def test_a_trial_that_fails_is_tried_once_more_and_does_not_end_the_sweep(ray_session, source, tmp_path):
-    # Batches of one image hold no pairs and BatchNorm refuses them.
-    _, told = run(source, tmp_path, space=("batch_size=1,100",), search="grid", trials=None, scheduler="none")
+    # Each value is good beside those of the preset, both together are not.
+    space, fixed = ("small_batch=16,64", "large_batch=40"), ("epochs=1", "repeats=1", "augmentations=1", "mi_places=4")
+    _, told = run(source, tmp_path, "dccm", space=space, fixed=fixed, search="grid", trials=None)
     table = pq.read_table(tmp_path / "trials.parquet").to_pydict()
-    assert sorted(table["state"]) == ["failed", "finished"]
-    assert "Expected more than 1 value per channel" in table["error"][table["state"].index("failed")]
+    assert table["state"] == ["finished", "failed"]
+    assert "--small-batch 64: choose at most the large batch, 40" in table["error"][1]
     assert "1 trial(s) failed" in told
 
 
-@pytest.mark.parametrize("scheduler", ["asha", "pbt"])
-def test_schedulers_end_trials_early_or_let_them_go_on_from_others(scheduler, ray_session, source, tmp_path):
-    space = ("learning_rate=log:1e-4:1e-1",)
-    fixed = ("epochs_per_period=1", "rounds=0", "unroll_rate=0.3")
-    run(source, tmp_path, space=space, fixed=fixed, scheduler=scheduler, trials=4, objective="nmi")
+def test_asha_ends_trials_that_are_behind(ray_session, source, tmp_path):
+    # The rate that trains comes first: what comes after a good trial can be seen to be behind.
+    space, fixed = ("learning_rate=1e-2,1e-9,1e-8",), ("epochs_per_period=1", "rounds=0", "unroll_rate=0.3")
+    run(source, tmp_path, space=space, fixed=fixed, search="grid", trials=None, scheduler="asha", objective="nmi")
     rows = Ledger(tmp_path).rows()
-    assert {row["state"] for row in rows} <= {"finished", "stopped"}
-    assert any(row["state"] == "finished" for row in rows)
-    if scheduler == "asha":
-        for row in rows:
-            assert (row["state"] == "stopped") == (
-                not (tmp_path / "trials" / f"{row['trial']:04d}/summary.json").exists()
-            )
-    else:
-        assert [row["state"] for row in rows] == ["finished"] * 4
-        assert [row["settings"] for row in rows] != Ledger(tmp_path).plan()
+    assert {row["state"] for row in rows} == {"finished", "stopped"}
+    for row in rows:
+        is_whole = (tmp_path / "trials" / f"{row['trial']:04d}" / "summary.json").exists()
+        assert is_whole == (row["state"] == "finished")
+        assert row["objective"] is not None
+
+
+def test_with_population_based_training_bad_trials_go_on_from_good_ones(ray_session, source, tmp_path):
+    space, fixed = ("learning_rate=log:1e-4:1e-1",), ("epochs_per_period=1", "rounds=0", "unroll_rate=0.3")
+    run(source, tmp_path, space=space, fixed=fixed, scheduler="pbt", trials=4, objective="nmi")
+    ledger = Ledger(tmp_path)
+    rows = ledger.rows()
+    assert [row["state"] for row in rows] == ["finished"] * 4
+    assert [row["settings"] for row in rows] != ledger.plan()
 
 
 @pytest.mark.parametrize(
@@ -123,6 +135,12 @@ def test_schedulers_end_trials_early_or_let_them_go_on_from_others(scheduler, ra
         ({"max_concurrent": 9}, "--max-concurrent 9, but there are 4 CPU cores: choose at most 4"),
         ({"gpus_per_trial": 1.0}, "there is no GPU here"),
         ({"time_budget": -1.0}, "--time-budget -1.0: choose a number of minutes above 0"),
+        ({"time_budget": 0.0}, "--time-budget 0.0: choose a number of minutes above 0"),
+        ({"clusters": 1}, "clusters=1: there is nothing to cluster"),
+        ({"seed": -1}, "--seed -1: choose 0 or more"),
+        ({"workers": 5}, "--workers 5, but the cluster has 4 CPU cores|No trial fits on 4 CPU cores"),
+        ({"scheduler": "pbt"}, "changes learning rates while it trains"),
+        ({"scheduler": "pbt", "search": "optuna"}, "leave out --search optuna|--search optuna needs Optuna"),
         ({"search": "grid"}, "unroll_rate has a range"),
         ({"search": "grid", "space": ("margin=0.1,0.2",)}, "the grid has only 2 combinations"),
         ({"scheduler": "pbt", "clusters": "auto"}, "give --clusters K"),
@@ -136,9 +154,16 @@ def test_bad_calls_end_with_a_sentence_before_anything_is_written(options, sente
     assert not (tmp_path / "out").exists()
 
 
+@pytest.mark.skipif(importlib.util.find_spec("optuna") is not None, reason="Optuna is installed here")
+def test_optuna_is_asked_for_where_it_is_not_installed(source, tmp_path):
+    with pytest.raises(UserError, match="pip install optuna"):
+        run(source, tmp_path / "out", search="optuna")
+    assert not (tmp_path / "out").exists()
+
+
 def test_cores_are_shared_out_so_that_threads_times_trials_are_no_more():
-    def shares(nodes, cores=None, **options):
-        return share_out(nodes, SweepOptions(data="digits", out="", **options), cores)
+    def shares(nodes, cores=None, left=99, **options):
+        return share_out(nodes, SweepOptions(data="digits", out="", **options), left, cores)
 
     assert shares([Node(2)]) == Shares(2, 1.0, 0.0)
     assert shares([Node(8)], max_concurrent=3) == Shares(3, 2.0, 0.0)
@@ -147,9 +172,19 @@ def test_cores_are_shared_out_so_that_threads_times_trials_are_no_more():
     assert shares([Node(2)], cores=1) == Shares(1, 1.0, 0.0)
     assert shares([Node(16, 2)]) == Shares(2, 8.0, 1.0)
     assert shares([Node(16, 2)], gpus_per_trial=0.5) == Shares(4, 4.0, 0.5)
+    # Fewer trials than cores have several each.
+    assert shares([Node(16)], left=3) == Shares(3, 5.0, 0.0)
+    assert shares([Node(16)], left=1, max_concurrent=4) == Shares(1, 16.0, 0.0)
+    # GPUs on another machine than the cores, and parts of a GPU that do not add up.
+    assert shares([Node(16), Node(2, 2)]) == Shares(2, 1.0, 1.0)
+    assert shares([Node(16, 2)], gpus_per_trial=0.4) == Shares(4, 4.0, 0.4)
     # Trainers: one core is left to Ray Data, whatever is asked for.
     assert shares([Node(2)], workers=1, max_concurrent=2) == Shares(2, 0.5, 0.0)
     assert shares([Node(9)], workers=2, max_concurrent=2) == Shares(2, 2.0, 0.0)
+    assert shares([Node(2)], workers=2) == Shares(1, 0.5, 0.0)
+    for nodes in ([Node(0.5), Node(0.5)], [Node(16), Node(0, 2)]):  # nothing that a trial could have waits there
+        with pytest.raises(UserError, match="No trial fits on"):
+            shares(nodes)
 
 
 def test_a_look_is_taken_once_a_period_of_jule_and_nine_times_in_others():
