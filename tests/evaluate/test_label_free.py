@@ -72,6 +72,7 @@ def test_one_cluster_a_row_scores_nothing_but_for_balance(blobs):
     points = blobs[0][:40]
     found = label_free_scores(points, np.arange(40), points)
     assert found.pop("balance") == pytest.approx(1.0)
+    assert found.pop("predictability") < 0  # none of them was seen before
     assert found == dict.fromkeys(found, 0.0)
 
 
