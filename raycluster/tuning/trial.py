@@ -15,6 +15,7 @@ from raycluster.data.vectors import open_vectors
 from raycluster.errors import UserError
 from raycluster.training.alone import compute_with, train_alone
 from raycluster.training.fit import root_cause
+from raycluster.training.plan import available_cores
 from raycluster.training.run_dir import RunDir, remove_tree
 from raycluster.training.trainer import TrainingRun, run_training
 from raycluster.tuning.ledger import Ledger
@@ -71,6 +72,7 @@ def run_trial(config: dict[str, Any], job: TrialJob, images: HeldImages) -> None
     folder = ledger.trial_dir(number)
     if not (folder / "config.json").exists():
         remove_tree(folder)  # left by a kill before the trial had begun
+    job = replace(job, threads=min(job.threads, available_cores()))
     compute_with(job.threads)
     try:
         settings = replace(job.run.settings, **{name: value for name, value in config.items() if name != "number"})
