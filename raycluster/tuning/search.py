@@ -5,6 +5,7 @@ from __future__ import annotations
 from typing import Any
 
 from ray import tune
+from ray.tune.experiment import Trial
 from ray.tune.schedulers import ASHAScheduler, PopulationBasedTraining, TrialScheduler
 from ray.tune.search import BasicVariantGenerator, Searcher
 
@@ -88,6 +89,29 @@ def population(ledger: Ledger, to_do: list[int]) -> BasicVariantGenerator:
     return BasicVariantGenerator([{"number": number} | ledger.present_settings(number) for number in to_do])
 
 
+class Population(PopulationBasedTraining):
+    """Population-based training in which trials that share a core take turns.
+
+    Ray Tune's own prefers the trial that has trained least, which is one that has just gone back to the checkpoint of
+    another: it would go back again and again, and the other never come to its turn.
+    """
+
+    def __init__(self, **kwargs: Any) -> None:
+        super().__init__(**kwargs)
+        self._turns, self._had_turn = 0, dict[Any, int]()
+
+    def on_trial_result(self, tune_controller: Any, trial: Any, result: dict[str, Any]) -> str:
+        """Note when the trial had its turn, and decide on it."""
+        self._turns += 1
+        self._had_turn[trial] = self._turns
+        return str(super().on_trial_result(tune_controller, trial, result))
+
+    def choose_trial_to_run(self, tune_controller: Any) -> Any:
+        """Return the trial that has waited longest."""
+        waiting = [trial for trial in tune_controller.get_trials() if trial.status in (Trial.PENDING, Trial.PAUSED)]
+        return min(waiting, key=lambda trial: self._had_turn.get(trial, 0), default=None)
+
+
 def make_scheduler(name: str, interval: int, space: Space) -> TrialScheduler | None:
     """Return the scheduler of this name; time is counted in epochs.
 
@@ -103,7 +127,7 @@ def make_scheduler(name: str, interval: int, space: Space) -> TrialScheduler | N
         return None
     if name == "asha":
         return ASHAScheduler(time_attr=TIME, max_t=1_000_000, grace_period=interval, reduction_factor=3)
-    return PopulationBasedTraining(
+    return Population(
         time_attr=TIME,
         perturbation_interval=interval,
         hyperparam_mutations={"learning_rate": _domain(space["learning_rate"])},

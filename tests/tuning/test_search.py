@@ -1,9 +1,12 @@
+from types import SimpleNamespace
+
 import pytest
+from ray.tune.experiment import Trial
 from ray.tune.search import Searcher
 
 from raycluster.methods.jule import JuleSettings
 from raycluster.tuning.ledger import Ledger
-from raycluster.tuning.search import PlannedSearch, make_scheduler, optuna_search
+from raycluster.tuning.search import PlannedSearch, make_scheduler, optuna_search, population
 from raycluster.tuning.space import parse_space
 
 SPACE = parse_space(["learning_rate=log:1e-3:1e-1", "n_neighbors=5:9", "affinity=local,global"], JuleSettings())
@@ -69,3 +72,30 @@ def test_schedulers_count_epochs():
     assert make_scheduler("none", 5, SPACE) is None
     assert make_scheduler("asha", 5, SPACE)._time_attr == "epochs"
     assert make_scheduler("pbt", 5, SPACE)._time_attr == "epochs"
+
+
+def test_trials_of_a_population_take_turns_even_where_one_has_gone_back_in_time():
+    scheduler = make_scheduler("pbt", 5, SPACE)
+    scheduler.set_search_properties("objective", "max")
+    trials = [Trial("train", stub=True) for _ in range(3)]
+    controller = SimpleNamespace(search_alg=None, get_trials=lambda: trials)
+    for trial in trials:
+        trial.set_status(Trial.PAUSED)
+        trial.config = {"learning_rate": 0.01}
+        scheduler.on_trial_add(controller, trial)
+    turns = []
+    for _ in range(6):
+        chosen = scheduler.choose_trial_to_run(controller)
+        turns.append(trials.index(chosen))
+        scheduler.on_trial_result(controller, chosen, {"objective": 0.5, "epochs": 1})
+    assert turns == [0, 1, 2, 0, 1, 2]
+    trials[0].set_status(Trial.TERMINATED)
+    assert scheduler.choose_trial_to_run(controller) is trials[1]
+
+
+def test_a_population_begins_with_the_planned_trials_that_are_to_do(tmp_path):
+    generator = population(planned(tmp_path), [0, 2])
+    assert generator._points_to_evaluate == [
+        {"number": 0, "learning_rate": 0.1},
+        {"number": 2, "learning_rate": 0.3},
+    ]
