@@ -5,9 +5,11 @@ from __future__ import annotations
 import importlib.metadata
 import importlib.util
 import os
+import threading
 import time
 import uuid
 from collections.abc import Sequence
+from concurrent.futures import Future, wait
 from dataclasses import dataclass, replace
 from typing import TYPE_CHECKING, Any, Literal
 
@@ -308,7 +310,6 @@ def _run_trials(
     """Have Ray Tune run all trials that are not done."""
     from ray import tune
 
-    from raycluster.export.embed import dead_process_of_ray
     from raycluster.tuning.search import METRIC, PlannedSearch, make_scheduler, optuna_search, population
     from raycluster.tuning.telling import Teller
     from raycluster.tuning.trial import TrialJob, run_trial
@@ -348,16 +349,30 @@ def _run_trials(
             verbose=0,
         ),
     )
-    try:
-        tuner.fit()
-    except Exception as error:
-        dead = dead_process_of_ray()
-        if dead is None:
-            raise
-        raise TrainingFailed(
-            f"Ray's {dead} on this machine has died, perhaps for want of memory: the same command goes on."
-        ) from error
+    _fit(tuner)
     remove_tree(ledger.path / "tune")
+
+
+def _fit(tuner: Any) -> None:
+    """Have Ray Tune work in a thread beside: here signals arrive, and here it is seen if Ray itself dies."""
+    from raycluster.export.embed import dead_process_of_ray
+
+    done: Future[Any] = Future()
+
+    def work() -> None:
+        try:
+            done.set_result(tuner.fit())
+        except BaseException as error:
+            done.set_exception(error)
+
+    threading.Thread(target=work, daemon=True).start()
+    while not wait([done], timeout=0.3).done:
+        dead = dead_process_of_ray()
+        if dead:
+            raise TrainingFailed(
+                f"Ray's {dead} on this machine has died, perhaps for want of memory: the same command goes on."
+            )
+    done.result()
 
 
 def looks_every(run: TrainingRun) -> int:
