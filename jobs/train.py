@@ -7,10 +7,12 @@
     python jobs/train.py jule --data usps.npz --clusters 10 --preset paper --workers 2
     python jobs/train.py dccm --data photos/ --clusters 10            DCCM, for GPUs; with --preset cpu for fewer steps
     python jobs/train.py concurl --data photos/ --clusters 10         ConCURL, for GPUs; --preset cpu here too
+    python jobs/train.py --config sweeps/photos/best.json             settings from a file, such as a sweep leaves
 
 The run folder holds the clusters (assignments.parquet), the embeddings, the model and the metrics; that of jule
 also the merge tree.
-The same command again continues what was killed. Settings given as flags come before those of the preset.
+The same command again continues what was killed. Settings given as flags come before those of --config FILE (JSON or
+YAML, by the flags' names), and those before the preset.
 """
 
 from __future__ import annotations
@@ -26,26 +28,33 @@ STOPPED = "Stopped. The same command continues from the last checkpoint."
 
 def main(arguments: list[str]) -> int:
     """Run the command, and return its exit code: 0 complete, 2 bad call or input, 1 failed, 130 or 143 stopped."""
-    method = arguments.pop(0) if arguments and not arguments[0].startswith("-") else "jule"
+    method = arguments.pop(0) if arguments and not arguments[0].startswith("-") else None
 
     def work() -> None:
-        options, settings = parse(method, arguments)
+        from raycluster.config_file import given_config, read_config
+
+        path, flags = given_config(arguments)
+        config = read_config(path, method) if path else {}
+        chosen = method or config.get("method", "jule")
+        options, settings = parse(chosen, flags, config)
         from raycluster.api import train_with
 
-        train_with(options, method, settings)
+        train_with(options, chosen, settings)
 
     return run_command(work, STOPPED)
 
 
-def parse(method: str, arguments: list[str]) -> tuple[Any, Any]:
+def parse(method: str, arguments: list[str], config: dict[str, Any] | None = None) -> tuple[Any, Any]:
     """Return the options and the method's settings; the flags are made from their dataclasses."""
     import argparse
 
     import tyro
 
     from raycluster.api import TrainOptions, method_named
+    from raycluster.config_file import as_flags
 
     chosen = method_named(method)
+    arguments = as_flags(config or {}, (TrainOptions, chosen.settings)) + arguments
     first_look = argparse.ArgumentParser(add_help=False, allow_abbrev=False)
     first_look.add_argument("--preset", choices=list(chosen.presets), default="default")
     preset = first_look.parse_known_args(arguments)[0].preset

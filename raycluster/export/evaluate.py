@@ -186,7 +186,8 @@ def in_numbers_of_run(
 def frozen_features(net: Network, pixels: np.ndarray) -> dict[str, np.ndarray]:
     """Return the features of images uint8 [n, C, H, W] by name of their layer, float32 [n, d]; the embedding last."""
     parts: dict[str, list[torch.Tensor]] = {}
+    device = next(net.parameters()).device
     for images in torch.from_numpy(pixels).split(BATCH):
-        for name, values in layers_of(net, images).items():
+        for name, values in layers_of(net, images.to(device)).items():
             parts.setdefault(name, []).append(values)
-    return {name: torch.cat(values).numpy() for name, values in parts.items()}
+    return {name: torch.cat(values).cpu().numpy() for name, values in parts.items()}

@@ -24,7 +24,7 @@ from raycluster.errors import check_setting
 from raycluster.evaluate.health import clustering_health, embedding_health, neighbor_agreement, warnings_for
 from raycluster.evaluate.metrics import clustering_quality
 from raycluster.graph.n_clusters import rank_n_clusters
-from raycluster.graph.neighbors import NeighborIndex
+from raycluster.graph.neighbors import Neighbors, find_neighbors
 from raycluster.graph.pieces import first_clusters
 from raycluster.graph.settings import GraphSettings
 from raycluster.graph.tree import MergeTree
@@ -340,9 +340,11 @@ def embed(net: JuleCNN, feed: Feed, context: Context) -> tuple[np.ndarray, np.nd
 # What follows runs on the driver, over all images.
 
 
-def start(features: np.ndarray, n_clusters: Clusters, graph: GraphSettings) -> dict[str, np.ndarray]:
+def start(
+    features: np.ndarray, n_clusters: Clusters, graph: GraphSettings, neighbors: Neighbors | None = None
+) -> dict[str, np.ndarray]:
     """Cluster raw pixels: the first fine clusters, and the answer of the graph alone."""
-    found = rerun(features, n_clusters, graph)
+    found = rerun(features, n_clusters, graph, neighbors)
     pixels, first = found["labels"], found["first"]
     return found | {"labels": first if first.max() >= found["n_clusters"] else pixels, "pixels": pixels}
 
@@ -355,9 +357,11 @@ def merge(
     return found
 
 
-def rerun(features: np.ndarray, n_clusters: Clusters, graph: GraphSettings) -> dict[str, np.ndarray]:
+def rerun(
+    features: np.ndarray, n_clusters: Clusters, graph: GraphSettings, neighbors: Neighbors | None = None
+) -> dict[str, np.ndarray]:
     """Cluster from single images, with the whole merge tree."""
-    found, tree = cluster(features, n_clusters, graph)
+    found, tree = cluster(features, n_clusters, graph, known=neighbors)
     return found | {"left": tree.left, "right": tree.right, "affinity": tree.affinity, "size": tree.size}
 
 
@@ -367,8 +371,9 @@ def cluster(
     graph: GraphSettings,
     labels: np.ndarray | None = None,
     at_least: int = 1,
+    known: Neighbors | None = None,
 ) -> tuple[dict[str, np.ndarray], MergeTree]:
-    """Build the graph on the features and merge, from ``labels`` or from single images.
+    """Build the graph on the features, if it is not ``known``, and merge, from ``labels`` or from single images.
 
     Returns
     -------
@@ -380,8 +385,7 @@ def cluster(
     tree : MergeTree
     """
     started = time.perf_counter()
-    index = NeighborIndex(features, graph.neighbors_of(len(features)))
-    neighbors, distances = index.rows()
+    neighbors, distances, recall = known or find_neighbors(features, graph.neighbors_of(len(features)))
     built = time.perf_counter()
     first = first_clusters(neighbors) if labels is None else labels
     tree, weights = graph.build_tree(neighbors, distances, features, first)
@@ -395,7 +399,7 @@ def cluster(
     confidence = neighbor_agreement(neighbors, merged)
     scalars = {
         "n_clusters": n_clusters,
-        "neighbor_recall": index.search.recall,
+        "neighbor_recall": recall,
         "agreement": confidence.mean(),
         "mean_cosine": embedding_health(features)["mean_cosine"],
         "graph_seconds": built - started,

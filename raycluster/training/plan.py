@@ -44,13 +44,18 @@ class Plan:
 
 
 def plan_resources(
-    nodes: list[Node], workers: int | None = None, gpus_per_worker: float | None = None, streaming: bool = False
+    nodes: list[Node],
+    workers: int | None = None,
+    gpus_per_worker: float | None = None,
+    streaming: bool = False,
+    most_cpus: float | None = None,
 ) -> Plan:
     """Choose the number of workers where it is not given, and give each as many cores as there are.
 
     By default there is one worker a GPU, or one in all without GPUs; with GPUs, a tenth of one is left to the driver
     actor. While the images stream, Ray Data decodes them beside the training, and at least one core is left to it on
-    one of the machines: a trainer that holds all cores waits for its first batch for ever.
+    one of the machines: a trainer that holds all cores waits for its first batch for ever. ``most_cpus`` keeps a worker
+    to fewer cores, where several runs share the cluster.
 
     Raises
     ------
@@ -80,9 +85,12 @@ def plan_resources(
     if streaming:
         cores[cores.index(max(cores))] -= 1
     shares = [float(cpus) for cpus in range(int(max(cores)), 0, -1)] + [0.5, 0.25, 0.1, 0.01]
+    if most_cpus is not None:
+        shares = [most_cpus, *(share for share in shares if share < most_cpus)]
     for cpus_per_worker in shares:
         places = sum(
-            _places(free, node.gpus, cpus_per_worker, gpus_per_worker) for free, node in zip(cores, nodes, strict=True)
+            places_on(free, node.gpus, cpus_per_worker, gpus_per_worker)
+            for free, node in zip(cores, nodes, strict=True)
         )
         if places >= workers:
             break
@@ -122,7 +130,7 @@ def available_memory() -> float:
     return free
 
 
-def _places(cpus: float, gpus: float, cpus_per_worker: float, gpus_per_worker: float) -> int:
+def places_on(cpus: float, gpus: float, cpus_per_worker: float, gpus_per_worker: float) -> int:
     """Return how many workers one machine can hold."""
     by_cpu = int(cpus / cpus_per_worker + 1e-9)
     if not gpus_per_worker:

@@ -48,6 +48,11 @@ class MetricsLog:
         self._tensorboard.flush()
         self.lines += 1
 
+    def close(self) -> None:
+        """Close the files."""
+        self._file.close()
+        self._tensorboard.close()
+
 
 class Follower:
     """Reads a growing ``metrics.jsonl`` and hands on each row once, also when the file is cut back and goes on."""

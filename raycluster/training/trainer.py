@@ -50,6 +50,8 @@ class TrainingRun:
     feed : {"auto", "resident", "streaming"}
     sides : tuple of int, optional
         The sides of squares that the method takes; by default any size.
+    cpus_per_worker : float, optional
+        By default as many as there are.
     """
 
     method: str
@@ -66,6 +68,7 @@ class TrainingRun:
     gpus_per_worker: float | None = None
     feed: Literal["auto", "resident", "streaming"] = "auto"
     sides: tuple[int, ...] | None = None
+    cpus_per_worker: float | None = None
 
     @property
     def identity(self) -> dict[str, Any]:
@@ -95,11 +98,7 @@ def run_training(run: TrainingRun, say: Say = say_at_once) -> RunSummary:
     """
     began = time.perf_counter()
     run_dir = RunDir(run.out)
-    if run.clusters != "auto" and run.clusters < 2:
-        raise UserError(f"clusters={run.clusters}: there is nothing to cluster, choose at least 2.")
-    check_setting("seed", run.seed, run.seed >= 0, "0 or more")
-    if run.sides and run.image_size not in (None, "original"):
-        check_side(run.image_size, run.sides)
+    check_asked(run)
     if run_dir.state(run.identity) == "finished":
         return tell_again(run_dir, "run already, finished.", say)
     check_early(run)
@@ -116,7 +115,7 @@ def run_training(run: TrainingRun, say: Say = say_at_once) -> RunSummary:
         images = open_source(run, say)
         feed, sentence = choose_feed(images.n_bytes, memory_for_images(), run.feed)
         streaming = feed == "streaming"
-        plan = plan_resources(cluster.nodes, run.workers, run.gpus_per_worker, streaming)
+        plan = plan_resources(cluster.nodes, run.workers, run.gpus_per_worker, streaming, run.cpus_per_worker)
         with run_dir.lock():
             if run_dir.state(run.identity) == "finished":  # by another job, while this one was starting
                 return tell_again(run_dir, "run already, finished.", say)
@@ -147,6 +146,15 @@ def run_training(run: TrainingRun, say: Say = say_at_once) -> RunSummary:
             summary = finish(run_dir, run.method, images, plan.workers, found, clock)
     say(tell(run_dir, summary))
     return summary
+
+
+def check_asked(run: TrainingRun) -> None:
+    """Find out what is wrong with what was asked for, before anything is looked at."""
+    if run.clusters != "auto" and run.clusters < 2:
+        raise UserError(f"clusters={run.clusters}: there is nothing to cluster, choose at least 2.")
+    check_setting("seed", run.seed, run.seed >= 0, "0 or more")
+    if run.sides and run.image_size not in (None, "original"):
+        check_side(run.image_size, run.sides)
 
 
 def check_early(run: TrainingRun) -> None:
@@ -224,7 +232,12 @@ def driver_actor(run_dir: RunDir, n: int, plan: Plan) -> Iterator[str]:
 
     name = f"driver-{uuid.uuid4().hex[:12]}"
     options = {"name": name, "namespace": NAMESPACE, "max_restarts": -1, "num_cpus": 0, "num_gpus": plan.driver_gpus}
-    driver = ray.remote(ClusterDriver).options(**options).remote(str(run_dir.checkpoints / "driver"), n)
+    # In a trial of Ray Tune it would else be confined to the trial's own share of a core.
+    driver = (
+        ray.remote(ClusterDriver)
+        .options(**options, scheduling_strategy="DEFAULT")
+        .remote(str(run_dir.checkpoints / "driver"), n)
+    )
     try:
         yield name
     finally:

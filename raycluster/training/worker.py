@@ -166,6 +166,11 @@ class RayContext:
         if self._metrics:
             self._metrics.append(row)
 
+    def close(self) -> None:
+        """Close the files of metrics, where the process lives on after the run."""
+        if self._metrics:
+            self._metrics.close()
+
     def save(self, tensors: dict[str, torch.Tensor], state: dict[str, Any]) -> None:
         """Write a checkpoint; every worker waits until it is there."""
         if self._metrics:
@@ -223,10 +228,16 @@ def _train(job: WorkerJob, run_dir: RunDir) -> dict[str, Any] | None:
     context = RayContext(feed, run_dir, driver, rank, world_size, device, job.seed, labels, group)
     outcome = job.method(job.settings, job.clusters, context)
 
-    public_ids, paths = ray.get(job.ids), ray.get(job.paths)
+    return leave(outcome, run_dir, context, ray.get(job.ids), ray.get(job.paths))
+
+
+def leave(
+    outcome: Outcome, run_dir: RunDir, context: RayContext, public_ids: np.ndarray, paths: list[str]
+) -> dict[str, Any] | None:
+    """Write this worker's embeddings; worker 0 writes the model too, and returns what the summary is made from."""
     names = [paths[row] for row in outcome.ids]
-    run_dir.write_embeddings(rank, world_size, public_ids[outcome.ids], names, outcome.embeddings)
-    if rank != 0:
+    run_dir.write_embeddings(context.rank, context.world_size, public_ids[outcome.ids], names, outcome.embeddings)
+    if context.rank != 0:
         return None
     run_dir.write_model(outcome.model, outcome.architecture)
     return {

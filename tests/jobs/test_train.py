@@ -23,6 +23,7 @@ SCRIPT = Path(__file__).parents[2] / "jobs" / "train.py"
         ("--workers 64", "choose at most 4"),
         ("--gpus-per-worker 1", "there is no GPU here"),
         ("--out OTHER", "holds files but no run"),
+        ("--config /no/such/file", "cannot be read as JSON or YAML: No such file"),
     ],
 )
 def test_bad_calls_end_with_a_sentence_and_an_exit_code(flags, sentence, job, ray_session, tmp_path, capsys):
@@ -47,6 +48,20 @@ def test_flags_come_before_the_preset(job):
     assert settings.affinity == PRESETS["paper"].affinity != PRESETS["default"].affinity
     assert (options.clusters, options.image_size, options.data) == (20, (46, 56), "digits")
     assert job.parse("jule", [])[1] == PRESETS["default"]
+
+
+def test_flags_come_before_the_config_file_and_that_before_the_preset(job):
+    config = {"preset": "paper", "unroll_rate": 0.3, "negatives": None, "learning_rate": "1e-05", "clusters": 7}
+    options, settings = job.parse("jule", ["--unroll-rate", "0.4"], config)
+    assert (settings.unroll_rate, settings.learning_rate, settings.negatives) == (0.4, 1e-5, None)
+    assert settings.affinity == PRESETS["paper"].affinity
+    assert options.clusters == 7
+
+
+def test_the_config_file_names_the_method(job, ray_session, tmp_path, capsys):
+    (tmp_path / "best.json").write_text('{"method": "concurl", "clusters": "auto"}')
+    assert job.main(["--config", str(tmp_path / "best.json"), "--out", str(tmp_path / "out")]) == 2
+    assert "concurl cannot choose the number of clusters" in capsys.readouterr().err
 
 
 def test_dccm_has_flags_with_the_symbols_of_its_paper_and_a_preset_of_its_own(job):

@@ -1,0 +1,122 @@
+from dataclasses import replace
+from pathlib import Path
+
+import numpy as np
+import pyarrow.parquet as pq
+import pytest
+import torch
+from safetensors.torch import load_file
+from sklearn.datasets import load_digits
+
+from raycluster.api import method_named
+from raycluster.data.images import open_images
+from raycluster.errors import UserError
+from raycluster.methods import jule
+from raycluster.training.alone import train_alone
+from raycluster.training.run_dir import RunDir
+from raycluster.training.trainer import TrainingRun
+
+SETTINGS = {
+    "jule": {"epochs_per_period": 1, "rounds": 1, "epochs_per_round": 1},
+    "dccm": {"epochs": 1, "repeats": 1, "augmentations": 1, "mi_places": 4, "large_batch": 100},
+}
+
+
+@pytest.fixture(scope="module")
+def source(tmp_path_factory):
+    """150 digits with labels in an NPZ file, which is read without Ray."""
+    path = tmp_path_factory.mktemp("data") / "digits.npz"
+    digits = load_digits()
+    np.savez(path, images=(digits.images[:150] * 15).astype(np.uint8), labels=digits.target[:150])
+    return str(path)
+
+
+def run_of(source, out, method="jule", **settings):
+    chosen = method_named(method)
+    settings = replace(chosen.presets["default"], **(SETTINGS[method] | settings))
+    return TrainingRun(method, chosen.function, settings, source, 5, str(out), sides=chosen.sides)
+
+
+def images_of(run):
+    return open_images(run.data, sides=run.sides)
+
+
+@pytest.mark.parametrize("method", ["jule", "dccm"])
+def test_the_run_folder_is_that_of_a_run_by_ray_train(method, source, tmp_path):
+    run = run_of(source, tmp_path / "run", method)
+    summary = train_alone(run, images_of(run), 1)
+    files = {path.name for path in (tmp_path / "run").iterdir()}
+    assert files - {"merges.parquet"} == {
+        "assignments.parquet",
+        "checkpoints",
+        "config.json",
+        "embeddings",
+        "metrics.jsonl",
+        "model",
+        "rejected.parquet",
+        "report.html",
+        "summary.json",
+        "tensorboard",
+    }
+    assert (summary.images, summary.rejected) == (150, 0)
+    assert summary.quality
+    assert set(summary.stages) == {"ray_start", "images", "worker_start", "training", "writing"}
+    assert RunDir(run.out).state(run.identity) == "finished"
+    assert pq.read_table(tmp_path / "run" / "embeddings")["id"].to_pylist() == list(range(150))
+    before = (tmp_path / "run" / "summary.json").stat().st_mtime_ns
+    assert train_alone(run, images_of(run), 1) == summary
+    assert (tmp_path / "run" / "summary.json").stat().st_mtime_ns == before
+
+
+@pytest.mark.skipif(not Path("/proc/self/fd").exists(), reason="needs Linux to list open files")
+def test_nothing_of_a_run_stays_open_in_a_process_that_lives_on(source, tmp_path):
+    run = run_of(source, tmp_path / "run", rounds=0)
+    train_alone(run, images_of(run), 1)
+    descriptors = [path for path in Path("/proc/self/fd").iterdir() if path.is_symlink()]
+    assert not [path.readlink() for path in descriptors if str(path.readlink()).startswith(str(tmp_path))]
+
+
+def test_a_run_that_broke_off_is_continued_to_the_same_end(source, tmp_path):
+    whole, broken = run_of(source, tmp_path / "whole"), run_of(source, tmp_path / "broken")
+    train_alone(whole, images_of(whole), 1)
+    counted = []
+
+    def pull_the_plug(context, folder):
+        counted.append(context.epochs)
+        assert folder == tmp_path / "broken" / "checkpoints" / "training"
+        if context.epochs == 2:
+            raise KeyboardInterrupt
+
+    with pytest.raises(KeyboardInterrupt):
+        train_alone(broken, images_of(broken), 1, pull_the_plug)
+    assert RunDir(broken.out).state(broken.identity) == "begun"
+    train_alone(broken, images_of(broken), 1, lambda context, folder: counted.append(context.epochs))
+    assert counted == sorted(counted)  # epochs are counted on
+    weights = [load_file(tmp_path / name / "model" / "model.safetensors") for name in ("whole", "broken")]
+    torch.testing.assert_close(*weights, rtol=0, atol=0)
+
+
+def test_driver_functions_go_through_the_one_who_answers(source, tmp_path):
+    asked = []
+
+    def answer(function, features, **kwargs):
+        asked.append((function, features.shape))
+        return function(features, **kwargs)
+
+    run = run_of(source, tmp_path / "run", rounds=0)
+    train_alone(run, images_of(run), 1, answer=answer)
+    assert asked[0] == (jule.start, (150, 64))
+    assert asked[-1][0] is jule.rerun
+
+
+def test_a_mistake_leaves_its_story_and_another_run_is_refused(source, tmp_path):
+    run = run_of(source, tmp_path / "run")
+
+    def mistake(*arguments):
+        raise ArithmeticError("a mistake")
+
+    with pytest.raises(ArithmeticError):
+        train_alone(replace(run, function=mistake), images_of(run), 1)
+    assert "a mistake" in (tmp_path / "run" / "error.log").read_text()
+    with pytest.raises(UserError, match=r"--margin was 0\.2 and is now 0\.3"):
+        train_alone(run_of(source, tmp_path / "run", margin=0.3), images_of(run), 1)

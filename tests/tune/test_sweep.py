@@ -1,0 +1,88 @@
+"""The command as a user starts it, in processes of its own: they can be killed."""
+
+import importlib.util
+import json
+import os
+import signal
+import subprocess
+import sys
+import time
+from pathlib import Path
+
+import numpy as np
+import pyarrow.parquet as pq
+import pytest
+from sklearn.datasets import load_digits
+
+SCRIPT = Path(__file__).parents[2] / "tune" / "sweep.py"
+
+
+@pytest.fixture(scope="module")
+def job():
+    sys.path.insert(0, str(SCRIPT.parent))
+    spec = importlib.util.spec_from_file_location("sweep_job", SCRIPT)
+    module = importlib.util.module_from_spec(spec)
+    spec.loader.exec_module(module)
+    before = signal.getsignal(signal.SIGTERM)
+    yield module
+    signal.signal(signal.SIGTERM, before)
+    sys.path.remove(str(SCRIPT.parent))
+
+
+def test_help_teaches_the_command_and_what_is_tried_by_default(job, capsys):
+    with pytest.raises(SystemExit) as exit_:
+        job.main(["dccm", "--help"])
+    assert exit_.value.code == 0
+    shown = " ".join(capsys.readouterr().out.split())
+    for text in ("--space", "--scheduler", "alpha=log:0.5:10", "python tune/sweep.py jule --data photos/"):
+        assert text in shown
+
+
+def test_every_method_has_a_space_that_its_settings_allow(job):
+    from raycluster.api import METHODS, method_named
+    from raycluster.tuning.space import parse_space
+
+    assert set(job.SPACES) == set(METHODS)
+    for method in METHODS:
+        parse_space(job.SPACES[method], method_named(method).presets["default"])
+
+
+@pytest.mark.parametrize(
+    ("flags", "sentence"),
+    [
+        ("jule --trials 0", "--trials 0: choose at least 1"),
+        ("jule --space unroll_rate=0.9:0.1", "the range is empty"),
+        ("dccm --space unroll_rate=0.1:0.9", "There is no setting 'unroll_rate'"),
+        ("dcm", "There is no method 'dcm'"),
+    ],
+)
+def test_bad_calls_end_with_a_sentence_and_an_exit_code(flags, sentence, job, tmp_path, capsys):
+    assert job.main([*flags.split(), "--data", "digits", "--out", str(tmp_path / "out")]) == 2
+    error = capsys.readouterr().err
+    assert error.startswith("error: ")
+    assert error.count("\n") == 1
+    assert sentence in error
+
+
+def test_a_killed_sweep_keeps_finished_trials_and_continues_the_others(tmp_path):
+    digits, out = load_digits(), tmp_path / "sweep"
+    np.savez(tmp_path / "digits.npz", images=(digits.images[:300] * 15).astype(np.uint8), labels=digits.target[:300])
+    command = [sys.executable, str(SCRIPT), "jule", "--data", str(tmp_path / "digits.npz"), "--clusters", "10"]
+    command += ["--trials", "3", "--max-concurrent", "1", "--out", str(out), "--space", "unroll_rate=0.2:0.3"]
+    command += ["--fixed", "epochs_per_period=2", "rounds=0"]
+    first = subprocess.Popen(command, stdout=subprocess.PIPE, stderr=subprocess.STDOUT, text=True)
+    second = out / "trials" / "0001" / "checkpoints" / "training" / "000001"
+    while not second.exists():
+        assert first.poll() is None, first.communicate()[0]
+        time.sleep(0.02)
+    os.kill(first.pid, signal.SIGKILL)
+    first.wait()
+    finished = out / "trials" / "0000"
+    before = {path: path.stat().st_mtime_ns for path in finished.rglob("*") if path.is_file()}
+    again = subprocess.run(command, capture_output=True, text=True, timeout=600, check=False)
+    assert again.returncode == 0, again.stderr
+    assert "1 are done already" in again.stdout
+    assert {path: path.stat().st_mtime_ns for path in finished.rglob("*") if path.is_file()} == before
+    starts = [json.loads(line) for line in (out / "trials/0001/metrics.jsonl").read_text().splitlines()]
+    assert [row["continued"] for row in starts if row["kind"] == "start"] == [False, True]
+    assert pq.read_table(out / "trials.parquet")["state"].to_pylist() == ["finished"] * 3
