@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import contextlib
 import hashlib
 import importlib.metadata
 import json
@@ -28,7 +27,7 @@ from raycluster.export.stock import Stock
 from raycluster.models.backbone import has_backbone, load_backbone
 from raycluster.models.layers import AnyNetwork, embedding_size
 from raycluster.models.load import load_model
-from raycluster.training.cluster import Cluster, absolute_out, private_node, ray_cluster
+from raycluster.training.cluster import Cluster, absolute_out, dead_process_of_ray, private_node, ray_cluster
 from raycluster.training.plan import Node, Plan, plan_resources
 from raycluster.training.progress import Clock, Say, duration, say_at_once
 from raycluster.training.run_dir import RunDir, write_json
@@ -343,15 +342,6 @@ def explained(error: BaseException, logs: str) -> Exception:
         f"Embedding failed with {type(cause).__name__}: {first}\nRay's logs are in {logs}; the same command goes on "
         "from the last part."
     )
-
-
-def dead_process_of_ray() -> str | None:
-    """Return the name of a process of the private Ray that has died; Ray itself would abort without a sentence."""
-    with contextlib.suppress(AttributeError):  # private to Ray; None where the cluster is not this process's own
-        from ray._private.worker import _global_node
-
-        return next((name for name, _ in _global_node.dead_processes() if name in ("raylet", "gcs_server")), None)
-    return None
 
 
 def object_store_bytes() -> float:

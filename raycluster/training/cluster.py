@@ -70,6 +70,15 @@ def ray_cluster() -> Iterator[Cluster]:
         ray.shutdown()
 
 
+def dead_process_of_ray() -> str | None:
+    """Return the name of a process of the private Ray that has died; Ray itself would abort without a sentence."""
+    with contextlib.suppress(AttributeError):  # private to Ray; None where the cluster is not this process's own
+        from ray._private.worker import _global_node
+
+        return next((name for name, _ in _global_node.dead_processes() if name in ("raylet", "gcs_server")), None)
+    return None
+
+
 def ray_for(listing: Listing | None) -> contextlib.AbstractContextManager[Any]:
     """Return Ray to decode the files of a listing on, or nothing where they are decoded sooner than it has started."""
     is_small = listing is None or listing.kind in ARRAY_KINDS or sum(listing.sizes) <= SMALL

@@ -16,7 +16,7 @@ from typing import TYPE_CHECKING, Any, Literal
 from raycluster.api import method_named
 from raycluster.data.sources import absolute_source
 from raycluster.errors import TrainingFailed, UserError, check_setting
-from raycluster.training.cluster import absolute_out, private_node, ray_cluster
+from raycluster.training.cluster import absolute_out, dead_process_of_ray, private_node, ray_cluster
 from raycluster.training.plan import Node, available_cores, places_on
 from raycluster.training.progress import Say, duration, say_at_once
 from raycluster.training.run_dir import remove_tree
@@ -355,8 +355,6 @@ def _run_trials(
 
 def _fit(tuner: Any) -> None:
     """Have Ray Tune work in a thread beside: here signals arrive, and here it is seen if Ray itself dies."""
-    from raycluster.export.embed import dead_process_of_ray
-
     done: Future[Any] = Future()
 
     def work() -> None:
