@@ -12,7 +12,7 @@ from raycluster.evaluate.metrics import clustering_quality
 
 BY_LABELS = ("nmi", "acc", "ari")
 OBJECTIVES = (*SCORES, *BY_LABELS)
-DEFAULT = "pixel_agreement"
+DEFAULT = "stability"
 
 
 def check_objective(name: str, labels: np.ndarray | None = None, data: str | None = None) -> None:

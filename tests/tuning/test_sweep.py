@@ -12,6 +12,7 @@ from raycluster.errors import UserError
 from raycluster.training.plan import Node
 from raycluster.tuning import sweep as module
 from raycluster.tuning.ledger import Ledger
+from raycluster.tuning.objective import DEFAULT
 from raycluster.tuning.sweep import Shares, SweepOptions, looks_every, share_out, sweep
 
 QUICK = ("epochs_per_period=1", "rounds=0")
@@ -55,7 +56,7 @@ def test_a_sweep_leaves_a_table_the_best_settings_pictures_and_run_folders(swept
         assert (out / "trials" / f"{number:04d}" / "summary.json").exists()
     assert not (out / "tune").exists()
     assert "3 trials, 2 at a time, 2 core(s) each" in told
-    assert "The best by pixel_agreement" in told
+    assert f"The best by {DEFAULT}" in told
 
 
 def test_the_first_trial_has_the_settings_of_the_preset(swept):
@@ -88,7 +89,7 @@ def test_the_same_call_again_keeps_what_is_done_and_more_trials_are_added(swept,
 
 
 def test_other_settings_on_the_same_folder_are_refused_by_name(swept, source):
-    with pytest.raises(UserError, match="--objective was pixel_agreement and is now nmi"):
+    with pytest.raises(UserError, match=f"--objective was {DEFAULT} and is now nmi"):
         run(source, swept[0], space=swept[1], objective="nmi")
 
 
