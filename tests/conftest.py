@@ -24,6 +24,18 @@ def ray_session():
     ray.shutdown()
 
 
+@pytest.fixture(scope="session")
+def digits_npz(tmp_path_factory):
+    """120 digits with labels in an NPZ file, which is read without Ray."""
+    import numpy as np
+    from sklearn.datasets import load_digits
+
+    path = tmp_path_factory.mktemp("data") / "digits.npz"
+    digits = load_digits()
+    np.savez(path, images=(digits.images[:120] * 15).astype(np.uint8), labels=digits.target[:120])
+    return str(path)
+
+
 @pytest.fixture
 def on_two_workers(tmp_path):
     """Run ``worker(rank, store, out)`` in two processes, and return what each puts into ``out`` as (rank, answer)."""

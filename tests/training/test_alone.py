@@ -1,12 +1,10 @@
 from dataclasses import replace
 from pathlib import Path
 
-import numpy as np
 import pyarrow.parquet as pq
 import pytest
 import torch
 from safetensors.torch import load_file
-from sklearn.datasets import load_digits
 
 from raycluster.api import method_named
 from raycluster.data.images import open_images
@@ -22,19 +20,10 @@ SETTINGS = {
 }
 
 
-@pytest.fixture(scope="module")
-def source(tmp_path_factory):
-    """150 digits with labels in an NPZ file, which is read without Ray."""
-    path = tmp_path_factory.mktemp("data") / "digits.npz"
-    digits = load_digits()
-    np.savez(path, images=(digits.images[:150] * 15).astype(np.uint8), labels=digits.target[:150])
-    return str(path)
-
-
-def run_of(source, out, method="jule", **settings):
+def run_of(digits_npz, out, method="jule", **settings):
     chosen = method_named(method)
     settings = replace(chosen.presets["default"], **(SETTINGS[method] | settings))
-    return TrainingRun(method, chosen.function, settings, source, 5, str(out), sides=chosen.sides)
+    return TrainingRun(method, chosen.function, settings, digits_npz, 5, str(out), sides=chosen.sides)
 
 
 def images_of(run):
@@ -42,8 +31,8 @@ def images_of(run):
 
 
 @pytest.mark.parametrize("method", ["jule", "dccm"])
-def test_the_run_folder_is_that_of_a_run_by_ray_train(method, source, tmp_path):
-    run = run_of(source, tmp_path / "run", method)
+def test_the_run_folder_is_that_of_a_run_by_ray_train(method, digits_npz, tmp_path):
+    run = run_of(digits_npz, tmp_path / "run", method)
     summary = train_alone(run, images_of(run), 1)
     files = {path.name for path in (tmp_path / "run").iterdir()}
     assert files - {"merges.parquet"} == {
@@ -58,26 +47,26 @@ def test_the_run_folder_is_that_of_a_run_by_ray_train(method, source, tmp_path):
         "summary.json",
         "tensorboard",
     }
-    assert (summary.images, summary.rejected) == (150, 0)
+    assert (summary.images, summary.rejected) == (120, 0)
     assert summary.quality
     assert set(summary.stages) == {"ray_start", "images", "worker_start", "training", "writing"}
     assert RunDir(run.out).state(run.identity) == "finished"
-    assert pq.read_table(tmp_path / "run" / "embeddings")["id"].to_pylist() == list(range(150))
+    assert pq.read_table(tmp_path / "run" / "embeddings")["id"].to_pylist() == list(range(120))
     before = (tmp_path / "run" / "summary.json").stat().st_mtime_ns
     assert train_alone(run, images_of(run), 1) == summary
     assert (tmp_path / "run" / "summary.json").stat().st_mtime_ns == before
 
 
 @pytest.mark.skipif(not Path("/proc/self/fd").exists(), reason="needs Linux to list open files")
-def test_nothing_of_a_run_stays_open_in_a_process_that_lives_on(source, tmp_path):
-    run = run_of(source, tmp_path / "run", rounds=0)
+def test_nothing_of_a_run_stays_open_in_a_process_that_lives_on(digits_npz, tmp_path):
+    run = run_of(digits_npz, tmp_path / "run", rounds=0)
     train_alone(run, images_of(run), 1)
     descriptors = [path for path in Path("/proc/self/fd").iterdir() if path.is_symlink()]
     assert not [path.readlink() for path in descriptors if str(path.readlink()).startswith(str(tmp_path))]
 
 
-def test_a_run_that_broke_off_is_continued_to_the_same_end(source, tmp_path):
-    whole, broken = run_of(source, tmp_path / "whole"), run_of(source, tmp_path / "broken")
+def test_a_run_that_broke_off_is_continued_to_the_same_end(digits_npz, tmp_path):
+    whole, broken = run_of(digits_npz, tmp_path / "whole"), run_of(digits_npz, tmp_path / "broken")
     train_alone(whole, images_of(whole), 1)
     counted = []
 
@@ -96,21 +85,21 @@ def test_a_run_that_broke_off_is_continued_to_the_same_end(source, tmp_path):
     torch.testing.assert_close(*weights, rtol=0, atol=0)
 
 
-def test_driver_functions_go_through_the_one_who_answers(source, tmp_path):
+def test_driver_functions_go_through_the_one_who_answers(digits_npz, tmp_path):
     asked = []
 
     def answer(function, features, **kwargs):
         asked.append((function, features.shape))
         return function(features, **kwargs)
 
-    run = run_of(source, tmp_path / "run", rounds=0)
+    run = run_of(digits_npz, tmp_path / "run", rounds=0)
     train_alone(run, images_of(run), 1, answer=answer)
-    assert asked[0] == (jule.start, (150, 64))
+    assert asked[0] == (jule.start, (120, 64))
     assert asked[-1][0] is jule.rerun
 
 
-def test_a_mistake_leaves_its_story_and_another_run_is_refused(source, tmp_path):
-    run = run_of(source, tmp_path / "run")
+def test_a_mistake_leaves_its_story_and_another_run_is_refused(digits_npz, tmp_path):
+    run = run_of(digits_npz, tmp_path / "run")
 
     def mistake(*arguments):
         raise ArithmeticError("a mistake")
@@ -119,4 +108,4 @@ def test_a_mistake_leaves_its_story_and_another_run_is_refused(source, tmp_path)
         train_alone(replace(run, function=mistake), images_of(run), 1)
     assert "a mistake" in (tmp_path / "run" / "error.log").read_text()
     with pytest.raises(UserError, match=r"--margin was 0\.2 and is now 0\.3"):
-        train_alone(run_of(source, tmp_path / "run", margin=0.3), images_of(run), 1)
+        train_alone(run_of(digits_npz, tmp_path / "run", margin=0.3), images_of(run), 1)

@@ -6,7 +6,6 @@ from types import SimpleNamespace
 import numpy as np
 import pytest
 import torch
-from sklearn.datasets import load_digits
 
 from raycluster.api import method_named
 from raycluster.data.images import open_images
@@ -29,19 +28,11 @@ TINY = {
 }
 
 
-@pytest.fixture(scope="module")
-def source(tmp_path_factory):
-    path = tmp_path_factory.mktemp("data") / "digits.npz"
-    digits = load_digits()
-    np.savez(path, images=(digits.images[:120] * 15).astype(np.uint8), labels=digits.target[:120])
-    return str(path)
-
-
-def train(source, out, method="jule", on_save=None, **settings):
+def train(digits_npz, out, method="jule", on_save=None, **settings):
     chosen = method_named(method)
     settings = chosen.settings(**(TINY[method] | settings))
-    run = TrainingRun(method, chosen.function, settings, source, 5, str(out), sides=chosen.sides)
-    images = hold(open_images(source, sides=chosen.sides))
+    run = TrainingRun(method, chosen.function, settings, digits_npz, 5, str(out), sides=chosen.sides)
+    images = hold(open_images(digits_npz, sides=chosen.sides))
     train_alone(run, images, 1, on_save(images) if on_save else None)
     return run, images
 
@@ -60,9 +51,9 @@ def told(monkeypatch):
 
 
 @pytest.mark.parametrize("method", ["jule", "dccm"])
-def test_looks_are_taken_at_their_interval_and_change_nothing(method, source, tmp_path, told):
-    looked, _ = train(source, tmp_path / "looked", method, lambda images: Look(images, 5, "silhouette", 2, False))
-    unseen, _ = train(source, tmp_path / "unseen", method)
+def test_looks_are_taken_at_their_interval_and_change_nothing(method, digits_npz, tmp_path, told):
+    looked, _ = train(digits_npz, tmp_path / "looked", method, lambda images: Look(images, 5, "silhouette", 2, False))
+    unseen, _ = train(digits_npz, tmp_path / "unseen", method)
     epochs = [metrics["epochs"] for metrics, _ in told]
     assert epochs
     assert epochs == [2 * (i + 1) for i in range(len(epochs))]
@@ -75,8 +66,8 @@ def test_looks_are_taken_at_their_interval_and_change_nothing(method, source, tm
         np.testing.assert_array_equal(found[0][name], found[1][name])
 
 
-def test_the_embedding_now_is_that_of_the_network_as_it_is(source, tmp_path):
-    run, images = train(source, tmp_path / "run")
+def test_the_embedding_now_is_that_of_the_network_as_it_is(digits_npz, tmp_path):
+    run, images = train(digits_npz, tmp_path / "run")
     net = load_model(tmp_path / "run" / "model").train()
     found = embedding_now(torch.nn.Sequential(net), images.pixels)
     assert net.training
@@ -84,7 +75,7 @@ def test_the_embedding_now_is_that_of_the_network_as_it_is(source, tmp_path):
     np.testing.assert_array_equal(found, frozen_features(net.eval(), images.pixels)["embedding"])
 
 
-def test_a_trial_goes_on_from_anothers_checkpoint_with_its_own_settings(source, tmp_path, told, monkeypatch):
+def test_a_trial_goes_on_from_anothers_checkpoint_with_its_own_settings(digits_npz, tmp_path, told, monkeypatch):
     handed = tmp_path / "handed"
 
     def keep_first(metrics, checkpoint):
@@ -92,7 +83,7 @@ def test_a_trial_goes_on_from_anothers_checkpoint_with_its_own_settings(source, 
             module.shutil.copytree(checkpoint.path, handed)
 
     monkeypatch.setattr(module.tune, "report", keep_first)
-    train(source, tmp_path / "giver", on_save=lambda images: Look(images, 5, "silhouette", 2, True))
+    train(digits_npz, tmp_path / "giver", on_save=lambda images: Look(images, 5, "silhouette", 2, True))
     assert {path.name for path in handed.iterdir()} == {"000001", "metrics.jsonl"}
 
     class Stop(Exception):
@@ -105,13 +96,13 @@ def test_a_trial_goes_on_from_anothers_checkpoint_with_its_own_settings(source, 
         return stop
 
     with pytest.raises(Stop):
-        train(source, tmp_path / "taker", on_save=stop_at_once, learning_rate=0.5)
+        train(digits_npz, tmp_path / "taker", on_save=stop_at_once, learning_rate=0.5)
     chosen = method_named("jule")
     settings = chosen.settings(**TINY["jule"], learning_rate=0.02)
-    taker = TrainingRun("jule", chosen.function, settings, source, 5, str(tmp_path / "taker"))
+    taker = TrainingRun("jule", chosen.function, settings, digits_npz, 5, str(tmp_path / "taker"))
     take_over(taker, handed)
     seen = []
-    train_alone(taker, hold(open_images(source)), 1, lambda context, folder: seen.append(context.epochs))
+    train_alone(taker, hold(open_images(digits_npz)), 1, lambda context, folder: seen.append(context.epochs))
     assert seen[0] in (2, 3)  # the giver had trained two epochs
     rows = RunDir(taker.out).rows()
     assert [row["continued"] for row in rows if row["kind"] == "start"] == [False, True]
@@ -123,8 +114,8 @@ def look_at(model, images, objective="silhouette"):
     Look(images, 5, objective, 1, False)(SimpleNamespace(model=model, epochs=1), None)
 
 
-def test_a_network_that_has_diverged_is_told_as_the_worst_of_all(source, told):
-    images = hold(open_images(source))
+def test_a_network_that_has_diverged_is_told_as_the_worst_of_all(digits_npz, told):
+    images = hold(open_images(digits_npz))
     net = JuleCNN(images.shape).eval()
     look_at(net, images)
     assert -1 < told[0][0]["objective"] <= 1
@@ -134,8 +125,8 @@ def test_a_network_that_has_diverged_is_told_as_the_worst_of_all(source, told):
     assert told[1][0] == {"objective": -1.0, "epochs": 1}
 
 
-def test_with_an_objective_by_labels_those_images_are_looked_at_that_have_one(source, told):
-    images = hold(open_images(source))
+def test_with_an_objective_by_labels_those_images_are_looked_at_that_have_one(digits_npz, told):
+    images = hold(open_images(digits_npz))
     few = np.full(images.n, -1)
     few[[3, 50, 90]] = [0, 1, 2]  # fewer than clusters
     look_at(JuleCNN(images.shape).eval(), replace(images, labels=few), "nmi")
@@ -151,8 +142,8 @@ def test_the_population_of_dccm_is_measured_in_batches_of_moderate_size():
     assert min(sizes[:2]) >= BATCH // 2  # none so small that its statistics are worth nothing
 
 
-def test_a_takeover_that_is_killed_leaves_no_checkpoint_in_pieces(source, tmp_path):
-    run, _ = train(source, tmp_path / "taker")
+def test_a_takeover_that_is_killed_leaves_no_checkpoint_in_pieces(digits_npz, tmp_path):
+    run, _ = train(digits_npz, tmp_path / "taker")
     training = tmp_path / "taker" / "checkpoints" / "training"
     before = load_latest(training)
     handed = tmp_path / "handed"

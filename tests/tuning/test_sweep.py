@@ -3,10 +3,8 @@
 import importlib.util
 import json
 
-import numpy as np
 import pyarrow.parquet as pq
 import pytest
-from sklearn.datasets import load_digits
 
 from raycluster.errors import UserError
 from raycluster.training.plan import Node
@@ -18,38 +16,29 @@ from raycluster.tuning.sweep import Shares, SweepOptions, looks_every, share_out
 QUICK = ("epochs_per_period=1", "rounds=0")
 
 
-@pytest.fixture(scope="module")
-def source(tmp_path_factory):
-    """120 digits with labels."""
-    path = tmp_path_factory.mktemp("data") / "digits.npz"
-    digits = load_digits()
-    np.savez(path, images=(digits.images[:120] * 15).astype(np.uint8), labels=digits.target[:120])
-    return str(path)
-
-
-def run(source, out, method="jule", **options):
+def run(digits_npz, out, method="jule", **options):
     told = []
     given = {"clusters": 5, "fixed": QUICK, "space": ("unroll_rate=0.6:0.95", "margin=0.1:0.5"), "trials": 3}
-    options = SweepOptions(data=source, out=str(out), **(given | options))
+    options = SweepOptions(data=digits_npz, out=str(out), **(given | options))
     return sweep(options, method, say=told.append), "\n".join(told)
 
 
 @pytest.fixture(scope="module")
-def swept(ray_session, source, tmp_path_factory):
+def swept(ray_session, digits_npz, tmp_path_factory):
     """A finished sweep of three trials: its folder, best trial and lines."""
     out = tmp_path_factory.mktemp("sweeps") / "digits"
     space = ("unroll_rate=0.6:0.95", "rotation=0:1")
-    return out, space, *run(source, out, space=space, max_concurrent=2)
+    return out, space, *run(digits_npz, out, space=space, max_concurrent=2)
 
 
-def test_a_sweep_leaves_a_table_the_best_settings_pictures_and_run_folders(swept, source):
+def test_a_sweep_leaves_a_table_the_best_settings_pictures_and_run_folders(swept, digits_npz):
     out, _, best, told = swept
     table = pq.read_table(out / "trials.parquet").to_pydict()
     assert table["state"] == ["finished"] * 3
     assert best["objective"] == max(table["objective"])
     settings = json.loads((out / "best.json").read_text())
     assert settings["unroll_rate"] == best["settings"]["unroll_rate"]
-    assert (settings["method"], settings["data"], settings["clusters"]) == ("jule", source, 5)
+    assert (settings["method"], settings["data"], settings["clusters"]) == ("jule", digits_npz, 5)
     assert (settings["epochs_per_period"], settings["rounds"]) == (1, 0)
     assert (out / "sweep.html").read_text().count("<polyline") == 3
     for number in range(3):
@@ -70,53 +59,53 @@ def test_trials_compute_with_no_more_threads_than_they_have_cores(swept):
         assert json.loads(rows[0])["threads"] <= 2
 
 
-def test_the_same_call_again_keeps_what_is_done_and_more_trials_are_added(swept, source):
+def test_the_same_call_again_keeps_what_is_done_and_more_trials_are_added(swept, digits_npz):
     out, space, best, _ = swept
     before = {path: path.stat().st_mtime_ns for path in (out / "trials").rglob("*") if path.is_file()}
-    again, told = run(source, out, space=space, max_concurrent=2)
+    again, told = run(digits_npz, out, space=space, max_concurrent=2)
     assert again == best
     assert "at a time" not in told
     half_made = out / "trials" / "0003"  # as by a kill before the trial had begun
     half_made.mkdir()
     (half_made / "rejected.parquet").touch()
-    _, told = run(source, out, space=space, max_concurrent=2, trials=4)
+    _, told = run(digits_npz, out, space=space, max_concurrent=2, trials=4)
     assert "4 trials, 1 at a time, 4 core(s) each; 3 are done already" in told
     assert pq.read_table(out / "trials.parquet")["state"].to_pylist() == ["finished"] * 4
     assert {path: path.stat().st_mtime_ns for path in before} == before
-    _, told = run(source, out, space=space, trials=2)
+    _, told = run(digits_npz, out, space=space, trials=2)
     assert "at a time" not in told
     assert "2 finished in" in told
 
 
-def test_other_settings_on_the_same_folder_are_refused_by_name(swept, source):
+def test_other_settings_on_the_same_folder_are_refused_by_name(swept, digits_npz):
     with pytest.raises(UserError, match=f"--objective was {DEFAULT} and is now nmi"):
-        run(source, swept[0], space=swept[1], objective="nmi")
+        run(digits_npz, swept[0], space=swept[1], objective="nmi")
 
 
-def test_a_trial_that_fails_is_tried_once_more_and_does_not_end_the_sweep(ray_session, source, tmp_path):
+def test_a_trial_that_fails_is_tried_once_more_and_does_not_end_the_sweep(ray_session, digits_npz, tmp_path):
     # Each value is good beside those of the preset, both together are not.
     space, fixed = ("small_batch=16,64", "large_batch=40"), ("epochs=1", "repeats=1", "augmentations=1", "mi_places=4")
-    _, told = run(source, tmp_path, "dccm", space=space, fixed=fixed, search="grid", trials=None, max_concurrent=1)
+    _, told = run(digits_npz, tmp_path, "dccm", space=space, fixed=fixed, search="grid", trials=None, max_concurrent=1)
     table = pq.read_table(tmp_path / "trials.parquet").to_pydict()
     assert table["state"] == ["finished", "failed"]
     assert "--small-batch 64: choose at most the large batch, 40" in table["error"][1]
     assert "1 trial(s) failed" in told
 
 
-def test_asha_ends_trials_that_are_behind(ray_session, source, tmp_path):
+def test_asha_ends_trials_that_are_behind(ray_session, digits_npz, tmp_path):
     # The rate that trains comes first, the other makes the network diverge in its first epoch.
     space, fixed = ("learning_rate=1e-2,1e30",), ("epochs_per_period=1", "rounds=0", "unroll_rate=0.3")
-    run(source, tmp_path, space=space, fixed=fixed, search="grid", trials=None, scheduler="asha", max_concurrent=1)
+    run(digits_npz, tmp_path, space=space, fixed=fixed, search="grid", trials=None, scheduler="asha", max_concurrent=1)
     rows = Ledger(tmp_path).rows()
     assert [row["state"] for row in rows] == ["finished", "stopped"]
     assert (rows[1]["objective"], rows[1]["epochs"]) == (-1.0, 1)
     assert [(tmp_path / "trials" / name / "summary.json").exists() for name in ("0000", "0001")] == [True, False]
 
 
-def test_with_population_based_training_bad_trials_go_on_from_good_ones(ray_session, source, tmp_path):
+def test_with_population_based_training_bad_trials_go_on_from_good_ones(ray_session, digits_npz, tmp_path):
     space, fixed = ("learning_rate=log:1e-4:1e-1",), ("epochs_per_period=1", "rounds=0", "unroll_rate=0.3")
     # One at a time: they take turns after every look, so that none is at its end before it has been compared.
-    run(source, tmp_path, space=space, fixed=fixed, scheduler="pbt", trials=2, max_concurrent=1, objective="nmi")
+    run(digits_npz, tmp_path, space=space, fixed=fixed, scheduler="pbt", trials=2, max_concurrent=1, objective="nmi")
     ledger = Ledger(tmp_path)
     rows = ledger.rows()
     assert [row["state"] for row in rows] == ["finished"] * 2
@@ -148,16 +137,16 @@ def test_with_population_based_training_bad_trials_go_on_from_good_ones(ray_sess
         ({"data": "/no/such/folder"}, "no file or folder /no/such/folder"),
     ],
 )
-def test_bad_calls_end_with_a_sentence_before_anything_is_written(options, sentence, ray_session, source, tmp_path):
+def test_bad_calls_end_with_a_sentence_before_anything_is_written(options, sentence, ray_session, digits_npz, tmp_path):
     with pytest.raises(UserError, match=sentence):
-        run(options.pop("data", source), tmp_path / "out", **options)
+        run(options.pop("data", digits_npz), tmp_path / "out", **options)
     assert not (tmp_path / "out").exists()
 
 
 @pytest.mark.skipif(importlib.util.find_spec("optuna") is not None, reason="Optuna is installed here")
-def test_optuna_is_asked_for_where_it_is_not_installed(source, tmp_path):
+def test_optuna_is_asked_for_where_it_is_not_installed(digits_npz, tmp_path):
     with pytest.raises(UserError, match="pip install optuna"):
-        run(source, tmp_path / "out", search="optuna")
+        run(digits_npz, tmp_path / "out", search="optuna")
     assert not (tmp_path / "out").exists()
 
 
