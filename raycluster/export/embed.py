@@ -330,11 +330,9 @@ def _drain(stream: Iterator[Done], done: queue.SimpleQueue[Any]) -> None:
 
 def explained(error: BaseException, logs: str) -> Exception:
     """Return what lies at the bottom of an error of Ray, as something to be read."""
-    from ray.exceptions import RayTaskError
+    from raycluster.training.fit import root_cause
 
-    cause: Any = error
-    while isinstance(cause, RayTaskError) and isinstance(cause.cause, BaseException):
-        cause = cause.cause
+    cause = root_cause(error)
     if isinstance(cause, UserError | OSError):
         return cause
     first = (str(cause).strip() or "no message").splitlines()[0]

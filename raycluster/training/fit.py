@@ -5,6 +5,7 @@ from __future__ import annotations
 import threading
 import time
 import uuid
+from collections.abc import Callable
 from concurrent.futures import Future, wait
 from typing import Any
 
@@ -47,8 +48,7 @@ def fit(job: WorkerJob, plan: Plan, run_dir: RunDir, logs: str, say: Say) -> dic
     """
     follower = Follower(run_dir.metrics)
     follower.new_rows()  # those of an earlier sitting were told then
-    done: Future[Any] = Future()
-    threading.Thread(target=_run, args=(build_trainer(job, plan, run_dir), done), daemon=True).start()
+    done = begin_beside(build_trainer(job, plan, run_dir).fit)
     began, told = time.monotonic(), False
     while not wait([done], timeout=0.3).done:
         told = _tell_new(follower, say) or told
@@ -110,11 +110,18 @@ def root_cause(error: BaseException) -> BaseException:
     return root_cause(inner) if isinstance(inner, BaseException) else error
 
 
-def _run(trainer: ray.train.torch.TorchTrainer, done: Future[Any]) -> None:
-    try:
-        done.set_result(trainer.fit())
-    except BaseException as error:
-        done.set_exception(error)
+def begin_beside(work: Callable[[], Any]) -> Future[Any]:
+    """Begin the work in a thread that does not outlive the process, and return what will hold its result."""
+    done: Future[Any] = Future()
+
+    def run() -> None:
+        try:
+            done.set_result(work())
+        except BaseException as error:
+            done.set_exception(error)
+
+    threading.Thread(target=run, daemon=True).start()
+    return done
 
 
 def _tell_new(follower: Follower, say: Say) -> bool:

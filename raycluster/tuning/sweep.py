@@ -5,11 +5,10 @@ from __future__ import annotations
 import importlib.metadata
 import importlib.util
 import os
-import threading
 import time
 import uuid
 from collections.abc import Sequence
-from concurrent.futures import Future, wait
+from concurrent.futures import wait
 from dataclasses import dataclass, replace
 from typing import TYPE_CHECKING, Any, Literal
 
@@ -355,15 +354,9 @@ def _run_trials(
 
 def _fit(tuner: Any) -> None:
     """Have Ray Tune work in a thread beside: here signals arrive, and here it is seen if Ray itself dies."""
-    done: Future[Any] = Future()
+    from raycluster.training.fit import begin_beside
 
-    def work() -> None:
-        try:
-            done.set_result(tuner.fit())
-        except BaseException as error:
-            done.set_exception(error)
-
-    threading.Thread(target=work, daemon=True).start()
+    done = begin_beside(tuner.fit)
     while not wait([done], timeout=0.3).done:
         dead = dead_process_of_ray()
         if dead:
