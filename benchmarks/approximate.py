@@ -35,7 +35,7 @@ from raycluster.graph import (
     nearest_neighbors,
     sample_affinity,
 )
-from raycluster.methods.jule import pixel_rows
+from raycluster.methods.jule.train import pixel_rows
 
 EPSILONS = (0.01, 0.1, 1.0, 10.0)
 

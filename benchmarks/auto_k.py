@@ -43,7 +43,6 @@ import tyro
 from sklearn.metrics import adjusted_rand_score
 
 from raycluster.data.images import open_images
-from raycluster.evaluate.metrics import clustering_quality
 from raycluster.graph import (
     MergeTree,
     default_n_neighbors,
@@ -53,7 +52,8 @@ from raycluster.graph import (
     sample_affinity,
 )
 from raycluster.graph.n_clusters import rank_n_clusters
-from raycluster.methods.jule import pixel_rows
+from raycluster.methods.jule.train import pixel_rows
+from raycluster.metrics.quality import clustering_quality
 
 MOST = 150  # clusters that the other rules choose from
 MOST_NEIGHBORS = 100

@@ -22,10 +22,12 @@ import tyro
 from dccm_updates import take_turns
 
 from raycluster.data.feed import Batch, ResidentFeed
-from raycluster.losses.sinkhorn import sinkhorn
-from raycluster.methods.concurl import PRESETS, _Concurl
-from raycluster.models.resnet import Passed, Trunk
-from raycluster.training.context import LocalContext
+from raycluster.methods.concurl.network import ConcurlOutput
+from raycluster.methods.concurl.settings import PRESETS
+from raycluster.methods.concurl.train import _Concurl
+from raycluster.nn.resnet import Trunk
+from raycluster.nn.sinkhorn import sinkhorn
+from raycluster.training.local_context import LocalContext
 
 
 @dataclass
@@ -102,13 +104,13 @@ def trunk_alone(method: _Concurl, views: tuple[torch.Tensor, torch.Tensor]) -> N
     (first + second).backward()
 
 
-def exemplar(method: _Concurl, batch: Batch, passed: Passed) -> None:
+def exemplar(method: _Concurl, batch: Batch, passed: ConcurlOutput) -> None:
     embeddings = passed.nce.detach().requires_grad_()
     method.exemplar_loss(embeddings, batch.ids).backward()
     method.bank.update(batch.ids, embeddings)
 
 
-def consensus(method: _Concurl, passed: tuple[Passed, Passed]) -> None:
+def consensus(method: _Concurl, passed: tuple[ConcurlOutput, ConcurlOutput]) -> None:
     heads = [view.head.detach().requires_grad_() for view in passed]
     method.consensus_loss(*heads, *(sinkhorn(view.cosines) for view in passed)).backward()
 

@@ -25,10 +25,11 @@ from quality import machine, spread
 
 from raycluster.data.feed import ResidentFeed
 from raycluster.data.images import open_images
-from raycluster.evaluate.metrics import clustering_quality
-from raycluster.methods.dccm import PRESETS, DccmSettings, train_dccm
-from raycluster.models.dccm_cnn import SIDES
-from raycluster.training.context import LocalContext
+from raycluster.methods.dccm.network import SIDES
+from raycluster.methods.dccm.settings import PRESETS, DccmSettings
+from raycluster.methods.dccm.train import train_dccm
+from raycluster.metrics.quality import clustering_quality
+from raycluster.training.local_context import LocalContext
 
 RESULTS = Path(__file__).with_name("dccm_ablation.jsonl")
 MODELS: dict[str, dict[str, Any]] = {

@@ -23,12 +23,13 @@ import numpy as np
 import torch
 import tyro
 
-from raycluster.data.augment_dccm import augment_like_released
 from raycluster.data.feed import Batch, ResidentFeed
-from raycluster.losses.dccm import draw_partners, graph_loss, label_loss, make_targets, mutual_information_loss
-from raycluster.methods.dccm import PRESETS, DccmSettings, _Dccm
-from raycluster.models.dccm_cnn import Discriminator, Passed
-from raycluster.training.context import LocalContext
+from raycluster.methods.dccm.augmentation import augment_like_released
+from raycluster.methods.dccm.losses import draw_partners, graph_loss, label_loss, make_targets, mutual_information_loss
+from raycluster.methods.dccm.network import DccmOutput, Discriminator
+from raycluster.methods.dccm.settings import PRESETS, DccmSettings
+from raycluster.methods.dccm.train import _Dccm
+from raycluster.training.local_context import LocalContext
 
 
 @dataclass
@@ -126,7 +127,7 @@ def plain_loop(begun: tuple[_Dccm, Batch, torch.Tensor], updates: int) -> Callab
     return loop
 
 
-def score(discriminator: Discriminator, passed: Passed, column: torch.Tensor) -> torch.Tensor:
+def score(discriminator: Discriminator, passed: DccmOutput, column: torch.Tensor) -> torch.Tensor:
     """Return the scores [b, places] of one pair an image, map and vector put together first."""
     maps = passed.shallow[column]
     vectors = passed.deep[:, :, None, None].expand(-1, -1, *maps.shape[2:]).to(maps.dtype)

@@ -24,10 +24,10 @@ import tyro
 
 from raycluster.data.blocks import read_block
 from raycluster.data.rows import find_rows, list_images
-from raycluster.export.embed import EmbedOptions, EmbedSummary, embed_source, load_network
-from raycluster.export.embed_stream import embed_pixels
-from raycluster.export.parts import write_part
-from raycluster.models.layers import embedding_size
+from raycluster.embedding.embed import EmbedOptions, EmbedSummary, embed_source, load_network
+from raycluster.embedding.part_files import write_part
+from raycluster.embedding.stream import embed_pixels
+from raycluster.nn.layers import embedding_size
 
 
 @dataclass

@@ -21,7 +21,6 @@ import ray
 import tyro
 
 from raycluster.data.images import open_images
-from raycluster.evaluate.metrics import clustering_quality
 from raycluster.graph import (
     GraphDegreeLinkage,
     default_n_neighbors,
@@ -30,7 +29,8 @@ from raycluster.graph import (
     nearest_neighbors,
     sample_affinity,
 )
-from raycluster.methods.jule import pixel_rows
+from raycluster.methods.jule.train import pixel_rows
+from raycluster.metrics.quality import clustering_quality
 
 PUBLISHED = GraphDegreeLinkage(n_neighbors=20, affinity="global", join_pieces=False)
 SETTINGS = {"published": PUBLISHED, "default": GraphDegreeLinkage()}

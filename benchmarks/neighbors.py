@@ -22,11 +22,12 @@ import ray
 import tyro
 
 from raycluster.data.images import open_images
-from raycluster.graph import NeighborIndex, nearest_neighbors, search
-from raycluster.graph.distances import squared_distances
+from raycluster.graph import NeighborIndex, nearest_neighbors
+from raycluster.graph.neighbors import faiss_index
+from raycluster.graph.neighbors.distances import squared_distances
 
 COMPARED = 8192
-EXACT_UNITS = search.EXACT_UNITS
+EXACT_UNITS = faiss_index.EXACT_UNITS
 Result = TypeVar("Result")
 
 
@@ -80,15 +81,15 @@ def mixture(n: int, d: int, n_components: int = 50, directions: int = 12) -> np.
 
 def measure(name: str, features: np.ndarray, k: int) -> None:
     n, d = features.shape
-    search.EXACT_UNITS = np.inf
+    faiss_index.EXACT_UNITS = np.inf
     exact, exact_seconds = timed(lambda: NeighborIndex(features, k).rows(0, COMPARED))
-    search.EXACT_UNITS = 0
+    faiss_index.EXACT_UNITS = 0
     index, build_seconds = timed(lambda: NeighborIndex(features, k))
     (ids, _), search_seconds = timed(index.rows)
     found = squared_distances(features[:COMPARED], features, ids[:COMPARED])
     recall = (found <= exact[1][:, -1:]).mean()
-    search.EXACT_UNITS = EXACT_UNITS
-    chosen = "exact" if search.can_be_exact(n, d, faiss.get_num_gpus()) else "lists"
+    faiss_index.EXACT_UNITS = EXACT_UNITS
+    chosen = "exact" if faiss_index.can_be_exact(n, d, faiss.get_num_gpus()) else "lists"
     told = index.search
     print(
         f"{name:20} {n:7,} {d:5} {exact_seconds * n / min(n, COMPARED):10.1f} {build_seconds:8.1f} "

@@ -17,7 +17,7 @@ import numpy as np
 import pyarrow.parquet as pq
 import tyro
 
-from raycluster.tuning.results import rank_agreement
+from raycluster.sweeps.results import rank_agreement
 
 PREFIX = "score."
 
@@ -49,7 +49,7 @@ def main(sweeps: tyro.conf.Positional[tuple[Path, ...]], /) -> None:
 
 
 def read_rows(path: Path) -> list[dict[str, Any]]:
-    """Return the trials of a table as :func:`raycluster.tuning.results.rank_agreement` takes them."""
+    """Return the trials of a table as :func:`raycluster.sweeps.results.rank_agreement` takes them."""
     rows = pq.read_table(path).to_pylist()
     return [
         {"state": row["state"], "scores": {n.removeprefix(PREFIX): v for n, v in row.items() if n.startswith(PREFIX)}}

@@ -26,9 +26,10 @@ import tyro
 
 from raycluster.data.feed import ResidentFeed
 from raycluster.data.images import open_images
-from raycluster.evaluate.metrics import clustering_quality
-from raycluster.methods.jule import PRESETS, JuleSettings, train_jule
-from raycluster.training.context import LocalContext
+from raycluster.methods.jule.settings import PRESETS, JuleSettings
+from raycluster.methods.jule.train import train_jule
+from raycluster.metrics.quality import clustering_quality
+from raycluster.training.local_context import LocalContext
 
 RESULTS = Path(__file__).with_name("quality.jsonl")
 

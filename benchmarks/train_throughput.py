@@ -23,9 +23,10 @@ import tyro
 from raycluster.data.feed import Feed, ResidentFeed
 from raycluster.data.images import ImageSet, open_images
 from raycluster.data.streaming import StreamingFeed
-from raycluster.losses.triplet import triplet_loss
-from raycluster.methods.jule import PRESETS, _Jule, pixel_features, start
-from raycluster.training.context import LocalContext
+from raycluster.methods.jule.settings import PRESETS
+from raycluster.methods.jule.train import _Jule, pixel_features, start
+from raycluster.methods.jule.triplet_loss import triplet_loss
+from raycluster.training.local_context import LocalContext
 
 
 @dataclass

@@ -11,7 +11,7 @@ from __future__ import annotations
 
 import sys
 
-from raycluster.command import run_command
+from raycluster.cli.exit_codes import run_command
 
 STOPPED = "Stopped. The same command begins again."
 
@@ -22,7 +22,7 @@ def main(arguments: list[str]) -> int:
     def work() -> None:
         import tyro
 
-        from raycluster.export.assign import AssignOptions, assign_images
+        from raycluster.results.assign import AssignOptions, assign_images
 
         assign_images(tyro.cli(AssignOptions, prog="python jobs/assign.py", description=__doc__, args=arguments))
 

@@ -11,7 +11,7 @@ from __future__ import annotations
 
 import sys
 
-from raycluster.command import run_command
+from raycluster.cli.exit_codes import run_command
 
 STOPPED = "Stopped. The same command begins again."
 
@@ -22,7 +22,7 @@ def main(arguments: list[str]) -> int:
     def work() -> None:
         import tyro
 
-        from raycluster.export.cluster import ClusterOptions, cluster_vectors
+        from raycluster.clustering.cluster_vectors import ClusterOptions, cluster_vectors
 
         options = tyro.cli(ClusterOptions, prog="python jobs/cluster.py", description=__doc__, args=arguments)
         cluster_vectors(options)

@@ -12,7 +12,7 @@ from __future__ import annotations
 
 import sys
 
-from raycluster.command import run_command
+from raycluster.cli.exit_codes import run_command
 
 STOPPED = "Stopped. The same command embeds what is missing."
 
@@ -23,7 +23,7 @@ def main(arguments: list[str]) -> int:
     def work() -> None:
         import tyro
 
-        from raycluster.export.embed import EmbedOptions, embed_source
+        from raycluster.embedding.embed import EmbedOptions, embed_source
 
         embed_source(tyro.cli(EmbedOptions, prog="python jobs/embed.py", description=__doc__, args=arguments))
 

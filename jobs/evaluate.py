@@ -13,7 +13,7 @@ from __future__ import annotations
 
 import sys
 
-from raycluster.command import run_command
+from raycluster.cli.exit_codes import run_command
 
 STOPPED = "Stopped. The same command begins again."
 
@@ -24,7 +24,7 @@ def main(arguments: list[str]) -> int:
     def work() -> None:
         import tyro
 
-        from raycluster.export.evaluate import EvaluateOptions, evaluate_run
+        from raycluster.results.evaluate import EvaluateOptions, evaluate_run
 
         evaluate_run(tyro.cli(EvaluateOptions, prog="python jobs/evaluate.py", description=__doc__, args=arguments))
 

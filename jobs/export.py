@@ -12,7 +12,7 @@ from __future__ import annotations
 
 import sys
 
-from raycluster.command import run_command
+from raycluster.cli.exit_codes import run_command
 
 STOPPED = "Stopped. The same command begins again."
 
@@ -23,7 +23,7 @@ def main(arguments: list[str]) -> int:
     def work() -> None:
         import tyro
 
-        from raycluster.export.tables import ExportOptions, export_tables
+        from raycluster.results.export import ExportOptions, export_tables
 
         export_tables(tyro.cli(ExportOptions, prog="python jobs/export.py", description=__doc__, args=arguments))
 

@@ -21,7 +21,7 @@ import sys
 from dataclasses import make_dataclass
 from typing import Annotated, Any
 
-from raycluster.command import run_command
+from raycluster.cli.exit_codes import run_command
 
 STOPPED = "Stopped. The same command continues from the last checkpoint."
 
@@ -31,7 +31,7 @@ def main(arguments: list[str]) -> int:
     method = arguments.pop(0) if arguments and not arguments[0].startswith("-") else None
 
     def work() -> None:
-        from raycluster.config_file import given_config, read_config
+        from raycluster.cli.config_file import given_config, read_config
 
         path, flags = given_config(arguments)
         config = read_config(path, method) if path else {}
@@ -51,7 +51,7 @@ def parse(method: str, arguments: list[str], config: dict[str, Any] | None = Non
     import tyro
 
     from raycluster.api import TrainOptions, method_named
-    from raycluster.config_file import as_flags
+    from raycluster.cli.config_file import as_flags
 
     chosen = method_named(method)
     arguments = as_flags(config or {}, (TrainOptions, chosen.settings)) + arguments

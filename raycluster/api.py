@@ -10,15 +10,15 @@ from dataclasses import dataclass
 from pathlib import Path
 from typing import TYPE_CHECKING, Any, Literal, NamedTuple
 
-from raycluster.data.sources import absolute_source
+from raycluster.data.sources import resolve_source
 from raycluster.errors import UserError
-from raycluster.training.cluster import absolute_out, under_job_submit
-from raycluster.training.run_dir import RunSummary
+from raycluster.runtime.paths import absolute_out, under_job_submit
+from raycluster.runtime.summary import RunSummary
 from raycluster.training.trainer import TrainingRun, run_training
 
 if TYPE_CHECKING:
-    from raycluster.export.assign import AssignSummary
-    from raycluster.export.embed import EmbedSummary
+    from raycluster.embedding.embed import EmbedSummary
+    from raycluster.results.assign import AssignSummary
 
 METHODS = ("jule", "dccm", "concurl")
 
@@ -83,19 +83,22 @@ def method_named(name: str) -> Method:
         If there is none of this name yet.
     """
     if name == "jule":
-        from raycluster.methods.jule import PRESETS, JuleSettings, train_jule
+        from raycluster.methods.jule.settings import PRESETS, JuleSettings
+        from raycluster.methods.jule.train import train_jule
 
         return Method(JuleSettings, PRESETS, train_jule)
     if name == "dccm":
-        from raycluster.methods.dccm import PRESETS as DCCM_PRESETS
-        from raycluster.methods.dccm import DccmSettings, train_dccm
-        from raycluster.models.dccm_cnn import SIDES
+        from raycluster.methods.dccm.network import SIDES
+        from raycluster.methods.dccm.settings import PRESETS as DCCM_PRESETS
+        from raycluster.methods.dccm.settings import DccmSettings
+        from raycluster.methods.dccm.train import train_dccm
 
         return Method(DccmSettings, DCCM_PRESETS, train_dccm, sides=SIDES, finds_k=False)
     if name == "concurl":
-        from raycluster.methods.concurl import PRESETS as CONCURL_PRESETS
-        from raycluster.methods.concurl import ConcurlSettings, train_concurl
-        from raycluster.models.resnet import SIDES as CONCURL_SIDES
+        from raycluster.methods.concurl.network import SIDES as CONCURL_SIDES
+        from raycluster.methods.concurl.settings import PRESETS as CONCURL_PRESETS
+        from raycluster.methods.concurl.settings import ConcurlSettings
+        from raycluster.methods.concurl.train import train_concurl
 
         return Method(ConcurlSettings, CONCURL_PRESETS, train_concurl, sides=CONCURL_SIDES, finds_k=False)
     raise UserError(f"There is no method {name!r}: choose one of {', '.join(METHODS)}.")
@@ -161,7 +164,7 @@ def cluster(
     Parameters
     ----------
     embeddings, clusters, out
-        See :class:`raycluster.export.cluster.ClusterOptions`.
+        See :class:`raycluster.clustering.cluster_vectors.ClusterOptions`.
     **settings
         Its other fields.
 
@@ -170,7 +173,7 @@ def cluster(
     UserError
         If something about the input or the folder does not allow it; a sentence says what.
     """
-    from raycluster.export.cluster import ClusterOptions, cluster_vectors
+    from raycluster.clustering.cluster_vectors import ClusterOptions, cluster_vectors
 
     _check_names("cluster", settings, ClusterOptions)
     return cluster_vectors(
@@ -186,7 +189,7 @@ def embed(
     Parameters
     ----------
     model, data, out
-        See :class:`raycluster.export.embed.EmbedOptions`.
+        See :class:`raycluster.embedding.embed.EmbedOptions`.
     **settings
         Its other fields.
 
@@ -195,7 +198,7 @@ def embed(
     UserError
         If something about the input, the folder or the cluster does not allow it; a sentence says what.
     """
-    from raycluster.export.embed import EmbedOptions, embed_source
+    from raycluster.embedding.embed import EmbedOptions, embed_source
 
     _check_names("embed", settings, EmbedOptions)
     return embed_source(EmbedOptions(model=os.fspath(model), data=os.fspath(data), out=os.fspath(out), **settings))
@@ -207,7 +210,7 @@ def assign(model: str | os.PathLike[str], data: str, out: str | os.PathLike[str]
     Parameters
     ----------
     model, data, out
-        See :class:`raycluster.export.assign.AssignOptions`.
+        See :class:`raycluster.results.assign.AssignOptions`.
     **settings
         Its other fields.
 
@@ -216,7 +219,7 @@ def assign(model: str | os.PathLike[str], data: str, out: str | os.PathLike[str]
     UserError
         If something about the run, the images or the file does not allow it; a sentence says what.
     """
-    from raycluster.export.assign import AssignOptions, assign_images
+    from raycluster.results.assign import AssignOptions, assign_images
 
     _check_names("assign", settings, AssignOptions)
     return assign_images(AssignOptions(model=os.fspath(model), data=data, out=os.fspath(out), **settings))
@@ -238,7 +241,7 @@ def train_with(options: TrainOptions, method: str, settings: Any) -> RunSummary:
                 "--clusters auto."
             )
         clusters = 10
-    data = options.data if options.data == "digits" else absolute_source(options.data)
+    data = options.data if options.data == "digits" else resolve_source(options.data)
     given = {name: getattr(options, name) for name in ("seed", "labels", "image_size", "color")}
     given |= {name: getattr(options, name) for name in ("workers", "gpus_per_worker", "feed")}
     out = str(out_folder(options, method))

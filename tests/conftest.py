@@ -13,8 +13,8 @@ torch.set_num_threads(1)
 @pytest.fixture(scope="session")
 def ray_session():
     """A Ray of four logical CPUs and no GPU that all tests of a session share; starting one costs seconds."""
-    from raycluster.training.cluster import prepare_environment, start_private
-    from raycluster.training.plan import Node
+    from raycluster.runtime.resources import Node
+    from raycluster.runtime.session import prepare_environment, start_private
 
     prepare_environment()
     start_private(Node(4))

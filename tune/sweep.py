@@ -18,7 +18,7 @@ from typing import Annotated, Any
 
 from spaces import SPACES
 
-from raycluster.command import run_command
+from raycluster.cli.exit_codes import run_command
 
 STOPPED = "Stopped. The same command keeps the finished trials and continues the others."
 
@@ -29,7 +29,7 @@ def main(arguments: list[str]) -> int:
 
     def work() -> None:
         options, preset = parse(method, arguments)
-        from raycluster.tuning.sweep import sweep
+        from raycluster.sweeps.sweep import sweep
 
         sweep(options, method, preset, SPACES[method])
 
@@ -41,7 +41,7 @@ def parse(method: str, arguments: list[str]) -> tuple[Any, str]:
     import tyro
 
     from raycluster.api import method_named
-    from raycluster.tuning.sweep import SweepOptions
+    from raycluster.sweeps.sweep import SweepOptions
 
     presets = method_named(method).presets
     preset_type = Annotated[

@@ -13,10 +13,10 @@ import numpy as np
 
 from raycluster.data.blocks import read_block
 from raycluster.data.decode import Rejected, Unreadable
+from raycluster.data.image_size import check_square, choose_square
 from raycluster.data.labels import folder_labels
 from raycluster.data.pipeline import Columns, put, stream
-from raycluster.data.rows import Found, Rows, decode_each, find_rows, list_images
-from raycluster.data.sides import check_side, choose_side
+from raycluster.data.rows import FoundRows, Rows, decode_each, find_rows, list_images
 from raycluster.data.sources import Listing, printable
 from raycluster.errors import UserError
 
@@ -218,11 +218,11 @@ def choose_shape(
         notes.append(f"The images are {spread}: all are resized to {rule}, {height} x {width}.")
     if sides:
         if image_size is None:
-            side = choose_side(height, width, sides)
+            side = choose_square(height, width, sides)
             if (height, width) != (side, side):
                 notes.append(f"The network takes squares of {side} pixels: {height} x {width} is resized to that.")
             height = width = side
-        check_side((height, width), sides)
+        check_square((height, width), sides)
         return (channels, height, width), notes
     divisor = -(-max(height, width) // LONGEST_SIDE)
     if image_size is None and divisor > 1:
@@ -258,7 +258,7 @@ def _check_settings(image_size: ImageSize | None, color: str) -> None:
         )
 
 
-def _survey(found: Found) -> tuple[np.ndarray, dict[int, Unreadable | str]]:
+def _survey(found: FoundRows) -> tuple[np.ndarray, dict[int, Unreadable | str]]:
     """Return height, width and channels of every listed row, int32 (n, 3), and the reasons of those without."""
     rows = found.rows
     sizes = np.zeros((len(rows), 3), np.int32)

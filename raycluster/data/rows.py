@@ -16,10 +16,10 @@ from typing import Any, NamedTuple
 import numpy as np
 import pyarrow as pa
 
-from raycluster.data import arrays, shards
+from raycluster.data import arrays, containers
+from raycluster.data.containers import Item
 from raycluster.data.decode import UNREACHABLE, Unreadable, as_image, decode
 from raycluster.data.labels import join_labels
-from raycluster.data.shards import Item
 from raycluster.data.sources import ARRAY_KINDS, DIGITS, Listing, Location, list_source, printable
 
 MAX_RANGE_ROWS = 1000
@@ -144,11 +144,11 @@ class Rows:
                 return list(pool.map(self._read_file, names))
         try:
             if self.kind == "tar":
-                return shards.read_members(self.location, name, place)
+                return containers.read_members(self.location, name, place)
             if self.kind == "parquet":
                 part = int(self.part[start])
-                column = self._open(name, str(part), lambda: shards.read_row_group(self.location, name, part))
-                return shards.items_of(column, place)
+                column = self._open(name, str(part), lambda: containers.read_row_group(self.location, name, part))
+                return containers.items_of(column, place)
             return self.open_array(name)[place]
         except Unreadable as error:
             return [error] * (stop - start)
@@ -188,7 +188,7 @@ class Rows:
             return Unreadable(_plain_reason(error))
 
 
-class Found(NamedTuple):
+class FoundRows(NamedTuple):
     """What is known of a source before anything is decoded.
 
     Attributes
@@ -241,15 +241,15 @@ def list_images(source: str) -> Listing:
     return list_source(source)
 
 
-def find_rows(listing: Listing) -> Found:
-    """Look into the files of a listing, as far as needed to number the images in them."""
+def find_rows(listing: Listing) -> FoundRows:
+    """ObjectiveCallback into the files of a listing, as far as needed to number the images in them."""
     n_files = len(listing.names)
     names = pa.array([os.fsencode(name) for name in listing.names], pa.large_binary())
     n_bytes = np.array(listing.sizes, np.float32)
     files, zeros = np.arange(n_files, dtype=np.int32), np.zeros(n_files, np.int64)
     rows = Rows(listing.location, listing.kind, names, files, zeros.astype(np.int32), zeros, n_bytes)
     if listing.kind == "images":
-        return Found(rows, {}, {}, None, None, listing.notes)
+        return FoundRows(rows, {}, {}, None, None, listing.notes)
     with ThreadPoolExecutor(1 if rows.are_arrays else READ_THREADS) as pool:
         contents = list(pool.map(lambda name: _look_into(rows, name), listing.names))
     one = _Contents(np.zeros(1, np.int32), np.zeros(1, np.int64))
@@ -258,7 +258,7 @@ def find_rows(listing: Listing) -> Found:
     labels, class_names = join_labels([content.labels for content in known], counts)
     first = np.cumsum([0, *counts])
     file = np.repeat(files, counts)
-    return Found(
+    return FoundRows(
         replace(
             rows,
             file=file,
@@ -278,15 +278,15 @@ def _look_into(rows: Rows, name: str) -> _Contents | Unreadable:
     location = rows.location
     try:
         if rows.kind == "tar":
-            offsets, labels = shards.scan_tar(location, name)
+            offsets, labels = containers.scan_tar(location, name)
             return _Contents(np.zeros(len(offsets), np.int32), offsets, labels=labels)
         if rows.kind == "parquet":
-            with shards.open_parquet(location, name) as file:
-                shards.image_column(file.schema_arrow)
+            with containers.open_parquet(location, name) as file:
+                containers.image_column(file.schema_arrow)
                 counts = [file.metadata.row_group(i).num_rows for i in range(file.num_row_groups)]
                 place = np.concatenate([np.zeros(0, np.int64), *(np.arange(count) for count in counts)])
                 part = np.repeat(np.arange(len(counts), dtype=np.int32), counts)
-                return _Contents(part, place, None, *shards.parquet_labels(file))
+                return _Contents(part, place, None, *containers.parquet_labels(file))
         images = rows.open_array(name)
         height, width, channels = arrays.check_images(images)
         labels, note = _array_labels(rows, name, len(images))

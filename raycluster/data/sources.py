@@ -178,7 +178,7 @@ def check_apart(source: str, listing: Listing, out: Path) -> None:
             raise UserError(f"--out {out} lies within --data {source}: choose a place beside it.")
 
 
-def absolute_source(source: str) -> str:
+def resolve_source(source: str) -> str:
     """Return a source of this machine by its absolute path, which the same source always has; a URI as it is."""
     return source if "://" in source else os.path.abspath(os.path.expanduser(source))
 
@@ -206,7 +206,7 @@ def _described(kinds: tuple[str, ...]) -> str:
 
 def _open_filesystem(source: str) -> tuple[Any, str]:
     if "://" not in source:
-        return None, absolute_source(source)
+        return None, resolve_source(source)
     try:
         filesystem, path = fs.FileSystem.from_uri(source)
     except (OSError, ValueError, pa.ArrowNotImplementedError) as error:

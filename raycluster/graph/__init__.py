@@ -2,9 +2,9 @@
 
 from raycluster.graph.affinity import sample_affinity
 from raycluster.graph.estimator import GraphDegreeLinkage
+from raycluster.graph.kernel.components import first_clusters
 from raycluster.graph.linkage import link
-from raycluster.graph.neighbors import NeighborIndex, default_n_neighbors, nearest_neighbors
-from raycluster.graph.pieces import first_clusters
+from raycluster.graph.neighbors.nearest import NeighborIndex, default_n_neighbors, nearest_neighbors
 from raycluster.graph.tree import MergeTree
 
 __all__ = [

@@ -8,12 +8,12 @@ import numba
 import numpy as np
 from numba import njit
 
-from raycluster.graph.merging import merge
-from raycluster.graph.parts import OrderedGraph
-from raycluster.graph.touches import find_touches
+from raycluster.graph.kernel.merging import merge
+from raycluster.graph.kernel.partition import OrderedGraph
+from raycluster.graph.kernel.touches import find_touches
 
 
-def merge_in_parts(
+def merge_partitions(
     graph: OrderedGraph,
     labels: np.ndarray,
     smallest_row: np.ndarray,

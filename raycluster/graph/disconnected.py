@@ -7,7 +7,7 @@ import heapq
 import numpy as np
 from numba import njit
 
-from raycluster.graph.pieces import joined_labels, smallest_rows
+from raycluster.graph.kernel.components import joined_labels, smallest_rows
 
 MOST_COMPARED = 4096
 

@@ -11,11 +11,11 @@ from sklearn.utils.validation import check_is_fitted, validate_data
 
 from raycluster.errors import UserError
 from raycluster.graph.affinity import Affinity, sample_affinity
+from raycluster.graph.kernel.components import first_clusters
 from raycluster.graph.linkage import link
 from raycluster.graph.n_clusters import NClusters, rank_n_clusters
-from raycluster.graph.neighbors import NeighborIndex, default_n_neighbors
-from raycluster.graph.pieces import first_clusters
-from raycluster.graph.sparse_graph import count_components, nearest_from_sparse, neighbors_from_sparse
+from raycluster.graph.neighbors.nearest import NeighborIndex, default_n_neighbors
+from raycluster.graph.neighbors.sparse import count_components, nearest_from_sparse, neighbors_from_sparse
 from raycluster.graph.tree import MergeTree
 
 Metric = Literal["euclidean", "cosine", "precomputed"]
@@ -31,7 +31,7 @@ class GraphDegreeLinkage(ClusterMixin, BaseEstimator):
     n_clusters : int or "auto"
         K. "auto" takes what the merge tree and its graph show (:func:`raycluster.graph.n_clusters.rank_n_clusters`).
     n_neighbors : int or "auto"
-        K_s. "auto" follows n (:func:`raycluster.graph.neighbors.default_n_neighbors`); of a precomputed graph it keeps
+        K_s. "auto" follows n (:func:`raycluster.graph.neighbors.nearest.default_n_neighbors`); of a precomputed graph it keeps
         all neighbours.
     sigma_scale : float
         a.
@@ -41,7 +41,7 @@ class GraphDegreeLinkage(ClusterMixin, BaseEstimator):
         λ; 0 merges the pair with the highest affinity.
     join_pieces : bool
         Whether small pieces without affinity join their nearest cluster first; see
-        :func:`raycluster.graph.pieces.join_small_pieces`.
+        :func:`raycluster.graph.kernel.components.join_small_components`.
     affinity : {"local", "global"}
         One scale for each sample, or one for all; see :func:`raycluster.graph.affinity.sample_affinity`.
     metric : {"euclidean", "cosine", "precomputed"}
@@ -51,7 +51,7 @@ class GraphDegreeLinkage(ClusterMixin, BaseEstimator):
         neighbours.
     epsilon : float
         ε; above 0, clusters are merged approximately, on all cores; see
-        :func:`raycluster.graph.approximate.merge_in_parts`.
+        :func:`raycluster.graph.approximate.merge_partitions`.
 
     Attributes
     ----------

@@ -8,12 +8,12 @@ import numpy as np
 from numba import njit
 
 from raycluster.errors import UserError
-from raycluster.graph.approximate import merge_in_parts
+from raycluster.graph.approximate import merge_partitions
 from raycluster.graph.disconnected import join_disconnected
-from raycluster.graph.merging import merge
-from raycluster.graph.parts import order_by_parts
-from raycluster.graph.pieces import join_small_pieces, joined_labels, smallest_rows
-from raycluster.graph.touches import find_touches
+from raycluster.graph.kernel.components import join_small_components, joined_labels, smallest_rows
+from raycluster.graph.kernel.merging import merge
+from raycluster.graph.kernel.partition import order_by_partition
+from raycluster.graph.kernel.touches import find_touches
 from raycluster.graph.tree import MergeTree
 
 MANY = 65_536  # clusters, whose tables fit no cache
@@ -35,11 +35,11 @@ def link(
     Parameters
     ----------
     neighbor_ids : ndarray of int32, shape (n, k)
-        The k-NN graph of :func:`raycluster.graph.neighbors.nearest_neighbors`.
+        The k-NN graph of :func:`raycluster.graph.neighbors.nearest.nearest_neighbors`.
     weights : ndarray of float32, shape (n, k)
         Its weights, of :func:`raycluster.graph.affinity.sample_affinity`.
     labels : ndarray of int, shape (n,)
-        The clusters to begin with, such as :func:`raycluster.graph.pieces.first_clusters`.
+        The clusters to begin with, such as :func:`raycluster.graph.kernel.components.first_clusters`.
     n_clusters : int
         Where to stop. The merges do not depend on it: ``link(..., n_clusters=1).cut(K)`` gives the labels of
         ``link(..., n_clusters=K).cut(K)``.
@@ -49,12 +49,12 @@ def link(
         λ.
     join_pieces : bool
         Whether small pieces of the graph are joined to their nearest cluster at the start
-        (:func:`raycluster.graph.pieces.join_small_pieces`). The paper does not.
+        (:func:`raycluster.graph.kernel.components.join_small_components`). The paper does not.
     features : ndarray of float32, shape (n, d), optional
         Decide the order in which parts of the graph without any edge between them are joined at the very end.
     epsilon : float
         ε. Above 0, up to half of the clusters are merged approximately, on all cores, before the exact merging
-        (:func:`raycluster.graph.approximate.merge_in_parts`).
+        (:func:`raycluster.graph.approximate.merge_partitions`).
 
     Returns
     -------
@@ -88,7 +88,7 @@ def link(
     labels, kept, joined = _number_by_smallest_row(labels)
     stages = [(kept, joined, np.full(len(kept), np.inf))]
     if join_pieces:
-        labels, kept, joined = join_small_pieces(neighbor_ids, weights, labels)
+        labels, kept, joined = join_small_components(neighbor_ids, weights, labels)
         stages.append((kept, joined, np.full(len(kept), np.inf)))
     for two_way in (False, True):
         if labels.max() + 1 > n_clusters:
@@ -131,11 +131,11 @@ def _merge_by_affinity(
     rows, stages = np.arange(len(labels), dtype=np.int32), []
     in_parts = epsilon > 0 and not two_way
     if in_parts or labels.max() + 1 > MANY:
-        graph = order_by_parts(neighbor_ids, weights, labels)
+        graph = order_by_partition(neighbor_ids, weights, labels)
         rows, neighbor_ids, weights, _ = graph
         if in_parts:
             numbers, _, names = _number_clusters(labels, rows)
-            stages.append(merge_in_parts(graph, numbers, names, n_neighbor_clusters, local_structure, epsilon))
+            stages.append(merge_partitions(graph, numbers, names, n_neighbor_clusters, local_structure, epsilon))
             labels = joined_labels(labels, smallest_rows(labels), *stages[0][:2])
         del graph
     numbers, size, names = _number_clusters(labels, rows)

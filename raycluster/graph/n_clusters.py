@@ -8,7 +8,7 @@ import numpy as np
 from numba import njit
 
 from raycluster.errors import UserError
-from raycluster.graph.pieces import smallest_cluster
+from raycluster.graph.kernel.components import smallest_cluster
 from raycluster.graph.tree import MergeTree
 
 PRICE = 0.6  # t in the score: what one unit of separation may cost in edges cut; benchmarks/auto_k.py says why
@@ -84,7 +84,7 @@ def rank_n_clusters(
     tree : MergeTree
         Of :func:`raycluster.graph.linkage.link`.
     neighbor_ids : ndarray of int32, shape (n, k)
-        The graph that the tree was made from, best with k = :func:`raycluster.graph.neighbors.default_n_neighbors`.
+        The graph that the tree was made from, best with k = :func:`raycluster.graph.neighbors.nearest.default_n_neighbors`.
     weights : ndarray of float32, shape (n, k)
     min_clusters, max_clusters : int
         Between which to choose. By default 2 and n/k: a cluster of fewer than k rows cannot fill its own neighbour
@@ -107,7 +107,7 @@ def rank_n_clusters(
 
     A few stray rows are cheap to part from the rest, and would make K = 11 of ten clusters. A number above the lowest
     is therefore only tried if the merge next in the tree joins two clusters that are each as large as
-    :func:`raycluster.graph.pieces.smallest_cluster`.
+    :func:`raycluster.graph.kernel.components.smallest_cluster`.
 
     Raises
     ------

@@ -8,9 +8,9 @@ import numpy as np
 
 from raycluster.errors import check_setting
 from raycluster.graph.affinity import Affinity, sample_affinity
+from raycluster.graph.kernel.components import first_clusters
 from raycluster.graph.linkage import link
-from raycluster.graph.neighbors import default_n_neighbors
-from raycluster.graph.pieces import first_clusters
+from raycluster.graph.neighbors.nearest import default_n_neighbors
 from raycluster.graph.tree import MergeTree
 
 
@@ -55,7 +55,7 @@ class GraphSettings:
         Parameters
         ----------
         ids, sq_distances : ndarray, shape (n, k)
-            Of :func:`raycluster.graph.neighbors.nearest_neighbors`.
+            Of :func:`raycluster.graph.neighbors.nearest.nearest_neighbors`.
         features : ndarray of float32, shape (n, d), or None
             As for :func:`raycluster.graph.linkage.link`.
         labels : ndarray of int, shape (n,), optional

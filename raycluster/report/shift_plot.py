@@ -15,7 +15,7 @@ def shift_plot(rows: list[dict[str, Any]]) -> str:
     Parameters
     ----------
     rows : list of dict
-        Of :func:`raycluster.evaluate.shift.shift_table`.
+        Of :func:`raycluster.metrics.shift.shift_table`.
 
     Returns
     -------

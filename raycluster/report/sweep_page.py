@@ -33,7 +33,7 @@ def sweep_page(rows: list[dict[str, Any]], objective: str, title: str) -> str:
     Parameters
     ----------
     rows : list of dict
-        Of :meth:`raycluster.tuning.ledger.Ledger.rows`.
+        Of :meth:`raycluster.sweeps.ledger.Ledger.rows`.
     objective, title : str
 
     Returns

@@ -14,9 +14,10 @@ import ray
 import torch
 from ray.exceptions import ActorDiedError, ActorUnavailableError, RayTaskError
 
-from raycluster.training.checkpoint import load_checkpoints, save_checkpoint
-from raycluster.training.context import DriverFunction, gather_rows
-from raycluster.training.plan import available_cores
+from raycluster.methods.base import DriverFunction
+from raycluster.runtime.checkpoint import load_checkpoints, save_checkpoint
+from raycluster.runtime.resources import available_cores
+from raycluster.training.gather import gather_rows
 
 Part = tuple[np.ndarray, np.ndarray]
 Result = dict[str, np.ndarray]

@@ -2,28 +2,24 @@
 
 from __future__ import annotations
 
-import threading
 import time
 import uuid
-from collections.abc import Callable
-from concurrent.futures import Future, wait
+from concurrent.futures import wait
 from typing import Any
 
 import ray.train.torch
-from ray.exceptions import RayTaskError
 
-from raycluster.errors import TrainingFailed, UserError
-from raycluster.training.plan import Plan
-from raycluster.training.progress import Follower, Say, describe
-from raycluster.training.run_dir import RunDir, remove_tree
+from raycluster.runtime.background import run_in_thread
+from raycluster.runtime.console import Say, describe
+from raycluster.runtime.files import remove_tree
+from raycluster.runtime.metrics_log import MetricsFollower
+from raycluster.runtime.ray_errors import MISTAKES, explained, root_cause
+from raycluster.runtime.resources import Plan
+from raycluster.runtime.run_dir import RunDir
 from raycluster.training.worker import WorkerJob, train_worker
 
 MAX_RESTARTS = 3
 BUSY_AFTER_S = 60.0
-
-# What a second try would meet again. Not among them are deaths of processes and the errors that these cause in the
-# other workers: RuntimeError from torch's collectives and OSError from connections.
-MISTAKES = (UserError, TypeError, ValueError, LookupError, AttributeError, ArithmeticError, AssertionError, ImportError)
 
 
 class StopOnMistakes(ray.train.UserCallback):
@@ -46,9 +42,9 @@ def fit(job: WorkerJob, plan: Plan, run_dir: RunDir, logs: str, say: Say) -> dic
     ------
     UserError, TrainingFailed
     """
-    follower = Follower(run_dir.metrics)
+    follower = MetricsFollower(run_dir.metrics)
     follower.new_rows()  # those of an earlier sitting were told then
-    done = begin_beside(build_trainer(job, plan, run_dir).fit)
+    done = run_in_thread(build_trainer(job, plan, run_dir).fit)
     began, told = time.monotonic(), False
     while not wait([done], timeout=0.3).done:
         told = _tell_new(follower, say) or told
@@ -87,44 +83,7 @@ def build_trainer(job: WorkerJob, plan: Plan, run_dir: RunDir) -> ray.train.torc
     )
 
 
-def explained(error: BaseException, run_dir: RunDir, logs: str) -> Exception:
-    """Return what lies at the bottom of an error of Ray Train, as something to be read."""
-    cause = root_cause(error)
-    if isinstance(cause, UserError):
-        return cause
-    story = run_dir.error_log if run_dir.error_log.exists() else logs
-    first = (str(cause).strip() or "no message").splitlines()[0]
-    return TrainingFailed(
-        f"Training failed with {type(cause).__name__}: {first}\nThe whole story is in {story}; the same command "
-        "continues from the last checkpoint."
-    )
-
-
-def root_cause(error: BaseException) -> BaseException:
-    """Return the exception that Ray has wrapped, perhaps several times; a mistake rather than what it led to."""
-    inner: Any = error.cause if isinstance(error, RayTaskError) else getattr(error, "controller_failure", None)
-    failures: dict[int, Exception] = getattr(error, "worker_failures", {})
-    if failures:
-        causes = [root_cause(failure) for failure in failures.values()]
-        return next((cause for cause in causes if isinstance(cause, MISTAKES)), causes[0])
-    return root_cause(inner) if isinstance(inner, BaseException) else error
-
-
-def begin_beside(work: Callable[[], Any]) -> Future[Any]:
-    """Begin the work in a thread that does not outlive the process, and return what will hold its result."""
-    done: Future[Any] = Future()
-
-    def run() -> None:
-        try:
-            done.set_result(work())
-        except BaseException as error:
-            done.set_exception(error)
-
-    threading.Thread(target=run, daemon=True).start()
-    return done
-
-
-def _tell_new(follower: Follower, say: Say) -> bool:
+def _tell_new(follower: MetricsFollower, say: Say) -> bool:
     rows = follower.new_rows()
     for row in rows:
         say(describe(row))

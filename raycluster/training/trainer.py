@@ -13,14 +13,16 @@ from dataclasses import asdict, dataclass
 from pathlib import Path
 from typing import TYPE_CHECKING, Any, Literal
 
-from raycluster.data.sides import check_side
+from raycluster.data.image_size import check_square
 from raycluster.data.sources import list_source, printable
 from raycluster.errors import UserError, check_setting
-from raycluster.training.cluster import NAMESPACE, private_node, ray_cluster
-from raycluster.training.plan import Plan, available_cores, plan_resources
-from raycluster.training.progress import Clock, Say, say_at_once
-from raycluster.training.results import finish, tell, tell_again
-from raycluster.training.run_dir import RunDir, RunSummary
+from raycluster.runtime.clock import Clock
+from raycluster.runtime.console import Say, print_now
+from raycluster.runtime.resources import Plan, available_cores, plan_resources
+from raycluster.runtime.run_dir import RunDir
+from raycluster.runtime.session import NAMESPACE, private_node, ray_session
+from raycluster.runtime.summary import RunSummary, describe_summary, repeat_summary
+from raycluster.training.finish import finish
 
 if TYPE_CHECKING:
     from raycluster.data.images import ImageSet
@@ -46,7 +48,7 @@ class TrainingRun:
     out : str
         The run folder, an absolute path.
     workers, gpus_per_worker
-        As in :func:`raycluster.training.plan.plan_resources`.
+        As in :func:`raycluster.runtime.resources.plan_resources`.
     feed : {"auto", "resident", "streaming"}
     sides : tuple of int, optional
         The sides of squares that the method takes; by default any size.
@@ -78,7 +80,7 @@ class TrainingRun:
         return known | asdict(self.settings)
 
 
-def run_training(run: TrainingRun, say: Say = say_at_once) -> RunSummary:
+def run_training(run: TrainingRun, say: Say = print_now) -> RunSummary:
     """Train, or continue what was begun in ``run.out``, and write the run folder.
 
     Parameters
@@ -100,10 +102,10 @@ def run_training(run: TrainingRun, say: Say = say_at_once) -> RunSummary:
     run_dir = RunDir(run.out)
     check_asked(run)
     if run_dir.state(run.identity) == "finished":
-        return tell_again(run_dir, "run already, finished.", say)
+        return repeat_summary(run_dir, "run already, finished.", say)
     check_early(run)
     run_dir.check_writable()
-    with ray_cluster() as cluster:
+    with ray_session() as cluster:
         import ray
 
         from raycluster.data.feed import choose_feed
@@ -118,7 +120,7 @@ def run_training(run: TrainingRun, say: Say = say_at_once) -> RunSummary:
         plan = plan_resources(cluster.nodes, run.workers, run.gpus_per_worker, streaming, run.cpus_per_worker)
         with run_dir.lock():
             if run_dir.state(run.identity) == "finished":  # by another job, while this one was starting
-                return tell_again(run_dir, "run already, finished.", say)
+                return repeat_summary(run_dir, "run already, finished.", say)
             threads = begin(run, run_dir, images, max(1, min(int(plan.cpus_per_worker), available_cores())))
             say(f"{sentence} Results go to {run_dir.path}")
             pixels = None if streaming else ray.put(images.load())
@@ -144,7 +146,7 @@ def run_training(run: TrainingRun, say: Say = say_at_once) -> RunSummary:
             clock.stages["worker_start"] -= found["seconds"]
             clock.stages["training"] = found["seconds_in_all"]
             summary = finish(run_dir, run.method, images, plan.workers, found, clock)
-    say(tell(run_dir, summary))
+    say(describe_summary(run_dir.path, summary))
     return summary
 
 
@@ -154,7 +156,7 @@ def check_asked(run: TrainingRun) -> None:
         raise UserError(f"clusters={run.clusters}: there is nothing to cluster, choose at least 2.")
     check_setting("seed", run.seed, run.seed >= 0, "0 or more")
     if run.sides and run.image_size not in (None, "original"):
-        check_side(run.image_size, run.sides)
+        check_square(run.image_size, run.sides)
 
 
 def check_early(run: TrainingRun) -> None:

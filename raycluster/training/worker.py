@@ -17,15 +17,16 @@ from torch import nn
 
 from raycluster.data.feed import Feed, ResidentFeed
 from raycluster.errors import UserError
-from raycluster.models.collective import all_gather_with_gradient
-from raycluster.models.sync_batchnorm import synchronise_batchnorm
-from raycluster.training.checkpoint import load_latest, save_checkpoint
-from raycluster.training.cluster import NAMESPACE
-from raycluster.training.context import Context, DriverFunction, Outcome, mixed_precision
+from raycluster.methods.base import Context, DriverFunction, Outcome
+from raycluster.nn.collective import all_gather_with_gradient
+from raycluster.nn.precision import mixed_precision
+from raycluster.nn.sync_batch_norm import synchronise_batchnorm
+from raycluster.runtime.checkpoint import load_latest, save_checkpoint
+from raycluster.runtime.metrics_log import MetricsLog
+from raycluster.runtime.resources import available_cores
+from raycluster.runtime.run_dir import RunDir
+from raycluster.runtime.session import NAMESPACE
 from raycluster.training.driver import ask_driver
-from raycluster.training.plan import available_cores
-from raycluster.training.progress import MetricsLog
-from raycluster.training.run_dir import RunDir
 
 Method = Callable[[Any, Any, Context], Outcome]
 
@@ -78,7 +79,7 @@ class WorkerJob:
 
 
 class RayContext:
-    """The context of a method inside a Ray Train worker; see :class:`raycluster.training.context.Context`.
+    """The context of a method inside a Ray Train worker; see :class:`raycluster.methods.base.Context`.
 
     Parameters
     ----------
@@ -228,10 +229,10 @@ def _train(job: WorkerJob, run_dir: RunDir) -> dict[str, Any] | None:
     context = RayContext(feed, run_dir, driver, rank, world_size, device, job.seed, labels, group)
     outcome = job.method(job.settings, job.clusters, context)
 
-    return leave(outcome, run_dir, context, ray.get(job.ids), ray.get(job.paths))
+    return write_worker_results(outcome, run_dir, context, ray.get(job.ids), ray.get(job.paths))
 
 
-def leave(
+def write_worker_results(
     outcome: Outcome, run_dir: RunDir, context: RayContext, public_ids: np.ndarray, paths: list[str]
 ) -> dict[str, Any] | None:
     """Write this worker's embeddings; worker 0 writes the model too, and returns what the summary is made from."""

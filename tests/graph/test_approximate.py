@@ -4,15 +4,16 @@ import pytest
 from sklearn.datasets import load_digits
 from sklearn.metrics import normalized_mutual_info_score
 
-from raycluster.graph import linkage, parts
+from raycluster.graph import linkage
 from raycluster.graph.affinity import sample_affinity
-from raycluster.graph.approximate import merge_in_parts
+from raycluster.graph.approximate import merge_partitions
+from raycluster.graph.kernel import partition as parts
+from raycluster.graph.kernel.components import first_clusters
+from raycluster.graph.kernel.merging import merge
+from raycluster.graph.kernel.partition import order_by_partition
+from raycluster.graph.kernel.touches import find_touches
 from raycluster.graph.linkage import link
-from raycluster.graph.merging import merge
-from raycluster.graph.neighbors import nearest_neighbors
-from raycluster.graph.parts import order_by_parts
-from raycluster.graph.pieces import first_clusters
-from raycluster.graph.touches import find_touches
+from raycluster.graph.neighbors.nearest import nearest_neighbors
 
 
 @pytest.fixture(scope="module")
@@ -23,13 +24,13 @@ def digits():
 
 @pytest.fixture
 def small_parts(monkeypatch):
-    monkeypatch.setattr(parts, "PART_ROWS", 60)
+    monkeypatch.setattr(parts, "PARTITION_ROWS", 60)
 
 
 def in_parts(graph, epsilon):
-    ordered = order_by_parts(*graph)
+    ordered = order_by_partition(*graph)
     labels, _, names = linkage._number_clusters(graph[2], ordered.rows)
-    return merge_in_parts(ordered, labels, names, 5, 1.0, epsilon), ordered
+    return merge_partitions(ordered, labels, names, 5, 1.0, epsilon), ordered
 
 
 def test_merges_stay_inside_the_parts_and_take_at_most_half_of_their_clusters(digits, small_parts):
@@ -47,7 +48,7 @@ def test_merges_stay_inside_the_parts_and_take_at_most_half_of_their_clusters(di
 
 
 def test_one_part_merges_as_the_exact_merging_begins(digits, monkeypatch):
-    monkeypatch.setattr(parts, "PART_ROWS", 10**6)
+    monkeypatch.setattr(parts, "PARTITION_ROWS", 10**6)
     monkeypatch.setattr(parts, "NEAR", 15)
     (kept, joined, affinity), ordered = in_parts(digits, 0.0)
     assert len(ordered.part_start) == 2

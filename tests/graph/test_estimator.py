@@ -10,11 +10,11 @@ from sklearn.preprocessing import StandardScaler, normalize
 from sklearn.utils.estimator_checks import parametrize_with_checks
 
 from raycluster.errors import UserError
-from raycluster.evaluate.metrics import clustering_quality
 from raycluster.graph import GraphDegreeLinkage, nearest_neighbors
 from raycluster.graph.n_clusters import rank_n_clusters
-from raycluster.graph.search import Search
+from raycluster.graph.neighbors.faiss_index import Search
 from raycluster.graph.settings import GraphSettings
+from raycluster.metrics.quality import clustering_quality
 
 
 @pytest.fixture(scope="module")

@@ -5,11 +5,12 @@ from hypothesis import strategies as st
 from scipy.cluster.hierarchy import is_valid_linkage
 
 from raycluster.errors import UserError
-from raycluster.graph import linkage, parts
+from raycluster.graph import linkage
 from raycluster.graph.affinity import sample_affinity
+from raycluster.graph.kernel import partition as parts
+from raycluster.graph.kernel.components import first_clusters, join_small_components
 from raycluster.graph.linkage import link
-from raycluster.graph.neighbors import nearest_neighbors
-from raycluster.graph.pieces import first_clusters, join_small_pieces
+from raycluster.graph.neighbors.nearest import nearest_neighbors
 
 
 def graph_of(points, k, kind="local"):
@@ -113,7 +114,7 @@ def test_the_joins_of_small_pieces_belong_to_the_start():
     rng = np.random.default_rng(4)
     points = np.concatenate([rng.normal(size=(40, 2)), rng.normal(size=(40, 2)) + 12, [[6, -9], [6.2, -9]]])
     ids, weights, labels = graph_of(points.astype(np.float32), 10)
-    after, kept, _ = join_small_pieces(ids, weights, labels)
+    after, kept, _ = join_small_components(ids, weights, labels)
     tree = link(ids, weights, labels)
     n_start = 82 - after.max() - 1
     assert len(kept) > 0
@@ -189,7 +190,7 @@ def test_the_order_in_memory_does_not_change_the_tree(distance, join_pieces, mon
     graph = graph_of(points, 6)
     expected = link(*graph, join_pieces=join_pieces, features=points)
     monkeypatch.setattr(linkage, "MANY", 1)
-    monkeypatch.setattr(parts, "PART_ROWS", 50)
+    monkeypatch.setattr(parts, "PARTITION_ROWS", 50)
     tree = link(*graph, join_pieces=join_pieces, features=points)
     np.testing.assert_array_equal(tree.children, expected.children)
     np.testing.assert_allclose(tree.affinity, expected.affinity, rtol=1e-9)

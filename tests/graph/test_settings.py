@@ -2,7 +2,8 @@ import numpy as np
 import pytest
 
 from raycluster.errors import UserError
-from raycluster.graph import GraphDegreeLinkage, nearest_neighbors, parts
+from raycluster.graph import GraphDegreeLinkage, nearest_neighbors
+from raycluster.graph.kernel import partition as parts
 from raycluster.graph.settings import GraphSettings
 
 
@@ -35,7 +36,7 @@ def test_the_tree_is_that_of_the_estimator_with_the_same_settings():
 
 
 def test_epsilon_reaches_the_merging(monkeypatch):
-    monkeypatch.setattr(parts, "PART_ROWS", 40)
+    monkeypatch.setattr(parts, "PARTITION_ROWS", 40)
     points = np.random.default_rng(0).normal(size=(200, 3)).astype(np.float32)
     exact, _ = GraphSettings().build_tree(*nearest_neighbors(points, 10), points)
     tree, _ = GraphSettings(epsilon=0.5).build_tree(*nearest_neighbors(points, 10), points)

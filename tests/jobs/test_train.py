@@ -2,7 +2,7 @@ from pathlib import Path
 
 import pytest
 
-from raycluster.methods.jule import PRESETS
+from raycluster.methods.jule.settings import PRESETS
 
 SCRIPT = Path(__file__).parents[2] / "jobs" / "train.py"
 

@@ -3,8 +3,9 @@ from ray.exceptions import ActorDiedError, RayTaskError
 from ray.train import ControllerError, WorkerGroupError
 
 from raycluster.errors import TrainingFailed, UserError
-from raycluster.training.fit import StopOnMistakes, explained, root_cause
-from raycluster.training.run_dir import RunDir
+from raycluster.runtime.ray_errors import explained, root_cause
+from raycluster.runtime.run_dir import RunDir
+from raycluster.training.fit import StopOnMistakes
 
 DEATH, COLLATERAL = ActorDiedError(), RuntimeError("Connection closed by peer")
 

@@ -18,7 +18,7 @@ from sklearn.cluster import KMeans
 from torch import nn
 
 from raycluster.errors import TrainingFailed, UserError
-from raycluster.training.context import Outcome
+from raycluster.methods.base import Outcome
 from raycluster.training.trainer import TrainingRun, run_training
 
 N = 23  # does not divide by two

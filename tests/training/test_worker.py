@@ -5,7 +5,7 @@ import torch
 from torch import nn
 
 from raycluster.data.feed import ResidentFeed
-from raycluster.training.run_dir import RunDir
+from raycluster.runtime.run_dir import RunDir
 from raycluster.training.worker import RayContext
 
 

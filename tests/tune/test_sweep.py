@@ -40,7 +40,7 @@ def test_help_teaches_the_command_and_what_is_tried_by_default(job, capsys):
 
 def test_every_method_has_a_space_that_its_settings_allow(job):
     from raycluster.api import METHODS, method_named
-    from raycluster.tuning.space import parse_space
+    from raycluster.sweeps.search_space import parse_space
 
     assert set(job.SPACES) == set(METHODS)
     for method in METHODS:

@@ -1,0 +1,75 @@
+"""The search for neighbours on many processes: each takes blocks of rows, and one gathers the graph."""
+
+from __future__ import annotations
+
+import math
+from itertools import islice
+from typing import Any
+
+import numpy as np
+import ray
+
+from raycluster.graph.neighbors.faiss_index import Search
+from raycluster.graph.neighbors.nearest import ALIGNMENT, NeighborIndex
+
+BLOCK_ROWS = 4 * ALIGNMENT
+
+
+def neighbors_in_blocks(
+    features: np.ndarray,
+    n_neighbors: int,
+    n_tasks: int,
+    seed: int = 0,
+    cpus_per_task: float = 1,
+    gpus_per_task: float = 0,
+    block_rows: int = BLOCK_ROWS,
+) -> tuple[np.ndarray, np.ndarray, Search]:
+    """Search the neighbours of all rows by Ray tasks, a block of rows each.
+
+    Parameters
+    ----------
+    features, n_neighbors, seed
+        As for :func:`raycluster.graph.neighbors.nearest.nearest_neighbors`.
+    n_tasks : int
+        How many tasks there are at a time. Each holds a copy of the features.
+    cpus_per_task, gpus_per_task : float
+        What a task takes of the cluster; it computes with so many threads, at least one. 0 where the cores belong to
+        workers that wait. With GPUs, the search is exact up to the size that all tasks together can do.
+    block_rows : int
+        Rounded up to a multiple of ALIGNMENT.
+
+    Returns
+    -------
+    ids : ndarray of int32, shape (n, n_neighbors)
+    sq_distances : ndarray of float32, shape (n, n_neighbors)
+        Both as :func:`raycluster.graph.neighbors.nearest.nearest_neighbors` returns them for the same seed; on CPUs the same
+        bit for bit.
+    search : Search
+        What was chosen.
+
+    Raises
+    ------
+    UserError
+        As there.
+    """
+    index = NeighborIndex(features, n_neighbors, seed, math.ceil(n_tasks * gpus_per_task))
+    n, k = len(features), index.n_neighbors
+    ids, distances = np.empty((n, k), np.int32), np.empty((n, k), np.float32)
+    block_rows = -(-block_rows // ALIGNMENT) * ALIGNMENT
+    shared = ray.put(index)
+    task = _search_rows.options(num_cpus=cpus_per_task, num_gpus=gpus_per_task)
+    blocks = ((task.remote(shared, start, start + block_rows), start) for start in range(0, n, block_rows))
+    waiting: dict[Any, int] = dict(islice(blocks, n_tasks))
+    while waiting:
+        (done,), _ = ray.wait(list(waiting), num_returns=1)
+        start = waiting.pop(done)
+        waiting.update(islice(blocks, 1))
+        found_ids, found_distances = ray.get(done)
+        ids[start : start + len(found_ids)] = found_ids
+        distances[start : start + len(found_ids)] = found_distances
+    return ids, distances, index.search
+
+
+@ray.remote
+def _search_rows(index: NeighborIndex, start: int, stop: int) -> tuple[np.ndarray, np.ndarray]:
+    return index.rows(start, stop)

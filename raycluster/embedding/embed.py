@@ -1,0 +1,438 @@
+"""``raycluster.embed``: images of any source in, their embeddings by a trained network out, each exactly once."""
+
+from __future__ import annotations
+
+import hashlib
+import importlib.metadata
+import json
+import logging
+import platform
+import queue
+import threading
+import time
+from collections import Counter
+from collections.abc import Iterator
+from dataclasses import asdict, dataclass, field, replace
+from pathlib import Path
+from typing import TYPE_CHECKING, Any, Literal
+
+import numpy as np
+
+from raycluster.data.rows import DIGITS
+from raycluster.data.sources import check_apart, printable, resolve_source
+from raycluster.embedding.part_files import RejectedRow, part_path, read_footer, read_ids
+from raycluster.embedding.preflight import check_disk, shard_limit, spilled_bytes
+from raycluster.embedding.state import EmbeddingState
+from raycluster.errors import TrainingFailed, UserError, check_setting
+from raycluster.methods.load import load_model
+from raycluster.nn.backbone import has_backbone, load_backbone
+from raycluster.nn.layers import AnyNetwork, embedding_size
+from raycluster.runtime.clock import Clock, duration, size
+from raycluster.runtime.console import Say, print_now
+from raycluster.runtime.files import write_json
+from raycluster.runtime.paths import absolute_out
+from raycluster.runtime.ray_errors import dead_ray_process
+from raycluster.runtime.resources import Node, Plan, plan_resources
+from raycluster.runtime.run_dir import RunDir
+from raycluster.runtime.session import RaySession, private_node, ray_session
+
+if TYPE_CHECKING:
+    from raycluster.embedding.stream import Done
+    from raycluster.embedding.throughput import Throughput
+
+METHOD = "embed"
+IMAGE_SIZE = 224
+MOST_CPU_WORKERS = 8
+LISTEN_S = 1.0
+BUSY_AFTER_S = 60.0
+
+
+@dataclass(frozen=True, kw_only=True)
+class EmbedOptions:
+    """Which network embeds what, and where the embeddings go."""
+
+    model: str
+    """The folder of a finished run; or the name of a torchvision network, such as resnet18, with its --weights."""
+    data: str
+    """Where the images are: a folder (searched to the bottom), a file or a glob, here or behind a URI; image files,
+    Parquet, NPZ, IDX or WebDataset tar. Or: digits, the small set that comes with scikit-learn."""
+    out: str
+    """The folder for the embeddings. The same command again does what is missing: what a kill has left undone, and
+    files that are new or changed."""
+    weights: str | None = None
+    """A safetensors file, or a state dict (.pth) that holds nothing but tensors, with the weights of a torchvision
+    network; timm's ResNets have the same."""
+    image_size: int | None = None
+    """Side of the squares that images are brought to for a torchvision network; 224 by default. A run knows its own."""
+    labels: Literal["auto", "folders"] = "auto"
+    """Where known classes are found, to be written beside the embeddings: in the files, or in their folders' names."""
+    workers: int | None = None
+    """How many processes embed; by default one a GPU, or without GPUs one a core, up to 8 a machine."""
+    gpus_per_worker: float | None = None
+    """GPUs each of them gets; by default 0.9 of one, and 0 without GPUs."""
+
+    def __post_init__(self) -> None:
+        """Refuse settings that mean nothing."""
+        check_setting("image_size", self.image_size, self.image_size is None or self.image_size >= 1, "at least 1")
+
+
+@dataclass(frozen=True)
+class EmbedSummary:
+    """What an export has to say for itself; the content of ``summary.json``.
+
+    Attributes
+    ----------
+    method : str
+        ``embed``.
+    files, rows : int
+        How many files there are, and how many rows in them; rows = images + rejected.
+    images, rejected : int
+        How many rows have an embedding, and how many were set aside.
+    embedding_size : int
+    parts : int
+    embedded_now : int
+        How many embeddings the last progress made.
+    seconds : float
+        Of the last progress.
+    stages : dict of str to float
+        Its seconds by stage, one after another.
+    work : dict of str to float
+        Its seconds of work in read, decode, forward and write, over all processes.
+    images_per_second : float or None
+        In the last progress, after the workers' first shards; None where there were no others.
+    spilled_bytes : int or None
+        What Ray wrote from its object store to disk in the last progress; None if it cannot tell.
+    rejected_reasons : dict of str to int
+    """
+
+    files: int
+    rows: int
+    images: int
+    rejected: int
+    embedding_size: int
+    parts: int
+    embedded_now: int
+    seconds: float
+    stages: dict[str, float]
+    work: dict[str, float]
+    images_per_second: float | None
+    spilled_bytes: int | None
+    rejected_reasons: dict[str, int] = field(default_factory=dict)
+    method: str = METHOD
+
+
+@dataclass
+class EmbedProgress:
+    """What this process has done so far."""
+
+    clock: Clock
+    embedded: int = 0
+    work: dict[str, float] = field(default_factory=dict)
+    rate: float | None = None
+    spilled: int | None = 0
+
+
+def embed_source(options: EmbedOptions, say: Say = print_now) -> EmbedSummary:
+    """Embed the images of a source that have no embedding in ``options.out`` yet, and check that all have one then.
+
+    Raises
+    ------
+    UserError
+        If something about the input, the folder or the cluster does not allow it; a sentence says what.
+    TrainingFailed
+        If Ray broke down; the same command goes on from there.
+    """
+    progress = EmbedProgress(Clock(time.perf_counter(), "start"))
+    options = absolute(options)
+    run_dir = RunDir(absolute_out(options.out))
+    identity = {"method": METHOD}
+    identity |= {name: getattr(options, name) for name in ("model", "weights", "data", "image_size", "labels")}
+    identity["data"] = printable(options.data)
+    run_dir.state(identity)
+    net, fingerprint = load_network(options)
+    node = private_node()
+    if node:
+        plan_workers([node], options)  # before Ray is there, which takes seconds to start
+    run_dir.check_writable()
+    with run_dir.lock():
+        if run_dir.state(identity) == "new":
+            begin(run_dir, identity, fingerprint, net)
+        elif run_dir.config()["weights"] != fingerprint:
+            raise UserError(
+                f"The weights of {options.model} have changed since {run_dir.path} was begun: choose another --out."
+            )
+        state = EmbeddingState(run_dir.path, options.data, options.labels)
+        check_apart(options.data, state.listing, run_dir.path)
+        for sentence in state.sentences():
+            say(sentence)
+        progress.clock.lap("looking")
+        if state.has_work:
+            (run_dir.path / "summary.json").unlink(missing_ok=True)
+            with ray_session() as cluster:
+                _embed(options, run_dir, state, net, cluster, progress, say)
+        return finish(run_dir, state, progress, say)
+
+
+def absolute(options: EmbedOptions) -> EmbedOptions:
+    """Return the options with absolute paths, which the same files always have."""
+    is_folder = Path(options.model).expanduser().is_dir()
+    return replace(
+        options,
+        model=resolve_source(options.model) if is_folder else options.model,
+        data=options.data if options.data == DIGITS else resolve_source(options.data),
+        weights=options.weights and resolve_source(options.weights),
+    )
+
+
+def load_network(options: EmbedOptions) -> tuple[AnyNetwork, str]:
+    """Return the network, ready to predict, and a fingerprint of its weights.
+
+    Raises
+    ------
+    UserError
+        If there is no such network, or settings do not go together.
+    """
+    folder = Path(options.model)
+    if folder.is_dir():
+        for name in ("weights", "image_size"):
+            if getattr(options, name) is not None:
+                flag = name.replace("_", "-")
+                raise UserError(f"--{flag} is for torchvision networks: the run {folder} has its own, leave it out.")
+        net: AnyNetwork = load_model(folder / "model")
+        files = [folder / "model" / name for name in ("model.json", "model.safetensors")]
+    elif not has_backbone(options.model):
+        raise UserError(
+            f"--model {options.model}: there is no such folder of a run, and torchvision has no classifier of this "
+            "name (it has resnet18, resnet50, vit_b_16, ...)."
+        )
+    elif options.weights is None:
+        raise UserError(
+            f"--model {options.model} needs --weights FILE; nothing is downloaded. Save some once: "
+            f"torch.save(torchvision.models.{options.model}(weights='DEFAULT').state_dict(), '{options.model}.pth'), "
+            "or take the model.safetensors of a timm ResNet from Hugging Face."
+        )
+    else:
+        net = load_backbone(options.model, Path(options.weights), options.image_size or IMAGE_SIZE)
+        files = [Path(options.weights)]
+    digest = hashlib.sha256()
+    for path in files:
+        digest.update(path.read_bytes())
+    return net, digest.hexdigest()
+
+
+def plan_workers(nodes: list[Node], options: EmbedOptions) -> Plan:
+    """Share out the cluster: actors with the network, beside the tasks that decode.
+
+    Raises
+    ------
+    UserError
+        If the cluster cannot hold what is asked for.
+    """
+    on_gpus = any(node.gpus for node in nodes) and options.gpus_per_worker != 0
+    workers = options.workers
+    if workers is None and not on_gpus:
+        cores_each = [-(-int(node.cpus) // MOST_CPU_WORKERS) for node in nodes]
+        workers = sum(int(node.cpus) // each for node, each in zip(nodes, cores_each, strict=True) if each) or 1
+    plan = plan_resources(nodes, workers, options.gpus_per_worker, streaming=on_gpus)
+    return replace(plan, cpus_per_worker=min(plan.cpus_per_worker, 1.0)) if on_gpus else plan  # other cores decode
+
+
+def begin(run_dir: RunDir, identity: dict[str, Any], fingerprint: str, net: AnyNetwork) -> None:
+    """Write ``config.json``, which stays as it is; what changes is in ``files.parquet``."""
+    versions = {name: importlib.metadata.version(name) for name in ("torch", "torchvision", "ray", "numpy", "pyarrow")}
+    run_dir.write_config(
+        {
+            "identity": identity,
+            "weights": fingerprint,
+            "shape": net.shape,
+            "embedding_size": embedding_size(net),
+            "versions": {"python": platform.python_version()} | versions,
+        }
+    )
+
+
+def _embed(
+    options: EmbedOptions,
+    run_dir: RunDir,
+    state: EmbeddingState,
+    net: AnyNetwork,
+    cluster: RaySession,
+    progress: EmbedProgress,
+    say: Say,
+) -> None:
+    from raycluster.embedding.stream import embed_shards, threads_of
+    from raycluster.embedding.throughput import Throughput
+
+    plan = plan_workers(cluster.nodes, options)
+    progress.clock.lap("ray start")
+    image_bytes = int(np.prod(net.shape))
+    store = object_store_bytes()
+    limit, sentence = shard_limit(store, image_bytes)
+    work = state.plan(image_bytes, limit)
+    for note in [*work.notes, *([sentence] if sentence else [])]:
+        say(note)
+    n, total = len(work.order.ids), state.manifest.n
+    if total == 0:
+        raise UserError(f"{options.data} holds no rows: name a source with images in it.")
+    if n == 0:
+        return  # files without rows were added
+    disk = check_disk(run_dir.path, n, embedding_size(net), work.order.paths.nbytes)
+    shape = " x ".join(map(str, net.shape))
+    say(f"{options.data}: {total:,} rows in {len(state.manifest.names):,} file(s), {n:,} of them to be embedded")
+    say(
+        f"{n * image_bytes / 1e6:,.1f} MB of images ({shape}) pass through an object store of {size(store)} in "
+        f"{len(work.shards):,} shard(s); {disk}"
+    )
+    tasks_decode = bool(plan.gpus_per_worker)
+    where = "beside them" if tasks_decode else "by themselves"
+    say(f"{plan}, {threads_of(plan)} thread(s) each, images decoded {where}. Embeddings go to {run_dir.path}")
+    progress.clock.lap("planning")
+    before = spilled_bytes()
+    meter = Throughput(total, total - n, min(plan.workers, len(work.shards)))
+    try:
+        stream = embed_shards(work.order, work.shards, net, run_dir.path, plan, tasks_decode)
+        _follow(stream, meter, cluster, say)
+    finally:
+        progress.embedded, progress.work, progress.rate = meter.rows, dict(meter.seconds), meter.rate
+    progress.clock.lap("embedding")
+    after = spilled_bytes()
+    progress.spilled = None if before is None or after is None else after - before
+
+
+def _follow(stream: Iterator[Done], meter: Throughput, cluster: RaySession, say: Say) -> None:
+    """Count shards as they are done, and tell; Ray Data runs in a thread beside, and here Ctrl-C arrives."""
+    done: queue.SimpleQueue[Done | BaseException | None] = queue.SimpleQueue()
+    threading.Thread(target=_drain, args=(stream, done), daemon=True).start()
+    began, waiting = time.monotonic(), False
+    while True:
+        try:
+            item = done.get(timeout=LISTEN_S)
+        except queue.Empty:
+            dead = dead_ray_process()
+            if dead:
+                logging.getLogger("ray.data").setLevel(logging.CRITICAL)  # its thread fails from here on
+                raise TrainingFailed(
+                    f"Ray's {dead} on this machine has died, perhaps for want of memory (logs: {cluster.logs}). Run "
+                    "the same command again: it goes on from the last part."
+                ) from None
+            if meter.rows + meter.aside == 0 and not waiting and time.monotonic() - began > BUSY_AFTER_S:
+                say("Still waiting for the first shard: other jobs may be using the machines.")
+                waiting = True
+        else:
+            if item is None:
+                return
+            if isinstance(item, BaseException):
+                raise explained(item, cluster.logs) from item
+            meter.add(item)
+        line = meter.line()
+        if line:
+            say(line)
+
+
+def _drain(stream: Iterator[Done], done: queue.SimpleQueue[Any]) -> None:
+    try:
+        for item in stream:
+            done.put(item)
+        done.put(None)
+    except BaseException as error:
+        done.put(error)
+
+
+def explained(error: BaseException, logs: str) -> Exception:
+    """Return what lies at the bottom of an error of Ray, as something to be read."""
+    from raycluster.runtime.ray_errors import root_cause
+
+    cause = root_cause(error)
+    if isinstance(cause, UserError | OSError):
+        return cause
+    first = (str(cause).strip() or "no message").splitlines()[0]
+    return TrainingFailed(
+        f"Embedding failed with {type(cause).__name__}: {first}\nRay's logs are in {logs}; the same command goes on "
+        "from the last part."
+    )
+
+
+def object_store_bytes() -> float:
+    """Return how much the smallest object store of the machines holds."""
+    import ray
+
+    return min(node["Resources"].get("object_store_memory", 0.0) for node in ray.nodes() if node["Alive"])
+
+
+def finish(run_dir: RunDir, state: EmbeddingState, progress: EmbedProgress, say: Say) -> EmbedSummary:
+    """Read back what was written, check that every row is there exactly once, and write the summary last."""
+    manifest = state.manifest
+    edges = manifest.edges().tolist()
+    parts = [path for path in (part_path(run_dir.path, shard) for shard in range(len(edges))) if path.exists()]
+    ids, aside = [np.empty(0, np.int64)], []
+    for part in parts:
+        footer = read_footer(part)
+        if footer is None:
+            raise RuntimeError(f"{part} is not whole")
+        ids.append(read_ids(part))
+        aside += footer.aside
+    check_all_there(manifest.ids(0, manifest.next_id), np.concatenate(ids), aside)
+    run_dir.write_rejected([(row.path, row.reason) for row in sorted(aside)])
+    config = run_dir.config()
+    progress.clock.lap("checking")
+    images = manifest.n - len(aside)
+    summary = EmbedSummary(
+        files=len(manifest.names),
+        rows=manifest.n,
+        images=images,
+        rejected=len(aside),
+        embedding_size=config["embedding_size"],
+        parts=len(parts),
+        embedded_now=progress.embedded,
+        seconds=round(sum(progress.clock.stages.values()), 2),
+        stages={stage: round(seconds, 2) for stage, seconds in progress.clock.stages.items()},
+        work={stage: round(seconds, 2) for stage, seconds in progress.work.items()},
+        images_per_second=progress.rate and round(progress.rate, 1),
+        spilled_bytes=progress.spilled,
+        rejected_reasons=dict(Counter(row.reason for row in aside).most_common()),
+    )
+    if images == 0:
+        first = "; ".join(f"{row.path}: {row.reason}" for row in sorted(aside)[:3])
+        raise UserError(f"None of the {manifest.n:,} inputs is a readable image ({first}).")
+    if (run_dir.path / "summary.json").exists() and not progress.embedded:
+        before = EmbedSummary(**json.loads((run_dir.path / "summary.json").read_text()))
+        if (before.rows, before.images) == (summary.rows, summary.images):
+            say(f"{run_dir.path} holds these embeddings already, and nothing has changed.")
+            say(tell(run_dir.path, before))
+            return before
+    write_json(run_dir.path / "summary.json", asdict(summary))
+    say(tell(run_dir.path, summary))
+    return summary
+
+
+def check_all_there(wanted: np.ndarray, ids: np.ndarray, aside: list[RejectedRow]) -> None:
+    """Raise RuntimeError unless rows and rows set aside have the ids wanted, each exactly once."""
+    found = np.sort(np.concatenate([ids, np.array([row.id for row in aside], np.int64)]))
+    if not np.array_equal(found, wanted):
+        missing, twice = np.setdiff1d(wanted, found), len(found) - len(np.unique(found))
+        raise RuntimeError(
+            f"{len(wanted):,} rows became {len(found):,}: {len(missing):,} are missing and {twice:,} are there twice"
+        )
+
+
+def tell(out: Path, summary: EmbedSummary) -> str:
+    """Say in a few lines what was done, where it lies, how long it took and what was set aside."""
+    stages = ", ".join(f"{name} {duration(seconds)}" for name, seconds in summary.stages.items())
+    lines = [
+        f"embed: {summary.rows:,} rows in {summary.files:,} file(s) = {summary.images:,} embeddings + "
+        f"{summary.rejected:,} set aside; ids unique, {summary.parts:,} part(s), checked",
+        f"{summary.embedded_now:,} embedded this time, {duration(summary.seconds)} ({stages})",
+    ]
+    if summary.work:
+        work = ", ".join(f"{stage} {duration(seconds)}" for stage, seconds in summary.work.items())
+        speed = f"{summary.images_per_second:,.0f} images/s; " if summary.images_per_second else ""
+        lines.append(f"{speed}work of all processes: {work}")
+    if summary.spilled_bytes:
+        lines.append(
+            f"warning: Ray's object store was full, and {size(summary.spilled_bytes)} went over the disk: give it more "
+            "memory, or take fewer --workers."
+        )
+    if summary.rejected:
+        lines.append(f"{summary.rejected:,} input(s) were set aside (rejected.parquet):")
+        lines += [f"  {count:,} x {reason}" for reason, count in summary.rejected_reasons.items()]
+    return "\n".join([*lines, f"All embeddings are in {out / 'embeddings'}."])

@@ -1,0 +1,276 @@
+"""What is there and what is missing: the files of a source against the manifest and the parts of an export."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass, replace
+from pathlib import Path
+from typing import Literal, NamedTuple
+
+import numpy as np
+import pyarrow as pa
+
+from raycluster.data.decode import UNREACHABLE, Unreadable
+from raycluster.data.labels import UNKNOWN, folder_labels
+from raycluster.data.rows import FoundRows, Rows, find_rows, list_images
+from raycluster.data.sources import Listing, printable
+from raycluster.embedding.manifest import Changes, Manifest, shard_rows
+from raycluster.embedding.part_files import FOLDER, keep_ids, part_path, read_footer
+from raycluster.errors import UserError
+
+MANIFEST = "files.parquet"
+NAMED = 3
+
+
+@dataclass(frozen=True)
+class PendingRows:
+    """The rows that are to be embedded, in the order of their ids, with what is known of them.
+
+    Attributes
+    ----------
+    rows : Rows
+    ids : ndarray of int64, shape (n,)
+    paths : Array of string, length n
+    labels : ndarray of int64, shape (n,)
+        -1 where unknown.
+    reasons : dict of int to str
+        By position, rows that stand for a container which could not be opened.
+    """
+
+    rows: Rows
+    ids: np.ndarray
+    paths: pa.Array
+    labels: np.ndarray
+    reasons: dict[int, str]
+
+
+class Work(NamedTuple):
+    """What is to be done.
+
+    Attributes
+    ----------
+    order : PendingRows
+    shards : ndarray of int64, shape (m, 3)
+        The number of each shard, its first position in ``order``, and the one after its last.
+    notes : list of str
+    """
+
+    order: PendingRows
+    shards: np.ndarray
+    notes: list[str]
+
+
+class EmbeddingState:
+    """The state of an export, found out by looking: the manifest, the parts, and the files of the source.
+
+    Nothing else says what is done: a shard is done if its part is there, whole, with the rows that it should have.
+
+    Parameters
+    ----------
+    out : Path
+    data : str
+        A source.
+    labels : {"auto", "folders"}
+
+    Attributes
+    ----------
+    manifest : Manifest
+        Of the files that are as they were; after :meth:`plan`, of all.
+    changes : Changes
+    damaged : int
+        How many parts were not whole, and were removed.
+    unreachable : int
+        How many rows could not be read the last time for no fault of theirs; their parts were removed too.
+
+    Raises
+    ------
+    UserError
+        If the source cannot be listed, or what is missing of it looks like a mistake.
+    """
+
+    def __init__(self, out: Path, data: str, labels: Literal["auto", "folders"] = "auto") -> None:
+        self._out, self._labels = out, labels
+        self.listing: Listing = list_images(data)
+        if labels == "folders" and self.listing.kind != "images":
+            raise UserError(f"{data} holds {self.listing.kind} files: only image files take their labels from folders.")
+        known = Manifest.load(out / MANIFEST) if (out / MANIFEST).exists() else Manifest.empty()
+        self.changes = known.compare(self.listing)
+        _check_plausible(data, known, self.listing, self.changes)
+        gone = {self.listing.names[i] for i in self.changes.changed} | set(self.changes.deleted)
+        self.manifest = known.without(gone)
+        if gone:
+            self.manifest.save(out / MANIFEST)
+        self.damaged = self.unreachable = 0
+        self._sweep()
+
+    @property
+    def missing(self) -> np.ndarray:
+        """The numbers of the shards that have rows and no part."""
+        edges = self.manifest.edges().tolist()
+        return np.array(
+            [
+                shard
+                for shard, (start, stop) in enumerate(edges)
+                if not part_path(self._out, shard).exists() and len(self.manifest.ids(start, stop))
+            ],
+            np.int64,
+        )
+
+    @property
+    def has_work(self) -> bool:
+        """Whether anything is to be embedded."""
+        return bool(self.changes.added or self.changes.changed or len(self.missing))
+
+    def plan(self, image_bytes: int, shard_bytes: int) -> Work:
+        """Give ids to the new and changed files, write that down, and return all that is to be embedded.
+
+        Parameters
+        ----------
+        image_bytes : int
+            What an image takes when it is prepared.
+        shard_bytes : int
+            At most so much is a shard.
+        """
+        listing = self.listing
+        place = {name: i for i, name in enumerate(listing.names)}
+        new = sorted(self.changes.added + self.changes.changed)
+        begun = [place[name] for name in self._names_of(self._missing_ids())]
+        looked_at = sorted(set(new) | set(begun))
+        found = find_rows(listing.select(looked_at))
+        counts = np.bincount(found.rows.file, minlength=len(looked_at))
+        row_count = dict(zip(looked_at, counts.tolist(), strict=True))
+        # A container that could not be opened then and can be now, or the other way round, has other rows.
+        known_rows = dict(zip(self.manifest.names, self.manifest.rows.tolist(), strict=True))
+        other = [i for i in begun if row_count[i] != known_rows[listing.names[i]]]
+        first_row = np.cumsum(counts) - counts
+        reasons = {looked_at[i]: found.reasons[row] for i, row in enumerate(first_row.tolist()) if row in found.reasons}
+        _check_still_readable(other, reasons, listing)
+        new = sorted(new + other)
+        manifest = self.manifest = self.manifest.without({listing.names[i] for i in other})
+        if other:
+            self._sweep()
+        rows = np.array([row_count[i] for i in new], np.int64)
+        per_shard = shard_rows(int(rows.sum()), image_bytes, shard_bytes)
+        manifest = manifest.with_files(listing.select(new), rows, per_shard)
+        labels, notes = self._known_labels(found)
+        notes += [f"Other rows than before: {_some([printable(listing.names[i]) for i in other])}."] if other else []
+        self.manifest = manifest = replace(manifest, class_names=self.manifest.class_names)
+        manifest.save(self._out / MANIFEST)
+
+        edges, missing = manifest.edges(), self.missing
+        parts = [manifest.ids(*edges[shard].tolist()) for shard in missing]
+        ids = np.concatenate([np.empty(0, np.int64), *parts])
+        file = manifest.file_of(ids)
+        names, inverse = np.unique(file, return_inverse=True)
+        position = {i: p for p, i in enumerate(looked_at)}
+        in_found = np.array([position[place[manifest.names[i]]] for i in names.tolist()], np.int64)
+        row = first_row[in_found[inverse]] + ids - manifest.first[file] if len(ids) else ids
+        paths = pa.array(found.rows.paths(), pa.string()).take(row)
+        why = {int(i): str(found.reasons[int(row[i])]) for i in np.flatnonzero(np.isin(row, list(found.reasons)))}
+        order = PendingRows(found.rows.select(row), ids, paths, labels[row], why)
+        stop = np.cumsum([len(part) for part in parts], dtype=np.int64)
+        start = stop - [len(part) for part in parts]
+        return Work(order, np.stack([missing, start, stop], axis=1), found.notes + notes)
+
+    def sentences(self) -> list[str]:
+        """Say what has changed since the last time."""
+        names = [printable(self.listing.names[i]) for i in self.changes.changed]
+        gone = [printable(name) for name in self.changes.deleted]
+        said = []
+        if self.damaged:
+            said.append(f"{self.damaged:,} part(s) were not whole or not as they should be: they are made again.")
+        if self.unreachable:
+            said.append(f"{self.unreachable:,} input(s) that could not be read are tried again, with their parts.")
+        if self.changes.added and self.manifest.rounds:
+            added = [printable(self.listing.names[i]) for i in self.changes.added]
+            said.append(f"New: {_some(added)}; ids go on from {self.manifest.next_id:,}.")
+        if names:
+            said.append(f"Changed: {_some(names)}. The old rows were taken out; they get new rows with new ids.")
+        if gone:
+            said.append(f"No longer there: {_some(gone)}. The rows were taken out of their parts.")
+        return said
+
+    def _missing_ids(self) -> np.ndarray:
+        edges = self.manifest.edges()
+        ids = [self.manifest.ids(*edges[shard].tolist()) for shard in self.missing]
+        return np.concatenate([np.empty(0, np.int64), *ids])
+
+    def _names_of(self, ids: np.ndarray) -> list[str]:
+        return [self.manifest.names[i] for i in np.unique(self.manifest.file_of(ids)).tolist()]
+
+    def _sweep(self) -> None:
+        """Remove what a kill has left and what is to be tried again, and bring parts to the rows still there."""
+        folder, edges = self._out / FOLDER, self.manifest.edges().tolist()
+        for leftover in folder.glob("*.partial"):
+            leftover.unlink()
+        own = {part_path(self._out, shard) for shard in range(len(edges))}
+        for stray in set(folder.glob("part-*.parquet")) - own:
+            stray.unlink()
+            self.damaged += 1
+        for shard, (start, stop) in enumerate(edges):
+            part = part_path(self._out, shard)
+            if not part.exists():
+                continue
+            ids, footer = self.manifest.ids(start, stop), read_footer(part)
+            if footer is not None and len(ids) < footer.rows + len(footer.aside):
+                if len(ids):
+                    keep_ids(part, ids)
+                    footer = read_footer(part)
+                else:
+                    part.unlink()
+                    continue
+            if footer is None or len(ids) != footer.rows + len(footer.aside):
+                part.unlink()
+                self.damaged += 1
+            elif again := sum(row.reason.startswith(UNREACHABLE) for row in footer.aside):
+                part.unlink()
+                self.unreachable += again
+
+    def _known_labels(self, found: FoundRows) -> tuple[np.ndarray, list[str]]:
+        """Return known classes of what was found, by the numbers that they had before; new names come behind."""
+        labels, class_names = found.labels, found.class_names
+        if self._labels == "folders":
+            labels, class_names = folder_labels(found.rows.paths())
+        unknown = np.full(len(found.rows), UNKNOWN, np.int64)
+        if labels is None:
+            return unknown, []
+        known = list(self.manifest.class_names)
+        if class_names is None and not known:
+            return labels, []
+        if class_names is None or (self.manifest.rounds and not known):
+            return unknown, [
+                "Known classes are names in some files and numbers in others: those found now are left out."
+            ]
+        number_of = {name: number for number, name in enumerate(dict.fromkeys([*known, *class_names]))}
+        self.manifest = replace(self.manifest, class_names=tuple(number_of))
+        number = np.array([number_of[name] for name in class_names] + [UNKNOWN], np.int64)
+        return number[np.where((labels < 0) | (labels >= len(class_names)), -1, labels)], []
+
+
+def _check_plausible(data: str, known: Manifest, listing: Listing, changes: Changes) -> None:
+    """Refuse to take rows out where the files are more likely out of reach than deleted."""
+    if changes.deleted and len(changes.deleted) == len(known.names):
+        raise UserError(
+            f"None of the {len(known.names):,} files that were embedded from {data} is there any more: is it the right "
+            "folder, and is its disk there? If they were deleted on purpose, choose another --out."
+        )
+    if changes.deleted and not listing.is_whole:
+        raise UserError(
+            f"{len(changes.deleted):,} files that were embedded were not found, and {listing.notes[-1]} Make the "
+            "folder readable, so that it can be told whether they were deleted."
+        )
+
+
+def _check_still_readable(files: list[int], reasons: dict[int, Unreadable], listing: Listing) -> None:
+    """Refuse to go on where containers that were cut into shards before, and are the same files, cannot be opened."""
+    lost = [i for i in files if i in reasons]
+    if lost:
+        raise UserError(
+            f"{printable(listing.names[lost[0]])} could be opened before, is the same file, and cannot be opened now: "
+            f"{reasons[lost[0]]}. Run the same command again when it can, or remove it."
+        )
+
+
+def _some(names: list[str]) -> str:
+    """Return how many names there are, and the first few."""
+    more = ", ..." if len(names) > NAMED else ""
+    return f"{len(names):,} file(s) ({', '.join(names[:NAMED])}{more})"

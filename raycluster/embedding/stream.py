@@ -1,0 +1,188 @@
+"""Shards through Ray Data: read and prepared by actors or by tasks beside them, embedded and written by actors."""
+
+from __future__ import annotations
+
+import json
+import time
+from collections.abc import Iterator
+from pathlib import Path
+from typing import Any, NamedTuple
+
+import numpy as np
+import pyarrow as pa
+import ray
+import ray.data
+import torch
+from ray.data import ActorPoolStrategy
+
+from raycluster.data.blocks import read_block
+from raycluster.data.pipeline import MAX_TASKS, TASK_CPUS, stream_limits
+from raycluster.embedding.part_files import RejectedRow, part_path, read_footer, write_part
+from raycluster.embedding.state import PendingRows
+from raycluster.nn.layers import AnyNetwork, embedding_of, embedding_size
+from raycluster.runtime.resources import Plan, available_cores
+
+BATCH = 250
+BATCH_BYTES = {"cpu": 2**25, "cuda": 2**28}  # of prepared images as floats
+# Two: while one shard is embedded, the next one is on its way.
+SHARDS_PER_ACTOR = 2
+NO_PROGRESS_S = 1800.0  # a shard of large images through a large network may take minutes on a CPU
+STAGES = ("read", "decode", "forward", "write")
+NO_WORK = dict.fromkeys(STAGES, 0.0)
+
+
+class Done(NamedTuple):
+    """A shard that is done.
+
+    Attributes
+    ----------
+    shard : int
+    rows, aside : int
+        How many rows were embedded, and how many set aside.
+    seconds : dict of str to float
+        By stage.
+    """
+
+    shard: int
+    rows: int
+    aside: int
+    seconds: dict[str, float]
+
+
+def embed_shards(
+    order: PendingRows, shards: np.ndarray, net: AnyNetwork, out: Path, plan: Plan, tasks_decode: bool = True
+) -> Iterator[Done]:
+    """Embed shards and write their parts; yield each as it is done.
+
+    What lies in the object store is prepared images as uint8, a shard at a time.
+
+    Parameters
+    ----------
+    order : PendingRows
+    shards : ndarray of int64, shape (m, 3)
+        The number of each shard, its first position in ``order``, and the one after its last.
+    net : network
+    out : Path
+    plan : Plan
+    tasks_decode : bool
+        Whether images are read and decoded by tasks, on whatever cores the actors leave free, which keeps GPUs busy; or
+        by the actors themselves: on a CPU, handing images over costs more than it saves.
+    """
+    held, network = ray.put(order), ray.put(net.cpu())
+    blocks = np.array_split(shards, min(len(shards), MAX_TASKS))
+    units = [pa.table(dict(zip(("shard", "start", "stop"), block.T, strict=True))) for block in blocks]
+    dataset = ray.data.from_arrow(units)
+    one_by_one: dict[str, Any] = {"batch_size": 1, "batch_format": "pyarrow"}
+    if tasks_decode:
+        shape = net.shape
+        dataset = dataset.map_batches(
+            lambda unit: prepare_shard(unit, ray.get(held), shape), num_cpus=TASK_CPUS, **one_by_one
+        )
+
+    class Actor(Embedder):
+        def __init__(self) -> None:
+            super().__init__(ray.get(network), ray.get(held), out, threads_of(plan))
+
+    actors = ActorPoolStrategy(size=min(plan.workers, len(shards)), max_tasks_in_flight_per_actor=SHARDS_PER_ACTOR)
+    dataset = dataset.map_batches(
+        Actor,
+        compute=actors,
+        num_cpus=plan.cpus_per_worker,
+        num_gpus=plan.gpus_per_worker or None,
+        **one_by_one,
+    )
+    context = dataset.context
+    context.enable_progress_bars = False
+    context.raise_original_map_exception = True
+    context.execution_no_progress_timeout_s = NO_PROGRESS_S
+    context.target_max_block_size = 1  # a shard a block, whatever its size
+    context.execution_options.preserve_order = False
+    context.execution_options.resource_limits = stream_limits()
+    for done in dataset.iter_batches(batch_size=1, batch_format="pyarrow"):
+        yield Done(**done.to_pylist()[0])
+
+
+def threads_of(plan: Plan) -> int:
+    """Return how many threads an actor computes with on a CPU."""
+    return max(1, min(int(plan.cpus_per_worker), available_cores()))
+
+
+def prepare_shard(unit: pa.Table, order: PendingRows, shape: tuple[int, int, int]) -> pa.Table:
+    """Read the images of a shard, and bring them to the shape that the network takes: one row of uint8 bytes."""
+    ((shard, start, stop),) = zip(*(unit[name].to_pylist() for name in ("shard", "start", "stop")), strict=True)
+    images = np.empty((stop - start, *shape), np.uint8)
+    reasons: dict[int, str] = {}
+    read = decode = 0.0
+    for first, last in order.rows.ranges(start, stop, int(np.prod(shape))).tolist():
+        block = read_block(order.rows, first, last, shape)
+        images[first - start : last - start] = block.images
+        reasons.update((first - start + i, reason) for i, reason in block.reasons.items())
+        read, decode = read + block.read_seconds, decode + block.decode_seconds
+    reasons |= {i - start: order.reasons[i] for i in range(start, stop) if i in order.reasons}
+    offsets = pa.py_buffer(np.array([0, images.nbytes], np.int64))
+    pixels = pa.LargeBinaryArray.from_buffers(pa.large_binary(), 1, [None, offsets, pa.py_buffer(images.reshape(-1))])
+    told = {"shard": shard, "start": start, "stop": stop, "reasons": json.dumps(list(reasons.items()))}
+    told |= {"read": read, "decode": decode}
+    return pa.table({name: [value] for name, value in told.items()} | {"images": pixels})
+
+
+class Embedder:
+    """An actor with the network, on its GPU if it has one. It embeds a shard at a time, and writes its part.
+
+    Parameters
+    ----------
+    net : network
+    order : PendingRows
+    out : Path
+    threads : int
+        How many of them it computes with on a CPU.
+    """
+
+    def __init__(self, net: AnyNetwork, order: PendingRows, out: Path, threads: int) -> None:
+        torch.set_num_threads(threads)
+        self.device = torch.device("cuda" if ray.get_gpu_ids() and torch.cuda.is_available() else "cpu")
+        self.net: AnyNetwork = net.to(self.device)
+        self.size = embedding_size(self.net)
+        self.order, self.out = order, out
+
+    def __call__(self, given: pa.Table) -> pa.Table:
+        """Embed and write one shard, of which the images are given, or only which one it is."""
+        shard = given["shard"][0].as_py()
+        footer = read_footer(part_path(self.out, shard))
+        if footer is not None:  # an actor that has died had finished it, and Ray asks again
+            return pa.Table.from_pylist([Done(shard, footer.rows, len(footer.aside), NO_WORK)._asdict()])
+        prepared = given if "images" in given.column_names else prepare_shard(given, self.order, self.net.shape)
+        (unit,) = prepared.drop_columns(["images"]).to_pylist()
+        rows = np.arange(unit["start"], unit["stop"])
+        pixels = np.frombuffer(prepared["images"][0].as_buffer(), np.uint8).reshape(-1, *self.net.shape)
+        reasons = dict(json.loads(unit["reasons"]))
+        good = np.ones(len(rows), bool)
+        good[list(reasons)] = False
+        began = time.perf_counter()
+        embeddings = embed_pixels(self.net, pixels if good.all() else pixels[good], self.size)
+        was_embedded = time.perf_counter()
+        finite = np.isfinite(embeddings).all(axis=1)
+        reasons |= dict.fromkeys(np.flatnonzero(good)[~finite].tolist(), "the network gives it an infinite embedding")
+        embeddings, good[good] = embeddings[finite], finite
+        ids, paths = self.order.ids[rows], self.order.paths.slice(unit["start"], len(rows))
+        aside = [RejectedRow(int(ids[i]), paths[i].as_py(), reason) for i, reason in sorted(reasons.items())]
+        labels = self.order.labels[rows][good]
+        kept = paths.filter(pa.array(good))
+        write_part(part_path(self.out, unit["shard"]), ids[good], kept, labels, embeddings, aside)
+        seconds = {"read": unit["read"], "decode": unit["decode"], "forward": was_embedded - began}
+        seconds["write"] = time.perf_counter() - was_embedded
+        done = Done(unit["shard"], int(good.sum()), len(aside), seconds)
+        return pa.Table.from_pylist([done._asdict()])
+
+
+@torch.inference_mode()
+def embed_pixels(net: AnyNetwork, images: np.ndarray, size: int) -> np.ndarray:
+    """Return the embeddings float32 [n, size] of images uint8 [n, C, H, W], in full precision, on the net's device."""
+    device = next(net.parameters()).device
+    most = BATCH_BYTES[device.type] // (4 * int(np.prod(net.shape)))
+    batch = max(1, min(BATCH, most) if device.type == "cpu" else most)
+    embeddings = np.empty((len(images), size), np.float32)
+    for start in range(0, len(images), batch):
+        pixels = torch.tensor(images[start : start + batch], device=device)
+        embeddings[start : start + batch] = embedding_of(net, pixels).cpu().numpy()
+    return embeddings

@@ -1,0 +1,142 @@
+"""The pairs of clusters with affinity."""
+
+from __future__ import annotations
+
+from typing import NamedTuple
+
+import numpy as np
+
+from raycluster.graph.kernel.compiled import compiled, table
+
+HALF = np.dtype(
+    [
+        ("other", np.int32),  # the cluster at the other end
+        ("next", np.int32),
+        ("prev", np.int32),
+        ("s", np.float64),  # S[own, other]
+        ("affinity", np.float64),  # the same in both halves
+    ],
+    align=True,
+)
+
+
+class Pairs(NamedTuple):
+    """Pairs of clusters with affinity.
+
+    Pair p has two halves, 2p and 2p + 1, one in the linked list of each of its clusters; the other half of h is h ^ 1.
+    """
+
+    half: np.ndarray  # HALF [2p]
+    free: np.ndarray  # int32 [2]: first free pair in a list through next of its first half, and pairs ever used
+
+
+def no_pairs(most: int) -> Pairs:
+    """Return a table with room for this many pairs."""
+    return Pairs(half=table(2 * most, HALF), free=np.array([-1, 0], np.int32))
+
+
+@compiled
+def new_pair(pairs: Pairs, clusters: np.ndarray, i: int, j: int) -> int:
+    """Add a pair with S = 0 and affinity 0, and return its half in the list of i."""
+    pair = pairs.free[0]
+    if pair >= 0:
+        pairs.free[0] = pairs.half[2 * pair].next
+    else:
+        pair = pairs.free[1]
+        pairs.free[1] += 1
+    here, there = pairs.half[2 * pair], pairs.half[2 * pair + 1]
+    here.other, there.other = j, i
+    here.s = there.s = 0.0
+    here.affinity = there.affinity = 0.0
+    _link(pairs, clusters, 2 * pair, i)
+    _link(pairs, clusters, 2 * pair + 1, j)
+    return 2 * pair
+
+
+@compiled
+def mark_neighbors(pairs: Pairs, clusters: np.ndarray, i: int) -> None:
+    """Set the mark of every neighbour j to the half (i,j)."""
+    half = clusters[i].first_half
+    while half >= 0:
+        clusters[pairs.half[half].other].mark = half
+        half = pairs.half[half].next
+
+
+@compiled
+def clear_marks(pairs: Pairs, clusters: np.ndarray, i: int) -> None:
+    """Take the mark off every neighbour of i."""
+    half = clusters[i].first_half
+    while half >= 0:
+        clusters[pairs.half[half].other].mark = -1
+        half = pairs.half[half].next
+
+
+@compiled
+def merge_pairs(pairs: Pairs, clusters: np.ndarray, a: int, b: int) -> None:
+    """Give the pairs of a to b: S[d,b] += S[d,a], S[b,d] += S[a,d]. Leaves the halves (b,d) as marks of all d.
+
+    The affinity of (b,d) is for now the larger one of those of (a,d) and (b,d).
+    """
+    mark_neighbors(pairs, clusters, b)
+    h = clusters[a].first_half
+    while h >= 0:
+        half = pairs.half[h]
+        after, d = half.next, half.other
+        mark = clusters[d].mark
+        if d == b:
+            _unlink(pairs, clusters, h ^ 1, b)
+            _drop_pair(pairs, h)
+        elif mark >= 0:
+            kept = pairs.half[mark]
+            kept.s += half.s
+            kept.affinity = max(kept.affinity, half.affinity)
+            pairs.half[mark ^ 1].s += pairs.half[h ^ 1].s
+            _unlink(pairs, clusters, h ^ 1, d)
+            _drop_pair(pairs, h)
+        else:
+            pairs.half[h ^ 1].other = b
+            _link(pairs, clusters, h, b)
+            clusters[d].mark = h
+        h = after
+    clusters[a].mark = -1
+
+
+@compiled
+def set_affinity(pairs: Pairs, clusters: np.ndarray, i: int, half: int) -> float:
+    """Set A(i,j) = S[i,j]/|i|² + S[j,i]/|j|² in both halves of a pair of i, and return it."""
+    here, there = pairs.half[half], pairs.half[half ^ 1]
+    own, other = np.float64(clusters[i].size), np.float64(clusters[here.other].size)
+    value = here.s / (own * own) + there.s / (other * other)
+    here.affinity = there.affinity = value
+    return value
+
+
+@compiled
+def _link(pairs: Pairs, clusters: np.ndarray, half: int, i: int) -> None:
+    after = clusters[i].first_half
+    pairs.half[half].prev = -1
+    pairs.half[half].next = after
+    if after >= 0:
+        pairs.half[after].prev = half
+    clusters[i].first_half = half
+    clusters[i].n_pairs += 1
+
+
+@compiled
+def _unlink(pairs: Pairs, clusters: np.ndarray, half: int, i: int) -> None:
+    before, after = pairs.half[half].prev, pairs.half[half].next
+    if before >= 0:
+        pairs.half[before].next = after
+    else:
+        clusters[i].first_half = after
+    if after >= 0:
+        pairs.half[after].prev = before
+    clusters[i].n_pairs -= 1
+
+
+@compiled
+def _drop_pair(pairs: Pairs, half: int) -> None:
+    """Put the pair on the free list; its half in the other list must have been taken care of."""
+    pair = half >> 1
+    pairs.half[2 * pair].next = pairs.free[0]
+    pairs.free[0] = pair

@@ -1,0 +1,103 @@
+"""What a method is, what it sees of the world, and what it hands back."""
+
+from __future__ import annotations
+
+import contextlib
+from collections.abc import Callable
+from dataclasses import dataclass
+from typing import Any, Protocol
+
+import numpy as np
+import torch
+from torch import nn
+
+from raycluster.data.feed import Feed
+
+DriverFunction = Callable[..., dict[str, np.ndarray]]
+
+
+class Context(Protocol):
+    """The face that every method is written against.
+
+    Attributes
+    ----------
+    feed : Feed
+        This worker's view of the images.
+    rank, world_size : int
+        This worker's number, and how many there are.
+    device : torch.device
+    seed : int
+    labels : ndarray of int64, shape (n,), or None
+        Known classes, for reporting only; -1 where unknown. No method may let them touch the training.
+    """
+
+    feed: Feed
+    rank: int
+    world_size: int
+    device: torch.device
+    seed: int
+    labels: np.ndarray | None
+
+    def wrap(self, model: nn.Module, sync_batchnorm: bool = True) -> nn.Module:
+        """Return the model made ready to be trained by all workers together; BatchNorm sees all or only its own."""
+
+    def all_gather(self, tensor: torch.Tensor) -> torch.Tensor:
+        """Return the workers' tensors [m, ...] of one shape, concatenated by rank [world_size * m, ...].
+
+        The gradient flows back to each worker's own part, so that a loss computed by everyone on the whole batch,
+        with a model from :meth:`wrap`, gives the gradient of one worker with the whole batch.
+        """
+
+    def autocast(self) -> contextlib.AbstractContextManager[Any]:
+        """Return the mixed-precision region for forward passes on this device."""
+
+    def run_on_driver(
+        self, step: int, function: DriverFunction, ids: np.ndarray, features: np.ndarray, **kwargs: Any
+    ) -> dict[str, np.ndarray]:
+        """Gather feature rows from all workers by id and return ``function(features, **kwargs)`` to every one.
+
+        A collective call. ``ids`` (int64 [m]) and ``features`` (float32 [m, d]) are this worker's share; over all
+        workers every row 0..n-1 must be there exactly once. ``step`` numbers the calls of a run: a step that was
+        completed before (the run was killed and continued) is answered from the saved state.
+        """
+
+    def report(self, row: dict[str, Any]) -> None:
+        """Record one line of metrics (rank 0 writes; the others' calls do nothing)."""
+
+    def save(self, tensors: dict[str, torch.Tensor], state: dict[str, Any]) -> None:
+        """Write a checkpoint (rank 0 writes): named tensors and a JSON-able state."""
+
+    def restore(self) -> tuple[dict[str, torch.Tensor], dict[str, Any]] | None:
+        """Return the newest checkpoint of this run, or None at the very start."""
+
+
+@dataclass(frozen=True)
+class Outcome:
+    """What a method hands back when it has finished.
+
+    Attributes
+    ----------
+    model : Module
+        The trained network, unwrapped, in evaluation mode.
+    architecture : dict
+        JSON-able: what is needed to build the network again and to prepare its input.
+    clusterings : dict of str to ndarray of int32, shape (n,)
+        Every clustering to be reported, by name.
+    reported : str
+        The name of the clustering that goes into ``assignments.parquet``.
+    confidence : ndarray of float32, shape (n,)
+    ids : ndarray of int64, shape (m,)
+        The rows whose embeddings this worker computed.
+    embeddings : ndarray of float32, shape (m, d)
+    merges : dict of str to ndarray, or None
+        ``left`` and ``right`` int32, ``affinity`` float64, ``size`` int32, each of shape (n - 1,).
+    """
+
+    model: nn.Module
+    architecture: dict[str, Any]
+    clusterings: dict[str, np.ndarray]
+    reported: str
+    confidence: np.ndarray
+    ids: np.ndarray
+    embeddings: np.ndarray
+    merges: dict[str, np.ndarray] | None = None

@@ -1,0 +1,125 @@
+"""ConCURL's network: a ResNet trunk with two heads beside each other, and prototypes behind one of them."""
+
+from __future__ import annotations
+
+from typing import Any, NamedTuple
+
+import torch
+from torch import nn
+from torch.nn import functional as F
+
+from raycluster.nn.resnet import MEAN, STD, Trunk, build_trunk, default_trunk
+
+SIDES = (32, 64, 96, 160)
+NCE_SIZE = 128  # d
+HEAD_SIZE = 256  # D
+HEAD_WIDTH = 2048
+
+
+class ConcurlOutput(NamedTuple):
+    """What a forward pass gives, all float32.
+
+    Attributes
+    ----------
+    features : Tensor, shape (B, 512 or 2048)
+        h, the trunk's.
+    nce : Tensor, shape (B, 128)
+        e, of unit length.
+    head : Tensor, shape (B, 256)
+        z, of any length.
+    cosines : Tensor, shape (B, K)
+        Of z to the prototypes.
+    """
+
+    features: torch.Tensor
+    nce: torch.Tensor
+    head: torch.Tensor
+    cosines: torch.Tensor
+
+
+class ConcurlNet(nn.Module):
+    """Images to an NCE embedding, a projection, and cosines to K prototypes (ConCURL's facts, section 3).
+
+    Parameters
+    ----------
+    shape : (channels, height, width) of the images
+    n_clusters : int
+        K.
+    trunk : str, optional
+        By default that of :func:`default_trunk`.
+
+    Attributes
+    ----------
+    nce_centroids, head_centroids : Tensor, shapes (K, 128) and (K, 256)
+        Of k-means at the end of the training, so that new images can be assigned; zero until then.
+    """
+
+    mean: torch.Tensor
+    std: torch.Tensor
+    nce_centroids: torch.Tensor
+    head_centroids: torch.Tensor
+
+    def __init__(self, shape: tuple[int, int, int], n_clusters: int, trunk: Trunk | None = None) -> None:
+        super().__init__()
+        self.shape, self.n_clusters = shape, n_clusters
+        self.trunk_name = trunk or default_trunk(shape[1])
+        self.trunk, size = build_trunk(self.trunk_name)
+        self.nce_head = nn.Linear(size, NCE_SIZE)
+        self.head = nn.Sequential(
+            nn.Linear(size, HEAD_WIDTH), nn.BatchNorm1d(HEAD_WIDTH), nn.ReLU(), nn.Linear(HEAD_WIDTH, HEAD_SIZE)
+        )
+        self.prototypes = nn.Linear(HEAD_SIZE, n_clusters, bias=False)
+        self.normalise_prototypes()
+        self.register_buffer("mean", torch.tensor(MEAN).view(3, 1, 1), persistent=False)
+        self.register_buffer("std", torch.tensor(STD).view(3, 1, 1), persistent=False)
+        self.register_buffer("nce_centroids", torch.zeros(n_clusters, NCE_SIZE))
+        self.register_buffer("head_centroids", torch.zeros(n_clusters, HEAD_SIZE))
+        self.to(memory_format=torch.channels_last)
+
+    def forward(self, images: torch.Tensor) -> ConcurlOutput:
+        """Pass images float [B, 3, height, width] in [0, 1]; what follows the trunk stays in float32."""
+        normal = ((images - self.mean) / self.std).contiguous(memory_format=torch.channels_last)
+        features = self.trunk(normal).float()
+        with torch.autocast(images.device.type, enabled=False):
+            head = self.head(features)
+            nce = F.normalize(self.nce_head(features), dim=1)
+            return ConcurlOutput(features, nce, head, F.normalize(head, dim=1) @ self.prototypes.weight.T)
+
+    @torch.no_grad()
+    def normalise_prototypes(self) -> None:
+        """Bring the prototypes to unit length."""
+        self.prototypes.weight.copy_(F.normalize(self.prototypes.weight, dim=1))
+
+    @torch.no_grad()
+    def assign(self, passed: ConcurlOutput, clustering: str) -> torch.Tensor:
+        """Return the clusters int64 [B] of images in one of the clusterings of the run, each image by itself.
+
+        By the nearest centroid, or for ``outcode`` by the nearest prototype. ``q_code`` balances a whole set of images,
+        and there is no such thing for one of them: it gets the nearest prototype too.
+        """
+        if clustering == "nce_embeddings":
+            return torch.cdist(passed.nce, self.nce_centroids).argmin(dim=1)
+        if clustering == "clust_head":
+            return torch.cdist(passed.head, self.head_centroids).argmin(dim=1)
+        return passed.cosines.argmax(dim=1)
+
+    @torch.no_grad()
+    def cosines_to_centers(self, passed: ConcurlOutput, clustering: str) -> torch.Tensor:
+        """Return the cosines [B, K] of images to the centroids of one of the clusterings, or to the prototypes."""
+        if clustering == "nce_embeddings":
+            return passed.nce @ F.normalize(self.nce_centroids, dim=1).T
+        if clustering == "clust_head":
+            return F.normalize(passed.head, dim=1) @ F.normalize(self.head_centroids, dim=1).T
+        return passed.cosines
+
+    def architecture(self) -> dict[str, Any]:
+        """Return what is needed to build this network again and to prepare its input."""
+        return {
+            "name": "concurl_resnet",
+            "shape": list(self.shape),
+            "n_clusters": self.n_clusters,
+            "trunk": self.trunk_name,
+            "embedding_size": NCE_SIZE,
+            "embedding": "the NCE head, of unit length",
+            "preprocessing": "uint8 pixels divided by 255, grey in all three channels; the network normalises them",
+        }

@@ -1,0 +1,367 @@
+"""ConCURL: balanced assignments of one view are predicted from the other in many random projections at once.
+
+Deshmukh, Regatti, Manavoglu, Dogan: Representation Learning for Clustering via Building Consensus. Machine Learning,
+2022. The version with a memory bank (NCE).
+
+A step draws two views of every image. The exemplar loss tells each image from all others by a memory bank. The
+consensus loss makes the network predict, from one view and through an ensemble of random projections, the balanced
+assignment to prototypes that the other view has. The prototypes are random and stay so, unless α is above 0. In the end
+the images are clustered in four ways, and k-means on the NCE embedding is reported.
+"""
+
+from __future__ import annotations
+
+import time
+from typing import Any
+
+import numpy as np
+import torch
+from torch import nn
+
+from raycluster.data.feed import Batch, Feed, local_batch_size
+from raycluster.errors import UserError
+from raycluster.methods.base import Context, Outcome
+from raycluster.methods.concurl.consensus import draw_transforms, swapped_loss, transformed_cosines
+from raycluster.methods.concurl.memory_bank import MemoryBank
+from raycluster.methods.concurl.nce import mean_exponential, nce_loss, softmax_loss
+from raycluster.methods.concurl.network import HEAD_SIZE, NCE_SIZE, ConcurlNet, ConcurlOutput
+from raycluster.methods.concurl.settings import ConcurlSettings
+from raycluster.methods.concurl.views import VIEW_1, VIEW_2, draw_view
+from raycluster.metrics.consensus import consensus_score, support
+from raycluster.metrics.health import clustering_health, embedding_health, warnings_for
+from raycluster.metrics.kmeans import kmeans
+from raycluster.metrics.quality import clustering_quality
+from raycluster.nn.pixels import rgb
+from raycluster.nn.seeds import hash_seed
+from raycluster.nn.sinkhorn import sinkhorn
+from raycluster.runtime.checkpoint import optimizer_state, restore_optimizer, with_prefix, without_prefix
+
+EVAL_BATCH = 250
+METHOD = {"method": "concurl"}  # so that warnings name its settings
+
+# The clusterings, and the space that each is read from.
+CLUSTERINGS = {"nce_embeddings": "nce", "clust_head": "head", "outcode": "prototypes", "q_code": "prototypes"}
+
+
+def train_concurl(settings: ConcurlSettings, n_clusters: int, context: Context) -> Outcome:
+    """Train ConCURL to ``n_clusters`` clusters on the images of ``context.feed``."""
+    return _Concurl(settings, n_clusters, context).run()
+
+
+class _Pair(nn.Module):
+    """Both views in one forward pass, as several workers need it, with statistics of BatchNorm for each view."""
+
+    def __init__(self, net: ConcurlNet) -> None:
+        super().__init__()
+        self.net = net
+
+    def forward(self, view1: torch.Tensor, view2: torch.Tensor) -> tuple[ConcurlOutput, ConcurlOutput]:
+        return self.net(view1), self.net(view2)
+
+
+class _Concurl:
+    def __init__(self, settings: ConcurlSettings, n_clusters: int, context: Context) -> None:
+        self.settings, self.n_clusters, self.context, self.feed = settings, n_clusters, context, context.feed
+        s = settings
+        if local_batch_size(self.feed.n, s.batch_size, context.world_size) < 2:
+            raise UserError(
+                f"{self.feed.n} images in batches of {s.batch_size} for {context.world_size} workers: ConCURL needs at "
+                "least 2 in each worker's batch, choose fewer --workers."
+            )
+        torch.manual_seed(context.seed)
+        self.net = ConcurlNet(self.feed.shape, n_clusters, s.trunk).to(context.device)
+        # What gets no gradient must not wait for one.
+        self.prototypes_learn = s.alpha > 0 or (s.gamma > 0 and s.proto_grad == "through_projection")
+        self.net.prototypes.requires_grad_(self.prototypes_learn)
+        self.net.nce_head.requires_grad_(s.beta > 0)
+        self.net.head.requires_grad_(s.alpha + s.gamma > 0)
+        self.model = context.wrap(_Pair(self.net))
+        learning = [parameter for parameter in self.model.parameters() if parameter.requires_grad]
+        self.optimizer = torch.optim.SGD(
+            learning, lr=s.learning_rate, momentum=s.momentum, weight_decay=s.weight_decay, foreach=True
+        )
+        self.bank = MemoryBank(
+            self.feed.n,
+            NCE_SIZE,
+            hash_seed(context.seed, -1, 0),
+            context.device,
+            s.bank,
+            context.rank,
+            context.world_size,
+            context.all_gather,
+        )
+        self.transforms = self.draw_ensemble(-1)
+        self.begin_epoch(0)
+
+    def run(self) -> Outcome:
+        s = self.settings
+        for epoch in range(self.restore(), s.epochs):
+            started = time.perf_counter()
+            row = self.train_epoch(epoch)
+            self.report_epoch(row, epoch, time.perf_counter() - started)
+            if (epoch + 1) % s.evaluate_every == 0 and epoch + 1 < s.epochs:
+                self.cluster(epoch + 1)
+            self.save(epoch + 1)
+        return self.finish()
+
+    def draw_ensemble(self, epoch: int) -> torch.Tensor | None:
+        """Draw A_1..A_E, the same on all workers."""
+        s = self.settings
+        generator = torch.Generator().manual_seed(hash_seed(self.context.seed, epoch, -1))
+        drawn = draw_transforms(s.transform, s.ensemble, HEAD_SIZE, s.projection_size, generator)
+        return None if drawn is None else drawn.to(self.context.device)
+
+    def begin_epoch(self, epoch: int) -> None:
+        self.generator = torch.Generator(self.context.device)
+        self.generator.manual_seed(hash_seed(self.context.seed, epoch, self.context.rank))
+        self.sums = torch.zeros(6, device=self.context.device)
+        self.seen: list[torch.Tensor] = []
+        if self.settings.redraw == "epoch":
+            self.transforms = self.draw_ensemble(epoch)
+
+    def set_learning_rate(self, step: int) -> float:
+        """Give the optimizer the learning rate of a step of the whole training, and return it."""
+        s = self.settings
+        rate = s.learning_rate_at(step, s.epochs * self.feed.steps(s.batch_size))
+        for group in self.optimizer.param_groups:
+            group["lr"] = rate
+        return rate
+
+    def train_epoch(self, epoch: int) -> dict[str, Any]:
+        """Pass over all images once, but for what is left of a last batch; nothing in the loop waits for the device."""
+        self.begin_epoch(epoch)
+        self.model.train()
+        first = epoch * self.feed.steps(self.settings.batch_size)
+        for step, batch in enumerate(self.feed.train_batches(self.settings.batch_size, epoch), first):
+            rate = self.set_learning_rate(step)
+            self.update(batch, *self.draw_views(batch.images))
+        if self.prototypes_learn:
+            self.net.normalise_prototypes()  # so that what is clustered and saved has cosines too
+        return self.describe_epoch() | {"learning_rate": rate}
+
+    def draw_views(self, images: torch.Tensor) -> tuple[torch.Tensor, torch.Tensor]:
+        s = self.settings
+        return (
+            draw_view(images, VIEW_1, self.generator, s.flip, s.smallest_crop),
+            draw_view(images, VIEW_2[s.view2], self.generator, s.flip, s.smallest_crop),
+        )
+
+    def update(self, batch: Batch, view1: torch.Tensor, view2: torch.Tensor) -> None:
+        """Take one step on both views of a batch, and move its rows in the memory bank."""
+        s = self.settings
+        if self.prototypes_learn:
+            self.net.normalise_prototypes()
+        with self.context.autocast():
+            first, second = self.model(view1, view2)
+        exemplar = consensus = soft = first.nce.new_zeros(())
+        if s.beta:
+            views = (first, second)[: s.nce_views]
+            exemplar = torch.stack([self.exemplar_loss(view.nce, batch.ids) for view in views]).mean()
+        if s.alpha or s.gamma:
+            q1, q2 = (
+                sinkhorn(view.cosines, s.epsilon, s.sinkhorn_iterations, self.context.all_gather)
+                for view in (first, second)
+            )
+            if s.alpha:
+                soft = swapped_loss(first.cosines, second.cosines, q1, q2, s.head_temperature)
+            if s.gamma:
+                consensus = self.consensus_loss(first.head, second.head, q1, q2)
+        loss = s.beta * exemplar + s.alpha * soft + s.gamma * consensus
+        self.optimizer.zero_grad()
+        loss.backward()
+        norms = torch._foreach_norm([p.grad for p in self.net.parameters() if p.grad is not None])
+        self.optimizer.step()
+        # With the embedding from before the step, as released; here, because the gradient reads the rows.
+        self.bank.update(batch.ids, first.nce, s.bank_momentum)
+        self.count(batch.ids, first, torch.stack([loss, exemplar, consensus, soft, torch.stack(norms).norm()]))
+
+    def exemplar_loss(self, embeddings: torch.Tensor, ids: torch.Tensor) -> torch.Tensor:
+        """Return L_nce of one view; the first batch of a run gives z_bar."""
+        s, bank = self.settings, self.bank
+        if not s.noise:
+            return softmax_loss(embeddings @ bank.rows.T / s.tau, ids)
+        drawn = bank.draw_noise(len(ids), s.noise, self.generator)
+        positive, noise = (products / s.tau for products in bank.products(embeddings, ids, drawn))
+        z_bar = bank.set_z_bar(mean_exponential(positive, noise)) if bank.z_bar is None else bank.z_bar
+        return nce_loss(positive, noise, z_bar)
+
+    def consensus_loss(
+        self, head1: torch.Tensor, head2: torch.Tensor, q1: torch.Tensor, q2: torch.Tensor
+    ) -> torch.Tensor:
+        """Return L_con."""
+        s, prototypes = self.settings, self.net.prototypes.weight
+        if s.proto_grad == "detached":
+            prototypes = prototypes.detach()
+        cosines1, cosines2 = (transformed_cosines(head, prototypes, self.transforms) for head in (head1, head2))
+        return swapped_loss(cosines1, cosines2, q1, q2, s.head_temperature)
+
+    @torch.no_grad()
+    def count(self, ids: torch.Tensor, first: ConcurlOutput, numbers: torch.Tensor) -> None:
+        """Add to what an epoch's metrics are made of, on the device."""
+        size = len(ids)
+        mean_cosine = (first.nce.sum(dim=0).square().sum() - size) / (size * (size - 1))
+        self.sums += torch.cat([numbers, mean_cosine[None]])
+        self.seen.append(torch.stack([ids, first.cosines.argmax(dim=1)], dim=1))
+
+    def describe_epoch(self) -> dict[str, Any]:
+        """Put the metrics of an epoch together, of all workers: here the device is waited for."""
+        names = ("loss", "nce_loss", "consensus_loss", "soft_loss", "gradient_norm", "mean_cosine")
+        means = self.context.all_gather(self.sums[None]).mean(0) / len(self.seen)
+        row: dict[str, Any] = dict(zip(names, means.tolist(), strict=True))
+        if not (self.settings.alpha or self.settings.gamma):
+            return row  # the prototypes mean nothing
+        ids, clusters = self.context.all_gather(torch.cat(self.seen)).T.cpu().numpy()
+        row |= clustering_health(clusters, self.n_clusters)
+        labels = self.context.labels
+        if labels is not None and (labels[ids] >= 0).any():
+            row["quality"] = clustering_quality(labels[ids], clusters)
+        return row
+
+    def report_epoch(self, row: dict[str, Any], epoch: int, seconds: float) -> None:
+        s = self.settings
+        steps = self.feed.steps(s.batch_size)
+        place = {"kind": "epoch", "epoch": epoch + 1, "epochs": s.epochs, "iteration": (epoch + 1) * steps}
+        images = min(self.feed.n, steps * s.batch_size)
+        speed = {
+            "seconds": seconds,
+            "images_per_second": images / seconds,
+            "eta": seconds * (s.epochs - epoch - 1),
+        }
+        row["batch_size"] = min(self.feed.n, s.batch_size)
+        self.context.report(place | row | speed | {"warnings": warnings_for(row | METHOD)})
+
+    def cluster(self, epoch: int) -> tuple[dict[str, np.ndarray], np.ndarray, np.ndarray]:
+        """Cluster all images in the four ways; return what was found, and this worker's ids and embeddings."""
+        s = self.settings
+        ids, embeddings, rows = embed(self.net, self.feed)
+        found = self.context.run_on_driver(
+            epoch,
+            cluster_all,
+            ids,
+            rows,
+            n_clusters=self.n_clusters,
+            settings=s,
+            seed=self.context.seed,
+        )
+        name = list(CLUSTERINGS)[int(found["reported"])]
+        row: dict[str, Any] = clustering_health(found[name], self.n_clusters)
+        row |= {"epoch": epoch, "clusters": len(np.unique(found[name])), "clustering": name}
+        row |= {key: float(found[key]) for key in ("mean_cosine", "consensus", "seeds", "projections", "algorithms")}
+        row["support"] = dict(zip(CLUSTERINGS, found["support"].tolist(), strict=True))
+        if self.context.labels is not None:
+            row["qualities"] = {name: clustering_quality(self.context.labels, found[name]) for name in CLUSTERINGS}
+            row["quality"] = row["qualities"][name]
+        self.context.report({"kind": "period"} | row | {"warnings": warnings_for(row | METHOD)})
+        return found, ids, embeddings
+
+    def finish(self) -> Outcome:
+        """Cluster once more, and keep the centroids with the network."""
+        found, ids, embeddings = self.cluster(self.settings.epochs)
+        for name in ("nce_centroids", "head_centroids"):
+            getattr(self.net, name).copy_(torch.from_numpy(found[name]))
+        reported = list(CLUSTERINGS)[int(found["reported"])]
+        return Outcome(
+            model=self.net.eval(),
+            architecture=self.net.architecture() | {"clustering": reported},
+            clusterings={name: found[name] for name in CLUSTERINGS},
+            reported=reported,
+            confidence=found["confidence"],
+            ids=ids,
+            embeddings=embeddings,
+        )
+
+    def save(self, epoch: int) -> None:
+        tensors = with_prefix("model", self.net.state_dict()) | with_prefix("sgd", optimizer_state(self.optimizer))
+        tensors |= with_prefix("bank", self.bank.state())
+        tensors |= {} if self.transforms is None else {"transforms": self.transforms}
+        self.context.save(tensors, {"epoch": epoch})
+
+    def restore(self) -> int:
+        """Continue from the newest checkpoint, if there is one; return the number of completed epochs."""
+        saved = self.context.restore()
+        if saved is None:
+            return 0
+        tensors, state = saved
+        self.net.load_state_dict(without_prefix("model", tensors))
+        restore_optimizer(self.optimizer, without_prefix("sgd", tensors))
+        self.bank.load_state(without_prefix("bank", tensors))
+        if self.transforms is not None:
+            self.transforms = tensors["transforms"].to(self.context.device)
+        return int(state["epoch"])
+
+
+@torch.inference_mode()
+def embed(net: ConcurlNet, feed: Feed) -> tuple[np.ndarray, np.ndarray, np.ndarray]:
+    """Pass this worker's images, as they are, in evaluation mode and full precision.
+
+    Returns
+    -------
+    ids : ndarray of int64, shape (m,)
+    embeddings : ndarray of float32, shape (m, 128)
+        NCE embeddings.
+    rows : ndarray of float32, shape (m, 128 + 256 + K)
+        NCE embeddings, projections and cosines to the prototypes beside each other.
+    """
+    net.eval()
+    ids, parts = [], []
+    for batch in feed.eval_batches(EVAL_BATCH):
+        passed = net(rgb(batch.images))
+        ids.append(batch.ids)
+        parts.append(torch.cat([passed.nce, passed.head, passed.cosines], dim=1))
+    rows = torch.cat(parts).cpu().numpy()
+    return torch.cat(ids).cpu().numpy(), rows[:, :NCE_SIZE].copy(), rows
+
+
+# What follows runs on the driver, over all images.
+
+
+def cluster_all(rows: np.ndarray, n_clusters: int, settings: ConcurlSettings, seed: int) -> dict[str, np.ndarray]:
+    """Cluster all images in four ways, choose one, and tell how far they agree.
+
+    Returns
+    -------
+    found : dict
+        Each clustering of ``CLUSTERINGS``, int32 [n]; ``nce_centroids`` and ``head_centroids``; ``reported``, the number of
+        the chosen one; ``confidence`` float32 [n], the share that an image's own cluster has in a softmax over the
+        cosines to centroids or prototypes; ``support`` of each clustering by those of other spaces; and scalars.
+    """
+    if not np.isfinite(rows).all():
+        raise UserError("The network's outputs are no longer finite: choose a lower --learning-rate and another --out.")
+    nce, head, cosines = np.split(rows, [NCE_SIZE, NCE_SIZE + HEAD_SIZE], axis=1)
+    on_nce, on_head = (kmeans(features, n_clusters, seed) for features in (nce, head))
+    balanced = sinkhorn(torch.from_numpy(cosines.copy()), settings.epsilon, settings.sinkhorn_iterations)
+    clusterings = {
+        "nce_embeddings": on_nce.labels,
+        "clust_head": on_head.labels,
+        "outcode": cosines.argmax(axis=1).astype(np.int32),
+        "q_code": balanced.argmax(dim=1).numpy().astype(np.int32),
+    }
+    supported = dict.fromkeys(CLUSTERINGS, 0.0) | support(clusterings, trained_spaces(settings))
+    reported: str = settings.cluster_on or ("nce_embeddings" if settings.beta else "consensus")
+    if reported == "consensus":
+        reported = max(supported, key=supported.__getitem__)
+    to_centers = {
+        "nce_embeddings": unit(nce) @ unit(on_nce.centroids).T,
+        "clust_head": unit(head) @ unit(on_head.centroids).T,
+    }.get(reported, cosines)
+    shares = (torch.from_numpy(to_centers) / settings.head_temperature).softmax(dim=1).numpy()
+    scalars = embedding_health(nce) | consensus_score(nce, n_clusters, seed)
+    return clusterings | {
+        "nce_centroids": on_nce.centroids,
+        "head_centroids": on_head.centroids,
+        "reported": np.asarray(list(CLUSTERINGS).index(reported)),
+        "confidence": np.take_along_axis(shares, clusterings[reported][:, None].astype(np.int64), axis=1)[:, 0],
+        "support": np.array([supported[name] for name in CLUSTERINGS]),
+        **{name: np.asarray(value) for name, value in scalars.items()},
+    }
+
+
+def trained_spaces(settings: ConcurlSettings) -> dict[str, str]:
+    """Return the part of ``CLUSTERINGS`` that a loss has shaped; what nothing was learned for has no vote."""
+    weights = {"nce": settings.beta, "head": settings.alpha + settings.gamma}
+    return {name: space for name, space in CLUSTERINGS.items() if weights["nce" if space == "nce" else "head"]}
+
+
+def unit(rows: np.ndarray) -> np.ndarray:
+    """Return rows brought to length 1; those of length 0 stay."""
+    return rows / np.maximum(np.linalg.norm(rows, axis=1, keepdims=True), 1e-12)

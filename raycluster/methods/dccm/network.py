@@ -1,0 +1,175 @@
+"""DCCM's network: four convolutions and two linear layers to a softmax over K, and the discriminator beside it."""
+
+from __future__ import annotations
+
+from typing import Any, Literal, NamedTuple
+
+import torch
+from torch import nn
+
+from raycluster.nn.batch_norm import BatchNorm
+
+SIDES = (32, 64, 96)
+FEATURES = 64
+
+ShallowTap = Literal["pool1", "conv3"]
+DeepTap = Literal["logits", "fc"]
+
+
+class DccmOutput(NamedTuple):
+    """What a forward pass gives.
+
+    Attributes
+    ----------
+    probabilities : Tensor of float32, shape (B, K)
+    shallow : Tensor, shape (B, C, h, w)
+        The map that mutual information is measured from.
+    deep : Tensor of float32, shape (B, d)
+        The vector that it is measured to.
+    features : Tensor of float32, shape (B, 64)
+        The fully connected layer, which is the embedding.
+    conv : Tensor of float32, shape (B, 256)
+        The last convolution, averaged over the image.
+    """
+
+    probabilities: torch.Tensor
+    shallow: torch.Tensor
+    deep: torch.Tensor
+    features: torch.Tensor
+    conv: torch.Tensor
+
+
+class DccmCNN(nn.Module):
+    """Images to probabilities of K clusters (DCCM, ICCV 2019, the released 32-pixel network).
+
+    Convolutions are 3x3 without padding. For 64 and 96 pixels, whose networks were never published, the first
+    convolution is 5x5 with stride 2 instead; the last pooling averages whatever map is left, which is 4x4 at 32 and 64
+    pixels.
+
+    Parameters
+    ----------
+    shape : (channels, side, side) of the images, the side one of 32, 64 and 96
+    n_clusters : int
+        K.
+    shallow_tap : {"pool1", "conv3"}
+        The map that mutual information is measured from.
+    deep_tap : {"logits", "fc"}
+        The vector that it is measured to.
+    head_bn : bool
+        BatchNorm on the K logits, without which nothing keeps all images from one cluster.
+    """
+
+    def __init__(
+        self,
+        shape: tuple[int, int, int],
+        n_clusters: int,
+        shallow_tap: ShallowTap = "pool1",
+        deep_tap: DeepTap = "logits",
+        head_bn: bool = True,
+    ) -> None:
+        super().__init__()
+        if shape[1] != shape[2] or shape[1] not in SIDES:
+            raise ValueError(f"images of {shape[1]} x {shape[2]}: this network takes squares of 32, 64 or 96 pixels")
+        self.shape, self.n_clusters, self.head_bn = shape, n_clusters, head_bn
+        self.shallow_tap, self.deep_tap = shallow_tap, deep_tap
+        stem = nn.Conv2d(3, 64, 3) if shape[1] == 32 else nn.Conv2d(3, 64, 5, stride=2, padding=2)
+        self.block1 = nn.Sequential(
+            *(stem, BatchNorm(64), nn.ReLU(), nn.Conv2d(64, 64, 3), BatchNorm(64), nn.ReLU(), nn.MaxPool2d(2))
+        )
+        self.block2 = nn.Sequential(nn.Conv2d(64, 128, 3), BatchNorm(128), nn.ReLU())
+        self.block3 = nn.Sequential(nn.MaxPool2d(2), nn.Conv2d(128, 256, 3), BatchNorm(256), nn.ReLU())
+        self.fc = nn.Sequential(nn.Linear(256, FEATURES), BatchNorm(FEATURES), nn.ReLU())
+        self.logits = nn.Linear(FEATURES, n_clusters)
+        self.norm: nn.Module = BatchNorm(n_clusters) if head_bn else nn.Identity()
+        for module in self.modules():
+            if isinstance(module, nn.Conv2d):
+                nn.init.kaiming_normal_(module.weight, nonlinearity="relu")
+            elif isinstance(module, nn.Linear):
+                nn.init.eye_(module.weight)
+                # Rows beyond the identity are 0 in the released code, and outputs that begin equal stay equal.
+                nn.init.normal_(module.weight[module.in_features :], std=module.in_features**-0.5)
+            if isinstance(module, nn.Conv2d | nn.Linear) and module.bias is not None:
+                nn.init.zeros_(module.bias)
+        self.to(memory_format=torch.channels_last)
+
+    @property
+    def shallow_channels(self) -> int:
+        """How many channels the shallow map has."""
+        return {"pool1": 64, "conv3": 128}[self.shallow_tap]
+
+    @property
+    def places(self) -> int:
+        """How many places the shallow map has."""
+        side = (self.shape[1] - 2 if self.shape[1] == 32 else self.shape[1] // 2) - 2
+        return {"pool1": side // 2, "conv3": side // 2 - 2}[self.shallow_tap] ** 2
+
+    @property
+    def deep_size(self) -> int:
+        """How long the deep vector is."""
+        return {"logits": self.n_clusters, "fc": FEATURES}[self.deep_tap]
+
+    def forward(self, images: torch.Tensor) -> DccmOutput:
+        """Pass images float [B, 3, side, side] in [0, 1]; linear layers and softmax stay in float32."""
+        pool1 = self.block1(images.contiguous(memory_format=torch.channels_last))
+        conv3 = self.block2(pool1)
+        conv = self.block3(conv3).float().mean(dim=(2, 3))
+        with torch.autocast(images.device.type, enabled=False):
+            features = self.fc(conv)
+            logits = self.logits(features)
+            probabilities = self.norm(logits).softmax(dim=1)
+        shallow = {"pool1": pool1, "conv3": conv3}[self.shallow_tap]
+        deep = {"logits": logits, "fc": features}[self.deep_tap]
+        return DccmOutput(probabilities, shallow, deep, features, conv)
+
+    def architecture(self) -> dict[str, Any]:
+        """Return what is needed to build this network again and to prepare its input."""
+        return {
+            "name": "dccm_cnn",
+            "shape": list(self.shape),
+            "n_clusters": self.n_clusters,
+            "shallow_tap": self.shallow_tap,
+            "deep_tap": self.deep_tap,
+            "head_bn": self.head_bn,
+            "embedding_size": FEATURES,
+            "embedding": "fc: the fully connected layer of 64, after BatchNorm and ReLU",
+            "batch_norm": "population statistics, measured on the training images after the last epoch",
+            "preprocessing": "uint8 pixels divided by 255, grey in all three channels",
+        }
+
+
+class Discriminator(nn.Module):
+    """Scores how well maps and vectors belong together, at every place of the map; 1x1 convolutions without bias.
+
+    Parameters
+    ----------
+    channels : int
+        Of the shallow map.
+    size : int
+        Of the deep vector.
+    """
+
+    def __init__(self, channels: int, size: int) -> None:
+        super().__init__()
+        self.first = nn.Linear(channels + size, 512, bias=False)
+        self.rest = nn.Sequential(
+            nn.ReLU(inplace=True), nn.Linear(512, 512, bias=False), nn.ReLU(inplace=True), nn.Linear(512, 1, bias=False)
+        )
+
+    def forward(self, shallow: torch.Tensor, deep: torch.Tensor, partners: torch.Tensor) -> torch.Tensor:
+        """Return the scores of each image's vector with the maps of its partners.
+
+        Parameters
+        ----------
+        shallow : Tensor, shape (B, C, h, w) or (B, C, places)
+        deep : Tensor, shape (B, d)
+        partners : Tensor of int64, shape (B, m)
+
+        Returns
+        -------
+        scores : Tensor of float32, shape (B, m, places)
+        """
+        maps = shallow.flatten(2).transpose(1, 2)[partners]
+        vectors = deep.to(maps.dtype)[:, None, None].expand(*maps.shape[:3], -1)
+        hidden = self.first(torch.cat([maps, vectors], dim=3))
+        scores: torch.Tensor = self.rest(hidden).squeeze(3).float()
+        return scores

@@ -1,0 +1,330 @@
+"""DCCM: a network learns from the pairs, labels and shared information that its own confident outputs show.
+
+Wu, Long, Wang, Qian, Li, Lin, Zha: Deep Comprehensive Correlation Mining for Image Clustering. ICCV 2019.
+
+Images come in large batches. The network's probabilities of the clean images give targets that stay fixed while it
+learns to meet them on augmented images, over and over in small batches: which images are alike (the pseudo-graph),
+which cluster confident images belong to (the pseudo-labels), and whose shallow map goes with whose deep vector (the
+triplet mutual information). In the end the statistics of BatchNorm are measured once over all images, and the largest
+probability says the cluster.
+"""
+
+from __future__ import annotations
+
+import math
+import time
+from collections.abc import Iterator
+from typing import Any, NamedTuple
+
+import numpy as np
+import torch
+from torch import nn
+
+from raycluster.data.feed import Batch
+from raycluster.errors import UserError
+from raycluster.methods.base import Context, Outcome
+from raycluster.methods.dccm.augmentation import augment_like_released
+from raycluster.methods.dccm.bcubed import bcubed
+from raycluster.methods.dccm.losses import (
+    Targets,
+    draw_partners,
+    graph_loss,
+    label_loss,
+    make_targets,
+    mutual_information_loss,
+    released_partners,
+)
+from raycluster.methods.dccm.network import DccmCNN, DccmOutput, Discriminator
+from raycluster.methods.dccm.settings import DccmSettings
+from raycluster.metrics.health import clustering_health, confidence_health, embedding_health, warnings_for
+from raycluster.metrics.quality import clustering_quality
+from raycluster.nn.batch_norm import population_statistics
+from raycluster.nn.pixels import rgb
+from raycluster.nn.seeds import hash_seed
+from raycluster.runtime.checkpoint import optimizer_state, restore_optimizer, with_prefix, without_prefix
+
+EVAL_BATCH = 500
+
+
+class Partners(NamedTuple):
+    """Whose maps each vector is paired with, int64 [b, 4], and which images have fake ones, bool [b]."""
+
+    chosen: torch.Tensor
+    counted: torch.Tensor
+
+
+class Trained(NamedTuple):
+    """One small batch: the augmented images and the partners of its A updates, its clean images, and its targets."""
+
+    views: list[torch.Tensor]
+    clean: torch.Tensor
+    targets: Targets
+    partners: list[Partners]
+
+
+def train_dccm(settings: DccmSettings, n_clusters: int, context: Context) -> Outcome:
+    """Train DCCM to ``n_clusters`` clusters on the images of ``context.feed``."""
+    return _Dccm(settings, n_clusters, context).run()
+
+
+class _Network(nn.Module):
+    """The network and the discriminator, which are trained by one optimizer, in one direction."""
+
+    def __init__(self, encoder: DccmCNN, beta: float) -> None:
+        super().__init__()
+        self.encoder = encoder
+        self.discriminator = Discriminator(encoder.shallow_channels, encoder.deep_size) if beta else None
+
+    def forward(
+        self, images: torch.Tensor, partners: torch.Tensor | None = None, places: torch.Tensor | None = None
+    ) -> tuple[DccmOutput, torch.Tensor | None]:
+        passed = self.encoder(images)
+        if self.discriminator is None or partners is None:
+            return passed, None
+        shallow = passed.shallow if places is None else passed.shallow.flatten(2)[:, :, places]
+        return passed, self.discriminator(shallow, passed.deep, partners)
+
+
+class _Dccm:
+    def __init__(self, settings: DccmSettings, n_clusters: int, context: Context) -> None:
+        self.settings, self.n_clusters, self.context, self.feed = settings, n_clusters, context, context.feed
+        if self.feed.n // context.world_size < 2:
+            raise UserError(
+                f"{self.feed.n} images for {context.world_size} workers: DCCM needs at least 2 on each, choose fewer "
+                "--workers."
+            )
+        torch.manual_seed(context.seed)
+        s = settings
+        encoder = DccmCNN(self.feed.shape, n_clusters, s.shallow_tap, s.deep_tap, s.head_bn)
+        self.net = _Network(encoder, s.beta).to(context.device)
+        # Each worker's BatchNorm sees its own small batch, as one worker's does.
+        self.model = context.wrap(self.net, sync_batchnorm=False)
+        self.optimizer = torch.optim.RMSprop(
+            self.model.parameters(), lr=s.learning_rate, alpha=0.9, eps=1e-8, foreach=True
+        )
+        self.labels = None if context.labels is None else torch.from_numpy(context.labels).to(context.device)
+        self.begin_epoch(0)
+
+    def run(self) -> Outcome:
+        for epoch in range(self.restore(), self.settings.epochs):
+            started = time.perf_counter()
+            row = self.train_epoch(epoch)
+            self.report_epoch(row, epoch, time.perf_counter() - started)
+            self.save(epoch + 1)
+        return self.finish()
+
+    def begin_epoch(self, epoch: int) -> None:
+        self.generator = torch.Generator(self.context.device)
+        self.generator.manual_seed(hash_seed(self.context.seed, epoch, self.context.rank))
+        self.sums: dict[str, torch.Tensor] = {}
+        self.updates = 0
+
+    def train_epoch(self, epoch: int) -> dict[str, Any]:
+        """Pass over all images once, in large batches; nothing in the loops waits for the device."""
+        s = self.settings
+        self.begin_epoch(epoch)
+        seen = []
+        for large in self.feed.train_batches(s.large_batch * self.context.world_size, epoch):
+            probabilities = self.predict_clean(large.images)
+            seen.append(assigned(large.ids, probabilities))
+            for _ in range(s.repeats):
+                for small in self.cut(large, probabilities):
+                    for view, partners in zip(small.views, small.partners, strict=True):
+                        self.update(view, partners, small)
+        return self.describe_epoch(torch.cat(seen))
+
+    @torch.no_grad()
+    def predict_clean(self, images: torch.Tensor) -> torch.Tensor:
+        """Return the probabilities [L, K] of clean images, BatchNorm on this large batch, all in float32."""
+        self.net.train()
+        probabilities: torch.Tensor = self.net.encoder(rgb(images)).probabilities
+        return probabilities
+
+    @torch.no_grad()
+    def cut(self, large: Batch, probabilities: torch.Tensor) -> Iterator[Trained]:
+        """Cut a large batch into small ones at random, with the targets and the augmented images of each.
+
+        All that can be made at once for all small batches is made here, so that an update is little but the network.
+        """
+        s, context = self.settings, self.context
+        size = min(s.small_batch, len(large.images))
+        order = torch.randperm(len(large.images), generator=self.generator, device=context.device)
+        order = order[: len(order) // size * size]
+        clean = probabilities[order].view(-1, size, self.n_clusters)
+        targets = make_targets(clean, s.graph_threshold, s.label_threshold)
+        partners = [self.choose_partners(targets.links) for _ in range(s.augmentations)]
+        self.count_targets(targets, partners[0], large.ids[order])
+        if s.global_graph:
+            everywhere = context.all_gather(clean[None]).transpose(0, 1).flatten(1, 2)
+            targets = make_targets(clean, s.graph_threshold, s.label_threshold, everywhere)
+        images = large.images[order]
+        views = [
+            (augment_like_released(images, self.generator, s.flip) if s.augment else rgb(images)).split(size)
+            for _ in range(s.augmentations)
+        ]
+        for i in range(len(clean)):
+            ours = images[i * size : (i + 1) * size]
+            yield Trained(
+                [view[i] for view in views],
+                rgb(ours) if s.loss_on_clean else ours,
+                Targets(*(values[i] for values in targets)),
+                [Partners(chosen[i], counted[i]) for chosen, counted in partners],
+            )
+
+    def choose_partners(self, links: torch.Tensor) -> Partners:
+        if self.settings.mi_mode == "reference_bug":
+            return Partners(*released_partners(links))
+        if self.settings.mi_mode == "instance":
+            links = torch.eye(links.shape[-1], dtype=torch.bool, device=links.device).expand_as(links)
+        return Partners(*draw_partners(links, self.generator))
+
+    def update(self, view: torch.Tensor, partners: Partners, small: Trained) -> None:
+        """Take one step on one augmented small batch."""
+        s = self.settings
+        with self.context.autocast():
+            passed, scores = self.model(view, partners.chosen, self.draw_places())
+        graph, label = self.supervised_losses(passed.probabilities, small.targets)
+        loss = graph + s.alpha * label
+        if s.loss_on_clean:
+            with self.context.autocast():
+                clean, _ = self.model(small.clean)
+            on_clean = self.supervised_losses(clean.probabilities, small.targets)
+            loss = loss + on_clean[0] + s.alpha * on_clean[1]
+        information = torch.zeros_like(loss)
+        if scores is not None:
+            information = mutual_information_loss(scores, partners.counted)
+            loss = loss + s.beta * information
+        self.optimizer.zero_grad()
+        loss.backward()
+        norms = torch._foreach_norm([p.grad for p in self.net.parameters() if p.grad is not None])
+        self.optimizer.step()
+        self.updates += 1
+        self.add("losses", torch.stack([loss, graph, label, information, torch.stack(norms).norm()]).detach())
+
+    def supervised_losses(self, probabilities: torch.Tensor, targets: Targets) -> tuple[torch.Tensor, torch.Tensor]:
+        """Return graph and label loss. All workers' columns carry gradients back, so none has to be doubled."""
+        columns = self.context.all_gather(probabilities) if self.settings.global_graph else None
+        graph = graph_loss(probabilities, targets.links, columns)
+        return graph, label_loss(probabilities, targets.labels, targets.confident, self.settings.label_loss)
+
+    def draw_places(self) -> torch.Tensor | None:
+        """Choose the places of the shallow map that count in this update."""
+        if self.settings.mi_places is None:
+            return None
+        order = torch.randperm(self.net.encoder.places, generator=self.generator, device=self.context.device)
+        return order[: self.settings.mi_places]
+
+    def count_targets(self, targets: Targets, partners: Partners, ids: torch.Tensor) -> None:
+        links, size = targets.links, targets.links.shape[-1]
+        partner_counts = links.sum(dim=-1) - 1
+        density = partner_counts.float().mean() / (size - 1)
+        unlinked, without = (partner_counts == 0).float().mean(), (~partners.counted).float().mean()
+        self.add("targets", torch.stack([targets.confident.float().mean(), density, unlinked, without]))
+        if self.labels is not None:
+            self.add("bcubed", bcubed(links, self.labels[ids].view(links.shape[:-1])), weigh_last=True)
+
+    def add(self, name: str, values: torch.Tensor, weigh_last: bool = False) -> None:
+        """Add to the sums that an epoch's means are made of, on the device; the last value may be what to divide by."""
+        values = values if weigh_last else torch.cat([values, values.new_ones(1)])
+        self.sums[name] = self.sums[name] + values if name in self.sums else values
+
+    def describe_epoch(self, seen: torch.Tensor) -> dict[str, Any]:
+        """Put the metrics of an epoch together, of all workers: here the device is waited for."""
+        sums = {name: self.context.all_gather(values[None]).sum(0).tolist() for name, values in self.sums.items()}
+        means = {name: [value / (values[-1] or 1) for value in values[:-1]] for name, values in sums.items()}
+        rows = self.context.all_gather(seen).cpu().numpy()
+        ids, clusters, confidence = rows[:, 0].astype(np.int64), rows[:, 1].astype(np.int32), rows[:, 2]
+        row = dict(zip(("loss", "graph_loss", "label_loss", "mi_loss", "gradient_norm"), means["losses"], strict=True))
+        row |= dict(
+            zip(
+                ("confident_share", "link_density", "without_linked", "without_unlinked"), means["targets"], strict=True
+            )
+        )
+        if "bcubed" in sums and sums["bcubed"][-1] > 0:
+            row |= dict(zip(("bcubed_precision", "bcubed_recall"), means["bcubed"], strict=True))
+        row |= clustering_health(clusters, self.n_clusters) | confidence_health(confidence)
+        labels = self.context.labels
+        if labels is not None and (labels[ids] >= 0).any():
+            row["quality"] = clustering_quality(labels[ids], clusters)
+        return row
+
+    def report_epoch(self, row: dict[str, Any], epoch: int, seconds: float) -> None:
+        s = self.settings
+        trained = self.updates * min(s.small_batch, s.large_batch, self.feed.n // self.context.world_size)
+        place = {"kind": "epoch", "epoch": epoch + 1, "epochs": s.epochs, "iteration": (epoch + 1) * self.updates}
+        speed = {
+            "seconds": seconds,
+            "images_per_second": trained * self.context.world_size / seconds,
+            "updates_per_second": self.updates / seconds,
+            "eta": seconds * (s.epochs - epoch - 1),
+        }
+        self.context.report(place | row | speed | {"warnings": warnings_for(row)})
+
+    @torch.no_grad()
+    def finish(self) -> Outcome:
+        """Measure the population, and predict every image by it; beside it, by the batches met on the way."""
+        context, net, s = self.context, self.net.encoder, self.settings
+        in_batches = np.full(self.feed.n, -1, np.int32)
+        # As many batches as it takes for all images, but for fewer than there are batches, to be in one.
+        size = self.feed.n // math.ceil(self.feed.n / (s.large_batch * context.world_size))
+        with population_statistics(net) as statistics:
+            found = [
+                assigned(large.ids, net(rgb(large.images)).probabilities)
+                for large in self.feed.train_batches(size, s.epochs)
+            ]
+        for value in statistics:
+            value.copy_(context.all_gather(value[None]).mean(0))
+        rows = context.all_gather(torch.cat(found)).cpu().numpy()
+        in_batches[rows[:, 0].astype(np.int64)] = rows[:, 1]
+
+        parts = [(batch.ids, net(rgb(batch.images))) for batch in self.feed.eval_batches(EVAL_BATCH)]
+        own = torch.cat([ids for ids, _ in parts]).cpu().numpy()
+        features = torch.cat([passed.features for _, passed in parts]).cpu().numpy()
+        largest = torch.cat([torch.stack(passed.probabilities.max(dim=1), dim=1) for _, passed in parts])
+        chosen = context.run_on_driver(0, as_they_are, own, largest.cpu().numpy())["rows"]
+        population = chosen[:, 1].astype(np.int32)
+        # The few images that no batch had room for have no prediction of their own.
+        in_batches = np.where(in_batches < 0, population, in_batches)
+        self.report_end(population, chosen[:, 0], features)
+        return Outcome(
+            model=net,
+            architecture=net.architecture(),
+            clusterings={"population": population, "batch": in_batches},
+            reported="population",
+            confidence=chosen[:, 0],
+            ids=own,
+            embeddings=features,
+        )
+
+    def report_end(self, clusters: np.ndarray, confidence: np.ndarray, features: np.ndarray) -> None:
+        row: dict[str, Any] = clustering_health(clusters, self.n_clusters) | confidence_health(confidence)
+        row |= embedding_health(features)
+        row |= {"clusters": len(np.unique(clusters)), "clustering": "population"}
+        if self.context.labels is not None:
+            row["quality"] = clustering_quality(self.context.labels, clusters)
+        self.context.report({"kind": "period"} | row | {"warnings": warnings_for(row)})
+
+    def save(self, epoch: int) -> None:
+        tensors = with_prefix("model", self.net.state_dict()) | with_prefix("rmsprop", optimizer_state(self.optimizer))
+        self.context.save(tensors, {"epoch": epoch})
+
+    def restore(self) -> int:
+        """Continue from the newest checkpoint, if there is one; return the number of completed epochs."""
+        saved = self.context.restore()
+        if saved is None:
+            return 0
+        tensors, state = saved
+        self.net.load_state_dict(without_prefix("model", tensors))
+        restore_optimizer(self.optimizer, without_prefix("rmsprop", tensors))
+        return int(state["epoch"])
+
+
+def assigned(ids: torch.Tensor, probabilities: torch.Tensor) -> torch.Tensor:
+    """Return id, cluster and confidence of each image, float64 [B, 3]."""
+    confidence, clusters = probabilities.max(dim=1)
+    return torch.stack([ids.double(), clusters.double(), confidence.double()], dim=1)
+
+
+def as_they_are(rows: np.ndarray) -> dict[str, np.ndarray]:
+    """Return all workers' rows: the driver has put them in order, and made sure that each is there once."""
+    return {"rows": rows}

@@ -1,0 +1,151 @@
+"""Networks of torchvision with weights from a file, without their classifier."""
+
+from __future__ import annotations
+
+import pickle
+import struct
+from pathlib import Path
+from typing import Any
+
+import torch
+import torchvision
+from safetensors import SafetensorError
+from safetensors.torch import load_file
+from torch import nn
+
+from raycluster.errors import UserError
+from raycluster.nn.resnet import MEAN, STD
+
+SHOWN_KEYS = 3
+# What readers of weights raise where a file is something else.
+NOT_WEIGHTS = (
+    *(SafetensorError, pickle.UnpicklingError, struct.error),
+    *(RuntimeError, EOFError, LookupError, ValueError, TypeError, AttributeError),
+)
+
+
+class Backbone(nn.Module):
+    """Images to the features before the classifier.
+
+    Parameters
+    ----------
+    name : str
+        Of a torchvision classifier.
+    image_size : int
+        Side of the squares that images are brought to.
+
+    Attributes
+    ----------
+    shape : (3, image_size, image_size)
+    classifier : str
+        The name of the layer that was taken out: the last linear one.
+
+    Raises
+    ------
+    UserError
+        If torchvision has no such classifier.
+    """
+
+    mean: torch.Tensor
+    std: torch.Tensor
+
+    def __init__(self, name: str, image_size: int = 224) -> None:
+        super().__init__()
+        if not has_backbone(name):
+            raise UserError(f"torchvision has no classifier named {name}: choose one such as resnet18 or resnet50.")
+        self.name, self.shape = name, (3, image_size, image_size)
+        with torch.random.fork_rng(devices=[]):  # the random weights are about to be replaced
+            self.trunk = torchvision.models.get_model(name, weights=None)
+        linear = [path for path, module in self.trunk.named_modules() if isinstance(module, nn.Linear)]
+        if not linear:
+            raise UserError(f"{name} ends in no linear layer whose input could be the embedding: choose another model.")
+        self.classifier = linear[-1]
+        parent, _, last = self.classifier.rpartition(".")
+        setattr(self.trunk.get_submodule(parent), last, nn.Identity())
+        self.register_buffer("mean", torch.tensor(MEAN).view(3, 1, 1), persistent=False)
+        self.register_buffer("std", torch.tensor(STD).view(3, 1, 1), persistent=False)
+
+    def forward(self, images: torch.Tensor) -> torch.Tensor:
+        """Return features float32 [B, d] of images float [B, 3, image_size, image_size] in [0, 1]."""
+        features: torch.Tensor = self.trunk((images - self.mean) / self.std)
+        return features.flatten(1).float()
+
+
+def has_backbone(name: str) -> bool:
+    """Tell whether torchvision has a classifier of this name."""
+    return name in torchvision.models.list_models(module=torchvision.models)
+
+
+def load_backbone(name: str, weights: Path, image_size: int = 224) -> Backbone:
+    """Build a torchvision network with the weights in a file, to predict with.
+
+    Parameters
+    ----------
+    name : str
+    weights : Path
+        Safetensors, or a state dict that ``torch.load`` reads without unpickling anything but tensors. The keys are
+        torchvision's, which timm's ResNets have too; those of the classifier may be there or not.
+    image_size : int
+
+    Raises
+    ------
+    UserError
+        If there is no such network, or the weights are not its own; the sentence names the keys.
+    """
+    net = Backbone(name, image_size)
+    found = read_weights(weights)
+    found = {key: value for key, value in found.items() if not key.startswith(f"{net.classifier}.")}
+    own = net.trunk.state_dict()
+    # Counters of training steps, which old files lack, and which do nothing here.
+    missing = [key for key in own if key not in found and not key.endswith("num_batches_tracked")]
+    unexpected = [key for key in found if key not in own]
+    wrong = [
+        f"{key} is {tuple(found[key].shape)} and not {tuple(own[key].shape)}"
+        for key in own
+        if key in found and found[key].shape != own[key].shape
+    ]
+    troubles = [f"missing are {_first(missing)}"] if missing else []
+    troubles += [f"unknown are {_first(unexpected)}"] if unexpected else []
+    troubles += [_first(wrong)] if wrong else []
+    if troubles:
+        raise UserError(f"{weights} does not hold the weights of {name}: {'; '.join(troubles)}.")
+    net.trunk.load_state_dict(found, strict=False)
+    try:
+        with torch.inference_mode():
+            net.eval()(torch.zeros(1, *net.shape))
+    except (RuntimeError, AssertionError, ValueError) as error:
+        raise UserError(f"--image-size {image_size}: {name} takes no images of this size ({error}).") from None
+    return net
+
+
+def read_weights(path: Path) -> dict[str, torch.Tensor]:
+    """Return the tensors in a file of weights by key; nothing in it is ever run.
+
+    Raises
+    ------
+    UserError
+    """
+    try:
+        if path.suffix == ".safetensors":
+            return load_file(path)
+        held: Any = torch.load(path, map_location="cpu", weights_only=True)
+    except OSError as error:
+        raise UserError(f"The weights {path} cannot be read: {error.strerror or error}.") from None
+    except NOT_WEIGHTS as error:
+        reason = str(error).strip().splitlines()[0].rstrip(".") if str(error).strip() else type(error).__name__
+        raise UserError(
+            f"{path} holds no weights that can be read safely ({reason}): save the network's state_dict() with "
+            "safetensors or torch.save."
+        ) from None
+    if isinstance(held, dict) and isinstance(held.get("state_dict"), dict):
+        held = held["state_dict"]
+    if not isinstance(held, dict) or not all(
+        isinstance(key, str) and isinstance(value, torch.Tensor) for key, value in held.items()
+    ):
+        raise UserError(f"{path} holds no state dict, tensors by name: save the network's state_dict().")
+    return held
+
+
+def _first(texts: list[str]) -> str:
+    more = f" and {len(texts) - SHOWN_KEYS} more" if len(texts) > SHOWN_KEYS else ""
+    return ", ".join(texts[:SHOWN_KEYS]) + more

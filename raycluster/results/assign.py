@@ -1,0 +1,317 @@
+"""``raycluster.assign``: new images to the clusters of a finished run, and those like none of its images to none."""
+
+from __future__ import annotations
+
+import hashlib
+import json
+import time
+from dataclasses import asdict, dataclass, field
+from pathlib import Path
+from typing import Any, Literal, NamedTuple
+
+import numpy as np
+import pyarrow as pa
+import torch
+
+from raycluster.data.images import ImageSet, open_images
+from raycluster.data.sources import DIGITS, Listing, check_apart, list_source, printable, resolve_source
+from raycluster.errors import check_setting
+from raycluster.graph.neighbors.nearest import default_n_neighbors
+from raycluster.graph.neighbors.novelty import KnownRows
+from raycluster.methods.dccm.network import DccmCNN
+from raycluster.methods.jule.network import JuleCNN
+from raycluster.methods.load import Network
+from raycluster.metrics.quality import clustering_quality
+from raycluster.nn.pixels import rgb
+from raycluster.results.finished_run import RunVectors, finished_run, network_of, read_vectors
+from raycluster.results.provenance import existing_result, write_table
+from raycluster.runtime.clock import Clock, duration
+from raycluster.runtime.console import Say, print_now
+from raycluster.runtime.paths import absolute_out
+from raycluster.runtime.run_dir import RunDir
+from raycluster.runtime.session import ray_session_for
+
+BATCH = 250
+WINDOW = 65_536  # embeddings that are held until their neighbours are searched
+
+
+@dataclass(frozen=True, kw_only=True)
+class AssignOptions:
+    """Which images are assigned, and to the clusters of which run."""
+
+    model: str
+    """The folder of a finished run of jobs/train.py."""
+    data: str
+    """The new images, as jobs/train.py takes them."""
+    out: str
+    """The Parquet file for the results. The same command again tells what was found."""
+    refuse_above: float = 1.0
+    """Refuse images whose nearest image of the run is farther away than this many times the distance that 99 of 100
+    images of the run have to their own nearest one; inf refuses none."""
+    labels: Literal["auto", "folders"] = "auto"
+    """Where known classes are found, for reporting only: in the files, or in the names of their folders."""
+
+    def __post_init__(self) -> None:
+        """Refuse settings that mean nothing."""
+        check_setting("refuse_above", self.refuse_above, self.refuse_above > 0, "a number above 0, or inf")
+
+
+@dataclass(frozen=True)
+class AssignSummary:
+    """What was done.
+
+    Attributes
+    ----------
+    images, assigned, refused, unreadable : int
+        ``images`` is the sum of the others.
+    clusters : int
+        How many clusters of the run got an image.
+    farthest : float or None
+        The distance to the nearest image of the run, above which images were refused; None where none were to be.
+    seconds : float
+    stages : dict of str to float
+        Seconds a stage.
+    quality : dict
+        Where classes are known, scores of the ``assigned`` images, and of ``all`` readable ones as if none had been
+        refused.
+    reasons : dict of str to int
+        Why images were unreadable, and how often.
+    """
+
+    images: int
+    assigned: int
+    refused: int
+    unreadable: int
+    clusters: int
+    farthest: float | None
+    seconds: float
+    stages: dict[str, float]
+    quality: dict[str, dict[str, float]] = field(default_factory=dict)
+    reasons: dict[str, int] = field(default_factory=dict)
+
+
+class Assignments(NamedTuple):
+    """What was found for each readable image: cluster int32 [n], confidence and novelty float32 [n]."""
+
+    clusters: np.ndarray
+    confidence: np.ndarray
+    novelty: np.ndarray
+
+
+class Answer(NamedTuple):
+    """A network's answer to a batch: embeddings float [B, d], and where it tells of clusters itself, which, how sure.
+
+    A network without a head leaves the clusters, int [B], and the confidence, float [B], to the run's own images.
+    """
+
+    embeddings: torch.Tensor
+    clusters: torch.Tensor | None = None
+    confidence: torch.Tensor | None = None
+
+
+def assign_images(options: AssignOptions, say: Say = print_now) -> AssignSummary:
+    """Assign images to clusters of a run, and write one row for every input to ``options.out``.
+
+    Raises
+    ------
+    UserError
+        If something about the run, the images or the file does not allow it; a sentence says what.
+    """
+    clock = Clock(time.perf_counter(), "start")
+    out = absolute_out(options.out)
+    run_dir = finished_run(options.model)
+    data = options.data if options.data == DIGITS else resolve_source(options.data)
+    listing = None if data == DIGITS else list_source(data)
+    if listing:
+        check_apart(data, listing, out)
+    identity = _identity(options, run_dir, data, listing)
+    told = existing_result(out, "assignment", identity)
+    if told is not None:
+        summary = AssignSummary(**told)
+        say(f"{out} holds this assignment already.")
+        say(tell(summary, run_dir.path, out))
+        return summary
+    RunDir(out.parent).check_writable()
+    net = network_of(run_dir, "to assign images with")
+    known = read_vectors(run_dir.path)
+    clock.lap("model")
+    channels, height, width = net.shape
+    with ray_session_for(listing):
+        images = open_images(data, options.labels, (height, width), "gray" if channels == 1 else "rgb")
+        clock.lap("looking at images")
+        say(f"{data}: {images.n:,} images{f', {len(images.rejected):,} unreadable' if images.rejected else ''}")
+        rows = KnownRows(known.vectors, _n_neighbors(run_dir, len(known.ids)), images.n)
+        clock.lap("images of the run")
+        found = _find(net, run_dir, images, known, rows, say)
+        clock.lap("assigning")
+    refused = found.novelty > options.refuse_above
+    table, reasons = _table(images, found, refused)
+    clock.lap("writing")
+    summary = AssignSummary(
+        images=len(table),
+        assigned=int((~refused).sum()),
+        refused=int(refused.sum()),
+        unreadable=len(images.rejected),
+        clusters=len(np.unique(found.clusters[~refused])),
+        farthest=None if np.isinf(options.refuse_above) else round(options.refuse_above * rows.reach, 6),
+        seconds=round(sum(clock.stages.values()), 2),
+        stages={stage: round(seconds, 2) for stage, seconds in clock.stages.items()},
+        quality=_quality(images.labels, found.clusters, refused),
+        reasons=reasons,
+    )
+    write_table(out, table, {"what": "assignment", "identity": identity, "summary": asdict(summary)})
+    say(tell(summary, run_dir.path, out))
+    return summary
+
+
+def tell(summary: AssignSummary, run: Path, out: Path) -> str:
+    """Say in a few lines what was done, where it lies, how long it took and what was refused."""
+    stages = ", ".join(f"{name} {duration(seconds)}" for name, seconds in summary.stages.items())
+    lines = [
+        f"{summary.assigned:,} of {summary.images:,} images were assigned to {summary.clusters} clusters of {run}, "
+        f"{duration(summary.seconds)} ({stages})",
+    ]
+    if summary.farthest is not None:
+        lines.append(
+            f"{summary.refused:,} were refused: their nearest image of the run is farther than {summary.farthest:.4g}."
+        )
+    if summary.unreadable:
+        lines.append(f"{summary.unreadable:,} were unreadable:")
+        lines += [f"  {count:,} x {reason}" for reason, count in summary.reasons.items()]
+    titles = {"assigned": "images that were assigned", "all": "all readable images, as if none had been refused"}
+    lines += [
+        f"ACC {scores['acc']:.3f}  NMI {scores['nmi']:.3f}  ARI {scores['ari']:.3f}  of {titles[which]}"
+        for which, scores in summary.quality.items()
+    ]
+    return "\n".join([*lines, f"All rows are in {out}."])
+
+
+@torch.inference_mode()
+def ask(net: Network, images: torch.Tensor, clustering: str, temperature: float) -> Answer:
+    """Pass images uint8 [B, C, H, W].
+
+    ``clustering`` and ``temperature``, those of a run of ConCURL, decide its clusters and their confidence, which is
+    the cluster's share in a softmax over the cosines to all centres; that of DCCM is the probability of its head.
+    """
+    if isinstance(net, JuleCNN):
+        return Answer(net(images.float() / 255))
+    passed = net(rgb(images))
+    if isinstance(net, DccmCNN):
+        confidence, clusters = passed.probabilities.max(dim=1)
+        return Answer(passed.features, clusters, confidence)
+    clusters = net.assign(passed, clustering)
+    shares = (net.cosines_to_centers(passed, clustering) / temperature).softmax(dim=1)
+    return Answer(passed.nce, clusters, shares.gather(1, clusters[:, None])[:, 0])
+
+
+def _find(net: Network, run_dir: RunDir, images: ImageSet, known: RunVectors, rows: KnownRows, say: Say) -> Assignments:
+    """Read all images once, holding no more of them than a block, and of their embeddings no more than a window."""
+    device = torch.device("cuda" if torch.cuda.is_available() else "cpu")
+    net = net.to(device)
+    clustering = json.loads((run_dir.path / "model" / "model.json").read_text()).get("clustering", "")
+    temperature = run_dir.config()["identity"].get("head_temperature", 1.0)
+    found = Assignments(np.empty(images.n, np.int32), np.empty(images.n, np.float32), np.empty(images.n, np.float32))
+    seen = np.zeros(images.n, np.int64)
+    window: list[tuple[np.ndarray, np.ndarray]] = []
+    told = time.perf_counter()
+    for numbers, pixels in images.blocks():
+        for part, batch in zip(
+            np.split(numbers, range(BATCH, len(numbers), BATCH)), torch.tensor(pixels).split(BATCH), strict=True
+        ):
+            answer = ask(net, batch.to(device), clustering, temperature)
+            window.append((part, answer.embeddings.cpu().numpy()))
+            if answer.clusters is not None and answer.confidence is not None:
+                found.clusters[part] = answer.clusters.cpu().numpy()
+                found.confidence[part] = answer.confidence.cpu().numpy()
+            seen[part] += 1
+        if sum(len(part) for part, _ in window) >= WINDOW:
+            _compare(window, known, rows, isinstance(net, JuleCNN), found)
+            window = []
+        if time.perf_counter() - told > 10:
+            told = time.perf_counter()
+            say(f"{seen.sum():,} of {images.n:,} images")
+    if window:
+        _compare(window, known, rows, isinstance(net, JuleCNN), found)
+    if not (seen == 1).all():
+        raise RuntimeError(f"{(seen != 1).sum()} of {images.n} images were not assigned exactly once")
+    return found
+
+
+def _compare(
+    window: list[tuple[np.ndarray, np.ndarray]],
+    known: RunVectors,
+    rows: KnownRows,
+    clusters_too: bool,
+    found: Assignments,
+) -> None:
+    """Find the run's images next to new ones; these also tell the cluster, where the network has no head for it.
+
+    It is the nearest one's, as :meth:`raycluster.graph.estimator.GraphDegreeLinkage.predict` says; the confidence is
+    the share of the neighbours that are in the same cluster, as it is for the run's own images.
+    """
+    numbers, points = (np.concatenate(arrays) for arrays in zip(*window, strict=True))
+    neighbors, found.novelty[numbers] = rows.compare(points)
+    if clusters_too:
+        if known.clusters is None:
+            raise RuntimeError("a finished run without assignments")
+        near = known.clusters[neighbors]
+        found.clusters[numbers] = near[:, 0]
+        found.confidence[numbers] = (near == near[:, :1]).mean(axis=1)
+
+
+def _table(images: ImageSet, found: Assignments, refused: np.ndarray) -> tuple[pa.Table, dict[str, int]]:
+    """Return one row for every input, in the order of their ids, and how often images were unreadable for what."""
+    n = images.n + len(images.rejected)
+    unreadable = np.setdiff1d(np.arange(n), images.ids)
+    order = np.argsort(np.concatenate([images.ids, unreadable]))
+    far = np.where(refused, "like nothing the run has seen", "").astype(object)
+    far[refused] = [
+        f"{reason} (novelty {x:.2f})" for reason, x in zip(far[refused], found.novelty[refused], strict=True)
+    ]
+    why = [rejected.reason for rejected in images.rejected]
+    none, zero = np.full(len(why), -1), np.zeros(len(why))
+    columns: dict[str, pa.Array] = {
+        "id": pa.array(np.arange(n), pa.int64()),
+        "path": _in_order(images.paths + [rejected.path for rejected in images.rejected], order, pa.string()),
+        "cluster": _in_order([*np.where(refused, -1, found.clusters), *none], order, pa.int32()),
+        "confidence": _in_order([*np.where(refused, 0, found.confidence), *zero], order, pa.float32()),
+        "reason": _in_order([*far, *(f"unreadable: {reason}" for reason in why)], order, pa.string()),
+    }
+    if images.labels is not None:
+        known = np.concatenate([images.labels, none])[order]
+        columns["label"] = pa.array(known, pa.int64(), mask=known < 0)
+    if len(order) != n or not np.array_equal(np.sort(order), np.arange(n)):
+        raise RuntimeError(f"{n} inputs became {len(order)} rows")
+    return pa.table(columns), {reason: why.count(reason) for reason in sorted(set(why), key=why.count, reverse=True)}
+
+
+def _in_order(values: list[Any], order: np.ndarray, kind: pa.DataType) -> pa.Array:
+    return pa.array(values, kind).take(pa.array(order))
+
+
+def _quality(labels: np.ndarray | None, clusters: np.ndarray, refused: np.ndarray) -> dict[str, dict[str, float]]:
+    if labels is None:
+        return {}
+    groups = {"assigned": ~refused, "all": np.ones(len(refused), bool)}
+    return {
+        name: clustering_quality(labels[which], clusters[which])
+        for name, which in groups.items()
+        if (labels[which] >= 0).any()
+    }
+
+
+def _n_neighbors(run_dir: RunDir, n: int) -> int:
+    return run_dir.config()["identity"].get("n_neighbors") or default_n_neighbors(n)
+
+
+def _identity(options: AssignOptions, run_dir: RunDir, data: str, listing: Listing | None) -> dict[str, Any]:
+    """Return all that decides the result."""
+    files = [] if listing is None else [[printable(name) for name in listing.names], listing.sizes, listing.modified]
+    return {
+        "model": str(run_dir.path.resolve()),
+        "data": printable(data),
+        "refuse_above": f"{options.refuse_above:g}",
+        "labels": options.labels,
+        "the run": hashlib.sha256((run_dir.path / "summary.json").read_bytes()).hexdigest(),
+        "the images": hashlib.sha256(json.dumps(files).encode()).hexdigest(),
+    }

@@ -1,0 +1,245 @@
+"""Results as tables that other tools open as they are: embedding-atlas, NumPy, and clip-retrieval with autofaiss."""
+
+from __future__ import annotations
+
+import hashlib
+import io
+import json
+import time
+from dataclasses import dataclass
+from pathlib import Path
+from typing import Any, Literal
+
+import numpy as np
+import pyarrow as pa
+import pyarrow.parquet as pq
+from PIL import Image
+
+from raycluster.data.images import open_images
+from raycluster.data.sources import DIGITS, VECTOR_SOURCES, list_source, printable, resolve_source
+from raycluster.errors import UserError
+from raycluster.graph.neighbors.nearest import NeighborIndex
+from raycluster.graph.tree import MergeTree
+from raycluster.results.finished_run import RunVectors, read_vectors
+from raycluster.results.projection import project
+from raycluster.results.provenance import atomic_folder, existing_result, write_table
+from raycluster.runtime.clock import duration
+from raycluster.runtime.console import Say, print_now
+from raycluster.runtime.files import write_json, write_parquet
+from raycluster.runtime.paths import absolute_out
+from raycluster.runtime.run_dir import RunDir
+from raycluster.runtime.session import ray_session_for
+
+Format = Literal["atlas", "numpy", "clip-retrieval"]
+
+NEIGHBORS = 15
+LEVELS = (2, 5, 10, 20, 50, 100, 200, 500)  # numbers of clusters that the merge tree is cut at
+BLOCK = 10_000  # images in one Arrow array
+
+
+@dataclass(frozen=True, kw_only=True)
+class ExportOptions:
+    """What is written for which tool."""
+
+    run: str
+    """The folder of a run, of a clustering, or of embeddings."""
+    format: Format
+    """atlas: one Parquet file for embedding-atlas; numpy: a folder of NPY files; clip-retrieval: img_emb/ and
+    metadata/, which clip-retrieval and autofaiss read."""
+    out: str
+    """The file or folder for the results."""
+    embeddings: str | None = None
+    """Where the embeddings are; by default in the folder, or where it was clustered from."""
+    data: str | None = None
+    """For atlas, where the images are; by default where the run found them."""
+    images: bool = True
+    """For atlas, put the images into the file, as PNG of the size that the network takes; without, their paths."""
+    seed: int = 0
+    """For atlas, starts the random numbers of the picture in two dimensions."""
+
+
+def export_tables(options: ExportOptions, say: Say = print_now) -> Path:
+    """Write the table, and return where it lies.
+
+    Raises
+    ------
+    UserError
+        If something about the folder or ``out`` does not allow it; a sentence says what.
+    """
+    began = time.perf_counter()
+    out, folder = absolute_out(options.out), Path(options.run).expanduser()
+    embeddings = options.embeddings and resolve_source(options.embeddings)
+    data = options.data and (options.data if options.data == DIGITS else resolve_source(options.data))
+    if not folder.is_dir():
+        raise UserError(f"There is no folder {folder}: name that of a run, of a clustering or of embeddings.")
+    config = RunDir(folder).config() if (folder / "config.json").exists() else {}
+    source = _embeddings_of(folder, config, embeddings)
+    identity = {
+        "run": str(folder.resolve()),
+        "format": options.format,
+        "embeddings": embeddings,
+        "data": data,
+        "images": options.images,
+        "seed": options.seed,
+        "the results": _digest(folder, source),
+    }
+    before = existing_result(out, "table", identity)
+    if before is not None:
+        say(f"{out} holds this table already, of {before['rows']:,} rows.")
+        return out
+    RunDir(out.parent).check_writable()
+    found = read_vectors(folder, source)
+    if found.rejected:
+        say(f"{found.rejected:,} embeddings are null or not finite, and were left out.")
+    told = {"what": "table", "identity": identity, "summary": {"rows": len(found.ids)}}
+    if options.format == "atlas":
+        levels = cluster_levels(folder, len(found.ids))
+        pictures = pictures_of(config, data, found, say) if options.images else None
+        write_table(out, atlas_table(found, levels, pictures, options.seed), told)
+    else:
+        write = {"numpy": write_numpy, "clip-retrieval": write_clip_retrieval}[options.format]
+        with atomic_folder(out, told) as partial:
+            write(partial, found)
+    say(f"{len(found.ids):,} rows for {options.format} are in {out}, {duration(time.perf_counter() - began)}.")
+    return out
+
+
+def atlas_table(
+    found: RunVectors, levels: dict[str, np.ndarray], pictures: pa.ChunkedArray | None, seed: int
+) -> pa.Table:
+    """Return the table that embedding-atlas opens.
+
+    ``projection_x`` and ``projection_y`` are of :func:`raycluster.results.projection.project`. ``neighbors`` has, as
+    what the tool computes itself, row numbers in this table and plain distances, the row itself first. There is one
+    column for each number of clusters in ``levels``.
+    """
+    n = len(found.ids)
+    ids, squared = NeighborIndex(found.vectors, NEIGHBORS).rows()
+    ids = np.column_stack([np.arange(n, dtype=np.int32), ids])
+    distances = np.column_stack([np.zeros(n, np.float32), np.sqrt(squared)])
+    places = project(found.vectors, seed)
+    columns = rows_of(found)
+    if pictures is not None:
+        columns["image"] = pictures
+    columns |= {"projection_x": pa.array(places[:, 0]), "projection_y": pa.array(places[:, 1])}
+    columns["neighbors"] = pa.StructArray.from_arrays([_lists(ids), _lists(distances)], ["ids", "distances"])
+    return pa.table(columns | {name: pa.array(labels, pa.int32()) for name, labels in levels.items()})
+
+
+def write_numpy(folder: Path, found: RunVectors) -> None:
+    """Write ``embeddings.npy`` float32 [n, d], ``ids.npy``, ``paths.json``, and what is known of clusters and labels.
+
+    ``clusters.npy`` int32, ``confidence.npy`` float32 and ``labels.npy`` int64 (-1 where unknown) all have length n.
+    """
+    arrays = {
+        "embeddings": found.vectors,
+        "ids": found.ids,
+        "clusters": found.clusters,
+        "confidence": found.confidence,
+        "labels": found.labels,
+    }
+    for name, values in arrays.items():
+        if values is not None:
+            np.save(folder / f"{name}.npy", values)
+    write_json(folder / "paths.json", {"paths": found.paths})
+
+
+def write_clip_retrieval(folder: Path, found: RunVectors) -> None:
+    """Write ``img_emb/img_emb_0.npy`` float32 [n, d] and ``metadata/metadata_0.parquet``, row beside row."""
+    for name in ("img_emb", "metadata"):
+        (folder / name).mkdir()
+    np.save(folder / "img_emb" / "img_emb_0.npy", found.vectors)
+    columns = rows_of(found)
+    write_parquet(folder / "metadata" / "metadata_0.parquet", pa.table({"image_path": columns.pop("path")} | columns))
+
+
+def rows_of(found: RunVectors) -> dict[str, Any]:
+    """Return id, path, and what is known of cluster, confidence and label of every row, as columns."""
+    columns: dict[str, Any] = {"id": pa.array(found.ids, pa.int64()), "path": pa.array(found.paths, pa.string())}
+    if found.clusters is not None:
+        columns["cluster"] = pa.array(found.clusters, pa.int32())
+    if found.confidence is not None:
+        columns["confidence"] = pa.array(found.confidence, pa.float32())
+    if found.labels is not None:
+        columns["label"] = pa.array(found.labels, pa.int64(), mask=found.labels < 0)
+    return columns
+
+
+def cluster_levels(folder: Path, n: int) -> dict[str, np.ndarray]:
+    """Return the clusters, int32 [n], at every number in ``LEVELS`` that the folder's merge tree can be cut at."""
+    if not (folder / "merges.parquet").exists():
+        return {}
+    merges = pq.read_table(folder / "merges.parquet")
+    tree = MergeTree(n, *(merges[name].to_numpy() for name in ("left", "right", "affinity", "size")))
+    return {f"cluster_{k}": tree.cut(k) for k in LEVELS if tree.n_roots <= k < n}
+
+
+def pictures_of(config: dict[str, Any], data: str | None, found: RunVectors, say: Say) -> pa.ChunkedArray | None:
+    """Return struct{bytes, path} for every row, the bytes null where there is no such image any more.
+
+    None, and a sentence, where there are no images at all, or others than those of the run.
+    """
+    identity = config.get("identity", {})
+    source = data or identity.get("data")
+    if source is None:
+        say("Where the images are is not known: the table holds their paths only. Name them with --data.")
+        return None
+    size: dict[str, Any] = {}
+    if "shape" in config:
+        channels, height, width = config["shape"]
+        size = {"image_size": (height, width), "color": "gray" if channels == 1 else "rgb"}
+    encoded: list[bytes | None] = [None] * len(found.ids)
+    try:
+        with ray_session_for(None if source == DIGITS else list_source(source)):
+            images = open_images(source, identity.get("labels", "auto"), **size)
+            if data is None and images.fingerprint != config.get("fingerprint", images.fingerprint):
+                say(f"The images in {source} have changed since the run: the table holds their paths only.")
+                return None
+            row_of = {path: row for row, path in enumerate(found.paths)}
+            for numbers, pixels in images.blocks():
+                for number, image in zip(numbers.tolist(), pixels, strict=True):
+                    row = row_of.get(images.paths[number])
+                    if row is not None:
+                        encoded[row] = _png(image)
+    except UserError as error:
+        say(f"The table holds the paths of the images only: {error}")
+        return None
+    kind = pa.struct([("bytes", pa.binary()), ("path", pa.string())])
+    values = [{"bytes": data, "path": path} for data, path in zip(encoded, found.paths, strict=True)]
+    return pa.chunked_array([values[start : start + BLOCK] for start in range(0, len(values), BLOCK)], kind)
+
+
+def _embeddings_of(folder: Path, config: dict[str, Any], given: str | None) -> str:
+    """Return where the embeddings are: where the user says, in the folder, or where it was clustered from."""
+    if given is not None:
+        return given
+    if (folder / "embeddings").exists():
+        return str(folder / "embeddings")
+    clustered_from: str | None = config.get("identity", {}).get("embeddings")
+    if clustered_from is None:
+        raise UserError(f"{folder} holds no embeddings: name them with --embeddings.")
+    return clustered_from
+
+
+def _digest(folder: Path, source: str) -> str:
+    """Return what changes with the embeddings, which may have grown, and with what was made of them."""
+    listing = list_source(source, VECTOR_SOURCES)
+    names = ("assignments.parquet", "merges.parquet")
+    sizes = [(folder / name).stat().st_size if (folder / name).exists() else None for name in names]
+    told = (folder / "summary.json").read_text() if (folder / "summary.json").exists() else ""
+    files = [[printable(name) for name in listing.names], listing.sizes, sizes, told]
+    return hashlib.sha256(json.dumps(files).encode()).hexdigest()
+
+
+def _png(image: np.ndarray) -> bytes:
+    """Return a uint8 image [C, H, W] as PNG."""
+    pixels = image[0] if len(image) == 1 else image.transpose(1, 2, 0)
+    file = io.BytesIO()
+    Image.fromarray(np.ascontiguousarray(pixels)).save(file, "PNG")
+    return file.getvalue()
+
+
+def _lists(values: np.ndarray) -> pa.Array:
+    """Return the rows of a matrix [n, k] as lists."""
+    offsets = np.arange(len(values) + 1, dtype=np.int32) * values.shape[1]
+    return pa.ListArray.from_arrays(pa.array(offsets), pa.array(values.reshape(-1)))

@@ -1,0 +1,127 @@
+"""What the folder of a finished run holds, read back."""
+
+from __future__ import annotations
+
+import os
+from dataclasses import dataclass
+from pathlib import Path
+
+import numpy as np
+import pyarrow as pa
+import pyarrow.parquet as pq
+
+from raycluster.data.vectors import open_vectors
+from raycluster.errors import UserError
+from raycluster.methods.load import Network, load_model
+from raycluster.runtime.run_dir import RunDir
+
+
+@dataclass(frozen=True)
+class RunVectors:
+    """The embeddings of a run beside what it made of them, row by row in the order of ``assignments.parquet``.
+
+    Attributes
+    ----------
+    ids : ndarray of int64, shape (n,)
+    paths : list of str, length n
+    vectors : ndarray of float32, shape (n, d)
+    clusters : ndarray of int32, shape (n,), or None
+        None, as confidence, where nothing has been clustered yet.
+    confidence : ndarray of float32, shape (n,), or None
+    labels : ndarray of int64, shape (n,), or None
+        Known classes, -1 where unknown.
+    rejected : int
+        How many embeddings were left out, being null or not finite.
+    """
+
+    ids: np.ndarray
+    paths: list[str]
+    vectors: np.ndarray
+    clusters: np.ndarray | None = None
+    confidence: np.ndarray | None = None
+    labels: np.ndarray | None = None
+    rejected: int = 0
+
+
+def finished_run(path: str | os.PathLike[str]) -> RunDir:
+    """Return the folder of a finished run.
+
+    Raises
+    ------
+    UserError
+        If there is none.
+    """
+    run_dir = RunDir(Path(path).expanduser())
+    if not (run_dir.path / "summary.json").exists():
+        raise UserError(f"{run_dir.path} holds no finished run: name the folder of one, or finish it first.")
+    return run_dir
+
+
+def check_complete(source: str) -> None:
+    """Refuse vectors that lie in the folder of a run or an export that is not finished.
+
+    Raises
+    ------
+    UserError
+    """
+    for folder in (Path(source), Path(source).parent):
+        if (folder / "config.json").exists() and not (folder / "summary.json").exists():
+            raise UserError(f"{folder} is not finished: run its command again first.")
+
+
+def network_of(run_dir: RunDir, purpose: str) -> Network:
+    """Return the network that a run has trained.
+
+    Raises
+    ------
+    UserError
+        If it has none, being a clustering of vectors.
+    """
+    if run_dir.config()["identity"]["method"] not in ("jule", "dccm", "concurl"):
+        raise UserError(f"{run_dir.path} holds a clustering of vectors, without a network {purpose}.")
+    return load_model(run_dir.path / "model")
+
+
+def read_vectors(folder: Path, embeddings: str | None = None) -> RunVectors:
+    """Read the embeddings of a folder, or those that it was clustered from, and join its assignments by their ids.
+
+    Parameters
+    ----------
+    folder : Path
+        With ``embeddings/`` and, where something has been clustered, ``assignments.parquet``.
+    embeddings : str, optional
+        Where the embeddings are, if not in the folder.
+
+    Raises
+    ------
+    UserError
+        If there are no embeddings, or other ids in them than in the assignments.
+    """
+    source = embeddings or str(folder / "embeddings")
+    check_complete(source)
+    found = open_vectors(source)
+    if not (folder / "assignments.parquet").exists():
+        return RunVectors(found.ids, found.paths, found.vectors, labels=found.labels, rejected=len(found.rejected))
+    table = pq.read_table(folder / "assignments.parquet")
+    ids = table["id"].to_numpy()
+    by_id = np.argsort(found.ids)
+    if not np.array_equal(found.ids[by_id], np.sort(ids)):
+        raise UserError(
+            f"The {len(found.ids):,} embeddings in {source} are not those of the {len(ids):,} rows in "
+            f"{folder / 'assignments.parquet'}: name the ones that were clustered."
+        )
+    rows = by_id[np.searchsorted(found.ids, ids, sorter=by_id)]
+    in_order = np.array_equal(rows, np.arange(len(rows)))
+    return RunVectors(
+        ids=ids,
+        paths=table["path"].to_pylist(),
+        vectors=found.vectors if in_order else found.vectors[rows],
+        clusters=table["cluster"].to_numpy(),
+        confidence=table["confidence"].to_numpy(),
+        labels=labels_in(table),
+    )
+
+
+def labels_in(table: pa.Table) -> np.ndarray | None:
+    """Return the known classes in a table of assignments, int64, -1 where unknown; None without such a column."""
+    return table["label"].fill_null(-1).to_numpy() if "label" in table.column_names else None

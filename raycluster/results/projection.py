@@ -1,0 +1,52 @@
+"""A picture of vectors in two dimensions."""
+
+from __future__ import annotations
+
+import numpy as np
+from sklearn.decomposition import PCA
+from sklearn.manifold import TSNE
+
+from raycluster.graph.neighbors.nearest import NeighborIndex
+
+COMPONENTS = 50
+LANDMARKS = 10_000  # rows that t-SNE places; its time grows faster than they do
+PERPLEXITY = 30
+NEAREST = 3
+
+
+def project(vectors: np.ndarray, seed: int = 0) -> np.ndarray:
+    """Place vectors in two dimensions, so that near ones lie near each other.
+
+    Their 50 principal components are placed by t-SNE; of more than 10,000 rows, as many drawn at random are, and each
+    other one gets the mean place of the three of these that are nearest to it, weighted by the inverse of their squared
+    distances. For the same seed and number of threads the picture is the same.
+
+    Parameters
+    ----------
+    vectors : ndarray of float32, shape (n, d)
+    seed : int
+
+    Returns
+    -------
+    places : ndarray of float32, shape (n, 2)
+    """
+    n, d = vectors.shape
+    if n < 4:  # too few for t-SNE
+        return np.column_stack([np.arange(n), np.zeros(n)]).astype(np.float32)
+    reduced = vectors
+    if d > COMPONENTS:
+        pca = PCA(min(COMPONENTS, n), svd_solver="full" if n < d else "covariance_eigh")
+        reduced = pca.fit_transform(vectors).astype(np.float32)
+    landmarks = np.sort(np.random.default_rng(seed).permutation(n)[:LANDMARKS])
+    init = "pca" if reduced.shape[1] > 1 else "random"
+    tsne = TSNE(perplexity=min(PERPLEXITY, (len(landmarks) - 1) / 3), random_state=seed, init=init)
+    places = np.empty((n, 2), np.float32)
+    places[landmarks] = tsne.fit_transform(reduced[landmarks])
+    others = np.setdiff1d(np.arange(n), landmarks)
+    if len(others):
+        index = NeighborIndex(reduced[landmarks], NEAREST, n_queries=len(others))
+        near, squared = index.of(reduced[others])
+        weights = 1 / np.maximum(squared, 1e-12)
+        weights /= weights.sum(axis=1, keepdims=True)
+        places[others] = (places[landmarks][near] * weights[:, :, None]).sum(axis=1)
+    return places

@@ -1,0 +1,83 @@
+"""Metrics as they come: a JSON object a line, and TensorBoard."""
+
+from __future__ import annotations
+
+import json
+import os
+from pathlib import Path
+from typing import Any
+
+from raycluster.runtime.files import atomic_write, plain
+
+
+class MetricsLog:
+    """The writer of ``metrics.jsonl`` and of the TensorBoard files; there is one in a run, on worker 0.
+
+    Parameters
+    ----------
+    path, tensorboard : Path
+    keep : int
+        How many lines of an earlier sitting belong to the checkpoint that the run continues from. Later ones are cut
+        off: what they tell of is computed again.
+    """
+
+    def __init__(self, path: Path, tensorboard: Path, keep: int = 0) -> None:
+        from torch.utils.tensorboard import SummaryWriter
+
+        kept = path.read_text().splitlines(keepends=True)[:keep] if path.exists() else []
+        with atomic_write(path) as partial:
+            partial.write_text("".join(kept))
+        self.lines = len(kept)
+        self._file = open(path, "a")  # noqa: SIM115
+        self._tensorboard = SummaryWriter(str(tensorboard), purge_step=self.lines)
+
+    def append(self, row: dict[str, Any]) -> None:
+        """Write a row; its place in the file is the step that TensorBoard shows it at."""
+        self._file.write(json.dumps(plain(row), ensure_ascii=False) + "\n")
+        self._file.flush()
+        for name, number in _numbers(row):
+            self._tensorboard.add_scalar(name, number, self.lines)
+        self._tensorboard.flush()
+        self.lines += 1
+
+    def close(self) -> None:
+        """Close the files."""
+        self._file.close()
+        self._tensorboard.close()
+
+
+class MetricsFollower:
+    """Reads a growing ``metrics.jsonl`` and hands on each row once, also when the file is cut back and goes on."""
+
+    def __init__(self, path: Path) -> None:
+        self._path = path
+        self._seen: list[str] = []
+        self._version: tuple[int, int, int] | None = None
+
+    def new_rows(self) -> list[dict[str, Any]]:
+        """Return the rows that were not there at the last call."""
+        try:
+            info = os.stat(self._path)
+            version = info.st_ino, info.st_size, info.st_mtime_ns
+            if version == self._version:
+                return []
+            lines = [line for line in self._path.read_text().splitlines(keepends=True) if line.endswith("\n")]
+        except FileNotFoundError:
+            return []
+        self._version = version
+        same = next(
+            (i for i, (old, new) in enumerate(zip(self._seen, lines, strict=False)) if old != new),
+            min(len(self._seen), len(lines)),
+        )
+        self._seen = lines
+        return [json.loads(line) for line in lines[same:]]
+
+
+def _numbers(row: dict[str, Any], prefix: str = "") -> list[tuple[str, float]]:
+    found: list[tuple[str, float]] = []
+    for name, value in row.items():
+        if isinstance(value, dict):
+            found += _numbers(value, f"{prefix}{name}/")
+        elif isinstance(value, int | float) and not isinstance(value, bool):
+            found.append((f"{prefix}{name}", value))
+    return found

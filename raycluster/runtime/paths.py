@@ -1,0 +1,21 @@
+"""Where results go, as absolute paths."""
+
+from __future__ import annotations
+
+import os
+from pathlib import Path
+
+
+def under_job_submit() -> bool:
+    """Tell whether this process was started by ``ray job submit``, in an unpacked copy of the working folder."""
+    return "RAY_JOB_CONFIG_JSON_ENV_VAR" in os.environ
+
+
+def absolute_out(out: str) -> Path:
+    """Return the folder for results as an absolute path.
+
+    Under ``ray job submit`` the working folder is a copy that is thrown away; relative paths lie in
+    ``~/raycluster-runs`` there.
+    """
+    folder = Path.home() / "raycluster-runs" if under_job_submit() else Path.cwd()
+    return Path(os.path.abspath(folder / Path(out).expanduser()))

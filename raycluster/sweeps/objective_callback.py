@@ -1,0 +1,121 @@
+"""A look at a training run on its way, for schedulers that end bad trials early or let them go on from better ones."""
+
+from __future__ import annotations
+
+import shutil
+import tempfile
+from pathlib import Path
+
+import numpy as np
+import torch
+from ray import tune
+
+from raycluster.methods.concurl.network import ConcurlNet
+from raycluster.methods.dccm.network import DccmCNN
+from raycluster.methods.jule.network import JuleCNN
+from raycluster.methods.load import Network
+from raycluster.metrics.kmeans import kmeans
+from raycluster.metrics.label_free import sample_rows
+from raycluster.nn.batch_norm import population_statistics
+from raycluster.nn.pixels import rgb
+from raycluster.results.evaluate import BATCH, frozen_features
+from raycluster.runtime.files import atomic_write, remove_tree
+from raycluster.runtime.run_dir import RunDir
+from raycluster.sweeps.objective import BY_LABELS, objective_of
+from raycluster.sweeps.search import METRIC, TIME
+from raycluster.sweeps.shared_work import HeldImages
+from raycluster.training.in_process import InProcessContext
+from raycluster.training.trainer import TrainingRun
+
+STARTS = 3  # of k-means
+DIVERGED = -1.0  # the objective of a network whose embeddings are no numbers: no score is smaller
+
+
+class ObjectiveCallback:
+    """Looks at a run every so many epochs, and tells Ray Tune the objective; the training is none the wiser.
+
+    The clusters are those that k-means finds in the embeddings at that time: what a method reports on its way has
+    another number of clusters in every run, or none.
+
+    Parameters
+    ----------
+    images : HeldImages
+        Of more than 3,000, a sample is looked at; with an objective by labels, of those whose class is known.
+    n_clusters : int
+    objective : str
+    interval : int
+        Epochs between two looks.
+    hand_over : bool
+        Give Ray Tune the checkpoint too, so that another trial can go on from it.
+    """
+
+    def __init__(self, images: HeldImages, n_clusters: int, objective: str, interval: int, hand_over: bool) -> None:
+        self._n_clusters, self._objective, self._interval, self._hand_over = n_clusters, objective, interval, hand_over
+        labels, rows = images.labels, np.arange(images.n)
+        if labels is not None and objective in BY_LABELS:
+            rows = np.flatnonzero(labels >= 0)
+        rows = rows[sample_rows(len(rows))]
+        self._pixels, self._labels = images.pixels[rows], None if labels is None else labels[rows]
+        self._told = 0
+
+    def __call__(self, context: InProcessContext, folder: Path) -> None:
+        """Tell the objective, and with population-based training hand over the checkpoint."""
+        epochs = context.epochs
+        if epochs % self._interval or epochs <= self._told:
+            return
+        self._told = epochs
+        found = {METRIC: self._objective_now(context.model), TIME: epochs}
+        if not self._hand_over:
+            tune.report(found)
+            return
+        with tempfile.TemporaryDirectory() as handed_over:
+            newest = max(path for path in folder.iterdir() if path.name.isdigit())
+            shutil.copytree(newest, Path(handed_over) / newest.name)
+            shutil.copy(folder.parents[1] / "metrics.jsonl", handed_over)
+            tune.report(found, checkpoint=tune.Checkpoint.from_directory(handed_over))
+
+    def _objective_now(self, model: torch.nn.Module) -> float:
+        embeddings = embedding_now(model, self._pixels)
+        if not np.isfinite(embeddings).all():
+            return DIVERGED
+        clusters = kmeans(embeddings, min(self._n_clusters, len(embeddings)), starts=STARTS).labels
+        return objective_of(self._objective, embeddings, clusters, self._pixels, self._labels)
+
+
+def adopt_checkpoint(run: TrainingRun, folder: Path) -> None:
+    """Put a checkpoint of another trial in the place of this one's, and its settings with it.
+
+    Killed half-way, it leaves the trial as it was, or without a checkpoint, to be trained from the start: never with a
+    checkpoint that is not whole, or not of its settings.
+    """
+    run_dir = RunDir(run.out)
+    training = run_dir.checkpoints / "training"
+    arriving, leaving = training.with_name("arriving.partial"), training.with_name("leaving.partial")
+    remove_tree(arriving)
+    remove_tree(leaving)
+    for path in folder.iterdir():
+        if path.name.isdigit():
+            shutil.copytree(path, arriving / path.name)
+    if training.exists():
+        training.rename(leaving)
+    run_dir.write_config(run_dir.config() | {"identity": run.identity})
+    with atomic_write(run_dir.metrics) as partial:
+        shutil.copy(folder / "metrics.jsonl", partial)
+    arriving.rename(training)
+    remove_tree(leaving)
+
+
+@torch.no_grad()
+def embedding_now(model: torch.nn.Module, pixels: np.ndarray) -> np.ndarray:
+    """Return the embeddings of images uint8 [n, C, H, W] by a network in training, float32 [n, d]."""
+    net: Network = next(part for part in model.modules() if isinstance(part, JuleCNN | DccmCNN | ConcurlNet))
+    was_training = net.training
+    if isinstance(net, DccmCNN):
+        device, order = next(net.parameters()).device, np.random.default_rng(0).permutation(len(pixels))
+        with population_statistics(net):
+            for rows in np.array_split(order, -(-len(order) // BATCH)):
+                net(rgb(torch.from_numpy(pixels[rows]).to(device)))
+    net.eval()
+    embeddings = list(frozen_features(net, pixels).values())[-1]
+    model.train(was_training)
+    return embeddings

@@ -1,0 +1,64 @@
+"""What the trials of a sweep need not do each for itself: the images are decoded once, a graph on pixels built once."""
+
+from __future__ import annotations
+
+import os
+from collections.abc import Callable
+from dataclasses import dataclass
+from pathlib import Path
+from typing import Any
+
+import numpy as np
+
+from raycluster.data.images import ImageSet
+from raycluster.graph.neighbors.nearest import Neighbors, find_neighbors
+from raycluster.methods.base import DriverFunction
+from raycluster.methods.jule import train as jule
+
+
+@dataclass(frozen=True)
+class HeldImages(ImageSet):
+    """An image set with all its images, uint8 ``pixels`` [n, C, H, W], in memory: nothing is read or decoded again."""
+
+    pixels: np.ndarray
+
+    def load(self) -> np.ndarray:
+        """Return all images."""
+        return self.pixels
+
+    def take(self, rows: np.ndarray) -> np.ndarray:
+        """Return the images of some rows, int64 [m]."""
+        return self.pixels[rows]
+
+
+def hold(images: ImageSet) -> HeldImages:
+    """Read all images of a set."""
+    return HeldImages(**vars(images), pixels=images.load())
+
+
+def share_pixel_graph(folder: Path) -> Callable[..., dict[str, np.ndarray]]:
+    """Return a caller of driver functions that builds JULE's first graph, on raw pixels, once for each K_s.
+
+    The first trial that needs it builds it, and it lies in ``folder`` from then on; trials that begin at the same time
+    build it each, for they would have to wait as long.
+    """
+
+    def answer(function: DriverFunction, features: np.ndarray, **kwargs: Any) -> dict[str, np.ndarray]:
+        if function is not jule.start:
+            return function(features, **kwargs)
+        return function(features, **kwargs, neighbors=_shared(features, kwargs["graph"].neighbors_of(len(features))))
+
+    def _shared(features: np.ndarray, k: int) -> Neighbors:
+        path = folder / f"pixels-{k}.npz"
+        if path.exists():
+            with np.load(path, allow_pickle=False) as saved:
+                return Neighbors(saved["ids"], saved["sq_distances"], float(saved["recall"]))
+        found = find_neighbors(features, k)
+        folder.mkdir(parents=True, exist_ok=True)
+        partial = path.with_suffix(f".{os.getpid()}")
+        with open(partial, "wb") as file:
+            np.savez(file, **found._asdict())
+        partial.replace(path)
+        return found
+
+    return answer

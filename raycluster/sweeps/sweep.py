@@ -1,0 +1,411 @@
+"""A sweep: many training runs with different settings, on all cores there are, and which of them did best."""
+
+from __future__ import annotations
+
+import importlib.metadata
+import importlib.util
+import os
+import time
+import uuid
+from collections.abc import Sequence
+from concurrent.futures import wait
+from dataclasses import dataclass, replace
+from typing import TYPE_CHECKING, Any, Literal
+
+from raycluster.api import method_named
+from raycluster.data.sources import resolve_source
+from raycluster.errors import TrainingFailed, UserError, check_setting
+from raycluster.runtime.clock import duration
+from raycluster.runtime.console import Say, print_now
+from raycluster.runtime.files import remove_tree
+from raycluster.runtime.paths import absolute_out
+from raycluster.runtime.ray_errors import dead_ray_process
+from raycluster.runtime.resources import Node, available_cores, places_on
+from raycluster.runtime.session import private_node, ray_session
+from raycluster.sweeps.ledger import Ledger
+from raycluster.sweeps.objective import DEFAULT, check_objective
+from raycluster.sweeps.results import best_row, header, line, rank_agreement, write_results
+from raycluster.sweeps.search_space import Range, Space, draw_settings, grid, parse_fixed, parse_space
+from raycluster.training.trainer import TrainingRun, check_asked, check_early, memory_for_images, open_source
+
+if TYPE_CHECKING:
+    from raycluster.sweeps.shared_work import HeldImages
+
+DEFAULT_TRIALS = 20
+MOST_SHOWN = 5
+
+
+@dataclass(frozen=True, kw_only=True)
+class SweepOptions:
+    """What is tried, on what, and how."""
+
+    data: str
+    """The images: any source that jobs/train.py takes."""
+    clusters: int | Literal["auto"] | None = None
+    """K, how many clusters to find; auto, for jule alone: as many as each trial takes for right."""
+    out: str
+    """The folder of the sweep. The same command again keeps what is finished and continues what is not."""
+    trials: int | None = None
+    """How many settings to try, 20 if not given, or the whole grid; the first trial has the settings of the preset. A
+    larger number on the same --out adds trials."""
+    space: tuple[str, ...] = ()
+    """What to try: NAME=LOW:HIGH, NAME=log:LOW:HIGH or NAME=A,B,C, as many as you like; any setting of the method. By
+    default those below."""
+    fixed: tuple[str, ...] = ()
+    """Settings that all trials have, NAME=VALUE, as many as you like."""
+    search: Literal["random", "grid", "optuna"] = "random"
+    """Draw settings at random, try all combinations of lists, or let Optuna choose, where it is installed."""
+    scheduler: Literal["none", "asha", "pbt"] = "none"
+    """Let all trials run to their end; or stop those that are not in the best third (asha); or let bad ones go on from
+    the network of good ones with another learning rate (pbt). A sweep that is continued compares anew with asha."""
+    objective: str = DEFAULT
+    """What is to become large. Without labels: pixel_agreement, predictability, stability, neighbor_agreement,
+    silhouette, consensus, balance. With known classes, which then decide: nmi, acc, ari."""
+    max_concurrent: int | None = None
+    """Trials at a time; by default one a GPU, or one a core. Each computes with its part of the cores."""
+    time_budget: float | None = None
+    """Stop after so many minutes; the same command with a larger number, or none, goes on."""
+    seed: int = 0
+    """Of the search, and of every trial."""
+    gpus_per_trial: float | None = None
+    """Part of a GPU that a trial gets; by default 1 where there are GPUs. 0 trains on the CPU."""
+    workers: int | None = None
+    """Give every trial so many processes of Ray Train. By default a trial is one process, which starts faster, and
+    reads no image again: with this, each trial opens and decodes the images itself."""
+    image_size: int | tuple[int, int] | Literal["original"] | None = None
+    """As for jobs/train.py."""
+    color: Literal["keep", "gray", "rgb"] = "keep"
+    """As for jobs/train.py."""
+    labels: Literal["auto", "folders"] = "auto"
+    """Where known classes are found; for reporting only, but with --objective nmi, acc or ari."""
+
+
+@dataclass(frozen=True)
+class Allocation:
+    """How the cluster is shared out: trials at a time, and the cores and the part of a GPU that each of them has."""
+
+    at_a_time: int
+    cpus: float
+    gpus: float
+
+
+def sweep(
+    options: SweepOptions,
+    method: str,
+    preset: str = "default",
+    default_space: Sequence[str] = (),
+    say: Say = print_now,
+) -> dict[str, Any]:
+    """Run a sweep, or go on with it, and write its folder.
+
+    Parameters
+    ----------
+    options : SweepOptions
+    method, preset : str
+    default_space : sequence of str
+        What to try where the options name nothing.
+    say : callable
+
+    Returns
+    -------
+    best : dict
+        The row of the best trial: ``trial``, ``settings``, ``objective``, ``scores``, ``seconds``, ``folder``.
+
+    Raises
+    ------
+    UserError
+        If something about the input or the settings does not allow it; a sentence says what.
+    TrainingFailed
+        If no trial could be finished.
+    """
+    run, space = _what(options, method, preset, default_space)
+    ledger = Ledger(absolute_out(options.out))
+    identity = _identity(options, run, preset, space)
+    ledger.run_dir.state(identity)
+    trials = _number_of_trials(options, space)
+    check_early(run)
+    ledger.run_dir.check_writable()
+    os.environ.setdefault("RAY_AIR_NEW_OUTPUT", "0")  # Tune's own tables; ours are enough
+    os.environ.setdefault("TUNE_DISABLE_SIGINT_HANDLER", "1")  # which would take ctrl-C for a regular end
+    cores = available_cores() if private_node() else None
+    began = time.monotonic()
+    with ray_session() as cluster:
+        shares = allocate(cluster.nodes, options, ledger.left(trials), cores)
+        with ledger.run_dir.lock():
+            images = _open(run, options, say)
+            _begin(ledger, identity, images.fingerprint, say)
+            _plan(ledger, options, run, space, trials)
+            left = ledger.left(trials)
+            write_results(ledger, run, options.objective)
+            if left:
+                sentence = f"{trials} trials, {shares.at_a_time} at a time, {shares.cpus:g} core(s) each"
+                done = f"; {trials - left} are done already" if left < trials else ""
+                say(f"{sentence}{done}. Results go to {ledger.path}")
+                _run_trials(ledger, options, run, space, trials, shares, images, say)
+            write_results(ledger, run, options.objective)
+    return _tell(ledger, options, trials, time.monotonic() - began, say)
+
+
+def allocate(nodes: list[Node], options: SweepOptions, left: int, cores: int | None = None) -> Allocation:
+    """Share the cluster's cores and GPUs out among trials, so that none waits for ever and no core has two threads.
+
+    Parameters
+    ----------
+    nodes : list of Node
+    options : SweepOptions
+    left : int
+        How many trials are still to be done: fewer have more cores each.
+    cores : int, optional
+        Of this machine, where a private Ray was told of more.
+
+    Raises
+    ------
+    UserError
+        If that is not possible.
+    """
+    nodes = [replace(node, cpus=cores or int(node.cpus)) for node in nodes]
+    share = _gpus_of_trial(nodes, options.gpus_per_trial)
+
+    def places(cpus: float) -> int:
+        return sum(places_on(node.cpus, node.gpus, cpus, share) for node in nodes)
+
+    cpus, gpus = int(sum(node.cpus for node in nodes)), sum(node.gpus for node in nodes)
+    most = places(1) // (options.workers or 1)
+    here = f"{gpus:g} GPUs and {cpus} CPU cores" if share else f"{cpus} CPU cores"
+    if not most:
+        raise UserError(f"No trial fits on {here}: choose fewer --workers, or another --gpus-per-trial.")
+    at_a_time = options.max_concurrent or most
+    if at_a_time > most:
+        raise UserError(f"--max-concurrent {at_a_time}, but there are {here}: choose at most {most}.")
+    at_a_time = min(at_a_time, max(1, left))
+    if options.workers:
+        # The workers of a trial take the cores, the trial itself none to speak of; one core is left to Ray Data.
+        free = max(1, cpus - 1) / (at_a_time * options.workers)
+        return Allocation(at_a_time, float(int(free)) if free >= 1 else max(0.01, int(free * 100) / 100), share)
+    # The largest number of cores for which so many trials fit on the machines.
+    return Allocation(at_a_time, next(float(c) for c in range(cpus, 0, -1) if places(c) >= at_a_time), share)
+
+
+def _gpus_of_trial(nodes: list[Node], asked: float | None) -> float:
+    """Return the part of a GPU that a trial gets."""
+    gpus = sum(node.gpus for node in nodes)
+    share = float(bool(gpus)) if asked is None else asked
+    if share < 0 or (share > 1 and share % 1):
+        raise UserError(f"--gpus-per-trial {share:g}: choose a part of one, a whole number, or 0.")
+    if share and not gpus:
+        raise UserError(f"--gpus-per-trial {share:g}, but there is no GPU here: leave it out to train on the CPU.")
+    if share > max(node.gpus for node in nodes):
+        raise UserError(f"--gpus-per-trial {share:g}, but no machine has as many.")
+    return share
+
+
+def _what(options: SweepOptions, method: str, preset: str, default_space: Sequence[str]) -> tuple[TrainingRun, Space]:
+    """Check what is asked for, and return the run that all trials are variants of, and what is varied."""
+    chosen = method_named(method)
+    if preset not in chosen.presets:
+        raise UserError(f"There is no preset {preset!r}: choose one of {', '.join(chosen.presets)}.")
+    for name in ("trials", "max_concurrent", "workers"):
+        value = getattr(options, name)
+        check_setting(name, value, value is None or value >= 1, "at least 1")
+    budget = options.time_budget
+    check_setting("time_budget", budget, budget is None or budget > 0, "a number of minutes above 0")
+    check_objective(options.objective)
+    clusters = 10 if options.clusters is None and options.data == "digits" else options.clusters
+    if clusters is None:
+        raise UserError(f"How many clusters are there in {options.data}? Give their number, --clusters K.")
+    if clusters == "auto" and not chosen.finds_k:
+        raise UserError(f"{method} cannot choose the number of clusters: give --clusters K.")
+    if options.scheduler != "none" and (clusters == "auto" or options.workers):
+        raise UserError(
+            f"--scheduler {options.scheduler} looks at trials on their way, in their own process and with a certain "
+            "number of clusters: leave out --workers, and give --clusters K."
+        )
+    if options.search == "optuna" and importlib.util.find_spec("optuna") is None:
+        raise UserError("--search optuna needs Optuna: pip install optuna, or search by random.")
+    base = chosen.presets[preset]
+    fixed = parse_fixed(options.fixed, base)
+    base = replace(base, **fixed)
+    space = parse_space(options.space or [w for w in default_space if w.partition("=")[0] not in fixed], base)
+    both = sorted(set(space) & set(fixed))
+    if both:
+        raise UserError(f"{both[0]} is in --space and in --fixed: leave it out of one of them.")
+    if options.scheduler == "pbt":
+        _check_population(options, space)
+    data = options.data if options.data == "digits" else resolve_source(options.data)
+    given = {name: getattr(options, name) for name in ("seed", "labels", "image_size", "color", "workers")}
+    run = TrainingRun(method, chosen.function, base, data, clusters, "", sides=chosen.sides, **given)
+    check_asked(run)
+    return run, space
+
+
+def _check_population(options: SweepOptions, space: Space) -> None:
+    """Find out whether population-based training can do what is asked for."""
+    if options.search == "optuna":
+        raise UserError("--scheduler pbt begins with settings that are drawn: leave out --search optuna.")
+    if not isinstance(space.get("learning_rate"), Range):
+        raise UserError(
+            "--scheduler pbt changes learning rates while it trains: give --space learning_rate=log:LOW:HIGH."
+        )
+
+
+def _identity(options: SweepOptions, run: TrainingRun, preset: str, space: Space) -> dict[str, Any]:
+    """Return all that decides what a trial is; a sweep is continued only where this is the same."""
+    told = {name: dimension.__dict__ for name, dimension in space.items()}
+    known = run.identity | {"method": f"a sweep of {run.method}", "preset": preset, "space": told}
+    return known | {name: getattr(options, name) for name in ("search", "scheduler", "objective")}
+
+
+def _number_of_trials(options: SweepOptions, space: Space) -> int:
+    if options.search != "grid":
+        return options.trials or DEFAULT_TRIALS
+    whole = len(grid(space))
+    if options.trials and options.trials > whole:
+        raise UserError(
+            f"--trials {options.trials}, but the grid has only {whole} combinations: choose at most {whole}."
+        )
+    return options.trials or whole
+
+
+def _open(run: TrainingRun, options: SweepOptions, say: Say) -> HeldImages:
+    from raycluster.sweeps.shared_work import hold
+
+    images = open_source(run, say)
+    check_objective(options.objective, images.labels, run.data)
+    if images.n_bytes > memory_for_images():
+        raise UserError(
+            f"The images take {images.n_bytes / 1e9:.1f} GB, more than may be held in memory: sweep on a part of them."
+        )
+    return hold(images)
+
+
+def _begin(ledger: Ledger, identity: dict[str, Any], fingerprint: str, say: Say) -> None:
+    """Write the config of a new sweep, or check that the images of a continued one are the same."""
+    if ledger.run_dir.state(identity) == "new":
+        versions = {name: importlib.metadata.version(name) for name in ("torch", "ray", "numpy", "pyarrow")}
+        ledger.run_dir.write_config({"identity": identity, "fingerprint": fingerprint, "versions": versions})
+    elif ledger.run_dir.config()["fingerprint"] != fingerprint:
+        raise UserError(f"The images have changed since {ledger.path} was begun: choose another --out.")
+
+
+def _plan(ledger: Ledger, options: SweepOptions, run: TrainingRun, space: Space, trials: int) -> None:
+    """Plan the trials that are not planned yet; Optuna plans its own, but for the first."""
+    planned = ledger.plan()
+    if options.search == "grid":
+        planned += grid(space)[len(planned) : trials]
+    if options.search != "grid" and not planned:
+        planned.append({name: getattr(run.settings, name) for name in space})
+    if options.search == "random":
+        planned += [draw_settings(space, options.seed, number) for number in range(len(planned), trials)]
+    ledger.write_plan(planned)
+
+
+def _run_trials(
+    ledger: Ledger,
+    options: SweepOptions,
+    run: TrainingRun,
+    space: Space,
+    trials: int,
+    shares: Allocation,
+    images: HeldImages,
+    say: Say,
+) -> None:
+    """Have Ray Tune run all trials that are not done."""
+    from ray import tune
+
+    from raycluster.sweeps.progress_callback import ProgressCallback
+    from raycluster.sweeps.search import METRIC, PlannedSearch, make_scheduler, optuna_search, population
+    from raycluster.sweeps.trial import TrialJob, run_trial
+
+    interval = looks_every(run)
+    run = replace(run, gpus_per_worker=shares.gpus, cpus_per_worker=shares.cpus if run.workers else None)
+    job = TrialJob(str(ledger.path), run, options.objective, options.scheduler, interval, int(max(1, shares.cpus)))
+    # A trial that starts a trainer takes next to nothing itself: its workers would wait for the core that it holds.
+    resources = {"cpu": 0.01} if run.workers else {"cpu": shares.cpus, "gpu": shares.gpus}
+    thinker = optuna_search(space, options.seed, ledger) if options.search == "optuna" else None
+    to_do, is_population = ledger.to_do(trials), options.scheduler == "pbt"
+    deadline = None if options.time_budget is None else time.monotonic() + 60 * options.time_budget
+    teller = ProgressCallback(ledger, run, options.objective, options.scheduler, deadline, say)
+    say(header(list(space), options.objective))
+    tuner = tune.Tuner(
+        tune.with_resources(tune.with_parameters(run_trial, job=job, images=images), resources),
+        param_space=dict.fromkeys(["number", *space]) if is_population else None,
+        tune_config=tune.TuneConfig(
+            metric=METRIC,
+            mode="max",
+            search_alg=population(ledger, to_do) if is_population else PlannedSearch(ledger, to_do, trials, thinker),
+            scheduler=make_scheduler(options.scheduler, interval, space),
+            num_samples=ledger.left(trials),
+            # More would fit, where trials take next to nothing, or where cores do not divide evenly. A trial that
+            # population-based training has paused is counted too, so that it needs all of them.
+            max_concurrent_trials=None if is_population else shares.at_a_time,
+            reuse_actors=True,  # a process takes several seconds of computing to import torch and Ray
+            time_budget_s=None if options.time_budget is None else 60 * options.time_budget,
+            trial_name_creator=_number,
+            trial_dirname_creator=_number,
+        ),
+        run_config=tune.RunConfig(
+            name=uuid.uuid4().hex,
+            storage_path=str(ledger.path / "tune"),
+            failure_config=tune.FailureConfig(max_failures=1),
+            callbacks=[teller],
+            verbose=0,
+        ),
+    )
+    _fit(tuner)
+    remove_tree(ledger.path / "tune")
+
+
+def _fit(tuner: Any) -> None:
+    """Have Ray Tune work in a thread beside: here signals arrive, and here it is seen if Ray itself dies."""
+    from raycluster.runtime.background import run_in_thread
+
+    done = run_in_thread(tuner.fit)
+    while not wait([done], timeout=0.3).done:
+        dead = dead_ray_process()
+        if dead:
+            raise TrainingFailed(
+                f"Ray's {dead} on this machine has died, perhaps for want of memory: the same command goes on."
+            )
+    done.result()
+
+
+def looks_every(run: TrainingRun) -> int:
+    """Return the epochs between two looks at a trial on its way: a period of jule, a ninth of the epochs of others."""
+    if run.method == "jule":
+        return int(run.settings.epochs_per_period)
+    return max(1, int(run.settings.epochs) // 9)
+
+
+def _number(trial: Any) -> str:
+    return f"{trial.config['number']:04d}"
+
+
+def _tell(ledger: Ledger, options: SweepOptions, trials: int, seconds: float, say: Say) -> dict[str, Any]:
+    """Say what came out, and return the row of the best trial."""
+    rows = ledger.rows()
+    best = best_row(rows)
+    asked = rows[:trials]
+    count = {state: sum(row["state"] == state for row in asked) for state in ("finished", "stopped", "failed")}
+    if best is None:
+        reasons = "; ".join(dict.fromkeys(row["error"] for row in rows if row["error"]))
+        raise TrainingFailed(f"No trial was finished{f' ({reasons})' if reasons else ''}: the same command goes on.")
+    parts = ", ".join(f"{number} {state}" for state, number in count.items() if number)
+    left = trials - sum(count.values())
+    say(f"{parts}{f', {left} left' if left > 0 else ''} in {duration(seconds)}. The best by {options.objective}:")
+    names = list(best["settings"])
+    say(header(names, options.objective))
+    finished = [row for row in rows if row["state"] == "finished" and row["objective"] is not None]
+    for row in sorted(finished, key=lambda row: -row["objective"])[:MOST_SHOWN]:
+        say(line(row, names))
+    for row in rank_agreement(rows):
+        if row["score"] == options.objective and row["nmi"] is not None:
+            agreement = f"Spearman's correlation with NMI over {row['trials']} trials is {row['nmi']:.2f}"
+            say(f"{agreement} (labels served for this only)")
+    if count["failed"]:
+        say(f"warning: {count['failed']} trial(s) failed (trials.parquet says why); the same command tries them again.")
+    if left > 0 and options.time_budget is not None:
+        say("The time is up: the same command with a larger --time-budget goes on.")
+    config = ledger.path / "best.json"
+    say(f"All results are in {ledger.path}, sweep.html shows them. Train with the best settings on other data:")
+    say(f"  python jobs/train.py --config {config} --data OTHER --clusters K")
+    return best

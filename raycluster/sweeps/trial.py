@@ -1,0 +1,128 @@
+"""One trial of a sweep: a training run of ours in a process of Ray Tune, and what it is worth."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass, replace
+from pathlib import Path
+from typing import Any
+
+import numpy as np
+import pyarrow.parquet as pq
+from ray import tune
+from ray.util import get_node_ip_address
+
+from raycluster.data.vectors import open_vectors
+from raycluster.errors import UserError
+from raycluster.runtime.files import remove_tree
+from raycluster.runtime.ray_errors import root_cause
+from raycluster.runtime.resources import available_cores
+from raycluster.runtime.run_dir import RunDir
+from raycluster.sweeps.ledger import Ledger
+from raycluster.sweeps.objective import all_scores
+from raycluster.sweeps.objective_callback import ObjectiveCallback, adopt_checkpoint
+from raycluster.sweeps.search import METRIC, TIME
+from raycluster.sweeps.shared_work import HeldImages, share_pixel_graph
+from raycluster.training.in_process import compute_with, train_in_process
+from raycluster.training.trainer import TrainingRun, run_training
+
+
+@dataclass(frozen=True)
+class TrialJob:
+    """What all trials of a sweep share.
+
+    Attributes
+    ----------
+    out : str
+        The folder of the sweep.
+    run : TrainingRun
+        With the settings that every trial starts from.
+    objective : str
+    scheduler : {"none", "asha", "pbt"}
+    interval : int
+        Epochs between two looks at the objective, where there is a scheduler.
+    threads : int
+        How many a trial computes with.
+    """
+
+    out: str
+    run: TrainingRun
+    objective: str
+    scheduler: str
+    interval: int
+    threads: int
+
+
+def run_trial(config: dict[str, Any], job: TrialJob, images: HeldImages) -> None:
+    """Train with the settings of ``config``, or go on with it, and note the outcome in the ledger.
+
+    Runs inside Ray Tune. The outcome is written before Tune hears of it.
+
+    Raises
+    ------
+    UserError
+        If the folder of the sweep is not on this machine.
+    """
+    ledger = Ledger(job.out)
+    if not (ledger.path / "config.json").exists():
+        raise UserError(
+            f"{ledger.path} is not there on machine {get_node_ip_address()}: choose an --out on storage that all "
+            "machines of the cluster share."
+        )
+    # Not config["number"]: population-based training hands on whole configs.
+    number = int(tune.get_context().get_trial_name())
+    folder = ledger.trial_dir(number)
+    if not (folder / "config.json").exists():
+        remove_tree(folder)  # left by a kill before the trial had begun
+    job = replace(job, threads=min(job.threads, available_cores()))
+    compute_with(job.threads)
+    try:
+        settings = replace(job.run.settings, **{name: value for name, value in config.items() if name != "number"})
+        run = replace(job.run, settings=settings, out=str(folder))
+        if checkpoint := tune.get_checkpoint():
+            with checkpoint.as_directory() as handed_over:
+                adopt_checkpoint(run, Path(handed_over))
+        outcome = _train(run, job, images)
+    except Exception as error:
+        cause = root_cause(error)
+        reason = (str(cause).strip() or "no message").splitlines()[0]
+        ledger.write_outcome(number, {"state": "failed", "error": f"{type(cause).__name__}: {reason}"})
+        raise
+    ledger.write_outcome(number, {"state": "finished"} | outcome)
+    if job.scheduler != "pbt":  # which would have a finished trial go on from another's checkpoint
+        tune.report({METRIC: outcome["objective"], TIME: outcome["epochs"] + 1})
+
+
+def _train(run: TrainingRun, job: TrialJob, images: HeldImages) -> dict[str, Any]:
+    run_dir = RunDir(run.out)
+    if run.workers:
+        summary = run_training(run, say=lambda line: None)
+    else:
+        hand_over = job.scheduler == "pbt"
+        clusters_wanted = int(run.clusters) if job.scheduler != "none" else 0
+        look = (
+            ObjectiveCallback(images, clusters_wanted, job.objective, job.interval, hand_over)
+            if clusters_wanted
+            else None
+        )
+        shared = share_pixel_graph(Path(job.out) / "graphs")
+        summary = train_in_process(run, images, job.threads, look, shared)
+    embeddings, clusters = read_clustered_embeddings(run_dir)
+    scores = all_scores(embeddings, clusters, images.pixels, images.labels)
+    return {
+        "objective": scores[job.objective],
+        "scores": scores,
+        "clusters": summary.clusters,
+        "seconds": summary.seconds,
+        "epochs": sum(row["kind"] == "epoch" for row in run_dir.rows()),
+        "warnings": summary.health.get("warnings", []),
+    }
+
+
+def read_clustered_embeddings(run_dir: RunDir) -> tuple[np.ndarray, np.ndarray]:
+    """Return the embeddings float32 [n, d] and clusters int32 [n] of a finished run, both in the order of their ids."""
+    found = open_vectors(str(run_dir.path / "embeddings"))
+    if found.rejected:
+        raise UserError(f"{len(found.rejected)} embeddings are not finite: the training has diverged.")
+    table = pq.read_table(run_dir.path / "assignments.parquet", columns=["id", "cluster"])
+    clusters = table["cluster"].to_numpy()[np.argsort(table["id"].to_numpy())]
+    return found.vectors[np.argsort(found.ids)], clusters

@@ -1,0 +1,157 @@
+"""A training run in the process that asks for it: the same run folder as by Ray Train, without its start.
+
+Sweeps train many small networks; a fit of Ray Train costs each of them 10 to 25 seconds before the first batch.
+"""
+
+from __future__ import annotations
+
+import time
+import traceback
+from collections.abc import Callable
+from pathlib import Path
+from typing import TYPE_CHECKING, Any
+
+import faiss
+import numba
+import numpy as np
+import torch
+from torch import nn
+
+from raycluster.data.feed import ResidentFeed
+from raycluster.errors import UserError
+from raycluster.methods.base import DriverFunction
+from raycluster.runtime.clock import Clock
+from raycluster.runtime.run_dir import RunDir
+from raycluster.runtime.summary import RunSummary
+from raycluster.training.finish import finish
+from raycluster.training.gather import gather_rows
+from raycluster.training.trainer import TrainingRun, begin
+from raycluster.training.worker import RayContext, write_worker_results
+
+if TYPE_CHECKING:
+    from raycluster.data.images import ImageSet
+
+
+class InProcessContext(RayContext):
+    """The context of the only worker, which is its own driver.
+
+    Parameters
+    ----------
+    feed : ResidentFeed
+    run_dir : RunDir
+    device : torch.device
+    seed : int
+    labels : ndarray of int64, shape (n,), or None
+    on_save : callable, optional
+        Called as ``on_save(context, folder)`` after each checkpoint, with the folder that checkpoints lie in.
+    answer : callable, optional
+        Takes a driver's function, its features and its keyword arguments, and calls it; to share work between runs.
+
+    Attributes
+    ----------
+    model : Module
+        What the method trains.
+    epochs : int
+        How many it has trained so far.
+    """
+
+    model: nn.Module
+
+    def __init__(
+        self,
+        feed: ResidentFeed,
+        run_dir: RunDir,
+        device: torch.device,
+        seed: int,
+        labels: np.ndarray | None,
+        on_save: Callable[[InProcessContext, Path], None] | None = None,
+        answer: Callable[..., dict[str, np.ndarray]] | None = None,
+    ) -> None:
+        super().__init__(feed, run_dir, None, device=device, seed=seed, labels=labels)
+        self.epochs = sum(row.get("kind") == "epoch" for row in run_dir.rows())
+        self._on_save, self._answer = on_save, answer
+
+    def wrap(self, model: nn.Module, sync_batchnorm: bool = True) -> nn.Module:
+        """Return the model on the device, and keep it in sight."""
+        self.model = super().wrap(model, sync_batchnorm)
+        return self.model
+
+    def run_on_driver(
+        self, step: int, function: DriverFunction, ids: np.ndarray, features: np.ndarray, **kwargs: Any
+    ) -> dict[str, np.ndarray]:
+        """Run the function here; asked again after a kill it is computed again, to the same answer."""
+        rows = gather_rows([(ids, features)], self.feed.n)
+        return self._answer(function, rows, **kwargs) if self._answer else function(rows, **kwargs)
+
+    def report(self, row: dict[str, Any]) -> None:
+        """Write a row of metrics, and count epochs."""
+        super().report(row)
+        if row["kind"] == "epoch":
+            self.epochs += 1
+
+    def save(self, tensors: dict[str, torch.Tensor], state: dict[str, Any]) -> None:
+        """Write a checkpoint, and tell who listens."""
+        super().save(tensors, state)
+        if self._on_save:
+            self._on_save(self, self._folder)
+
+
+def train_in_process(
+    run: TrainingRun,
+    images: ImageSet,
+    threads: int,
+    on_save: Callable[[InProcessContext, Path], None] | None = None,
+    answer: Callable[..., dict[str, np.ndarray]] | None = None,
+) -> RunSummary:
+    """Train in this process, or continue what was begun in ``run.out``, and write the run folder.
+
+    Parameters
+    ----------
+    run : TrainingRun
+    images : ImageSet
+        Already open; ``load`` and ``take`` must do without Ray where Ray has no core left.
+    threads : int
+        How many to compute with; a continued run keeps its own number.
+    on_save, answer
+        As for :class:`InProcessContext`.
+
+    Raises
+    ------
+    UserError
+        If the folder holds another run, or the method refuses its input.
+    """
+    clock = Clock(time.perf_counter(), "ray_start")
+    run_dir = RunDir(run.out)
+    if run_dir.state(run.identity) == "finished":
+        return run_dir.summary()
+    with run_dir.lock():
+        compute_with(begin(run, run_dir, images, threads))
+        run_dir.error_log.unlink(missing_ok=True)
+        device = torch.device("cuda" if run.gpus_per_worker and torch.cuda.is_available() else "cpu")
+        if device.type == "cuda":
+            torch.backends.cudnn.deterministic = True  # the same seed gives the same result
+        feed = ResidentFeed(images.load(), device, seed=run.seed)
+        clock.lap("images")
+        context = InProcessContext(feed, run_dir, device, run.seed, images.labels, on_save, answer)
+        clock.lap("worker_start")
+        try:
+            outcome = run.function(run.settings, run.clusters, context)
+        except UserError:
+            raise
+        except Exception:
+            run_dir.error_log.write_text(traceback.format_exc())
+            raise
+        finally:
+            context.close()
+        found = write_worker_results(outcome, run_dir, context, images.ids, images.paths)
+        assert found is not None  # of rank 0
+        clock.lap("training")
+        clock.stages["training"] = found["seconds_in_all"]
+        return finish(run_dir, run.method, images, 1, found, clock)
+
+
+def compute_with(threads: int) -> None:
+    """Let every library of this process compute with so many threads."""
+    torch.set_num_threads(threads)
+    faiss.omp_set_num_threads(threads)
+    numba.set_num_threads(min(threads, numba.config.NUMBA_NUM_THREADS))

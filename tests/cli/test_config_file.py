@@ -1,0 +1,59 @@
+import json
+
+import pytest
+
+from raycluster.api import TrainOptions
+from raycluster.cli.config_file import as_flags, given_config, read_config
+from raycluster.errors import UserError
+from raycluster.methods.jule.settings import JuleSettings
+
+KINDS = (TrainOptions, JuleSettings)
+
+
+def test_the_file_is_taken_out_of_the_arguments():
+    assert given_config(["--seed", "1", "--config", "best.json", "--rounds", "0"]) == (
+        "best.json",
+        ["--seed", "1", "--rounds", "0"],
+    )
+    assert given_config(["--seed", "1"]) == (None, ["--seed", "1"])
+
+
+def test_json_and_yaml_say_the_same(tmp_path):
+    settings = {"method": "jule", "unroll_rate": 0.5, "n_neighbors": None}
+    (tmp_path / "best.json").write_text(json.dumps(settings))
+    (tmp_path / "best.yaml").write_text("method: jule\nunroll_rate: 0.5\nn_neighbors: null\n")
+    for name in ("best.json", "best.yaml"):
+        assert read_config(str(tmp_path / name), "jule") == settings
+
+
+def test_values_become_flags_of_the_command_line():
+    config = {"method": "jule", "preset": "paper", "rounds": 0, "join_pieces": False, "grouped_batches": True}
+    assert as_flags(config, KINDS) == ["--preset", "paper", "--rounds", "0", "--no-join-pieces", "--grouped-batches"]
+    assert as_flags({"n_neighbors": None, "image_size": [4, 5]}, KINDS) == [
+        "--n-neighbors",
+        "None",
+        "--image-size",
+        "4",
+        "5",
+    ]
+
+
+@pytest.mark.parametrize(
+    ("text", "sentence"),
+    [
+        ("{", "cannot be read as JSON or YAML"),
+        ("just words", "holds no settings by name"),
+        ("method: dccm", "holds settings of dccm, not of jule"),
+    ],
+)
+def test_files_that_are_no_settings_of_the_method_are_refused(text, sentence, tmp_path):
+    (tmp_path / "bad.yaml").write_text(text)
+    with pytest.raises(UserError, match=sentence):
+        read_config(str(tmp_path / "bad.yaml"), "jule")
+
+
+def test_a_missing_file_and_an_unknown_name_end_with_a_sentence(tmp_path):
+    with pytest.raises(UserError, match="No such file"):
+        read_config(str(tmp_path / "none.json"))
+    with pytest.raises(UserError, match="has 'unrol_rate', which is no setting here: choose among data, clusters"):
+        as_flags({"unrol_rate": 0.5}, KINDS)

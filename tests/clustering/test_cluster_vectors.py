@@ -1,0 +1,108 @@
+import json
+
+import numpy as np
+import pyarrow as pa
+import pyarrow.parquet as pq
+import pytest
+from sklearn.datasets import load_digits
+
+import raycluster
+from raycluster.errors import UserError
+from raycluster.graph import GraphDegreeLinkage
+from raycluster.graph.tree import MergeTree
+
+
+@pytest.fixture(scope="module")
+def table(tmp_path_factory):
+    """500 digits as vectors with paths and labels, and one row that cannot be used."""
+    digits = load_digits()
+    rows = [*digits.data[:500].astype(np.float32).tolist(), [float("nan")] * 64]
+    path = tmp_path_factory.mktemp("vectors") / "digits.parquet"
+    paths = [f"{i}.png" for i in range(501)]
+    labels = [*digits.target[:500].tolist(), 0]
+    pq.write_table(pa.table({"embedding": rows, "path": paths, "label": labels}), path)
+    return path
+
+
+@pytest.fixture(scope="module")
+def clustered(table, tmp_path_factory):
+    out = tmp_path_factory.mktemp("clustered")
+    return out, raycluster.cluster(table, 10, out)
+
+
+def test_rows_in_are_rows_out_plus_rows_set_aside(table, clustered):
+    out, summary = clustered
+    assert (summary.images, summary.rejected, summary.clusters) == (500, 1, 10)
+    assignments = pq.read_table(out / "assignments.parquet").to_pydict()
+    assert assignments["path"] == [f"{i}.png" for i in range(500)]
+    assert assignments["id"] == list(range(500))
+    expected = GraphDegreeLinkage(10).fit_predict(load_digits().data[:500].astype(np.float32))
+    assert assignments["cluster"] == expected.tolist()
+    assert pq.read_table(out / "rejected.parquet").to_pylist() == [
+        {"path": "500.png", "reason": "its vector holds NaN or infinity"}
+    ]
+    assert json.loads((out / "summary.json").read_text())["quality"]["gdl"]["nmi"] > 0.8
+
+
+def test_any_other_number_of_clusters_can_be_cut_from_the_merges(clustered):
+    merges = pq.read_table(clustered[0] / "merges.parquet")
+    tree = MergeTree(500, *(merges[name].to_numpy() for name in ("left", "right", "affinity", "size")))
+    assert tree.cut(7).max() == 6
+    assert tree.cut(10).tolist() == pq.read_table(clustered[0] / "assignments.parquet")["cluster"].to_pylist()
+
+
+def test_a_finished_clustering_is_told_again_and_another_one_refused(table, clustered, capsys):
+    out, summary = clustered
+    assert raycluster.cluster(table, 10, out) == summary
+    assert "holds this clustering already" in capsys.readouterr().out
+    with pytest.raises(UserError, match="--clusters was 10 and is now 9"):
+        raycluster.cluster(table, 9, out)
+
+
+@pytest.mark.parametrize(
+    ("settings", "sentence"),
+    [
+        ({"clusters": 501}, "only 500 vectors are usable: choose at most 500"),
+        ({"clusters": 0}, "choose at least 1"),
+        ({"affinity": "both"}, "--affinity both: choose local or global"),
+        ({"column": "path"}, "no column path of vectors"),
+        ({"neighbours": 3}, "cluster has no setting 'neighbours'"),
+    ],
+)
+def test_bad_calls_are_sentences(table, tmp_path, settings, sentence):
+    with pytest.raises(UserError, match=sentence):
+        raycluster.cluster(**{"embeddings": table, "clusters": 10, "out": tmp_path / "out"} | settings)
+
+
+def test_other_vectors_under_the_same_name_are_not_taken_for_those_that_were_clustered(tmp_path):
+    vectors = load_digits().data[:100].astype(np.float32)
+    np.save(tmp_path / "v.npy", vectors)
+    raycluster.cluster(tmp_path / "v.npy", 3, tmp_path / "out")
+    np.save(tmp_path / "v.npy", vectors[::-1])
+    with pytest.raises(UserError, match=r"The vectors in .*v.npy have changed since"):
+        raycluster.cluster(tmp_path / "v.npy", 3, tmp_path / "out")
+
+
+def test_the_number_of_clusters_is_found_where_it_is_not_known(tmp_path):
+    rng = np.random.default_rng(0)
+    np.save(tmp_path / "blobs.npy", np.repeat(rng.normal(size=(6, 5)) * 10, 50, axis=0) + rng.normal(size=(300, 5)))
+    summary = raycluster.cluster(tmp_path / "blobs.npy", "auto", tmp_path / "out")
+    assert summary.clusters == 6
+    assert "6 is chosen" in (tmp_path / "out" / "n_clusters.html").read_text()
+
+
+def test_on_a_cluster_the_search_by_tasks_gives_the_same_clusters(ray_session, table, clustered, tmp_path):
+    raycluster.cluster(table, 10, tmp_path / "out")
+    alone, together = (pq.read_table(out / "assignments.parquet") for out in (clustered[0], tmp_path / "out"))
+    assert alone == together
+
+
+def test_memory_is_stated_before_anything_is_read_and_refused_where_it_does_not_fit(
+    table, tmp_path, monkeypatch, capsys
+):
+    raycluster.cluster(table, 10, tmp_path / "out")
+    assert "Clustering 501 vectors takes up to 1.2 GB of memory; " in capsys.readouterr().out
+    monkeypatch.setattr("raycluster.clustering.cluster_vectors.available_memory", lambda: 5e8)
+    with pytest.raises(UserError, match=r"takes up to 1\.2 GB of memory, and 0\.5 GB are available: choose fewer"):
+        raycluster.cluster(table, 10, tmp_path / "none")
+    assert not (tmp_path / "none").exists()

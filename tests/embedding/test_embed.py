@@ -1,0 +1,223 @@
+import re
+
+import numpy as np
+import pyarrow as pa
+import pyarrow.parquet as pq
+import pytest
+import torch
+import torchvision
+from PIL import Image
+from safetensors.torch import save_file
+
+import raycluster
+from raycluster.data.decode import decode, prepare
+from raycluster.data.vectors import open_vectors
+from raycluster.embedding import manifest as manifest
+from raycluster.embedding.embed import EmbedOptions, check_all_there, embed_source, plan_workers
+from raycluster.embedding.part_files import RejectedRow
+from raycluster.errors import UserError
+from raycluster.methods.jule.network import JuleCNN
+from raycluster.methods.load import load_model
+from raycluster.nn.layers import embedding_of
+from raycluster.runtime.resources import Node
+from raycluster.runtime.run_dir import RunDir
+
+
+def make_run(path, seed=0):
+    torch.manual_seed(seed)
+    net = JuleCNN((1, 8, 8), 20).eval()
+    for module in net.modules():  # so that embeddings differ
+        if isinstance(module, torch.nn.Conv2d | torch.nn.Linear):
+            torch.nn.init.normal_(module.weight, std=0.3)
+    path.mkdir(exist_ok=True)
+    RunDir(path).write_model(net, net.architecture())
+    return path
+
+
+@pytest.fixture
+def run(tmp_path):
+    return make_run(tmp_path / "run")
+
+
+@pytest.fixture
+def photos(tmp_path, monkeypatch):
+    """Forty images of two classes, and five files that are none; shards have eight rows."""
+    monkeypatch.setattr(manifest, "FEWEST_SHARD_ROWS", 8)
+    folder = tmp_path / "photos"
+    for i in range(40):
+        save(folder / ("cat" if i % 2 else "dog") / f"{i:02d}.png", i)
+    (folder / "cat" / "00.png").write_bytes(b"")
+    (folder / "cat" / "02.jpg").write_text("words")
+    whole = (folder / "dog" / "08.png").read_bytes()
+    (folder / "dog" / "07.png").write_bytes(whole[: len(whole) // 2])
+    (folder / "dog" / "99.png").symlink_to("nowhere")
+    (folder / "dog" / "98.bmp").write_bytes(whole[:3])
+    return folder
+
+
+def save(path, seed):
+    path.parent.mkdir(parents=True, exist_ok=True)
+    size = (8, 8, 3) if seed % 3 else (20, 12)  # other colours and sizes than the network takes
+    Image.fromarray(np.random.default_rng(seed).integers(0, 256, size, np.uint8)).save(path)
+
+
+def plain_loop(run, photos):
+    """Return the embedding by path, from a loop that anybody would write."""
+    net, found = load_model(run / "model"), {}
+    for path in sorted(photos.rglob("*.png")):
+        try:
+            pixels = prepare(decode(path.read_bytes()), net.shape)
+        except Exception:
+            continue
+        with torch.inference_mode():
+            found[str(path.relative_to(photos))] = embedding_of(net, torch.tensor(pixels)[None])[0].numpy()
+    return found
+
+
+def parts(out):
+    return {path.name: pq.read_table(path) for path in sorted((out / "embeddings").iterdir())}
+
+
+def test_every_image_is_embedded_once_alike_by_any_number_of_workers(run, photos, tmp_path, ray_session):
+    said: list[str] = []
+    settings = {"model": str(run), "data": str(photos), "labels": "folders"}
+    summary = embed_source(EmbedOptions(**settings, out=str(tmp_path / "two"), workers=2), said.append)
+    assert (summary.rows, summary.images, summary.rejected, summary.files) == (45, 40, 5, 45)
+    assert "45 rows in 45 file(s) = 40 embeddings + 5 set aside; ids unique, 6 part(s), checked" in said[-1]
+    wanted = plain_loop(run, photos)
+    found = open_vectors(str(tmp_path / "two" / "embeddings"))
+    assert found.paths == sorted(wanted)
+    assert (np.diff(found.ids) > 0).all()
+    np.testing.assert_allclose(found.vectors, [wanted[path] for path in found.paths], atol=1e-5)
+    assert found.labels.tolist() == [int(path.startswith("dog")) for path in found.paths]
+    rejected = dict(zip(*pq.read_table(tmp_path / "two" / "rejected.parquet").to_pydict().values(), strict=True))
+    assert sorted(rejected) == ["cat/00.png", "cat/02.jpg", "dog/07.png", "dog/98.bmp", "dog/99.png"]
+    assert rejected["cat/00.png"] == "the file is empty"
+
+    embed_source(EmbedOptions(**settings, out=str(tmp_path / "one"), workers=1), said.append)
+    one, two = parts(tmp_path / "one"), parts(tmp_path / "two")
+    assert one.keys() == two.keys()
+    for name, table in one.items():
+        assert table.drop_columns("embedding") == two[name].drop_columns("embedding")
+    again = open_vectors(str(tmp_path / "one" / "embeddings"))
+    np.testing.assert_allclose(again.vectors, found.vectors, atol=1e-6)  # more threads add in another order
+
+
+def test_the_same_command_embeds_what_was_added_and_otherwise_nothing(run, photos, tmp_path, ray_session, capsys):
+    first = raycluster.embed(run, photos, tmp_path / "out", workers=1)
+    before = {path: path.stat().st_mtime_ns for path in (tmp_path / "out").rglob("*.*")}
+    again = raycluster.embed(run, photos, tmp_path / "out", workers=2)
+    assert again == first
+    assert "holds these embeddings already, and nothing has changed" in capsys.readouterr().out
+    unchanged = {path for path in before if path.name != "rejected.parquet"}
+    assert all(path.stat().st_mtime_ns == before[path] for path in unchanged)
+
+    save(photos / "ant.png", 50)
+    (photos / "dog" / "08.png").unlink()
+    save(photos / "cat" / "00.png", 51)  # it was empty
+    grown = raycluster.embed(run, photos, tmp_path / "out")
+    assert (grown.rows, grown.images, grown.rejected, grown.embedded_now) == (45, 41, 4, 2)
+    told = capsys.readouterr().out
+    for sentence in ("New: 1 file(s) (ant.png)", "Changed: 1 file(s) (cat/00.png)", "No longer there: 1 file(s)"):
+        assert sentence in told
+    found = open_vectors(str(tmp_path / "out" / "embeddings"))
+    assert dict(zip(found.paths[-2:], found.ids[-2:].tolist(), strict=True)) == {"ant.png": 45, "cat/00.png": 46}
+    wanted = plain_loop(run, photos)
+    np.testing.assert_allclose(found.vectors, [wanted[path] for path in found.paths], atol=1e-5)
+
+
+def test_a_torchvision_network_embeds_with_weights_from_a_file(photos, tmp_path, ray_session):
+    torch.manual_seed(0)
+    net = torchvision.models.resnet18().eval()
+    save_file(net.state_dict(), tmp_path / "w.safetensors")
+    small = tmp_path / "small"
+    small.mkdir()
+    for name in ("a", "b"):
+        save(small / f"{name}.png", ord(name))
+    settings = {"weights": str(tmp_path / "w.safetensors"), "image_size": 32, "workers": 1}
+    summary = raycluster.embed("resnet18", small, tmp_path / "out", **settings)
+    assert (summary.images, summary.embedding_size) == (2, 512)
+    found = open_vectors(str(tmp_path / "out" / "embeddings"))
+    pixels = np.stack([prepare(decode((small / path).read_bytes()), (3, 32, 32)) for path in found.paths])
+    normal = torchvision.transforms.Normalize((0.485, 0.456, 0.406), (0.229, 0.224, 0.225))(torch.tensor(pixels) / 255)
+    with torch.inference_mode():
+        expected = net(normal)
+        np.testing.assert_allclose(net.fc(torch.tensor(found.vectors)), expected, atol=1e-4)
+
+
+def test_a_set_without_a_readable_image_is_no_success(run, tmp_path, ray_session):
+    (tmp_path / "a.png").write_bytes(b"")
+    with pytest.raises(UserError, match=r"None of the 1 inputs is a readable image \(a.png: the file is empty\)"):
+        raycluster.embed(run, tmp_path / "a.png", tmp_path / "out")
+    assert pq.read_table(tmp_path / "out" / "rejected.parquet").num_rows == 1
+    assert not (tmp_path / "out" / "summary.json").exists()
+
+
+@pytest.mark.parametrize(
+    ("settings", "sentence"),
+    [
+        ({"model": "resnet18"}, "resnet18 needs --weights FILE; nothing is downloaded"),
+        ({"model": "no-such-net"}, "--model no-such-net: there is no such folder"),
+        ({"model": "resnet18", "weights": "w.pth"}, "The weights .*w.pth cannot be read: No such file"),
+        ({"weights": "w.pth"}, "--weights is for torchvision networks"),
+        ({"image_size": 32}, "--image-size is for torchvision networks"),
+        ({"image_size": 0}, "--image-size 0: choose at least 1"),
+        ({"data": "/no/such/folder"}, "There is no file or folder /no/such/folder"),
+        ({"data": "digits", "labels": "folders"}, "only image files take their labels from folders"),
+        ({"labels": "names"}, ""),
+    ],
+)
+def test_wrong_calls_are_answered_in_a_sentence(settings, sentence, run, photos, tmp_path):
+    if settings == {"labels": "names"}:
+        with pytest.raises(UserError, match=r"embed has no setting 'label'; it has .*labels"):
+            raycluster.embed(run, photos, tmp_path / "out", label="auto")
+        return
+    given = {"model": str(run), "data": str(photos), "out": str(tmp_path / "out")} | settings
+    with pytest.raises(UserError, match=sentence):
+        embed_source(EmbedOptions(**given))
+
+
+def test_files_without_rows_are_nothing_to_do(run, photos, tmp_path, ray_session):
+    (tmp_path / "arrays").mkdir()
+    image = {"bytes": (photos / "dog" / "02.png").read_bytes()}
+    pq.write_table(pa.table({"image": [image] * 3}), tmp_path / "arrays" / "a.parquet")
+    options = EmbedOptions(model=str(run), data=str(tmp_path / "arrays"), out=str(tmp_path / "out"))
+    assert embed_source(options).images == 3
+    pq.write_table(pa.table({"image": [image]}).slice(0, 0), tmp_path / "arrays" / "b.parquet")
+    summary = embed_source(options)
+    assert (summary.files, summary.images, summary.embedded_now) == (2, 3, 0)
+
+
+def test_another_model_or_other_images_in_the_same_folder_are_refused(run, photos, tmp_path, ray_session):
+    small = photos / "cat" / "01.png"
+    raycluster.embed(run, small, tmp_path / "out", workers=1)
+    with pytest.raises(UserError, match=re.escape(f"--data was {small} and is now {photos}")):
+        raycluster.embed(run, photos, tmp_path / "out")
+    with pytest.raises(UserError, match=r"--model was .*run and is now .*other"):
+        raycluster.embed(make_run(tmp_path / "other"), small, tmp_path / "out")
+    make_run(run, seed=1)
+    with pytest.raises(UserError, match=r"The weights of .*run have changed"):
+        raycluster.embed(run, small, tmp_path / "out")
+
+
+def test_missing_rows_and_rows_that_are_there_twice_are_noticed():
+    aside = [RejectedRow(1, "b", "empty")]
+    check_all_there(np.arange(3), np.array([2, 0]), aside)
+    with pytest.raises(RuntimeError, match="3 rows became 2: 1 are missing and 0 are there twice"):
+        check_all_there(np.arange(3), np.array([2]), aside)
+    with pytest.raises(RuntimeError, match="0 are missing and 1 are there twice"):
+        check_all_there(np.arange(3), np.array([2, 0, 0]), aside)
+
+
+def test_workers_get_the_cores_and_on_gpus_leave_them_to_the_decoding():
+    options = EmbedOptions(model="", data="", out="")
+    assert plan_workers([Node(2)], options).workers == 2
+    assert plan_workers([Node(64), Node(4)], options).workers == 12
+    many = plan_workers([Node(12)], options)
+    assert (many.workers, many.cpus_per_worker) == (6, 2)
+    alone = plan_workers([Node(8)], EmbedOptions(model="", data="", out="", workers=1))
+    assert (alone.workers, alone.cpus_per_worker) == (1, 8)
+    with_gpus = plan_workers([Node(16, 2)], options)
+    assert (with_gpus.workers, with_gpus.cpus_per_worker) == (2, 1)
+    with pytest.raises(UserError, match="--workers 9, but the cluster has 2 CPU cores"):
+        plan_workers([Node(2)], EmbedOptions(model="", data="", out="", workers=9))

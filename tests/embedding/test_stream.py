@@ -1,0 +1,113 @@
+import dataclasses
+
+import numpy as np
+import pyarrow as pa
+import pyarrow.parquet as pq
+import pytest
+import torch
+from PIL import Image
+
+from raycluster.embedding import manifest as manifest
+from raycluster.embedding.part_files import read_footer
+from raycluster.embedding.state import EmbeddingState
+from raycluster.embedding.stream import Embedder, embed_pixels, embed_shards, threads_of
+from raycluster.methods.jule.network import JuleCNN
+from raycluster.nn.layers import embedding_of
+from raycluster.runtime.resources import Plan
+
+ONE = Plan(workers=1, cpus_per_worker=1.0, gpus_per_worker=0.0, driver_gpus=0.0)
+
+
+@pytest.fixture
+def net():
+    torch.manual_seed(0)
+    return JuleCNN((1, 8, 8), 20).eval()
+
+
+@pytest.fixture
+def make_work(tmp_path, monkeypatch):
+    """Plan to embed ten images, of which d.png is none, in shards of four; each time for another folder."""
+    monkeypatch.setattr(manifest, "FEWEST_SHARD_ROWS", 4)
+    folder = tmp_path / "photos"
+    folder.mkdir()
+    for seed, name in enumerate("abcdefghij"):
+        pixels = np.random.default_rng(seed).integers(0, 256, (8, 8), np.uint8)
+        Image.fromarray(pixels).save(folder / f"{name}.png")
+    (folder / "d.png").write_text("words")
+
+    def make(name):
+        out = tmp_path / name
+        out.mkdir()
+        return out, EmbeddingState(out, str(folder)).plan(64, 2**20)
+
+    return make
+
+
+def test_tasks_that_decode_and_actors_that_decode_write_the_same(net, make_work, ray_session):
+    written = []
+    for tasks_decode in (True, False):
+        out, work = make_work(f"tasks-{tasks_decode}")
+        done = sorted(embed_shards(work.order, work.shards, net, out, ONE, tasks_decode))
+        assert [(one.shard, one.rows, one.aside) for one in done] == [(0, 3, 1), (1, 4, 0), (2, 2, 0)]
+        assert all(seconds >= 0 for one in done for seconds in one.seconds.values())
+        parts = sorted((out / "embeddings").iterdir())
+        written.append([(pq.read_table(part), read_footer(part)) for part in parts])
+    assert written[0] == written[1]
+    (first, footer), *_ = written[0]
+    assert first["path"].to_pylist() == ["a.png", "b.png", "c.png"]
+    assert [(row.id, row.path) for row in footer.aside] == [(3, "d.png")]
+
+
+def test_rows_without_a_finite_embedding_and_rows_that_stand_for_a_container_are_set_aside(net, make_work, ray_session):
+    out, work = make_work("aside")
+    with torch.no_grad():
+        net.embed.weight.fill_(float("nan"))
+    order = dataclasses.replace(work.order, reasons={5: "no container"})
+    assert [one.aside for one in sorted(embed_shards(order, work.shards, net, out, ONE, False))] == [4, 4, 2]
+    reasons = [row.reason for part in sorted((out / "embeddings").iterdir()) for row in read_footer(part).aside]
+    infinite = "the network gives it an infinite embedding"
+    assert (reasons.count(infinite), reasons[5]) == (8, "no container")
+
+
+def test_an_error_in_an_actor_arrives_as_it_is(net, make_work, ray_session):
+    out, work = make_work("full")
+    (out / "embeddings").write_text("a file where the folder of parts should be")
+    with pytest.raises(OSError, match="embeddings"):
+        list(embed_shards(work.order, work.shards, net, out, ONE, False))
+
+
+def test_only_the_shards_asked_for_are_embedded(net, make_work, ray_session):
+    out, work = make_work("one")
+    assert [one.shard for one in embed_shards(work.order, work.shards[1:2], net, out, ONE, False)] == [1]
+    (part,) = (out / "embeddings").iterdir()
+    assert pq.read_table(part)["path"].to_pylist() == ["e.png", "f.png", "g.png", "h.png"]
+
+
+def test_a_shard_that_is_there_is_not_embedded_again(net, make_work):
+    out, work = make_work("again")
+    actor = Embedder(net, work.order, out, 1)
+    unit = pa.table({"shard": [1], "start": [4], "stop": [8]})
+    first = actor(unit).to_pylist()[0]
+    written = (out / "embeddings" / "part-00001.parquet").stat().st_mtime_ns
+    again = actor(unit).to_pylist()[0]
+    assert (out / "embeddings" / "part-00001.parquet").stat().st_mtime_ns == written
+    assert (first["rows"], again["rows"], sum(again["seconds"].values())) == (4, 4, 0)
+
+
+def test_an_actor_computes_with_its_threads(net, make_work):
+    out, work = make_work("threads")
+    before = torch.get_num_threads()
+    try:
+        actor = Embedder(net, work.order, out, 2)
+        assert (torch.get_num_threads(), actor.size) == (2, 20)
+    finally:
+        torch.set_num_threads(before)
+    assert threads_of(Plan(workers=2, cpus_per_worker=0.5, gpus_per_worker=0.0, driver_gpus=0.0)) == 1
+
+
+def test_embeddings_do_not_depend_on_the_batches(net):
+    images = np.random.default_rng(0).integers(0, 256, (260, 1, 8, 8), np.uint8)  # more than a batch
+    with torch.inference_mode():
+        wanted = np.concatenate([embedding_of(net, torch.tensor(images[i : i + 1])).numpy() for i in range(260)])
+    np.testing.assert_allclose(embed_pixels(net, images, wanted.shape[1]), wanted, atol=1e-6)
+    assert embed_pixels(net, images[:0], wanted.shape[1]).shape == (0, wanted.shape[1])

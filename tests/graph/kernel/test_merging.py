@@ -1,0 +1,176 @@
+"""The sparse merge loop against graph degree linkage as the papers write it, computed anew from dense matrices."""
+
+import numpy as np
+import pytest
+
+from raycluster.graph.kernel.merging import merge
+from raycluster.graph.kernel.touches import find_touches
+
+
+def dense_affinity(w, clusters):
+    """A(i,j) = S[i,j]/|i|² + S[j,i]/|j|² with S[i,j] = 1ᵀ W(C_i,C_j) W(C_j,C_i) 1, clusters given as lists of rows."""
+    size = np.array([len(rows) for rows in clusters], np.float64)
+    inward = np.stack([w[rows].sum(axis=0) for rows in clusters])
+    outward = np.stack([w[:, rows].sum(axis=1) for rows in clusters])
+    s = np.stack([(inward * outward)[:, rows].sum(axis=1) for rows in clusters], axis=1)
+    one_way = s / (size * size)[:, None]
+    affinity = one_way + one_way.T
+    np.fill_diagonal(affinity, 0)
+    return affinity
+
+
+def dense_merges(w, labels, n_clusters, k_c, local_structure):
+    """Return [(smallest rows of the two, affinity)], until no pair has affinity."""
+    clusters = sorted(np.flatnonzero(labels == c).tolist() for c in np.unique(labels))
+    merges = []
+    while len(clusters) > n_clusters:
+        affinity = dense_affinity(w, clusters)
+        best = -np.sort(-np.pad(affinity, ((0, 0), (0, k_c))), axis=1)[:, :k_c]
+        score = best[:, 0].copy()
+        if k_c > 1:
+            score += local_structure / (k_c - 1) * sum(best[:, 0] - best[:, k] for k in range(1, k_c))
+        # The clusters are in the order of their smallest rows, so that argmax follows the rule for ties.
+        i = int(score.argmax())
+        j = int(affinity[i].argmax())
+        if affinity[i, j] <= 0:
+            break
+        i, j = min(i, j), max(i, j)
+        merges.append((clusters[i][0], clusters[j][0], affinity[i, j]))
+        clusters[i] = sorted(clusters[i] + clusters.pop(j))
+    return merges
+
+
+def sparse_merges(ids, weights, labels, n_clusters, k_c, local_structure, two_way=False):
+    c = labels.max() + 1
+    size = np.bincount(labels).astype(np.int32)
+    smallest_row = np.unique(labels, return_index=True)[1].astype(np.int32)
+    touches = find_touches(ids, weights, labels, c, two_way)
+    return list(zip(*merge(touches, labels, size, smallest_row, n_clusters, k_c, local_structure), strict=True))
+
+
+def dense_weights(ids, weights):
+    dense = np.zeros((len(ids), len(ids)))
+    np.put_along_axis(dense, ids.astype(np.int64), weights.astype(np.float64), axis=1)
+    return dense
+
+
+def random_graph(rng, n, k):
+    ids = np.stack([rng.permutation(np.delete(np.arange(n), i))[:k] for i in range(n)]).astype(np.int32)
+    return ids, rng.random((n, k)).astype(np.float32)
+
+
+def assert_same_merges(sparse, dense):
+    assert [m[:2] for m in sparse] == [m[:2] for m in dense]
+    np.testing.assert_allclose([m[2] for m in sparse], [m[2] for m in dense], rtol=1e-5)
+
+
+@pytest.mark.parametrize("local_structure", [0.0, 1.0])
+@pytest.mark.parametrize("ties", [False, True])
+@pytest.mark.parametrize("k_c", [1, 2, 3, 5, 8])
+def test_merges_are_those_of_the_dense_reference(k_c, ties, local_structure):
+    rng = np.random.default_rng(k_c)
+    n_merges = 0
+    for _ in range(125):
+        n = int(rng.integers(2, 40))
+        ids, weights = random_graph(rng, n, int(rng.integers(1, min(n, 12))))
+        if ties:
+            weights = (2.0 ** -rng.integers(0, 3, ids.shape)).astype(np.float32)  # sums are exact, so ties are too
+        if rng.random() < 0.5:
+            weights[rng.random(ids.shape) < 0.4] = 0
+        if rng.random() < 0.5:  # a graph in pieces
+            piece = rng.integers(0, 3, n)
+            weights[piece[:, None] != piece[ids]] = 0
+        _, first, labels = np.unique(rng.integers(0, n, n), return_index=True, return_inverse=True)
+        labels = np.argsort(np.argsort(first))[labels].astype(np.int32)
+        expected = dense_merges(dense_weights(ids, weights), labels, 1, k_c, local_structure)
+        assert_same_merges(sparse_merges(ids, weights, labels, 1, k_c, local_structure), expected)
+        n_merges += len(expected)
+    assert n_merges > 700
+
+
+@pytest.mark.parametrize("ties", [False, True])
+def test_merges_are_those_of_the_dense_reference_where_clusters_have_many_neighbours(ties):
+    rng = np.random.default_rng(0)
+    for n, k in ((120, 20), (120, 60), (80, 79)):
+        ids, weights = random_graph(rng, n, k)
+        if ties:
+            weights = (2.0 ** -rng.integers(0, 2, ids.shape)).astype(np.float32)
+        labels = np.arange(n, dtype=np.int32)
+        expected = dense_merges(dense_weights(ids, weights), labels, 1, 5, 1.0)
+        assert_same_merges(sparse_merges(ids, weights, labels, 1, 5, 1.0), expected)
+        assert len(expected) == n - 1
+
+
+@pytest.mark.parametrize("ties", [False, True])
+def test_a_large_cluster_takes_in_small_ones_as_in_the_dense_reference(ties):
+    # The touches of 150 rows side by side with those of single rows: they lie in runs of very different lengths.
+    rng = np.random.default_rng(3)
+    for _ in range(3):
+        ids, weights = random_graph(rng, 250, 12)
+        if ties:
+            weights = (2.0 ** -rng.integers(0, 3, ids.shape)).astype(np.float32)
+        labels = np.maximum(np.arange(250) - 149, 0).astype(np.int32)
+        expected = dense_merges(dense_weights(ids, weights), labels, 1, 5, 1.0)
+        assert_same_merges(sparse_merges(ids, weights, labels, 1, 5, 1.0), expected)
+        assert len(expected) > 90
+
+
+def test_two_way_edges_are_the_graph_plus_its_transpose():
+    rng = np.random.default_rng(1)
+    ids, weights = random_graph(rng, 40, 2)
+    w = dense_weights(ids, weights)
+    labels = np.arange(40, dtype=np.int32)
+    expected = dense_merges(w + w.T, labels, 1, 5, 1.0)
+    assert_same_merges(sparse_merges(ids, weights, labels, 1, 5, 1.0, two_way=True), expected)
+    assert len(expected) > len(dense_merges(w, labels, 1, 5, 1.0))
+
+
+def test_stopping_early_gives_the_first_of_the_same_merges():
+    ids, weights = random_graph(np.random.default_rng(2), 60, 6)
+    labels = np.arange(60, dtype=np.int32)
+    whole = sparse_merges(ids, weights, labels, 1, 5, 1.0)
+    assert sparse_merges(ids, weights, labels, 25, 5, 1.0) == whole[:35]
+
+
+def test_affinity_of_a_hand_made_graph():
+    # Clusters {0, 1} and {2}. Sample 2 has an edge from 0 (.5) and one to 1 (.25): S[01,2] = .5 · .25, over |01|² = 4.
+    # Sample 0 has an edge to 2 only, sample 1 one from 2 only: S[2,01] = 0.
+    ids = np.array([[2], [0], [1]], np.int32)
+    weights = np.array([[0.5], [1.0], [0.25]], np.float32)
+    merges = sparse_merges(ids, weights, np.array([0, 0, 1], np.int32), 1, 5, 1.0)
+    assert merges == [(0, 2, 0.125 / 4)]
+
+
+def test_local_structure_prefers_a_pair_that_stands_out():
+    # A(0,1) = 2 · 1, but 0 and 1 also have a third friend, 2, with A = 2 · .81. A(3,4) = 2 · .9² = 1.62 stands alone.
+    ids = np.array([[1, 2], [0, 2], [0, 1], [4, 0], [3, 0]], np.int32)
+    weights = np.array([[1, 0.9], [1, 0.9], [0.9, 0.9], [0.9, 0], [0.9, 0]], np.float32)
+    labels = np.arange(5, dtype=np.int32)
+    assert sparse_merges(ids, weights, labels, 4, 2, 0.0)[0][:2] == (0, 1)
+    assert sparse_merges(ids, weights, labels, 4, 2, 1.0)[0][:2] == (3, 4)
+
+
+def merges_of_a_part(epsilon, weight):
+    """Clusters 0, 1 and 2 of one sample each, 2 outside; A(0,1) = 2 · 1, A(0,2) = 2 · weight²."""
+    ids = np.array([[1, 2], [0, 2], [0, 1]], np.int32)
+    weights = np.array([[1, weight], [1, 0], [weight, 0]], np.float32)
+    labels, one = np.arange(3, dtype=np.int32), np.ones(3, np.int32)
+    touches = find_touches(ids, weights, labels, 3, two_way=False)
+    outside = np.array([False, False, True])
+    return list(zip(*merge(touches, labels, one, labels.copy(), 1, 2, 0.0, outside, epsilon), strict=True))
+
+
+def test_clusters_of_a_part_merge_unless_one_outside_is_nearer_by_more_than_epsilon():
+    assert merges_of_a_part(0.0, weight=0.5) == [(0, 1, 2.0)]
+    assert merges_of_a_part(0.0, weight=1.25) == []
+    assert merges_of_a_part(0.5, weight=1.25) == []  # 1.25² > 1.5
+    assert merges_of_a_part(0.6, weight=1.25) == [(0, 1, 2.0)]
+
+
+def test_a_wait_counts_as_half_a_merge():
+    # 0 and 1 each wait for an own cluster outside, 8 and 9; 2 to 7 are three pairs, with less and less affinity.
+    ids = np.array([[8], [9], [3], [2], [5], [4], [7], [6], [0], [1]], np.int32)
+    weights = np.array([[1], [1], [0.9], [0.9], [0.8], [0.8], [0.7], [0.7], [1], [1]], np.float32)
+    labels, one = np.arange(10, dtype=np.int32), np.ones(10, np.int32)
+    found = merge(find_touches(ids, weights, labels, 10, False), labels, one, labels.copy(), 7, 2, 0.0, labels > 7, 0.1)
+    assert found[0].tolist() == [2, 4]

@@ -1,0 +1,164 @@
+"""ConCURL on several workers: on two gloo processes one step, and on Ray whole runs, one of which dies."""
+
+import json
+import os
+import signal
+import sys
+from dataclasses import dataclass, replace
+from pathlib import Path
+
+import numpy as np
+import pyarrow.parquet as pq
+import pytest
+import ray
+import torch
+import torch.distributed as dist
+from safetensors.torch import load_file
+from sklearn.datasets import load_digits
+
+from raycluster.data.feed import Batch, ResidentFeed
+from raycluster.methods.concurl.network import SIDES
+from raycluster.methods.concurl.settings import ConcurlSettings
+from raycluster.methods.concurl.train import CLUSTERINGS, _Concurl, train_concurl
+from raycluster.nn.collective import all_gather_with_gradient
+from raycluster.nn.sync_batch_norm import synchronise_batchnorm
+from raycluster.results.evaluate import EvaluateOptions, evaluate_run
+from raycluster.runtime.checkpoint import load_latest
+from raycluster.training.local_context import LocalContext
+from raycluster.training.trainer import TrainingRun, run_training
+
+N = 61  # does not divide by two
+
+# Without noise nothing is drawn in a step, so that it can be compared.
+EXACT = ConcurlSettings(epochs=1, batch_size=8, noise=0, alpha=0.5, ensemble=2, projection_size=8, trunk="resnet18")
+VIEWS = torch.rand(2, 8, 3, 32, 32, generator=torch.Generator().manual_seed(0))
+IDS = torch.tensor([3, 1, 0, 7, 6, 2, 5, 4])
+
+
+class OfTwo(LocalContext):
+    """One of two processes."""
+
+    def wrap(self, model, sync_batchnorm=True):
+        return torch.nn.parallel.DistributedDataParallel(synchronise_batchnorm(model), broadcast_buffers=False)
+
+    def all_gather(self, tensor):
+        return all_gather_with_gradient(tensor)
+
+    def autocast(self):
+        return torch.autocast("cpu", enabled=False)
+
+
+def after_a_step(context, part):
+    context.feed = ResidentFeed(np.zeros((8, 3, 32, 32), np.uint8), rank=context.rank, world_size=context.world_size)
+    torch.set_num_threads(1)
+    method = _Concurl(EXACT, 3, context)
+    method.model.train()
+    method.update(Batch(VIEWS[0, part], IDS[part]), *VIEWS[:, part])
+    found = {name: value.clone() for name, value in method.net.state_dict().items()}
+    return {name: value.numpy() for name, value in (found | {"bank": method.bank.rows.clone()}).items()}
+
+
+def worker(rank: int, store: str, out) -> None:
+    dist.init_process_group("gloo", init_method=f"file://{store}", rank=rank, world_size=2)
+    found = after_a_step(OfTwo(None, rank=rank, world_size=2), slice(4 * rank, 4 * rank + 4))
+    kept = ("bank", "prototypes.weight", "nce_head.weight", "head.3.weight", "trunk.conv1.weight")
+    kept += ("trunk.bn1.running_var", "head.1.running_mean")
+    out.put((rank, {name: value for name, value in found.items() if name in kept}))
+    dist.destroy_process_group()
+
+
+def test_two_workers_take_the_step_of_one_with_the_whole_batch(on_two_workers):
+    by_rank = on_two_workers(worker)
+
+    class Exact(LocalContext):
+        def autocast(self):
+            return torch.autocast("cpu", enabled=False)
+
+    alone = after_a_step(Exact(None), slice(None))
+    assert len(by_rank[0]) == 7
+    before = _Concurl(EXACT, 3, LocalContext(ResidentFeed(np.zeros((8, 3, 32, 32), np.uint8)))).net.state_dict()
+    for name in set(by_rank[0]) - {"bank"}:  # the step is no smaller than what is let pass below
+        assert not np.allclose(before[name], alone[name], atol=2e-4, rtol=1e-2), name
+    for name, value in by_rank[0].items():
+        np.testing.assert_allclose(value, alone[name], atol=2e-5, rtol=1e-3, err_msg=name)
+        np.testing.assert_array_equal(value, by_rank[1][name], err_msg=name)
+
+
+@dataclass(frozen=True, kw_only=True)
+class Breaking(ConcurlSettings):
+    """Settings with the folder that remembers whether a worker has died already."""
+
+    flags: str = ""
+
+
+QUICK = Breaking(
+    epochs=2, batch_size=20, noise=64, ensemble=4, projection_size=8, trunk="resnet18", evaluate_every=1,
+    bank="partitioned",
+)  # fmt: skip
+
+
+def train_and_die_once(settings, clusters, context):
+    """Train, and kill the last worker after its first checkpoint if this has not happened yet."""
+    flag = Path(settings.flags) / "died"
+    save = context.save
+
+    def save_and_die(tensors, state):
+        save(tensors, state)
+        if settings.flags and context.rank == context.world_size - 1 and not flag.exists():
+            flag.touch()
+            os.kill(os.getpid(), signal.SIGKILL)
+
+    context.save = save_and_die
+    return train_concurl(settings, clusters, context)
+
+
+ray.cloudpickle.register_pickle_by_value(sys.modules[__name__])
+
+
+@pytest.fixture(scope="module")
+def digits(tmp_path_factory):
+    data = load_digits(n_class=3)
+    path = tmp_path_factory.mktemp("data") / "digits.npz"
+    np.savez(path, images=(data.images[:N] * 255 / 16).astype(np.uint8), labels=data.target[:N])
+    return str(path)
+
+
+def train(digits, out, settings, **options):
+    told = []
+    run = TrainingRun("concurl", train_and_die_once, settings, digits, 3, str(out), sides=SIDES, **options)
+    summary = run_training(run, told.append)
+    rows = [json.loads(line) for line in (out / "metrics.jsonl").read_text().splitlines()]
+    return summary, rows, "\n".join(told)
+
+
+def test_two_workers_one_of_which_dies_end_as_if_nothing_had_happened(ray_session, digits, tmp_path):
+    whole, broken = tmp_path / "whole", tmp_path / "broken"
+    summary, rows, told = train(digits, whole, QUICK, workers=2)
+    assert "The network takes squares of 32 pixels: 8 x 8 is resized to that." in told
+    assert [row["iteration"] for row in rows if row["kind"] == "epoch"] == [3, 6]
+    assert set(summary.quality) == set(CLUSTERINGS)
+    parts = [pq.read_table(part) for part in sorted((whole / "embeddings").iterdir())]
+    assert [part.num_rows for part in parts] == [30, 31]
+
+    _, rows, told = train(digits, broken, replace(QUICK, flags=str(tmp_path)), workers=2)
+    assert "training goes on from the checkpoint" in told
+    assert [row["kind"] for row in rows] == ["start", "epoch", "period", "start", "epoch", "period"]
+    weights = load_file(broken / "model" / "model.safetensors")
+    for name, value in load_file(whole / "model" / "model.safetensors").items():
+        assert (weights[name] == value).all(), name
+    assert pq.read_table(broken / "assignments.parquet") == pq.read_table(whole / "assignments.parquet")
+    saved, expected = (load_latest(out / "checkpoints" / "training")[0] for out in (broken, whole))
+    assert expected["bank.rows"].shape == (N, 128)
+    for name in ("bank.rows", "bank.z_bar", "transforms"):
+        assert torch.equal(saved[name], expected[name]), name
+
+    found = evaluate_run(EvaluateOptions(run=str(whole)), lambda line: None)
+    assert set(found["frozen"]) == {"trunk", "head", "nce"}
+    assert set(found["consensus"]) == {"consensus", "seeds", "projections", "algorithms"}
+
+
+def test_images_that_stream_are_all_clustered(ray_session, digits, tmp_path):
+    summary, rows, _ = train(digits, tmp_path / "out", replace(QUICK, epochs=1), feed="streaming")
+    assert summary.images == N
+    assert [row["iteration"] for row in rows if row["kind"] == "epoch"] == [3]
+    assert pq.read_table(tmp_path / "out" / "assignments.parquet").num_rows == N

@@ -1,0 +1,99 @@
+"""DCCM on Ray: two workers, one of which dies, and images that stream."""
+
+import json
+import os
+import signal
+import sys
+from dataclasses import dataclass, replace
+from pathlib import Path
+
+import numpy as np
+import pyarrow.parquet as pq
+import pytest
+import ray
+from safetensors.torch import load_file
+from sklearn.datasets import load_digits
+
+from raycluster.methods.dccm.network import SIDES
+from raycluster.methods.dccm.settings import DccmSettings
+from raycluster.methods.dccm.train import train_dccm
+from raycluster.results.evaluate import EvaluateOptions, evaluate_run
+from raycluster.training.trainer import TrainingRun, run_training
+
+N = 131  # does not divide by two
+
+
+@dataclass(frozen=True, kw_only=True)
+class Breaking(DccmSettings):
+    """Settings with the folder that remembers whether a worker has died already."""
+
+    flags: str = ""
+
+
+QUICK = Breaking(epochs=2, large_batch=32, small_batch=8, repeats=1, mi_places=4, learning_rate=1e-3, global_graph=True)
+
+
+def train_and_die_once(settings, clusters, context):
+    """Train, and kill the last worker after its first checkpoint if this has not happened yet."""
+    flag = Path(settings.flags) / "died"
+    save = context.save
+
+    def save_and_die(tensors, state):
+        save(tensors, state)
+        if settings.flags and context.rank == context.world_size - 1 and not flag.exists():
+            flag.touch()
+            os.kill(os.getpid(), signal.SIGKILL)
+
+    context.save = save_and_die
+    return train_dccm(settings, clusters, context)
+
+
+ray.cloudpickle.register_pickle_by_value(sys.modules[__name__])
+
+
+@pytest.fixture(scope="module")
+def digits(tmp_path_factory):
+    data = load_digits()
+    path = tmp_path_factory.mktemp("data") / "digits.npz"
+    np.savez(path, images=(data.images[:N] * 255 / 16).astype(np.uint8), labels=data.target[:N])
+    return str(path)
+
+
+def train(digits, out, settings, **options):
+    told = []
+    run = TrainingRun("dccm", train_and_die_once, settings, digits, 10, str(out), sides=SIDES, **options)
+    summary = run_training(run, told.append)
+    rows = [json.loads(line) for line in (out / "metrics.jsonl").read_text().splitlines()]
+    return summary, rows, "\n".join(told)
+
+
+def test_two_workers_one_of_which_dies_end_as_if_nothing_had_happened(ray_session, digits, tmp_path):
+    whole, broken = tmp_path / "whole", tmp_path / "broken"
+    summary, rows, told = train(digits, whole, QUICK, workers=2)
+    assert "The network takes squares of 32 pixels: 8 x 8 is resized to that." in told
+    # 65 images on each worker are two large batches of 32, each of four small ones, with two augmentations.
+    assert [row["iteration"] for row in rows if row["kind"] == "epoch"] == [16, 32]
+    assert set(summary.quality) == {"population", "batch"}
+    assert not (whole / "merges.parquet").exists()
+    parts = [pq.read_table(part) for part in sorted((whole / "embeddings").iterdir())]
+    assert [part.num_rows for part in parts] == [65, 66]
+
+    _, rows, told = train(digits, broken, replace(QUICK, flags=str(tmp_path)), workers=2)
+    assert "training goes on from the checkpoint" in told
+    assert [row.get("epoch") for row in rows] == [None, 1, None, 2, None]
+    weights = load_file(broken / "model" / "model.safetensors")
+    for name, value in load_file(whole / "model" / "model.safetensors").items():
+        assert (weights[name] == value).all(), name
+    assert pq.read_table(broken / "assignments.parquet") == pq.read_table(whole / "assignments.parquet")
+
+    found = evaluate_run(EvaluateOptions(run=str(whole)), lambda line: None)
+    assert set(found["frozen"]) == {"conv", "fc"}
+    assert found["frozen"]["conv"]["accuracy"] > 0.3
+    assert json.loads((whole / "evaluation.json").read_text()) == found
+
+
+def test_images_that_stream_are_all_clustered(ray_session, digits, tmp_path):
+    summary, rows, _ = train(digits, tmp_path / "out", replace(QUICK, epochs=1), feed="streaming")
+    assert summary.images == N
+    assert [row["iteration"] for row in rows if row["kind"] == "epoch"] == [32]
+    assert pq.read_table(tmp_path / "out" / "assignments.parquet").num_rows == N

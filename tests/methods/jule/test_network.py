@@ -1,0 +1,50 @@
+import pytest
+import torch
+
+from raycluster.methods.jule.network import JuleCNN, choose_blocks
+
+
+@pytest.mark.parametrize(
+    ("height", "width", "blocks", "flat"),
+    [
+        (16, 16, 1, 6 * 6 * 50),
+        (28, 28, 2, 8 * 8 * 50),
+        (32, 32, 2, 5 * 5 * 50),
+        (112, 92, 3, 14 * 12 * 50),
+        (128, 128, 4, 5 * 5 * 50),
+        (55, 55, 2, 14 * 14 * 50),
+    ],
+)
+def test_published_sizes_give_the_published_networks(height, width, blocks, flat):
+    assert len(choose_blocks(height, width)) == blocks
+    assert JuleCNN((1, height, width)).embed.in_features == flat
+
+
+@pytest.mark.parametrize("size", [(1, 1), (5, 7), (8, 8), (24, 24), (20, 128), (56, 46), (200, 300)])
+def test_every_other_size_ends_in_a_map_of_at_most_twelve(size):
+    net = JuleCNN((3, *size)).eval()
+    maps = net.trunk[:-1](torch.zeros(1, 3, *size))
+    assert min(maps.shape[2:]) >= 1
+    assert max(maps.shape[2:]) <= 12
+
+
+def test_embeddings_have_unit_length_and_stay_float32_under_autocast():
+    net = JuleCNN((1, 16, 16))
+    with torch.autocast("cpu", dtype=torch.bfloat16):
+        embeddings = net(torch.rand(4, 1, 16, 16))
+    assert embeddings.dtype == torch.float32
+    torch.testing.assert_close(embeddings.norm(dim=1), torch.ones(4))
+
+
+def test_weights_start_normal_with_deviation_one_hundredth_and_zero_biases():
+    torch.manual_seed(0)
+    net = JuleCNN((1, 28, 28))
+    assert net.embed.weight.std().item() == pytest.approx(0.01, rel=0.02)
+    assert net.trunk[0].bias.abs().max() == 0
+
+
+def test_architecture_builds_the_same_network_again():
+    net = JuleCNN((3, 32, 32), embedding_size=20)
+    description = net.architecture()
+    again = JuleCNN(tuple(description["shape"]), description["embedding_size"])
+    again.load_state_dict(net.state_dict())

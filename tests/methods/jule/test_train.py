@@ -1,0 +1,128 @@
+import itertools
+from dataclasses import replace
+
+import numpy as np
+import pytest
+import torch
+from sklearn.datasets import load_digits
+
+from raycluster.data.feed import ResidentFeed
+from raycluster.errors import UserError
+from raycluster.methods.jule.settings import PRESETS
+from raycluster.methods.jule.train import _Jule, pixel_features, pixel_rows, train_jule
+from raycluster.training.local_context import LocalContext
+
+QUICK = replace(PRESETS["default"], epochs_per_period=2, rounds=1, epochs_per_round=2)
+
+
+@pytest.fixture(scope="module")
+def digits():
+    data = load_digits()
+    return (data.images * 255 / 16).round().astype(np.uint8)[:, None], data.target.astype(np.int64)
+
+
+@pytest.fixture(scope="module")
+def uninterrupted(digits):
+    """Eight lines of metrics: pixels, two epochs and a merge, the first RC, two epochs and the second RC."""
+    return train_jule(QUICK, 10, context_on(digits[0][:300]))
+
+
+def context_on(images, folder=None, labels=None, seed=0, **kwargs):
+    return LocalContext(ResidentFeed(images, seed=seed), seed=seed, labels=labels, folder=folder, **kwargs)
+
+
+def test_paper_preset_is_the_paper_to_the_letter():
+    paper = PRESETS["paper"]
+    assert (paper.n_neighbors, paper.sigma_scale, paper.n_neighbor_clusters, paper.local_structure) == (20, 1, 5, 1)
+    assert (paper.affinity, paper.join_pieces, paper.unroll_rate, paper.epochs_per_period) == ("global", False, 0.9, 20)
+    assert (paper.margin, paper.gamma, paper.negatives, paper.batch_size) == (0.2, 1.0, 20, 100)
+    assert (paper.learning_rate, paper.momentum, paper.weight_decay) == (0.01, 0.9, 5e-5)
+    assert (paper.rotation, paper.shift, paper.zoom, paper.rounds, paper.grouped_batches) == (0, 0, 0, 0, False)
+
+
+def test_jule_on_digits_beats_the_graph_on_pixels(digits):
+    images, labels = digits
+    context = context_on(images, labels=labels)
+    outcome = train_jule(replace(QUICK, epochs_per_period=5, epochs_per_round=5), 10, context)
+    quality = {row["clustering"]: row["quality"]["nmi_geometric"] for row in context.rows if row["kind"] == "period"}
+    assert quality["rc"] > quality["pixels"] > 0.85
+    for clustering in outcome.clusterings.values():
+        assert sorted(set(clustering)) == list(range(10))
+        assert len(clustering) == len(images)
+    np.testing.assert_array_equal(outcome.ids, np.arange(len(images)))
+    assert len(outcome.merges["left"]) == len(images) - 1
+    assert ((outcome.confidence >= 0) & (outcome.confidence <= 1)).all()
+
+
+def test_rows_of_pixels_are_scaled_down_to_length_1_but_never_up():
+    images = np.array([[[[255, 255], [255, 255]]], [[[0, 51], [0, 0]]], [[[0, 0], [0, 0]]]], np.uint8)
+    expected = np.array([[0.5, 0.5, 0.5, 0.5], [0, 0.2, 0, 0], [0, 0, 0, 0]], np.float32)
+    np.testing.assert_allclose(pixel_rows(images), expected)
+    ids, rows = pixel_features(ResidentFeed(images, seed=0))
+    np.testing.assert_array_equal(rows, pixel_rows(images)[ids])
+
+
+def test_labels_are_never_used_for_training(digits, uninterrupted):
+    images, labels = digits
+    with_labels = train_jule(QUICK, 10, context_on(images[:300], labels=labels[:300]))
+    without = uninterrupted
+    np.testing.assert_array_equal(with_labels.clusterings["rc"], without.clusterings["rc"])
+    np.testing.assert_array_equal(with_labels.embeddings, without.embeddings)
+
+
+@pytest.mark.parametrize("rows", [0, 1, 3, 4, 6, 7])
+def test_killed_run_continues_to_the_same_result(digits, uninterrupted, tmp_path, killed_after, rows):
+    images, whole = digits[0][:300], uninterrupted
+    with killed_after(rows) as on_report:
+        train_jule(QUICK, 10, context_on(images, tmp_path, on_report=on_report))
+    continued = train_jule(QUICK, 10, context_on(images, tmp_path))
+    for name, clustering in whole.clusterings.items():
+        np.testing.assert_array_equal(continued.clusterings[name], clustering)
+    np.testing.assert_array_equal(continued.embeddings, whole.embeddings)
+
+
+def test_periods_merge_the_unroll_rate_of_the_clusters_each_time(digits):
+    context = context_on(digits[0][:600])
+    train_jule(replace(QUICK, unroll_rate=0.5, epochs_per_period=1, rounds=0), 10, context)
+    counts = [row["clusters"] for row in context.rows if row["kind"] == "epoch"]
+    for before, after in itertools.pairwise(counts):
+        assert after == max(10, before - -(-before // 2))
+
+
+def test_batch_without_a_pair_leaves_weights_and_momentum_alone(digits):
+    method = _Jule(replace(QUICK, grouped_batches=False), 10, context_on(digits[0][:100]))
+    method.labels = np.arange(100, dtype=np.int32)  # every image its own cluster
+    before = {name: value.clone() for name, value in method.net.named_parameters()}
+    row = method.train_epoch(torch.arange(100), 0)
+    assert row["batches_without_pair"] == 1
+    for name, value in method.net.named_parameters():
+        assert torch.equal(value, before[name])
+    for state in method.optimizer.state.values():
+        assert not state["momentum_buffer"].any()
+
+
+@pytest.mark.parametrize(
+    "setting",
+    [
+        {"unroll_rate": 0.0},
+        {"unroll_rate": 1.5},
+        {"batch_size": 0},
+        {"n_neighbors": 0},
+        {"negatives": -1},
+        {"zoom": 1.0},
+    ],
+)
+def test_settings_that_mean_nothing_are_refused_by_name(setting):
+    with pytest.raises(UserError, match=f"--{next(iter(setting)).replace('_', '-')} "):
+        replace(QUICK, **setting)
+
+
+def test_the_number_of_clusters_is_found_where_it_is_not_known(digits):
+    images, labels = digits
+    context = context_on(images, labels=labels)
+    outcome = train_jule(replace(QUICK, epochs_per_period=5, epochs_per_round=5), "auto", context)
+    found = outcome.clusterings["rc"].max() + 1
+    assert 8 <= found <= 20
+    periods = [row for row in context.rows if row["kind"] == "period"]
+    assert periods[-1]["clusters"] == found
+    assert periods[-1]["quality"]["nmi_geometric"] > 0.85

@@ -1,0 +1,28 @@
+import numpy as np
+
+from raycluster.metrics.kmeans import kmeans
+
+RNG = np.random.default_rng(0)
+BLOBS = np.concatenate([RNG.normal(center, 0.1, (20, 3)) for center in ((0, 0, 0), (4, 0, 0), (0, 4, 0))])
+
+
+def test_clear_groups_are_found_with_their_means():
+    found = kmeans(BLOBS, 3)
+    assert found.labels.dtype == np.int32
+    for group in range(3):
+        labels = found.labels[20 * group : 20 * (group + 1)]
+        assert len(set(labels)) == 1
+        np.testing.assert_allclose(
+            found.centroids[labels[0]], BLOBS[20 * group : 20 * (group + 1)].mean(0), rtol=1e-3, atol=1e-3
+        )
+
+
+def test_every_row_has_its_nearest_centroid_and_a_seed_repeats():
+    found, again = kmeans(BLOBS, 5, seed=3), kmeans(BLOBS, 5, seed=3)
+    distances = ((BLOBS[:, None] - found.centroids[None]) ** 2).sum(2)
+    np.testing.assert_array_equal(found.labels, distances.argmin(1))
+    np.testing.assert_array_equal(found.labels, again.labels)
+
+
+def test_as_many_clusters_as_rows_are_the_rows():
+    assert sorted(kmeans(BLOBS[:4], 4).labels) == [0, 1, 2, 3]

@@ -1,0 +1,26 @@
+import numpy as np
+import pytest
+from sklearn.datasets import load_digits
+
+from raycluster.errors import UserError
+from raycluster.metrics.probe import probe_accuracy
+
+
+def test_features_that_tell_classes_apart_are_classified_on_images_not_seen():
+    digits = load_digits()
+    found = probe_accuracy(digits.data[:500], digits.target[:500])
+    assert found["accuracy"] > 0.85
+    assert (found["train"], found["test"]) == (400, 100)
+    noise = probe_accuracy(np.random.default_rng(0).normal(size=(500, 64)), digits.target[:500])
+    assert noise["accuracy"] < 0.3
+
+
+def test_unknown_classes_and_single_images_are_left_out():
+    labels = np.array([0] * 10 + [1] * 10 + [-1] * 5 + [2])
+    found = probe_accuracy(np.random.default_rng(0).normal(size=(26, 3)), labels)
+    assert found["train"] + found["test"] == 20
+
+
+def test_too_few_images_to_classify_are_refused():
+    with pytest.raises(UserError, match="4 images in 2 classes"):
+        probe_accuracy(np.zeros((4, 2)), np.array([0, 0, 1, 1]))

@@ -1,0 +1,84 @@
+"""Runs of all three methods on small real images, made once: networks as they are born, which is all that is asked."""
+
+import json
+
+import numpy as np
+import pytest
+import torch
+from sklearn.datasets import load_digits
+
+from raycluster.data.images import open_images
+from raycluster.graph import GraphDegreeLinkage
+from raycluster.methods.concurl.network import ConcurlNet
+from raycluster.methods.dccm.network import DccmCNN
+from raycluster.methods.jule.network import JuleCNN
+from raycluster.results.evaluate import frozen_features
+from raycluster.runtime.run_dir import RunDir
+from raycluster.runtime.summary import RunSummary
+
+
+@pytest.fixture(scope="session")
+def digit_files(tmp_path_factory):
+    """400 digits, first those that the runs see and then 100 others, as two NPZ files with labels."""
+    folder = tmp_path_factory.mktemp("digits")
+    digits = load_digits()
+    images = np.rint(digits.images * (255 / 16)).astype(np.uint8)
+    for name, rows in (("seen", slice(0, 400)), ("new", slice(400, 500))):
+        np.savez(folder / f"{name}.npz", images=images[rows], labels=digits.target[rows])
+    return folder
+
+
+@pytest.fixture(scope="session")
+def make_run(digit_files, tmp_path_factory):
+    """Write the folder of a finished run of a network on the digits that it has seen."""
+
+    def make(net, method, clustering=None, **settings):
+        run_dir = RunDir(tmp_path_factory.mktemp(method))
+        data = str(digit_files / "seen.npz")
+        _, height, width = net.shape
+        images = open_images(data, image_size=(height, width))
+        embeddings = list(frozen_features(net.eval(), images.load()).values())[-1]
+        linkage = GraphDegreeLinkage(10).fit(embeddings)
+        identity = {"method": method, "data": data, "labels": "auto", "image_size": [height, width], "color": "keep"}
+        run_dir.write_config(
+            {"identity": identity | settings, "fingerprint": images.fingerprint, "shape": images.shape}
+        )
+        run_dir.write_model(net, net.architecture() | ({"clustering": clustering} if clustering else {}))
+        run_dir.write_embeddings(0, 1, images.ids, images.paths, embeddings)
+        confidence = np.full(images.n, 0.5, np.float32)
+        run_dir.write_assignments(images.ids, images.paths, linkage.labels_, confidence, images.labels)
+        tree = linkage.tree_
+        run_dir.write_merges({name: getattr(tree, name) for name in ("left", "right", "affinity", "size")})
+        run_dir.write_summary(RunSummary(method, images.n, 0, 10, 1.0, {}))
+        return run_dir.path
+
+    return make
+
+
+@pytest.fixture(scope="session")
+def jule_run(make_run):
+    torch.manual_seed(0)
+    return make_run(JuleCNN((1, 8, 8)), "jule", n_neighbors=None)
+
+
+@pytest.fixture(scope="session")
+def dccm_run(make_run):
+    torch.manual_seed(0)
+    return make_run(DccmCNN((1, 32, 32), 10), "dccm")
+
+
+@pytest.fixture(scope="session")
+def concurl_run(make_run):
+    torch.manual_seed(0)
+    net = ConcurlNet((1, 32, 32), 10, "resnet18")
+    torch.nn.init.normal_(net.head_centroids)
+    return make_run(net, "concurl", "clust_head", head_temperature=0.1)
+
+
+@pytest.fixture(scope="session")
+def vectors_run(tmp_path_factory):
+    """A finished clustering of vectors, which has no network."""
+    run_dir = RunDir(tmp_path_factory.mktemp("gdl"))
+    run_dir.write_config({"identity": {"method": "gdl"}})
+    (run_dir.path / "summary.json").write_text(json.dumps({}))
+    return run_dir.path

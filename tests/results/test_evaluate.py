@@ -1,0 +1,85 @@
+from dataclasses import asdict, replace
+
+import numpy as np
+import pytest
+
+from raycluster.data.images import open_images
+from raycluster.errors import UserError
+from raycluster.methods.concurl.network import ConcurlNet
+from raycluster.methods.concurl.settings import ConcurlSettings
+from raycluster.methods.concurl.train import CLUSTERINGS
+from raycluster.methods.dccm.network import DccmCNN
+from raycluster.methods.jule.network import JuleCNN
+from raycluster.results.evaluate import (
+    MOST_IMAGES,
+    EvaluateOptions,
+    clusters_on,
+    evaluate_run,
+    frozen_features,
+    in_numbers_of_run,
+    labelled_rows,
+)
+
+
+@pytest.mark.parametrize(
+    ("net", "sizes"),
+    [
+        (DccmCNN((1, 32, 32), 5), {"conv": 256, "fc": 64}),
+        (JuleCNN((1, 8, 8), 20), {"embedding": 20}),
+        (ConcurlNet((1, 32, 32), 5), {"trunk": 512, "head": 256, "nce": 128}),
+    ],
+    ids=["dccm", "jule", "concurl"],
+)
+def test_every_layer_gives_one_row_an_image(net, sizes):
+    pixels = np.zeros((3, *net.shape), np.uint8)
+    found = frozen_features(net.eval(), pixels)
+    assert {name: values.shape for name, values in found.items()} == {name: (3, size) for name, size in sizes.items()}
+
+
+@pytest.fixture
+def images(tmp_path):
+    np.savez(tmp_path / "set.npz", images=np.zeros((4, 8, 8), np.uint8), labels=[3, -1, 4, 3])
+    return open_images(str(tmp_path / "set.npz"))
+
+
+def test_images_of_unknown_class_are_left_out_and_large_sets_are_sampled(images):
+    rows, labels = labelled_rows(images, seed=0)
+    assert (rows.tolist(), labels.tolist()) == ([0, 2, 3], [3, 4, 3])
+    many = replace(images, labels=np.zeros(MOST_IMAGES + 5, np.int64))
+    rows, labels = labelled_rows(many, seed=0)
+    assert len(rows) == len(labels) == MOST_IMAGES
+    assert (np.diff(rows) > 0).all()
+    with pytest.raises(UserError, match="No image has a known class"):
+        labelled_rows(replace(images, labels=None), seed=0)
+
+
+def test_a_folder_without_a_finished_run_is_refused(tmp_path):
+    with pytest.raises(UserError, match="holds no finished run"):
+        evaluate_run(EvaluateOptions(run=str(tmp_path)))
+
+
+def test_clusters_of_the_run_are_scored_on_other_images_frozen_and_found_anew():
+    pixels = np.zeros((12, 1, 32, 32), np.uint8)
+    pixels[6:] = 200
+    labels = np.repeat([0, 1], 6)
+    net = ConcurlNet((1, 32, 32), 2, "resnet18").eval()
+    found = clusters_on(net, asdict(ConcurlSettings()), pixels, labels, 0)
+    assert set(found) == set(CLUSTERINGS)
+    assert found["nce_embeddings"]["refitted"]["acc"] == 1
+    assert found["nce_embeddings"]["frozen"]["acc"] == 0.5  # its centroids are all zero
+    (dccm,) = clusters_on(DccmCNN((1, 32, 32), 3).eval(), {}, pixels, labels, 0).items()
+    assert (dccm[0], set(dccm[1])) == ("population", {"frozen"})
+    assert clusters_on(JuleCNN((1, 32, 32), 20).eval(), {}, pixels, labels, 0) == {}
+
+
+def test_classes_of_other_images_are_numbered_as_in_the_run_by_their_names():
+    pixels, told = np.arange(4)[:, None], []
+    labels = np.array([0, 1, 2, 1])
+    seen, numbers = in_numbers_of_run(pixels, labels, ["bird", "cat", "dog"], ["ape", "cat", "dog"], told.append)
+    assert (seen[:, 0].tolist(), numbers.tolist()) == ([1, 2, 3], [1, 2, 1])
+    assert "left out of --shift: bird" in told[0]
+    assert in_numbers_of_run(pixels, labels, None, None, told.append)[1] is labels
+    with pytest.raises(UserError, match="numbers only"):
+        in_numbers_of_run(pixels, labels, ["a", "b", "c"], None, told.append)
+    with pytest.raises(UserError, match="is one of the run's"):
+        in_numbers_of_run(pixels, labels, ["a", "b", "c"], ["d"], told.append)

@@ -1,0 +1,60 @@
+import os
+
+import pytest
+
+from raycluster.errors import UserError
+from raycluster.runtime.resources import Node, Plan, available_cores, plan_resources
+
+TWO_CORES = [Node(2)]
+EIGHT_GPUS = [Node(64, 8)]
+
+
+@pytest.mark.parametrize(
+    ("nodes", "asked", "expected"),
+    [
+        (TWO_CORES, {}, Plan(1, 2, 0, 0)),
+        (TWO_CORES, {"workers": 2}, Plan(2, 1, 0, 0)),
+        (TWO_CORES, {"streaming": True}, Plan(1, 1, 0, 0)),
+        (TWO_CORES, {"workers": 2, "streaming": True}, Plan(2, 0.5, 0, 0)),
+        ([Node(8), Node(8)], {"workers": 3}, Plan(3, 4, 0, 0)),  # 5 each would not fit: a worker is on one machine
+        (EIGHT_GPUS, {}, Plan(8, 8, 0.9, 0.1)),
+        (EIGHT_GPUS, {"gpus_per_worker": 1.0}, Plan(8, 8, 1.0, 0)),  # nothing is left for the driver
+        (EIGHT_GPUS, {"workers": 4, "gpus_per_worker": 1.0}, Plan(4, 16, 1.0, 0.1)),
+        (EIGHT_GPUS, {"gpus_per_worker": 0.0}, Plan(1, 64, 0.0, 0.1)),
+        ([Node(8, 1)], {"workers": 2}, Plan(2, 4, 0.45, 0.1)),
+    ],
+)
+def test_cores_and_gpus_are_shared_out(nodes, asked, expected):
+    assert plan_resources(nodes, **asked) == expected
+
+
+@pytest.mark.parametrize("workers", [1, 2, 3, 5, 8])
+def test_a_core_is_left_to_ray_data_while_images_stream(workers):
+    plan = plan_resources([Node(8)], workers=workers, streaming=True)
+    assert plan.workers * plan.cpus_per_worker <= 7
+
+
+@pytest.mark.parametrize(
+    ("nodes", "asked", "sentence"),
+    [
+        (TWO_CORES, {"workers": 64}, "choose at most 2"),
+        (TWO_CORES, {"workers": 0}, "at least one worker"),
+        (TWO_CORES, {"gpus_per_worker": 1.0}, "no GPU"),
+        (TWO_CORES, {"gpus_per_worker": -1.0}, "cannot be negative"),
+        (EIGHT_GPUS, {"gpus_per_worker": 1.5}, "whole number"),
+        (EIGHT_GPUS, {"workers": 9, "gpus_per_worker": 1.0}, "choose fewer --workers"),
+        ([Node(1)], {"streaming": True}, "or --feed resident"),
+    ],
+)
+def test_impossible_requests_are_refused_in_a_sentence(nodes, asked, sentence):
+    with pytest.raises(UserError, match=sentence):
+        plan_resources(nodes, **asked)
+
+
+def test_available_cores_are_at_least_one_and_no_more_than_there_are():
+    assert 1 <= available_cores() <= (os.cpu_count() or 1)
+
+
+def test_a_plan_is_told_in_words():
+    assert str(Plan(2, 0.5, 0, 0)) == "2 worker(s) with 0.5 CPU core(s) each"
+    assert str(Plan(8, 8, 0.9, 0.1)) == "8 worker(s) with 8 CPU core(s) and 0.9 GPU each"

@@ -1,0 +1,41 @@
+import numpy as np
+import pytest
+
+from raycluster.errors import UserError
+from raycluster.sweeps.objective import DEFAULT, OBJECTIVES, all_scores, check_objective, comparable, objective_of
+
+RNG = np.random.default_rng(0)
+CLUSTERS = np.repeat([0, 1, 2], 40)
+EMBEDDINGS = (np.eye(3)[CLUSTERS] * 9 + RNG.standard_normal((120, 3))).astype(np.float32)
+PIXELS = RNG.integers(0, 256, (120, 1, 4, 4), np.uint8)
+LABELS = np.where(CLUSTERS == 2, 1, CLUSTERS)
+
+
+def test_all_scores_hold_every_objective_and_those_by_labels_only_where_there_are_some():
+    found = all_scores(EMBEDDINGS, CLUSTERS, PIXELS, LABELS)
+    assert set(found) == set(OBJECTIVES)
+    # 40 of the 80 images of the second class are in the wrong one of its two clusters.
+    assert found["acc"] == pytest.approx(80 / 120)
+    assert set(OBJECTIVES) - set(all_scores(EMBEDDINGS, CLUSTERS, PIXELS, None)) == {"nmi", "acc", "ari"}
+
+
+@pytest.mark.parametrize("name", OBJECTIVES)
+def test_an_objective_alone_is_that_among_all_scores(name):
+    everything = all_scores(EMBEDDINGS, CLUSTERS, PIXELS, LABELS)
+    assert objective_of(name, EMBEDDINGS, CLUSTERS, PIXELS, LABELS) == everything[name]
+
+
+def test_the_default_asks_for_no_labels():
+    check_objective(DEFAULT, None, "photos/")
+    with pytest.raises(UserError, match="compares with known classes, and photos/ has none"):
+        check_objective("nmi", None, "photos/")
+    check_objective("nmi", LABELS, "photos/")
+
+
+def test_an_unknown_objective_is_refused_with_those_that_there_are():
+    with pytest.raises(UserError, match="There is no objective 'loss': choose one of neighbor_agreement"):
+        check_objective("loss")
+
+
+def test_what_is_no_number_comes_last():
+    assert sorted([0.5, None, float("nan"), -2.0], key=comparable)[-2:] == [-2.0, 0.5]

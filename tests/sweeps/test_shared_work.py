@@ -1,0 +1,47 @@
+import numpy as np
+import pytest
+from sklearn.datasets import load_digits
+
+from raycluster.data.images import open_images
+from raycluster.methods.jule.settings import JuleSettings
+from raycluster.methods.jule.train import merge, pixel_rows, rerun, start
+from raycluster.sweeps import shared_work as sharing
+
+DIGITS = (load_digits().images[:200] * 15).astype(np.uint8)
+
+
+def test_held_images_are_those_of_the_source_and_are_read_once(tmp_path):
+    path = tmp_path / "digits.npz"
+    np.savez(path, images=DIGITS)
+    held = sharing.hold(open_images(str(path)))
+    path.unlink()
+    np.testing.assert_array_equal(held.load()[:, 0], DIGITS)
+    np.testing.assert_array_equal(held.take(np.array([3, 7]))[:, 0], DIGITS[[3, 7]])
+    assert held.n == 200
+
+
+@pytest.mark.parametrize("n_neighbors", [None, 7])
+def test_the_graph_on_pixels_is_built_once_and_changes_nothing(n_neighbors, tmp_path, monkeypatch):
+    built = []
+
+    def count(features, k):
+        built.append(k)
+        return find_neighbors(features, k)
+
+    find_neighbors = sharing.find_neighbors
+    monkeypatch.setattr(sharing, "find_neighbors", count)
+    rows, graph = pixel_rows(DIGITS), JuleSettings(n_neighbors=n_neighbors)
+    expected = start(rows, 10, graph)
+    for _ in range(2):  # of two trials
+        found = sharing.share_pixel_graph(tmp_path / "graphs")(start, rows, n_clusters=10, graph=graph)
+        for name in ("labels", "pixels", "left", "right", "affinity", "confidence", "neighbor_recall"):
+            np.testing.assert_array_equal(found[name], expected[name])
+    assert built == [graph.neighbors_of(200)]
+
+
+def test_graphs_on_features_are_every_trials_own(tmp_path):
+    answer = sharing.share_pixel_graph(tmp_path / "graphs")
+    rows, graph = pixel_rows(DIGITS), JuleSettings()
+    answer(rerun, rows, n_clusters=10, graph=graph)
+    answer(merge, rows, labels=np.arange(200, dtype=np.int32), n_clusters=10, at_least=50, graph=graph)
+    assert not (tmp_path / "graphs").exists()
