@@ -67,7 +67,7 @@ def main(command: Run | Table) -> None:
         print_table(done)
         return
     ray.init(address="local", include_dashboard=False, log_to_driver=False, logging_level="ERROR")
-    images = open_images(command.source, sides=SIDES)
+    images = open_images(command.source, square_sizes=SIDES)
     if images.labels is None:
         raise SystemExit("This source has no labels, so there is nothing to measure.")
     pixels = ray.put(images.load())

@@ -27,7 +27,6 @@ from raycluster.data.rows import find_rows, list_images
 from raycluster.embedding.embed import EmbedOptions, EmbedSummary, embed_source, load_network
 from raycluster.embedding.part_files import write_part
 from raycluster.embedding.stream import embed_pixels
-from raycluster.nn.layers import embedding_size
 
 
 @dataclass
@@ -84,7 +83,7 @@ def asked(options: Options, out: str, workers: int | None) -> EmbedOptions:
 def plain_loop(options: Options, path: Path) -> float:
     """Return the images a second of the loop that anybody would write."""
     net, _ = load_network(asked(options, "", None))
-    size = embedding_size(net)
+    size = net.embedding_size
     started = time.perf_counter()
     rows = find_rows(list_images(options.source)).rows
     embeddings = np.empty((len(rows), size), np.float32)

@@ -23,8 +23,9 @@ import tyro
 from raycluster.data.feed import Feed, ResidentFeed
 from raycluster.data.images import ImageSet, open_images
 from raycluster.data.streaming import StreamingFeed
+from raycluster.methods.jule.clustering import cluster_pixels
 from raycluster.methods.jule.settings import PRESETS
-from raycluster.methods.jule.train import _Jule, pixel_features, start
+from raycluster.methods.jule.train import _Jule, pixel_features
 from raycluster.methods.jule.triplet_loss import triplet_loss
 from raycluster.training.local_context import LocalContext
 
@@ -70,7 +71,7 @@ def method_on(feed: Feed, options: Options, labels: np.ndarray | None = None) ->
     method = _Jule(PRESETS["default"], options.clusters, LocalContext(feed))
     if labels is None:
         _, pixels = pixel_features(feed)
-        labels = start(pixels, options.clusters, method.settings)["labels"]
+        labels = cluster_pixels(pixels, options.clusters, method.settings).labels
     method.labels = labels
     return method
 

@@ -50,10 +50,11 @@ def parse(method: str, arguments: list[str], config: dict[str, Any] | None = Non
 
     import tyro
 
-    from raycluster.api import TrainOptions, method_named
+    from raycluster.api import TrainOptions
     from raycluster.cli.config_file import as_flags
+    from raycluster.methods import find_method
 
-    chosen = method_named(method)
+    chosen = find_method(method)
     arguments = as_flags(config or {}, (TrainOptions, chosen.settings)) + arguments
     first_look = argparse.ArgumentParser(add_help=False, allow_abbrev=False)
     first_look.add_argument("--preset", choices=list(chosen.presets), default="default")

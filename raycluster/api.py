@@ -5,13 +5,13 @@ from __future__ import annotations
 import dataclasses
 import os
 import re
-from collections.abc import Callable
 from dataclasses import dataclass
 from pathlib import Path
-from typing import TYPE_CHECKING, Any, Literal, NamedTuple
+from typing import TYPE_CHECKING, Any, Literal
 
 from raycluster.data.sources import resolve_source
 from raycluster.errors import UserError
+from raycluster.methods import find_method
 from raycluster.runtime.paths import absolute_out, under_job_submit
 from raycluster.runtime.summary import RunSummary
 from raycluster.training.trainer import TrainingRun, run_training
@@ -19,8 +19,6 @@ from raycluster.training.trainer import TrainingRun, run_training
 if TYPE_CHECKING:
     from raycluster.embedding.embed import EmbedSummary
     from raycluster.results.assign import AssignSummary
-
-METHODS = ("jule", "dccm", "concurl")
 
 
 @dataclass(frozen=True)
@@ -49,59 +47,6 @@ class TrainOptions:
     """Keep grey sets grey and colour sets in colour, or turn all to one of them."""
     labels: Literal["auto", "folders"] = "auto"
     """Where known classes are found, for reporting only: in the files, or in the names of their folders."""
-
-
-class Method(NamedTuple):
-    """A method, and what it asks of its input.
-
-    Attributes
-    ----------
-    settings : type
-        The class of its settings.
-    presets : dict of str to settings
-    function : callable
-        Trains it.
-    sides : tuple of int, optional
-        The sides of squares that images have to have; by default any size will do.
-    finds_k : bool
-        Whether it can choose the number of clusters.
-    """
-
-    settings: type
-    presets: dict[str, Any]
-    function: Callable[..., Any]
-    sides: tuple[int, ...] | None = None
-    finds_k: bool = True
-
-
-def method_named(name: str) -> Method:
-    """Return a method by its name.
-
-    Raises
-    ------
-    UserError
-        If there is none of this name yet.
-    """
-    if name == "jule":
-        from raycluster.methods.jule.settings import PRESETS, JuleSettings
-        from raycluster.methods.jule.train import train_jule
-
-        return Method(JuleSettings, PRESETS, train_jule)
-    if name == "dccm":
-        from raycluster.methods.dccm.network import SIDES
-        from raycluster.methods.dccm.settings import PRESETS as DCCM_PRESETS
-        from raycluster.methods.dccm.settings import DccmSettings
-        from raycluster.methods.dccm.train import train_dccm
-
-        return Method(DccmSettings, DCCM_PRESETS, train_dccm, sides=SIDES, finds_k=False)
-    if name == "concurl":
-        from raycluster.methods.concurl.network import SIDES as CONCURL_SIDES
-        from raycluster.methods.concurl.settings import PRESETS as CONCURL_PRESETS
-        from raycluster.methods.concurl.settings import ConcurlSettings
-        from raycluster.methods.concurl.train import train_concurl
-
-        return Method(ConcurlSettings, CONCURL_PRESETS, train_concurl, sides=CONCURL_SIDES, finds_k=False)
-    raise UserError(f"There is no method {name!r}: choose one of {', '.join(METHODS)}.")
 
 
 def train(
@@ -146,7 +91,7 @@ def train(
     >>> summary = raycluster.train("photos/", clusters=20, unroll_rate=0.2)  # doctest: +SKIP
     >>> summary.quality["rc"]["nmi"]  # doctest: +SKIP
     """
-    chosen = method_named(method)
+    chosen = find_method(method)
     if preset not in chosen.presets:
         raise UserError(f"There is no preset {preset!r}: choose one of {', '.join(chosen.presets)}.")
     _check_names(method, settings, chosen.settings)
@@ -227,7 +172,7 @@ def assign(model: str | os.PathLike[str], data: str, out: str | os.PathLike[str]
 
 def train_with(options: TrainOptions, method: str, settings: Any) -> RunSummary:
     """Do what :func:`train` does, with the settings in hand."""
-    chosen = method_named(method)
+    chosen = find_method(method)
     clusters = options.clusters
     if clusters == "auto" and not chosen.finds_k:
         raise UserError(
@@ -241,13 +186,11 @@ def train_with(options: TrainOptions, method: str, settings: Any) -> RunSummary:
                 "--clusters auto."
             )
         clusters = 10
-    data = options.data if options.data == "digits" else resolve_source(options.data)
+    data = resolve_source(options.data)
     given = {name: getattr(options, name) for name in ("seed", "labels", "image_size", "color")}
     given |= {name: getattr(options, name) for name in ("workers", "gpus_per_worker", "feed")}
     out = str(out_folder(options, method))
-    return run_training(
-        TrainingRun(method, chosen.function, settings, data, clusters, out, sides=chosen.sides, **given)
-    )
+    return run_training(TrainingRun(chosen, settings, data, clusters, out, **given))
 
 
 def out_folder(options: TrainOptions, method: str) -> Path:

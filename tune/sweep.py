@@ -16,8 +16,6 @@ import sys
 from dataclasses import make_dataclass
 from typing import Annotated, Any
 
-from spaces import SPACES
-
 from raycluster.cli.exit_codes import run_command
 
 STOPPED = "Stopped. The same command keeps the finished trials and continues the others."
@@ -31,7 +29,7 @@ def main(arguments: list[str]) -> int:
         options, preset = parse(method, arguments)
         from raycluster.sweeps.sweep import sweep
 
-        sweep(options, method, preset, SPACES[method])
+        sweep(options, method, preset)
 
     return run_command(work, STOPPED)
 
@@ -40,17 +38,17 @@ def parse(method: str, arguments: list[str]) -> tuple[Any, str]:
     """Return the options and the name of the preset; the flags are made from the dataclass."""
     import tyro
 
-    from raycluster.api import method_named
+    from raycluster.methods import find_method
     from raycluster.sweeps.sweep import SweepOptions
 
-    presets = method_named(method).presets
+    presets = find_method(method).presets
     preset_type = Annotated[
         str, tyro.conf.arg(help="Where the settings that are not tried come from.", metavar="|".join(presets))
     ]
     flags: Any = tyro.cli(
         make_dataclass("Flags", [("common", SweepOptions), ("preset", preset_type, "default")]),
         prog=f"python tune/sweep.py {method}",
-        description=f"{__doc__}\nBy default {method} tries: {', '.join(SPACES[method])}",
+        description=f"{__doc__}\nBy default {method} tries: {', '.join(find_method(method).search_space)}",
         args=arguments,
         config=(tyro.conf.OmitArgPrefixes,),
     )

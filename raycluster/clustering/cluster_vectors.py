@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import importlib.metadata
 import time
 from collections import Counter
 from dataclasses import asdict, dataclass, replace
@@ -18,7 +17,7 @@ from raycluster.graph.n_clusters import rank_n_clusters
 from raycluster.graph.neighbors.faiss_index import Search
 from raycluster.graph.neighbors.nearest import NeighborIndex
 from raycluster.graph.settings import GraphSettings
-from raycluster.metrics.health import clustering_health, embedding_health, neighbor_agreement, warnings_for
+from raycluster.metrics.health import Advice, clustering_health, embedding_health, neighbor_agreement, warnings_for
 from raycluster.metrics.quality import clustering_quality
 from raycluster.report.k_plot import k_plot
 from raycluster.results.finished_run import check_complete
@@ -30,8 +29,13 @@ from raycluster.runtime.resources import available_memory
 from raycluster.runtime.run_dir import RunDir
 from raycluster.runtime.session import private_node, ray_session
 from raycluster.runtime.summary import RunSummary, describe_summary, repeat_summary
+from raycluster.runtime.versions import installed_versions
 
 METHOD = "gdl"
+ADVICE = Advice(
+    one_cluster="the clusters have chained together; try fewer --n-neighbors, or --affinity local",
+    collapsed="try other embeddings",
+)
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -86,8 +90,7 @@ def cluster_vectors(options: ClusterOptions, say: Say = print_now) -> RunSummary
     if n < 2:
         raise UserError(f"{options.embeddings} holds only one usable vector: at least 2 are needed.")
     with run_dir.lock():
-        versions = {name: importlib.metadata.version(name) for name in ("numpy", "numba", "pyarrow")}
-        run_dir.write_config({"identity": identity, "fingerprint": found.fingerprint, "versions": versions})
+        run_dir.write_config({"identity": identity, "fingerprint": found.fingerprint, "versions": installed_versions()})
         run_dir.write_rejected(found.rejected)
         clock.lap("vectors")
         summary = _cluster(options, run_dir, found, clock, say)
@@ -151,7 +154,8 @@ def _cluster(options: ClusterOptions, run_dir: RunDir, found: VectorSet, clock: 
     health: dict[str, Any] = clustering_health(labels, n_clusters) | embedding_health(found.vectors)
     health["alternatives"] = alternatives
     health["neighbor_agreement"] = float(confidence.mean())
-    health["warnings"] = warnings_for({name: value for name, value in health.items() if name != "mean_cosine"})
+    judged = {name: value for name, value in health.items() if name != "mean_cosine"}  # vectors may be anything
+    health["warnings"] = warnings_for(judged, ADVICE)
     if not (len(labels) == len(found.ids) == len(np.unique(found.ids))):
         raise RuntimeError(f"{n} vectors became {len(labels)} rows")
     run_dir.write_assignments(found.ids, found.paths, labels, confidence, found.labels)

@@ -107,7 +107,7 @@ def open_images(
     labels: Literal["auto", "folders"] = "auto",
     image_size: ImageSize | None = None,
     color: Literal["keep", "gray", "rgb"] = "keep",
-    sides: tuple[int, ...] | None = None,
+    square_sizes: tuple[int, ...] | None = None,
 ) -> ImageSet:
     """Open a source of images: list it, look at every image once, choose one size and colour for all.
 
@@ -128,7 +128,7 @@ def open_images(
         number that brings it to 64 or less. "original" keeps the size as it is.
     color : {"keep", "gray", "rgb"}
         "keep" is grey if every image is grey, else colour.
-    sides : tuple of int, optional
+    square_sizes : tuple of int, optional
         Only squares of these sides will do. By default the smallest that is not below the common or median size, or
         else the largest.
 
@@ -160,7 +160,7 @@ def open_images(
             if rejected
             else f"{source} holds no rows: name a source with images in it."
         )
-    shape, notes = choose_shape(sizes[ids], image_size, color, sides)
+    shape, notes = choose_shape(sizes[ids], image_size, color, square_sizes)
     known, class_names = folder_labels(paths) if labels == "folders" else (found.labels, found.class_names)
     images = ImageSet(
         n=len(ids),
@@ -180,7 +180,7 @@ def open_images(
 
 
 def choose_shape(
-    sizes: np.ndarray, image_size: ImageSize | None, color: str, sides: tuple[int, ...] | None = None
+    sizes: np.ndarray, image_size: ImageSize | None, color: str, square_sizes: tuple[int, ...] | None = None
 ) -> tuple[tuple[int, int, int], list[str]]:
     """Choose one colour and size for all images, by the rules in :func:`open_images`.
 
@@ -188,7 +188,7 @@ def choose_shape(
     ----------
     sizes : ndarray of int, shape (n, 3)
         Height, width and channels of every image.
-    image_size, color, sides
+    image_size, color, square_sizes
         As in :func:`open_images`.
 
     Returns
@@ -216,13 +216,13 @@ def choose_shape(
         spread = f"from {low[0]} to {high[0]} pixels high and from {low[1]} to {high[1]} wide"
         rule = "the median" if image_size in (None, "original") else "the size asked for"
         notes.append(f"The images are {spread}: all are resized to {rule}, {height} x {width}.")
-    if sides:
+    if square_sizes:
         if image_size is None:
-            side = choose_square(height, width, sides)
+            side = choose_square(height, width, square_sizes)
             if (height, width) != (side, side):
                 notes.append(f"The network takes squares of {side} pixels: {height} x {width} is resized to that.")
             height = width = side
-        check_square((height, width), sides)
+        check_square((height, width), square_sizes)
         return (channels, height, width), notes
     divisor = -(-max(height, width) // LONGEST_SIDE)
     if image_size is None and divisor > 1:

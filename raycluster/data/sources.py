@@ -179,8 +179,12 @@ def check_apart(source: str, listing: Listing, out: Path) -> None:
 
 
 def resolve_source(source: str) -> str:
-    """Return a source of this machine by its absolute path, which the same source always has; a URI as it is."""
-    return source if "://" in source else os.path.abspath(os.path.expanduser(source))
+    """Return a source of this machine by its absolute path, which the same source always has; others as they are."""
+    return source if source == DIGITS or "://" in source else _absolute(source)
+
+
+def _absolute(path: str) -> str:
+    return os.path.abspath(os.path.expanduser(path))
 
 
 def printable(name: str) -> str:
@@ -206,7 +210,7 @@ def _described(kinds: tuple[str, ...]) -> str:
 
 def _open_filesystem(source: str) -> tuple[Any, str]:
     if "://" not in source:
-        return None, resolve_source(source)
+        return None, _absolute(source)
     try:
         filesystem, path = fs.FileSystem.from_uri(source)
     except (OSError, ValueError, pa.ArrowNotImplementedError) as error:

@@ -3,10 +3,8 @@
 from __future__ import annotations
 
 import hashlib
-import importlib.metadata
 import json
 import logging
-import platform
 import queue
 import threading
 import time
@@ -18,23 +16,23 @@ from typing import TYPE_CHECKING, Any, Literal
 
 import numpy as np
 
-from raycluster.data.rows import DIGITS
 from raycluster.data.sources import check_apart, printable, resolve_source
 from raycluster.embedding.part_files import RejectedRow, part_path, read_footer, read_ids
 from raycluster.embedding.preflight import check_disk, shard_limit, spilled_bytes
 from raycluster.embedding.state import EmbeddingState
 from raycluster.errors import TrainingFailed, UserError, check_setting
-from raycluster.methods.load import load_model
+from raycluster.methods.saved_network import load_network as load_run_network
 from raycluster.nn.backbone import has_backbone, load_backbone
-from raycluster.nn.layers import AnyNetwork, embedding_size
+from raycluster.nn.network import Network
 from raycluster.runtime.clock import Clock, duration, size
 from raycluster.runtime.console import Say, print_now
 from raycluster.runtime.files import write_json
 from raycluster.runtime.paths import absolute_out
-from raycluster.runtime.ray_errors import dead_ray_process
+from raycluster.runtime.ray_errors import dead_ray_process, explain
 from raycluster.runtime.resources import Node, Plan, plan_resources
 from raycluster.runtime.run_dir import RunDir
-from raycluster.runtime.session import RaySession, private_node, ray_session
+from raycluster.runtime.session import RaySession, private_node, ray_session, smallest_object_store
+from raycluster.runtime.versions import installed_versions
 
 if TYPE_CHECKING:
     from raycluster.embedding.stream import Done
@@ -179,12 +177,12 @@ def absolute(options: EmbedOptions) -> EmbedOptions:
     return replace(
         options,
         model=resolve_source(options.model) if is_folder else options.model,
-        data=options.data if options.data == DIGITS else resolve_source(options.data),
+        data=resolve_source(options.data),
         weights=options.weights and resolve_source(options.weights),
     )
 
 
-def load_network(options: EmbedOptions) -> tuple[AnyNetwork, str]:
+def load_network(options: EmbedOptions) -> tuple[Network, str]:
     """Return the network, ready to predict, and a fingerprint of its weights.
 
     Raises
@@ -198,7 +196,7 @@ def load_network(options: EmbedOptions) -> tuple[AnyNetwork, str]:
             if getattr(options, name) is not None:
                 flag = name.replace("_", "-")
                 raise UserError(f"--{flag} is for torchvision networks: the run {folder} has its own, leave it out.")
-        net: AnyNetwork = load_model(folder / "model")
+        net: Network = load_run_network(folder / "model")
         files = [folder / "model" / name for name in ("model.json", "model.safetensors")]
     elif not has_backbone(options.model):
         raise UserError(
@@ -237,16 +235,15 @@ def plan_workers(nodes: list[Node], options: EmbedOptions) -> Plan:
     return replace(plan, cpus_per_worker=min(plan.cpus_per_worker, 1.0)) if on_gpus else plan  # other cores decode
 
 
-def begin(run_dir: RunDir, identity: dict[str, Any], fingerprint: str, net: AnyNetwork) -> None:
+def begin(run_dir: RunDir, identity: dict[str, Any], fingerprint: str, net: Network) -> None:
     """Write ``config.json``, which stays as it is; what changes is in ``files.parquet``."""
-    versions = {name: importlib.metadata.version(name) for name in ("torch", "torchvision", "ray", "numpy", "pyarrow")}
     run_dir.write_config(
         {
             "identity": identity,
             "weights": fingerprint,
             "shape": net.shape,
-            "embedding_size": embedding_size(net),
-            "versions": {"python": platform.python_version()} | versions,
+            "embedding_size": net.embedding_size,
+            "versions": installed_versions(),
         }
     )
 
@@ -255,7 +252,7 @@ def _embed(
     options: EmbedOptions,
     run_dir: RunDir,
     state: EmbeddingState,
-    net: AnyNetwork,
+    net: Network,
     cluster: RaySession,
     progress: EmbedProgress,
     say: Say,
@@ -266,7 +263,7 @@ def _embed(
     plan = plan_workers(cluster.nodes, options)
     progress.clock.lap("ray start")
     image_bytes = int(np.prod(net.shape))
-    store = object_store_bytes()
+    store = smallest_object_store()
     limit, sentence = shard_limit(store, image_bytes)
     work = state.plan(image_bytes, limit)
     for note in [*work.notes, *([sentence] if sentence else [])]:
@@ -276,7 +273,7 @@ def _embed(
         raise UserError(f"{options.data} holds no rows: name a source with images in it.")
     if n == 0:
         return  # files without rows were added
-    disk = check_disk(run_dir.path, n, embedding_size(net), work.order.paths.nbytes)
+    disk = check_disk(run_dir.path, n, net.embedding_size, work.order.paths.nbytes)
     shape = " x ".join(map(str, net.shape))
     say(f"{options.data}: {total:,} rows in {len(state.manifest.names):,} file(s), {n:,} of them to be embedded")
     say(
@@ -322,7 +319,7 @@ def _follow(stream: Iterator[Done], meter: Throughput, cluster: RaySession, say:
             if item is None:
                 return
             if isinstance(item, BaseException):
-                raise explained(item, cluster.logs) from item
+                raise explain(item, "Embedding", cluster.logs, (UserError, OSError)) from item
             meter.add(item)
         line = meter.line()
         if line:
@@ -336,27 +333,6 @@ def _drain(stream: Iterator[Done], done: queue.SimpleQueue[Any]) -> None:
         done.put(None)
     except BaseException as error:
         done.put(error)
-
-
-def explained(error: BaseException, logs: str) -> Exception:
-    """Return what lies at the bottom of an error of Ray, as something to be read."""
-    from raycluster.runtime.ray_errors import root_cause
-
-    cause = root_cause(error)
-    if isinstance(cause, UserError | OSError):
-        return cause
-    first = (str(cause).strip() or "no message").splitlines()[0]
-    return TrainingFailed(
-        f"Embedding failed with {type(cause).__name__}: {first}\nRay's logs are in {logs}; the same command goes on "
-        "from the last part."
-    )
-
-
-def object_store_bytes() -> float:
-    """Return how much the smallest object store of the machines holds."""
-    import ray
-
-    return min(node["Resources"].get("object_store_memory", 0.0) for node in ray.nodes() if node["Alive"])
 
 
 def finish(run_dir: RunDir, state: EmbeddingState, progress: EmbedProgress, say: Say) -> EmbedSummary:

@@ -19,7 +19,7 @@ from raycluster.data.blocks import read_block
 from raycluster.data.pipeline import MAX_TASKS, TASK_CPUS, stream_limits
 from raycluster.embedding.part_files import RejectedRow, part_path, read_footer, write_part
 from raycluster.embedding.state import PendingRows
-from raycluster.nn.layers import AnyNetwork, embedding_of, embedding_size
+from raycluster.nn.network import Network
 from raycluster.runtime.resources import Plan, available_cores
 
 BATCH = 250
@@ -50,7 +50,7 @@ class Done(NamedTuple):
 
 
 def embed_shards(
-    order: PendingRows, shards: np.ndarray, net: AnyNetwork, out: Path, plan: Plan, tasks_decode: bool = True
+    order: PendingRows, shards: np.ndarray, net: Network, out: Path, plan: Plan, tasks_decode: bool = True
 ) -> Iterator[Done]:
     """Embed shards and write their parts; yield each as it is done.
 
@@ -138,11 +138,11 @@ class Embedder:
         How many of them it computes with on a CPU.
     """
 
-    def __init__(self, net: AnyNetwork, order: PendingRows, out: Path, threads: int) -> None:
+    def __init__(self, net: Network, order: PendingRows, out: Path, threads: int) -> None:
         torch.set_num_threads(threads)
         self.device = torch.device("cuda" if ray.get_gpu_ids() and torch.cuda.is_available() else "cpu")
-        self.net: AnyNetwork = net.to(self.device)
-        self.size = embedding_size(self.net)
+        self.net: Network = net.to(self.device)
+        self.size = self.net.embedding_size
         self.order, self.out = order, out
 
     def __call__(self, given: pa.Table) -> pa.Table:
@@ -176,7 +176,7 @@ class Embedder:
 
 
 @torch.inference_mode()
-def embed_pixels(net: AnyNetwork, images: np.ndarray, size: int) -> np.ndarray:
+def embed_pixels(net: Network, images: np.ndarray, size: int) -> np.ndarray:
     """Return the embeddings float32 [n, size] of images uint8 [n, C, H, W], in full precision, on the net's device."""
     device = next(net.parameters()).device
     most = BATCH_BYTES[device.type] // (4 * int(np.prod(net.shape)))
@@ -184,5 +184,5 @@ def embed_pixels(net: AnyNetwork, images: np.ndarray, size: int) -> np.ndarray:
     embeddings = np.empty((len(images), size), np.float32)
     for start in range(0, len(images), batch):
         pixels = torch.tensor(images[start : start + batch], device=device)
-        embeddings[start : start + batch] = embedding_of(net, pixels).cpu().numpy()
+        embeddings[start : start + batch] = net.embed_images(pixels).cpu().numpy()
     return embeddings

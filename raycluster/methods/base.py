@@ -1,23 +1,28 @@
-"""What a method is, what it sees of the world, and what it hands back."""
+"""What a method is: its settings, its training, its network, and the context that it trains in."""
 
 from __future__ import annotations
 
 import contextlib
-from collections.abc import Callable
+from abc import abstractmethod
+from collections.abc import Callable, Iterable, Mapping
 from dataclasses import dataclass
-from typing import Any, Protocol
+from typing import Any, Literal, NamedTuple, Protocol, TypeVar
 
 import numpy as np
 import torch
 from torch import nn
 
 from raycluster.data.feed import Feed
+from raycluster.nn.network import Network
 
-DriverFunction = Callable[..., dict[str, np.ndarray]]
+Clusters = int | Literal["auto"]
+
+# What a function on the driver answers: a dataclass of arrays and numbers, which a checkpoint can hold.
+Answer = TypeVar("Answer")
 
 
 class Context(Protocol):
-    """The face that every method is written against.
+    """What a method sees of the world: its data, its device, the other workers and the driver.
 
     Attributes
     ----------
@@ -52,13 +57,14 @@ class Context(Protocol):
         """Return the mixed-precision region for forward passes on this device."""
 
     def run_on_driver(
-        self, step: int, function: DriverFunction, ids: np.ndarray, features: np.ndarray, **kwargs: Any
-    ) -> dict[str, np.ndarray]:
+        self, step: int, function: Callable[..., Answer], ids: np.ndarray, features: np.ndarray, **kwargs: Any
+    ) -> Answer:
         """Gather feature rows from all workers by id and return ``function(features, **kwargs)`` to every one.
 
         A collective call. ``ids`` (int64 [m]) and ``features`` (float32 [m, d]) are this worker's share; over all
-        workers every row 0..n-1 must be there exactly once. ``step`` numbers the calls of a run: a step that was
-        completed before (the run was killed and continued) is answered from the saved state.
+        workers every row 0..n-1 must be there exactly once. The function is annotated with the dataclass of arrays
+        that it returns. ``step`` numbers the calls of a run: a step that was completed before (the run was killed and
+        continued) is answered from the saved state.
         """
 
     def report(self, row: dict[str, Any]) -> None:
@@ -71,16 +77,59 @@ class Context(Protocol):
         """Return the newest checkpoint of this run, or None at the very start."""
 
 
+class Prediction(NamedTuple):
+    """What a trained network makes of a batch of images.
+
+    Attributes
+    ----------
+    embeddings : Tensor of float32, shape (B, d)
+    clusters : Tensor of int64, shape (B,), or None
+        None, as confidence, where an image's cluster is that of the nearest image of the run.
+    confidence : Tensor of float32, shape (B,), or None
+    clustered : Tensor of float32, shape (B, m), or None
+        The features that the clusters were found in, where these are not the embeddings.
+    """
+
+    embeddings: torch.Tensor
+    clusters: torch.Tensor | None = None
+    confidence: torch.Tensor | None = None
+    clustered: torch.Tensor | None = None
+
+
+class MethodNetwork(Network):
+    """The network that a method trains.
+
+    Attributes
+    ----------
+    assigns : bool
+        Whether the network itself gives an image its cluster.
+    n_clusters : int
+        K, where it does.
+    """
+
+    assigns = False
+    n_clusters: int
+
+    @abstractmethod
+    def architecture(self) -> dict[str, Any]:
+        """Return what is needed to build this network again and to prepare its input, fit for JSON."""
+
+    def predict(self, inputs: torch.Tensor) -> Prediction:
+        """Return the embeddings of prepared images, and their clusters where the network assigns them."""
+        return Prediction(list(self.layers(inputs).values())[-1])
+
+    def calibrate(self, batches: Iterable[torch.Tensor]) -> None:
+        """Measure on random batches of prepared images what evaluation mode needs and training does not keep up."""
+
+
 @dataclass(frozen=True)
 class Outcome:
     """What a method hands back when it has finished.
 
     Attributes
     ----------
-    model : Module
+    model : MethodNetwork
         The trained network, unwrapped, in evaluation mode.
-    architecture : dict
-        JSON-able: what is needed to build the network again and to prepare its input.
     clusterings : dict of str to ndarray of int32, shape (n,)
         Every clustering to be reported, by name.
     reported : str
@@ -93,11 +142,62 @@ class Outcome:
         ``left`` and ``right`` int32, ``affinity`` float64, ``size`` int32, each of shape (n - 1,).
     """
 
-    model: nn.Module
-    architecture: dict[str, Any]
+    model: MethodNetwork
     clusterings: dict[str, np.ndarray]
     reported: str
     confidence: np.ndarray
     ids: np.ndarray
     embeddings: np.ndarray
     merges: dict[str, np.ndarray] | None = None
+
+
+@dataclass(frozen=True)
+class Method:
+    """A method: all that the rest of the project knows of it.
+
+    Attributes
+    ----------
+    name : str
+        As on the command line.
+    summary : str
+        One line of help.
+    settings : type
+        The dataclass of its settings.
+    presets : dict of str to settings
+        Complete settings by name; ``default`` is one of them.
+    search_space : tuple of str
+        What a sweep tries unless it is told otherwise, as ``raycluster sweep --space`` takes it.
+    train : callable
+        ``train(settings, clusters, context) -> Outcome``.
+    architecture : str
+        The ``name`` in ``model.json`` of the networks that it trains.
+    build_network : callable
+        Takes an architecture and the settings of the run, as far as they are known, and returns the
+        :class:`MethodNetwork` without its weights.
+    epochs_between_checks : callable
+        Takes settings; how many epochs a scheduler lets pass between two looks at a trial.
+    square_sizes : tuple of int, optional
+        The sides of squares that images have to have; by default any size will do.
+    finds_k : bool
+        Whether it can choose the number of clusters.
+    recluster : callable, optional
+        ``recluster(network, pixels, settings, seed)``: clusterings of other images uint8 [n, C, H, W] by name, each
+        ``frozen``, as the run has it, or ``refitted``: ``{name: {how: int [n]}}``.
+    cluster_pixels : callable, optional
+        The driver function that begins with the neighbors of the raw pixels. It takes them ready-made as
+        ``neighbors``, so that the trials of a sweep need not search for them again.
+    """
+
+    name: str
+    summary: str
+    settings: type[Any]
+    presets: dict[str, Any]
+    search_space: tuple[str, ...]
+    train: Callable[[Any, Any, Context], Outcome]
+    architecture: str
+    build_network: Callable[[Mapping[str, Any], Mapping[str, Any]], MethodNetwork]
+    epochs_between_checks: Callable[[Any], int]
+    square_sizes: tuple[int, ...] | None = None
+    finds_k: bool = False
+    recluster: Callable[[Any, np.ndarray, Any, int], dict[str, dict[str, np.ndarray]]] | None = None
+    cluster_pixels: Callable[..., Any] | None = None

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import math
+from dataclasses import dataclass
 from typing import Any
 
 import numpy as np
@@ -63,68 +64,50 @@ def neighbor_agreement(neighbor_ids: np.ndarray, assignments: np.ndarray) -> np.
     return (assignments[neighbor_ids] == assignments[:, None]).mean(axis=1, dtype=np.float32)
 
 
-def warnings_for(row: dict[str, Any]) -> list[str]:
+@dataclass(frozen=True)
+class Advice:
+    """What to try against a collapse; each method knows its own settings.
+
+    Attributes
+    ----------
+    one_cluster : str
+        Where most images are in one cluster: why, and what to try.
+    collapsed : str
+        Where all embeddings are alike: what to try.
+    """
+
+    one_cluster: str
+    collapsed: str
+
+
+def warnings_for(row: dict[str, Any], advice: Advice) -> list[str]:
     """Say in sentences what is wrong in a line of metrics; an empty list if nothing is.
 
     Parameters
     ----------
     row : dict
-        Any of ``largest_share``, ``clusters_in_use``, ``entropy_at_best``, ``mean_cosine``,
-        ``batches_without_pair`` (a share), ``loss``, ``gradient_norm``, ``neighbor_agreement`` (mean),
-        ``link_density`` and ``without_unlinked`` (shares of pairs and images in a pseudo-graph), ``consensus_loss``
-        and ``batch_size`` of ConCURL; and ``method``, where its settings differ from those of the others.
+        Any of ``largest_share``, ``clusters_in_use``, ``entropy_at_best``, ``mean_cosine``, ``loss``,
+        ``gradient_norm`` and ``neighbor_agreement`` (mean).
+    advice : Advice
+        What to try.
     """
     found = []
-    concurl = row.get("method") == "concurl"
     k = round(math.exp(row["entropy_at_best"])) if "entropy_at_best" in row else 0
     if k != 1 and row.get("largest_share", 0) > max(0.5, min(0.9, 4 / max(k, 1))):
-        advice = (
-            "the network gives all the same answer; try a lower --learning-rate or a higher --graph-threshold"
-            if "probability_50" in row
-            else "the network gives all the same answer; try a higher --beta or a lower --learning-rate"
-            if concurl
-            else "the clusters have chained together; try fewer --n-neighbors, or --affinity local"
-        )
-        found.append(f"{row['largest_share']:.0%} of the images are in one cluster: {advice}")
+        found.append(f"{row['largest_share']:.0%} of the images are in one cluster: {advice.one_cluster}")
     if row.get("clusters_in_use", k) < k:
         found.append(f"only {row['clusters_in_use']} of {k} clusters are in use: try fewer --clusters")
     if row.get("mean_cosine", 0) > 0.95:
         found.append(
             f"random images have a mean cosine of {row['mean_cosine']:.2f}: the embedding has collapsed to a point; "
-            f"try a lower --learning-rate or a {'higher --beta' if concurl else 'larger --margin'}"
-        )
-    if row.get("batches_without_pair", 0) > 0.5:
-        found.append(
-            f"{row['batches_without_pair']:.0%} of the batches hold no two images of one cluster and teach nothing: "
-            "try a larger --batch-size or --grouped-batches"
-        )
-    if k and row.get("link_density", 0) > max(0.5, 4 / k):
-        found.append(
-            f"{row['link_density']:.0%} of all pairs are linked, where {k} equal clusters link 1/{k}: the "
-            "pseudo-graph has collapsed; try a higher --graph-threshold or a lower --learning-rate"
-        )
-    if row.get("without_unlinked", 0) > 0.01:
-        found.append(
-            f"{row['without_unlinked']:.0%} of the images are linked to all others of their small batch and have "
-            "nothing to differ from: try a larger --small-batch or a higher --graph-threshold"
-        )
-    if k and row.get("consensus_loss", 0) > row["entropy_at_best"] - 0.01:
-        found.append(
-            f"the consensus loss is {row['consensus_loss']:.2f}, and that of even predictions is ln K = "
-            f"{row['entropy_at_best']:.2f}: nothing is learned of the clusters yet; if it stays, try another "
-            "--learning-rate"
-        )
-    if k and row.get("batch_size", k) < k:
-        found.append(
-            f"batches of {row['batch_size']} images are balanced over {k} clusters: try a --batch-size of {6 * k} or "
-            "more"
+            f"{advice.collapsed}"
         )
     for name in ("loss", "gradient_norm"):
         if not math.isfinite(row.get(name, 0.0)):
             found.append(f"the {name.replace('_', ' ')} is not finite: try a lower --learning-rate")
     if row.get("neighbor_agreement", 1) < 0.5:
         found.append(
-            f"only {row['neighbor_agreement']:.0%} of nearest neighbours share a cluster: the clusters do not follow "
+            f"only {row['neighbor_agreement']:.0%} of nearest neighbors share a cluster: the clusters do not follow "
             "the embedding; try another number of --clusters"
         )
     return found

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import pickle
 import struct
+from functools import cached_property
 from pathlib import Path
 from typing import Any
 
@@ -14,6 +15,8 @@ from safetensors.torch import load_file
 from torch import nn
 
 from raycluster.errors import UserError
+from raycluster.nn.network import Network
+from raycluster.nn.pixels import rgb
 from raycluster.nn.resnet import MEAN, STD
 
 SHOWN_KEYS = 3
@@ -24,7 +27,7 @@ NOT_WEIGHTS = (
 )
 
 
-class Backbone(nn.Module):
+class Backbone(Network):
     """Images to the features before the classifier.
 
     Parameters
@@ -64,6 +67,21 @@ class Backbone(nn.Module):
         setattr(self.trunk.get_submodule(parent), last, nn.Identity())
         self.register_buffer("mean", torch.tensor(MEAN).view(3, 1, 1), persistent=False)
         self.register_buffer("std", torch.tensor(STD).view(3, 1, 1), persistent=False)
+
+    @cached_property
+    @torch.inference_mode()
+    def embedding_size(self) -> int:  # type: ignore[override]
+        """How many features the trunk gives."""
+        pixels = torch.zeros(1, *self.shape, dtype=torch.uint8, device=self.mean.device)
+        return int(self.embed_images(pixels).shape[1])
+
+    def prepare(self, images: torch.Tensor) -> torch.Tensor:
+        """Return images uint8 [B, 1 or 3, H, W] as floats [B, 3, H, W] in [0, 1]."""
+        return rgb(images)
+
+    def layers(self, inputs: torch.Tensor) -> dict[str, torch.Tensor]:
+        """Return the features before the classifier."""
+        return {"features": self(inputs)}
 
     def forward(self, images: torch.Tensor) -> torch.Tensor:
         """Return features float32 [B, d] of images float [B, 3, image_size, image_size] in [0, 1]."""

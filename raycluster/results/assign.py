@@ -18,11 +18,8 @@ from raycluster.data.sources import DIGITS, Listing, check_apart, list_source, p
 from raycluster.errors import check_setting
 from raycluster.graph.neighbors.nearest import default_n_neighbors
 from raycluster.graph.neighbors.novelty import KnownRows
-from raycluster.methods.dccm.network import DccmCNN
-from raycluster.methods.jule.network import JuleCNN
-from raycluster.methods.load import Network
+from raycluster.methods.base import MethodNetwork
 from raycluster.metrics.quality import clustering_quality
-from raycluster.nn.pixels import rgb
 from raycluster.results.finished_run import RunVectors, finished_run, network_of, read_vectors
 from raycluster.results.provenance import existing_result, write_table
 from raycluster.runtime.clock import Clock, duration
@@ -98,17 +95,6 @@ class Assignments(NamedTuple):
     novelty: np.ndarray
 
 
-class Answer(NamedTuple):
-    """A network's answer to a batch: embeddings float [B, d], and where it tells of clusters itself, which, how sure.
-
-    A network without a head leaves the clusters, int [B], and the confidence, float [B], to the run's own images.
-    """
-
-    embeddings: torch.Tensor
-    clusters: torch.Tensor | None = None
-    confidence: torch.Tensor | None = None
-
-
 def assign_images(options: AssignOptions, say: Say = print_now) -> AssignSummary:
     """Assign images to clusters of a run, and write one row for every input to ``options.out``.
 
@@ -120,7 +106,7 @@ def assign_images(options: AssignOptions, say: Say = print_now) -> AssignSummary
     clock = Clock(time.perf_counter(), "start")
     out = absolute_out(options.out)
     run_dir = finished_run(options.model)
-    data = options.data if options.data == DIGITS else resolve_source(options.data)
+    data = resolve_source(options.data)
     listing = None if data == DIGITS else list_source(data)
     if listing:
         check_apart(data, listing, out)
@@ -142,7 +128,7 @@ def assign_images(options: AssignOptions, say: Say = print_now) -> AssignSummary
         say(f"{data}: {images.n:,} images{f', {len(images.rejected):,} unreadable' if images.rejected else ''}")
         rows = KnownRows(known.vectors, _n_neighbors(run_dir, len(known.ids)), images.n)
         clock.lap("images of the run")
-        found = _find(net, run_dir, images, known, rows, say)
+        found = _find(net, images, known, rows, say)
         clock.lap("assigning")
     refused = found.novelty > options.refuse_above
     table, reasons = _table(images, found, refused)
@@ -187,29 +173,10 @@ def tell(summary: AssignSummary, run: Path, out: Path) -> str:
 
 
 @torch.inference_mode()
-def ask(net: Network, images: torch.Tensor, clustering: str, temperature: float) -> Answer:
-    """Pass images uint8 [B, C, H, W].
-
-    ``clustering`` and ``temperature``, those of a run of ConCURL, decide its clusters and their confidence, which is
-    the cluster's share in a softmax over the cosines to all centres; that of DCCM is the probability of its head.
-    """
-    if isinstance(net, JuleCNN):
-        return Answer(net(images.float() / 255))
-    passed = net(rgb(images))
-    if isinstance(net, DccmCNN):
-        confidence, clusters = passed.probabilities.max(dim=1)
-        return Answer(passed.features, clusters, confidence)
-    clusters = net.assign(passed, clustering)
-    shares = (net.cosines_to_centers(passed, clustering) / temperature).softmax(dim=1)
-    return Answer(passed.nce, clusters, shares.gather(1, clusters[:, None])[:, 0])
-
-
-def _find(net: Network, run_dir: RunDir, images: ImageSet, known: RunVectors, rows: KnownRows, say: Say) -> Assignments:
+def _find(net: MethodNetwork, images: ImageSet, known: RunVectors, rows: KnownRows, say: Say) -> Assignments:
     """Read all images once, holding no more of them than a block, and of their embeddings no more than a window."""
     device = torch.device("cuda" if torch.cuda.is_available() else "cpu")
     net = net.to(device)
-    clustering = json.loads((run_dir.path / "model" / "model.json").read_text()).get("clustering", "")
-    temperature = run_dir.config()["identity"].get("head_temperature", 1.0)
     found = Assignments(np.empty(images.n, np.int32), np.empty(images.n, np.float32), np.empty(images.n, np.float32))
     seen = np.zeros(images.n, np.int64)
     window: list[tuple[np.ndarray, np.ndarray]] = []
@@ -218,20 +185,20 @@ def _find(net: Network, run_dir: RunDir, images: ImageSet, known: RunVectors, ro
         for part, batch in zip(
             np.split(numbers, range(BATCH, len(numbers), BATCH)), torch.tensor(pixels).split(BATCH), strict=True
         ):
-            answer = ask(net, batch.to(device), clustering, temperature)
-            window.append((part, answer.embeddings.cpu().numpy()))
-            if answer.clusters is not None and answer.confidence is not None:
-                found.clusters[part] = answer.clusters.cpu().numpy()
-                found.confidence[part] = answer.confidence.cpu().numpy()
+            prediction = net.predict(net.prepare(batch.to(device)))
+            window.append((part, prediction.embeddings.cpu().numpy()))
+            if prediction.clusters is not None and prediction.confidence is not None:
+                found.clusters[part] = prediction.clusters.cpu().numpy()
+                found.confidence[part] = prediction.confidence.cpu().numpy()
             seen[part] += 1
         if sum(len(part) for part, _ in window) >= WINDOW:
-            _compare(window, known, rows, isinstance(net, JuleCNN), found)
+            _compare(window, known, rows, not net.assigns, found)
             window = []
         if time.perf_counter() - told > 10:
             told = time.perf_counter()
             say(f"{seen.sum():,} of {images.n:,} images")
     if window:
-        _compare(window, known, rows, isinstance(net, JuleCNN), found)
+        _compare(window, known, rows, not net.assigns, found)
     if not (seen == 1).all():
         raise RuntimeError(f"{(seen != 1).sum()} of {images.n} images were not assigned exactly once")
     return found

@@ -2,28 +2,20 @@
 
 from __future__ import annotations
 
-import json
 from dataclasses import dataclass, fields
 from typing import Any, Literal
 
 import numpy as np
-import torch
 
-from raycluster.data.feed import ResidentFeed
 from raycluster.data.images import ImageSet, open_images
 from raycluster.data.sources import resolve_source
 from raycluster.errors import UserError
-from raycluster.methods.concurl.network import HEAD_SIZE, NCE_SIZE, ConcurlNet, ConcurlOutput
-from raycluster.methods.concurl.settings import ConcurlSettings
-from raycluster.methods.concurl.train import CLUSTERINGS, cluster_all, embed
-from raycluster.methods.dccm.network import DccmCNN
-from raycluster.methods.jule.network import JuleCNN
-from raycluster.methods.load import Network
+from raycluster.methods import find_method
+from raycluster.methods.base import MethodNetwork
 from raycluster.metrics.consensus import consensus_score
 from raycluster.metrics.probe import probe_accuracy
 from raycluster.metrics.quality import clustering_quality
-from raycluster.nn.layers import layers_of
-from raycluster.nn.pixels import rgb
+from raycluster.nn.features import frozen_features
 from raycluster.results.finished_run import finished_run, network_of
 from raycluster.results.shift import shift_of_run
 from raycluster.runtime.console import Say, print_now
@@ -31,7 +23,6 @@ from raycluster.runtime.files import write_json
 from raycluster.runtime.session import ray_session
 
 MOST_IMAGES = 20_000
-BATCH = 500
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -64,9 +55,11 @@ def evaluate_run(options: EvaluateOptions, say: Say = print_now) -> dict[str, An
     run_dir = finished_run(options.run)
     before = run_dir.config()["identity"]
     net = network_of(run_dir, "to evaluate")
-    if options.shift and isinstance(net, JuleCNN):
-        raise UserError("--shift is for dccm and concurl: a run of jule keeps nothing to assign single images by.")
-    data = resolve_source(options.data) if options.data and options.data != "digits" else options.data
+    if options.shift and not net.assigns:
+        raise UserError(
+            f"--shift needs a network that assigns images by itself, and that of {before['method']} does not."
+        )
+    data = options.data and resolve_source(options.data)
     channels, height, width = net.shape
     with ray_session():
         images = open_images(
@@ -86,11 +79,10 @@ def evaluate_run(options: EvaluateOptions, say: Say = print_now) -> dict[str, An
     result |= {"run": run_dir.summary().quality, "training": last}
     clusterings = clusters_on(net, before, pixels, labels, options.seed)
     result["clusterings"] = clusterings
-    if options.shift and not isinstance(net, JuleCNN):
-        clustering = json.loads((run_dir.path / "model" / "model.json").read_text()).get("clustering", "")
+    if options.shift:
         if options.data:
             pixels, labels = in_numbers_of_run(pixels, labels, images.class_names, run_dir.config()["class_names"], say)
-        result["shift"] = shift_of_run(run_dir, net, clustering, pixels, labels, options.seed, say)
+        result["shift"] = shift_of_run(run_dir, net, pixels, labels, options.seed, say)
     write_json(run_dir.path / "evaluation.json", result)
     say(f"Classifier with one hidden layer on frozen features of {len(rows):,} images of known class:")
     for layer, scores in found.items():
@@ -119,42 +111,27 @@ def labelled_rows(images: ImageSet, seed: int) -> tuple[np.ndarray, np.ndarray]:
 
 
 def clusters_on(
-    net: Network, told: dict[str, Any], pixels: np.ndarray, labels: np.ndarray, seed: int
+    net: MethodNetwork, config: dict[str, Any], pixels: np.ndarray, labels: np.ndarray, seed: int
 ) -> dict[str, dict[str, dict[str, float]]]:
-    """Score the clusters that a network gives images, by name of the clustering.
+    """Score the clusters that a network gives images, by name of the clustering, and ``frozen`` or ``refitted``.
 
     Parameters
     ----------
-    net : network
-        A JULE network keeps nothing to assign single images by, and has no such scores.
-    told : dict
-        What the run was told, its settings among it.
+    net : MethodNetwork
+    config : dict
+        The method and the settings of its run.
     pixels : ndarray of uint8, shape (n, C, H, W)
     labels : ndarray of int, shape (n,)
     seed : int
-
-    Returns
-    -------
-    scores : dict
-        ``frozen``: each image gets its cluster by the run's own centres or outputs; and for ConCURL ``refitted``:
-        centres are found anew, and ``q_code`` is balanced over these images.
     """
-    feed = ResidentFeed(pixels)
-    if isinstance(net, DccmCNN):
-        batches = (net(rgb(batch.images)) for batch in feed.eval_batches(BATCH))
-        with torch.inference_mode():
-            found = torch.cat([passed.probabilities.argmax(dim=1) for passed in batches]).numpy()
-        return {"population": {"frozen": clustering_quality(labels, found)}}
-    if not isinstance(net, ConcurlNet) or len(pixels) < net.n_clusters:
+    method = find_method(config["method"])
+    if method.recluster is None:
         return {}
-    settings = ConcurlSettings(**{field.name: told[field.name] for field in fields(ConcurlSettings)})
-    rows = embed(net, feed)[2]
-    anew = cluster_all(rows, net.n_clusters, settings, seed)
-    nce, head, cosines = torch.from_numpy(rows).split([NCE_SIZE, HEAD_SIZE, net.n_clusters], dim=1)
-    frozen = {name: net.assign(ConcurlOutput(nce[:, :0], nce, head, cosines), name).numpy() for name in CLUSTERINGS}
+    known = {field.name: config[field.name] for field in fields(method.settings) if field.name in config}
+    found = method.recluster(net, pixels, method.settings(**known), seed)
     return {
-        name: {"frozen": clustering_quality(labels, frozen[name]), "refitted": clustering_quality(labels, anew[name])}
-        for name in CLUSTERINGS
+        name: {how: clustering_quality(labels, clusters) for how, clusters in clusterings.items()}
+        for name, clusterings in found.items()
     }
 
 
@@ -182,14 +159,3 @@ def in_numbers_of_run(
     if others:
         say(f"Classes that the run does not know are left out of --shift: {', '.join(others)}")
     return pixels[renumbered >= 0], renumbered[renumbered >= 0]
-
-
-@torch.inference_mode()
-def frozen_features(net: Network, pixels: np.ndarray) -> dict[str, np.ndarray]:
-    """Return the features of images uint8 [n, C, H, W] by name of their layer, float32 [n, d]; the embedding last."""
-    parts: dict[str, list[torch.Tensor]] = {}
-    device = next(net.parameters()).device
-    for images in torch.from_numpy(pixels).split(BATCH):
-        for name, values in layers_of(net, images.to(device)).items():
-            parts.setdefault(name, []).append(values)
-    return {name: torch.cat(values).cpu().numpy() for name, values in parts.items()}

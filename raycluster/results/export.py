@@ -69,7 +69,7 @@ def export_tables(options: ExportOptions, say: Say = print_now) -> Path:
     began = time.perf_counter()
     out, folder = absolute_out(options.out), Path(options.run).expanduser()
     embeddings = options.embeddings and resolve_source(options.embeddings)
-    data = options.data and (options.data if options.data == DIGITS else resolve_source(options.data))
+    data = options.data and resolve_source(options.data)
     if not folder.is_dir():
         raise UserError(f"There is no folder {folder}: name that of a run, of a clustering or of embeddings.")
     config = RunDir(folder).config() if (folder / "config.json").exists() else {}

@@ -12,7 +12,9 @@ import pyarrow.parquet as pq
 
 from raycluster.data.vectors import open_vectors
 from raycluster.errors import UserError
-from raycluster.methods.load import Network, load_model
+from raycluster.methods import METHODS
+from raycluster.methods.base import MethodNetwork
+from raycluster.methods.saved_network import load_network
 from raycluster.runtime.run_dir import RunDir
 
 
@@ -69,7 +71,7 @@ def check_complete(source: str) -> None:
             raise UserError(f"{folder} is not finished: run its command again first.")
 
 
-def network_of(run_dir: RunDir, purpose: str) -> Network:
+def network_of(run_dir: RunDir, purpose: str) -> MethodNetwork:
     """Return the network that a run has trained.
 
     Raises
@@ -77,9 +79,10 @@ def network_of(run_dir: RunDir, purpose: str) -> Network:
     UserError
         If it has none, being a clustering of vectors.
     """
-    if run_dir.config()["identity"]["method"] not in ("jule", "dccm", "concurl"):
+    settings = run_dir.config()["identity"]
+    if settings["method"] not in METHODS:
         raise UserError(f"{run_dir.path} holds a clustering of vectors, without a network {purpose}.")
-    return load_model(run_dir.path / "model")
+    return load_network(run_dir.path / "model", settings)
 
 
 def read_vectors(folder: Path, embeddings: str | None = None) -> RunVectors:

@@ -10,10 +10,8 @@ import pyarrow.parquet as pq
 import torch
 
 from raycluster.errors import UserError
-from raycluster.methods.concurl.network import ConcurlNet
-from raycluster.methods.dccm.network import DccmCNN
+from raycluster.methods.base import MethodNetwork
 from raycluster.metrics.shift import Reader, classes_of_clusters, shift_table
-from raycluster.nn.pixels import rgb
 from raycluster.report.shift_plot import shift_plot
 from raycluster.results.finished_run import labels_in
 from raycluster.runtime.console import Say
@@ -26,8 +24,7 @@ BATCH = 250
 
 def shift_of_run(
     run_dir: RunDir,
-    net: DccmCNN | ConcurlNet,
-    clustering: str,
+    net: MethodNetwork,
     pixels: np.ndarray,
     labels: np.ndarray,
     seed: int,
@@ -38,10 +35,8 @@ def shift_of_run(
     Parameters
     ----------
     run_dir : RunDir
-    net : DccmCNN or ConcurlNet
-        Its network.
-    clustering : str
-        The reported one, as ``model.json`` names it.
+    net : MethodNetwork
+        Its network, one that assigns images by itself.
     pixels : ndarray of uint8, shape (n, C, H, W)
     labels : ndarray of int, shape (n,)
         Known classes, numbered as those of the run.
@@ -56,8 +51,8 @@ def shift_of_run(
     """
     classes = classes_of_run(run_dir.path, net.n_clusters)
     chosen = np.sort(np.random.default_rng(seed).permutation(len(pixels))[:MOST_IMAGES])
-    images = rgb(torch.from_numpy(pixels[chosen]))
-    rows = shift_table(images, labels[chosen], reader(net, clustering), classes, net.n_clusters, seed)
+    images = net.prepare(torch.from_numpy(pixels[chosen]))
+    rows = shift_table(images, labels[chosen], reader(net), classes, net.n_clusters, seed)
     with atomic_write(run_dir.path / "shift.svg") as partial:
         partial.write_text(shift_plot(rows))
     say(f"Accuracy on {len(images):,} images changed in one factor, clusters frozen / refitted:")
@@ -80,21 +75,18 @@ def classes_of_run(path: Path, n_clusters: int) -> np.ndarray:
     return classes_of_clusters(table["cluster"].to_numpy(), labels, n_clusters)
 
 
-def reader(net: DccmCNN | ConcurlNet, clustering: str) -> Reader:
+def reader(net: MethodNetwork) -> Reader:
     """Return what gives images float [n, 3, H, W] their frozen clusters and features to refit k-means on."""
 
     @torch.inference_mode()
     def read(images: torch.Tensor) -> tuple[np.ndarray, np.ndarray]:
         clusters, features = [], []
         for part in images.split(BATCH):
-            if isinstance(net, DccmCNN):
-                passed = net(part)
-                clusters.append(passed.probabilities.argmax(dim=1))
-                features.append(passed.features)
-            else:
-                seen = net(part)
-                clusters.append(net.assign(seen, clustering))
-                features.append(seen.nce if clustering == "nce_embeddings" else seen.head)
+            prediction = net.predict(part)
+            if prediction.clusters is None:
+                raise ValueError("this network assigns no clusters by itself")
+            clusters.append(prediction.clusters)
+            features.append(prediction.embeddings if prediction.clustered is None else prediction.clustered)
         return torch.cat(clusters).numpy(), torch.cat(features).numpy()
 
     return read

@@ -1,41 +1,53 @@
-"""Errors of Ray, brought back to what caused them."""
+"""Errors of Ray, traced to their cause and put into words."""
 
 from __future__ import annotations
 
 import contextlib
+from pathlib import Path
 from typing import Any
 
-from ray.exceptions import RayTaskError
-
 from raycluster.errors import TrainingFailed, UserError
-from raycluster.runtime.run_dir import RunDir
 
-# What a second try would meet again. Not among them are deaths of processes and the errors that these cause in the
+# What a second try would run into again. Deaths of processes are not among them, nor the errors that these cause in the
 # other workers: RuntimeError from torch's collectives and OSError from connections.
 MISTAKES = (UserError, TypeError, ValueError, LookupError, AttributeError, ArithmeticError, AssertionError, ImportError)
 
 
-def explained(error: BaseException, run_dir: RunDir, logs: str) -> Exception:
-    """Return what lies at the bottom of an error of Ray Train, as something to be read."""
-    cause = root_cause(error)
-    if isinstance(cause, UserError):
-        return cause
-    story = run_dir.error_log if run_dir.error_log.exists() else logs
-    first = (str(cause).strip() or "no message").splitlines()[0]
-    return TrainingFailed(
-        f"Training failed with {type(cause).__name__}: {first}\nThe whole story is in {story}; the same command "
-        "continues from the last checkpoint."
-    )
-
-
 def root_cause(error: BaseException) -> BaseException:
     """Return the exception that Ray has wrapped, perhaps several times; a mistake rather than what it led to."""
+    from ray.exceptions import RayTaskError  # not above: the environment has to be set before Ray is imported
+
     inner: Any = error.cause if isinstance(error, RayTaskError) else getattr(error, "controller_failure", None)
     failures: dict[int, Exception] = getattr(error, "worker_failures", {})
     if failures:
         causes = [root_cause(failure) for failure in failures.values()]
         return next((cause for cause in causes if isinstance(cause, MISTAKES)), causes[0])
     return root_cause(inner) if isinstance(inner, BaseException) else error
+
+
+def explain(
+    error: BaseException, activity: str, log: str | Path, clear: tuple[type[BaseException], ...] = (UserError,)
+) -> Exception:
+    """Return the cause of an error of Ray, in a sentence that says where to read more and what to do.
+
+    Parameters
+    ----------
+    error : BaseException
+    activity : str
+        What failed, such as ``Training``.
+    log : path-like
+        Where the details are.
+    clear : tuple of type
+        Causes that speak for themselves, and are returned as they are.
+    """
+    cause = root_cause(error)
+    if isinstance(cause, clear) and isinstance(cause, Exception):
+        return cause
+    first = (str(cause).strip() or "no message").splitlines()[0]
+    return TrainingFailed(
+        f"{activity} failed with {type(cause).__name__}: {first}\nDetails are in {log}; the same command continues "
+        "where it stopped."
+    )
 
 
 def dead_ray_process() -> str | None:

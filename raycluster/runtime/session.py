@@ -158,3 +158,15 @@ def _describe(session: str) -> RaySession:
     alive = [node["Resources"] for node in ray.nodes() if node["Alive"]]
     nodes = [Node(resources.get("CPU", 0.0), resources.get("GPU", 0.0)) for resources in alive]
     return RaySession(nodes, os.path.join(session, "logs"))
+
+
+def smallest_object_store() -> float:
+    """Return how many bytes the smallest object store of the machines holds."""
+    import ray
+
+    return min(node["Resources"].get("object_store_memory", 0.0) for node in ray.nodes() if node["Alive"])
+
+
+def memory_for_images() -> float:
+    """Return how many bytes of images may be held in memory: half of the smallest object store."""
+    return smallest_object_store() / 2

@@ -10,15 +10,10 @@ import numpy as np
 import torch
 from ray import tune
 
-from raycluster.methods.concurl.network import ConcurlNet
-from raycluster.methods.dccm.network import DccmCNN
-from raycluster.methods.jule.network import JuleCNN
-from raycluster.methods.load import Network
+from raycluster.methods.base import MethodNetwork
 from raycluster.metrics.kmeans import kmeans
 from raycluster.metrics.label_free import sample_rows
-from raycluster.nn.batch_norm import population_statistics
-from raycluster.nn.pixels import rgb
-from raycluster.results.evaluate import BATCH, frozen_features
+from raycluster.nn.features import BATCH, frozen_features
 from raycluster.runtime.files import atomic_write, remove_tree
 from raycluster.runtime.run_dir import RunDir
 from raycluster.sweeps.objective import BY_LABELS, objective_of
@@ -108,13 +103,11 @@ def adopt_checkpoint(run: TrainingRun, folder: Path) -> None:
 @torch.no_grad()
 def embedding_now(model: torch.nn.Module, pixels: np.ndarray) -> np.ndarray:
     """Return the embeddings of images uint8 [n, C, H, W] by a network in training, float32 [n, d]."""
-    net: Network = next(part for part in model.modules() if isinstance(part, JuleCNN | DccmCNN | ConcurlNet))
+    net = next(part for part in model.modules() if isinstance(part, MethodNetwork))
     was_training = net.training
-    if isinstance(net, DccmCNN):
-        device, order = next(net.parameters()).device, np.random.default_rng(0).permutation(len(pixels))
-        with population_statistics(net):
-            for rows in np.array_split(order, -(-len(order) // BATCH)):
-                net(rgb(torch.from_numpy(pixels[rows]).to(device)))
+    device, order = next(net.parameters()).device, np.random.default_rng(0).permutation(len(pixels))
+    batches = np.array_split(order, -(-len(order) // BATCH))
+    net.calibrate(net.prepare(torch.from_numpy(pixels[rows]).to(device)) for rows in batches)
     net.eval()
     embeddings = list(frozen_features(net, pixels).values())[-1]
     model.train(was_training)

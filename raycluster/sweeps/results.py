@@ -30,9 +30,9 @@ def write_results(ledger: Ledger, run: TrainingRun, objective: str) -> None:
     if best:
         settings = asdict(run.settings) | best["settings"]
         told = {name: getattr(run, name) for name in FLAGS}
-        write_json(ledger.path / "best.json", {"method": run.method} | told | settings)
+        write_json(ledger.path / "best.json", {"method": run.method.name} | told | settings)
     with atomic_write(ledger.path / "sweep.html") as partial:
-        partial.write_text(sweep_page(rows, objective, f"{run.method} on {run.data}"))
+        partial.write_text(sweep_page(rows, objective, f"{run.method.name} on {run.data}"))
 
 
 def trials_table(rows: list[dict[str, Any]]) -> pa.Table:

@@ -12,8 +12,7 @@ import numpy as np
 
 from raycluster.data.images import ImageSet
 from raycluster.graph.neighbors.nearest import Neighbors, find_neighbors
-from raycluster.methods.base import DriverFunction
-from raycluster.methods.jule import train as jule
+from raycluster.methods.base import Answer, Method
 
 
 @dataclass(frozen=True)
@@ -36,15 +35,15 @@ def hold(images: ImageSet) -> HeldImages:
     return HeldImages(**vars(images), pixels=images.load())
 
 
-def share_pixel_graph(folder: Path) -> Callable[..., dict[str, np.ndarray]]:
-    """Return a caller of driver functions that builds JULE's first graph, on raw pixels, once for each K_s.
+def share_pixel_graph(folder: Path, method: Method) -> Callable[..., Any]:
+    """Return a caller of driver functions that builds the method's graph on raw pixels once for each K_s.
 
     The first trial that needs it builds it, and it lies in ``folder`` from then on; trials that begin at the same time
     build it each, for they would have to wait as long.
     """
 
-    def answer(function: DriverFunction, features: np.ndarray, **kwargs: Any) -> dict[str, np.ndarray]:
-        if function is not jule.start:
+    def answer(function: Callable[..., Answer], features: np.ndarray, **kwargs: Any) -> Answer:
+        if function is not method.cluster_pixels:
             return function(features, **kwargs)
         return function(features, **kwargs, neighbors=_shared(features, kwargs["graph"].neighbors_of(len(features))))
 

@@ -7,26 +7,26 @@ import importlib.util
 import os
 import time
 import uuid
-from collections.abc import Sequence
 from concurrent.futures import wait
 from dataclasses import dataclass, replace
 from typing import TYPE_CHECKING, Any, Literal
 
-from raycluster.api import method_named
 from raycluster.data.sources import resolve_source
 from raycluster.errors import TrainingFailed, UserError, check_setting
+from raycluster.methods import find_method
 from raycluster.runtime.clock import duration
 from raycluster.runtime.console import Say, print_now
 from raycluster.runtime.files import remove_tree
 from raycluster.runtime.paths import absolute_out
 from raycluster.runtime.ray_errors import dead_ray_process
 from raycluster.runtime.resources import Node, available_cores, places_on
-from raycluster.runtime.session import private_node, ray_session
+from raycluster.runtime.session import memory_for_images, private_node, ray_session
+from raycluster.runtime.versions import installed_versions
 from raycluster.sweeps.ledger import Ledger
 from raycluster.sweeps.objective import DEFAULT, check_objective
 from raycluster.sweeps.results import best_row, header, line, rank_agreement, write_results
 from raycluster.sweeps.search_space import Range, Space, draw_settings, grid, parse_fixed, parse_space
-from raycluster.training.trainer import TrainingRun, check_asked, check_early, memory_for_images, open_source
+from raycluster.training.trainer import TrainingRun, check_asked, check_early, open_source
 
 if TYPE_CHECKING:
     from raycluster.sweeps.shared_work import HeldImages
@@ -93,7 +93,6 @@ def sweep(
     options: SweepOptions,
     method: str,
     preset: str = "default",
-    default_space: Sequence[str] = (),
     say: Say = print_now,
 ) -> dict[str, Any]:
     """Run a sweep, or go on with it, and write its folder.
@@ -102,8 +101,6 @@ def sweep(
     ----------
     options : SweepOptions
     method, preset : str
-    default_space : sequence of str
-        What to try where the options name nothing.
     say : callable
 
     Returns
@@ -118,7 +115,7 @@ def sweep(
     TrainingFailed
         If no trial could be finished.
     """
-    run, space = _what(options, method, preset, default_space)
+    run, space = _what(options, method, preset)
     ledger = Ledger(absolute_out(options.out))
     identity = _identity(options, run, preset, space)
     ledger.run_dir.state(identity)
@@ -199,9 +196,9 @@ def _gpus_of_trial(nodes: list[Node], asked: float | None) -> float:
     return share
 
 
-def _what(options: SweepOptions, method: str, preset: str, default_space: Sequence[str]) -> tuple[TrainingRun, Space]:
+def _what(options: SweepOptions, method: str, preset: str) -> tuple[TrainingRun, Space]:
     """Check what is asked for, and return the run that all trials are variants of, and what is varied."""
-    chosen = method_named(method)
+    chosen = find_method(method)
     if preset not in chosen.presets:
         raise UserError(f"There is no preset {preset!r}: choose one of {', '.join(chosen.presets)}.")
     for name in ("trials", "max_concurrent", "workers"):
@@ -225,15 +222,15 @@ def _what(options: SweepOptions, method: str, preset: str, default_space: Sequen
     base = chosen.presets[preset]
     fixed = parse_fixed(options.fixed, base)
     base = replace(base, **fixed)
-    space = parse_space(options.space or [w for w in default_space if w.partition("=")[0] not in fixed], base)
+    space = parse_space(options.space or [w for w in chosen.search_space if w.partition("=")[0] not in fixed], base)
     both = sorted(set(space) & set(fixed))
     if both:
         raise UserError(f"{both[0]} is in --space and in --fixed: leave it out of one of them.")
     if options.scheduler == "pbt":
         _check_population(options, space)
-    data = options.data if options.data == "digits" else resolve_source(options.data)
+    data = resolve_source(options.data)
     given = {name: getattr(options, name) for name in ("seed", "labels", "image_size", "color", "workers")}
-    run = TrainingRun(method, chosen.function, base, data, clusters, "", sides=chosen.sides, **given)
+    run = TrainingRun(chosen, base, data, clusters, "", **given)
     check_asked(run)
     return run, space
 
@@ -251,7 +248,7 @@ def _check_population(options: SweepOptions, space: Space) -> None:
 def _identity(options: SweepOptions, run: TrainingRun, preset: str, space: Space) -> dict[str, Any]:
     """Return all that decides what a trial is; a sweep is continued only where this is the same."""
     told = {name: dimension.__dict__ for name, dimension in space.items()}
-    known = run.identity | {"method": f"a sweep of {run.method}", "preset": preset, "space": told}
+    known = run.identity | {"method": f"a sweep of {run.method.name}", "preset": preset, "space": told}
     return known | {name: getattr(options, name) for name in ("search", "scheduler", "objective")}
 
 
@@ -281,8 +278,9 @@ def _open(run: TrainingRun, options: SweepOptions, say: Say) -> HeldImages:
 def _begin(ledger: Ledger, identity: dict[str, Any], fingerprint: str, say: Say) -> None:
     """Write the config of a new sweep, or check that the images of a continued one are the same."""
     if ledger.run_dir.state(identity) == "new":
-        versions = {name: importlib.metadata.version(name) for name in ("torch", "ray", "numpy", "pyarrow")}
-        ledger.run_dir.write_config({"identity": identity, "fingerprint": fingerprint, "versions": versions})
+        ledger.run_dir.write_config(
+            {"identity": identity, "fingerprint": fingerprint, "versions": installed_versions()}
+        )
     elif ledger.run_dir.config()["fingerprint"] != fingerprint:
         raise UserError(f"The images have changed since {ledger.path} was begun: choose another --out.")
 
@@ -316,7 +314,7 @@ def _run_trials(
     from raycluster.sweeps.search import METRIC, PlannedSearch, make_scheduler, optuna_search, population
     from raycluster.sweeps.trial import TrialJob, run_trial
 
-    interval = looks_every(run)
+    interval = run.method.epochs_between_checks(run.settings)
     run = replace(run, gpus_per_worker=shares.gpus, cpus_per_worker=shares.cpus if run.workers else None)
     job = TrialJob(str(ledger.path), run, options.objective, options.scheduler, interval, int(max(1, shares.cpus)))
     # A trial that starts a trainer takes next to nothing itself: its workers would wait for the core that it holds.
@@ -367,13 +365,6 @@ def _fit(tuner: Any) -> None:
                 f"Ray's {dead} on this machine has died, perhaps for want of memory: the same command goes on."
             )
     done.result()
-
-
-def looks_every(run: TrainingRun) -> int:
-    """Return the epochs between two looks at a trial on its way: a period of jule, a ninth of the epochs of others."""
-    if run.method == "jule":
-        return int(run.settings.epochs_per_period)
-    return max(1, int(run.settings.epochs) // 9)
 
 
 def _number(trial: Any) -> str:

@@ -104,7 +104,7 @@ def _train(run: TrainingRun, job: TrialJob, images: HeldImages) -> dict[str, Any
             if clusters_wanted
             else None
         )
-        shared = share_pixel_graph(Path(job.out) / "graphs")
+        shared = share_pixel_graph(Path(job.out) / "graphs", run.method)
         summary = train_in_process(run, images, job.threads, look, shared)
     embeddings, clusters = read_clustered_embeddings(run_dir)
     scores = all_scores(embeddings, clusters, images.pixels, images.labels)

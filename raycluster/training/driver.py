@@ -5,6 +5,7 @@ from __future__ import annotations
 import asyncio
 import os
 import time
+from collections.abc import Callable
 from dataclasses import dataclass, field
 from pathlib import Path
 from typing import Any
@@ -14,20 +15,20 @@ import ray
 import torch
 from ray.exceptions import ActorDiedError, ActorUnavailableError, RayTaskError
 
-from raycluster.methods.base import DriverFunction
+from raycluster.methods.base import Answer
 from raycluster.runtime.checkpoint import load_checkpoints, save_checkpoint
 from raycluster.runtime.resources import available_cores
+from raycluster.training.answers import from_arrays, to_arrays
 from raycluster.training.gather import gather_rows
 
 Part = tuple[np.ndarray, np.ndarray]
-Result = dict[str, np.ndarray]
 
 
 @dataclass
 class _Call:
     """A step that waits for the parts of all workers."""
 
-    answer: asyncio.Future[Result]
+    answer: asyncio.Future[Any]
     parts: dict[int, Part] = field(default_factory=dict)
 
 
@@ -47,7 +48,7 @@ class ClusterDriver:
     def __init__(self, folder: str, n: int) -> None:
         use_all_cores()
         self._folder, self._n = Path(folder), n
-        self._answers: dict[int, Result] = {
+        self._answers: dict[int, dict[str, np.ndarray]] = {
             state["step"]: {name: tensor.numpy() for name, tensor in tensors.items()}
             for tensors, state in load_checkpoints(self._folder)
         }
@@ -66,9 +67,9 @@ class ClusterDriver:
         rank: int,
         world_size: int,
         part: Part,
-        function: DriverFunction,
+        function: Callable[..., Answer],
         kwargs: dict[str, Any],
-    ) -> Result:
+    ) -> Answer:
         """Wait for every worker's part of a step, and return ``function(features, **kwargs)`` to all of them.
 
         ``group`` numbers the worker groups of a run, rising: when a worker has died, Ray Train starts all of them
@@ -80,7 +81,7 @@ class ClusterDriver:
                 call.answer.cancel()
             self._calls.clear()
         if step in self._answers:
-            return self._answers[step]
+            return from_arrays(function, self._answers[step])
         call = self._calls.setdefault(step, _Call(asyncio.get_running_loop().create_future()))
         call.parts[rank] = part
         if len(call.parts) == world_size:
@@ -94,18 +95,22 @@ class ClusterDriver:
                 self._calls.pop(step, None)
                 if not call.answer.done():
                     call.answer.set_result(answer)
-        return await asyncio.shield(call.answer)
+        answered: Answer = await asyncio.shield(call.answer)
+        return answered
 
-    async def _answer(self, step: int, parts: list[Part], function: DriverFunction, kwargs: dict[str, Any]) -> Result:
+    async def _answer(
+        self, step: int, parts: list[Part], function: Callable[..., Answer], kwargs: dict[str, Any]
+    ) -> Answer:
         async with self._one_at_a_time:
             if step not in self._answers:
                 result = await asyncio.to_thread(self._compute, step, parts, function, kwargs)
                 self._answers = dict([*self._answers.items(), (step, result)][-2:])
-            return self._answers[step]
+            return from_arrays(function, self._answers[step])
 
-    def _compute(self, step: int, parts: list[Part], function: DriverFunction, kwargs: dict[str, Any]) -> Result:
-        found = function(gather_rows(parts, self._n), **kwargs)
-        result = {name: np.asarray(value) for name, value in found.items()}
+    def _compute(
+        self, step: int, parts: list[Part], function: Callable[..., Any], kwargs: dict[str, Any]
+    ) -> dict[str, np.ndarray]:
+        result = to_arrays(function(gather_rows(parts, self._n), **kwargs))
         # Saved before anybody hears of it: whoever asks again after a crash gets the same answer.
         save_checkpoint(self._folder, {name: torch.tensor(value) for name, value in result.items()}, {"step": step})
         return result
@@ -121,7 +126,7 @@ def use_all_cores() -> None:
     torch.set_num_threads(cores)
 
 
-def ask_driver(driver: Any, *arguments: Any, attempts: int = 5) -> Result:
+def ask_driver(driver: Any, *arguments: Any, attempts: int = 5) -> Any:
     """Call ``ClusterDriver.run`` with the same arguments until an answer comes, through restarts of the actor.
 
     Raises
@@ -133,8 +138,7 @@ def ask_driver(driver: Any, *arguments: Any, attempts: int = 5) -> Result:
     """
     while True:
         try:
-            answer: Result = ray.get(driver.run.remote(*arguments))
-            return answer
+            return ray.get(driver.run.remote(*arguments))
         except RayTaskError as error:
             raise error.cause from None
         except (ActorUnavailableError, ActorDiedError):

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from collections import Counter
 from dataclasses import asdict
-from typing import TYPE_CHECKING, Any
+from typing import TYPE_CHECKING
 
 import numpy as np
 
@@ -13,13 +13,14 @@ from raycluster.report.page import report_page
 from raycluster.runtime.clock import Clock
 from raycluster.runtime.run_dir import RunDir
 from raycluster.runtime.summary import RunSummary
+from raycluster.training.worker_results import WorkerResults
 
 if TYPE_CHECKING:
     from raycluster.data.images import ImageSet
 
 
 def finish(
-    run_dir: RunDir, method: str, images: ImageSet, workers: int, found: dict[str, Any], clock: Clock
+    run_dir: RunDir, method: str, images: ImageSet, workers: int, found: WorkerResults, clock: Clock
 ) -> RunSummary:
     """Check that every row is there, write the remaining files, and the summary last.
 
@@ -30,22 +31,22 @@ def finish(
     method : str
     images : ImageSet
     workers : int
-    found : dict
-        What :func:`raycluster.training.worker.train_worker` returned.
+    found : WorkerResults
+        Of worker 0.
     clock : Clock
     """
     if not np.array_equal(np.sort(run_dir.embedded_ids(workers)), images.ids):
         raise RuntimeError("not every image was embedded exactly once")
-    for name, clustering in found["clusterings"].items():
+    for name, clustering in found.clusterings.items():
         if clustering.shape != (images.n,):
             raise RuntimeError(f"the clustering {name} has {len(clustering)} rows for {images.n} images")
-    clusters = found["clusterings"][found["reported"]]
-    run_dir.write_assignments(images.ids, images.paths, clusters, found["confidence"], images.labels)
-    if found["merges"] is not None:
-        run_dir.write_merges(found["merges"])
+    clusters = found.clusterings[found.reported]
+    run_dir.write_assignments(images.ids, images.paths, clusters, found.confidence, images.labels)
+    if found.merges is not None:
+        run_dir.write_merges(found.merges)
     quality = {}
     if images.labels is not None:
-        quality = {name: clustering_quality(images.labels, c) for name, c in found["clusterings"].items()}
+        quality = {name: clustering_quality(images.labels, c) for name, c in found.clusterings.items()}
     clock.lap("writing")
     summary = RunSummary(
         method=method,
@@ -55,11 +56,11 @@ def finish(
         seconds=round(sum(clock.stages.values()), 2),
         stages={stage: round(seconds, 2) for stage, seconds in clock.stages.items()},
         quality=quality,
-        reported=found["reported"],
+        reported=found.reported,
         rejected_reasons=dict(Counter(rejected.reason for rejected in images.rejected).most_common()),
         health=run_dir.health(),
     )
-    page = report_page(asdict(summary), run_dir.rows(), clusters, found["confidence"], images.take)
+    page = report_page(asdict(summary), run_dir.rows(), clusters, found.confidence, images.take)
     run_dir.write_report(page)
     run_dir.write_summary(summary)
     return summary

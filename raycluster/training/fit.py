@@ -13,10 +13,11 @@ from raycluster.runtime.background import run_in_thread
 from raycluster.runtime.console import Say, describe
 from raycluster.runtime.files import remove_tree
 from raycluster.runtime.metrics_log import MetricsFollower
-from raycluster.runtime.ray_errors import MISTAKES, explained, root_cause
+from raycluster.runtime.ray_errors import MISTAKES, explain, root_cause
 from raycluster.runtime.resources import Plan
 from raycluster.runtime.run_dir import RunDir
 from raycluster.training.worker import WorkerJob, train_worker
+from raycluster.training.worker_results import WorkerResults
 
 MAX_RESTARTS = 3
 BUSY_AFTER_S = 60.0
@@ -33,7 +34,7 @@ class StopOnMistakes(ray.train.UserCallback):
                 raise cause
 
 
-def fit(job: WorkerJob, plan: Plan, run_dir: RunDir, logs: str, say: Say) -> dict[str, Any]:
+def fit(job: WorkerJob, plan: Plan, run_dir: RunDir, logs: str, say: Say) -> WorkerResults:
     """Train, and return what worker 0 returned.
 
     Ray Train runs in a thread beside; here the progress is told, and here ctrl-C arrives.
@@ -54,10 +55,11 @@ def fit(job: WorkerJob, plan: Plan, run_dir: RunDir, logs: str, say: Say) -> dic
     _tell_new(follower, say)
     remove_tree(run_dir.checkpoints / "ray")
     try:
-        returned: dict[str, Any] = done.result().return_value
+        returned: WorkerResults = done.result().return_value
         return returned
     except Exception as error:
-        raise explained(error, run_dir, logs) from error
+        log = run_dir.error_log if run_dir.error_log.exists() else logs
+        raise explain(error, "Training", log) from error
 
 
 def build_trainer(job: WorkerJob, plan: Plan, run_dir: RunDir) -> ray.train.torch.TorchTrainer:

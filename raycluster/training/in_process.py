@@ -19,20 +19,21 @@ from torch import nn
 
 from raycluster.data.feed import ResidentFeed
 from raycluster.errors import UserError
-from raycluster.methods.base import DriverFunction
+from raycluster.methods.base import Answer
 from raycluster.runtime.clock import Clock
 from raycluster.runtime.run_dir import RunDir
 from raycluster.runtime.summary import RunSummary
 from raycluster.training.finish import finish
 from raycluster.training.gather import gather_rows
+from raycluster.training.run_context import RunContext
 from raycluster.training.trainer import TrainingRun, begin
-from raycluster.training.worker import RayContext, write_worker_results
+from raycluster.training.worker_results import write_worker_results
 
 if TYPE_CHECKING:
     from raycluster.data.images import ImageSet
 
 
-class InProcessContext(RayContext):
+class InProcessContext(RunContext):
     """The context of the only worker, which is its own driver.
 
     Parameters
@@ -65,23 +66,28 @@ class InProcessContext(RayContext):
         seed: int,
         labels: np.ndarray | None,
         on_save: Callable[[InProcessContext, Path], None] | None = None,
-        answer: Callable[..., dict[str, np.ndarray]] | None = None,
+        answer: Callable[..., Any] | None = None,
     ) -> None:
-        super().__init__(feed, run_dir, None, device=device, seed=seed, labels=labels)
+        super().__init__(feed, run_dir, device, seed, labels)
         self.epochs = sum(row.get("kind") == "epoch" for row in run_dir.rows())
         self._on_save, self._answer = on_save, answer
 
     def wrap(self, model: nn.Module, sync_batchnorm: bool = True) -> nn.Module:
         """Return the model on the device, and keep it in sight."""
-        self.model = super().wrap(model, sync_batchnorm)
+        self.model = model.to(self.device)
         return self.model
 
+    def all_gather(self, tensor: torch.Tensor) -> torch.Tensor:
+        """Return the tensor: it is the whole batch."""
+        return tensor
+
     def run_on_driver(
-        self, step: int, function: DriverFunction, ids: np.ndarray, features: np.ndarray, **kwargs: Any
-    ) -> dict[str, np.ndarray]:
+        self, step: int, function: Callable[..., Answer], ids: np.ndarray, features: np.ndarray, **kwargs: Any
+    ) -> Answer:
         """Run the function here; asked again after a kill it is computed again, to the same answer."""
         rows = gather_rows([(ids, features)], self.feed.n)
-        return self._answer(function, rows, **kwargs) if self._answer else function(rows, **kwargs)
+        answer: Answer = self._answer(function, rows, **kwargs) if self._answer else function(rows, **kwargs)
+        return answer
 
     def report(self, row: dict[str, Any]) -> None:
         """Write a row of metrics, and count epochs."""
@@ -101,7 +107,7 @@ def train_in_process(
     images: ImageSet,
     threads: int,
     on_save: Callable[[InProcessContext, Path], None] | None = None,
-    answer: Callable[..., dict[str, np.ndarray]] | None = None,
+    answer: Callable[..., Any] | None = None,
 ) -> RunSummary:
     """Train in this process, or continue what was begun in ``run.out``, and write the run folder.
 
@@ -135,7 +141,7 @@ def train_in_process(
         context = InProcessContext(feed, run_dir, device, run.seed, images.labels, on_save, answer)
         clock.lap("worker_start")
         try:
-            outcome = run.function(run.settings, run.clusters, context)
+            outcome = run.method.train(run.settings, run.clusters, context)
         except UserError:
             raise
         except Exception:
@@ -146,8 +152,8 @@ def train_in_process(
         found = write_worker_results(outcome, run_dir, context, images.ids, images.paths)
         assert found is not None  # of rank 0
         clock.lap("training")
-        clock.stages["training"] = found["seconds_in_all"]
-        return finish(run_dir, run.method, images, 1, found, clock)
+        clock.stages["training"] = found.seconds_in_all
+        return finish(run_dir, run.method.name, images, 1, found, clock)
 
 
 def compute_with(threads: int) -> None:

@@ -1,9 +1,4 @@
-"""What a method sees of the world: its data, its device, the other workers and the driver.
-
-A method is a plain function ``train(settings, context)``. On a cluster the context is
-:class:`raycluster.training.worker.RayContext`; :class:`LocalContext` runs the same method in one ordinary process,
-for tests, for debugging, and on machines without Ray.
-"""
+"""The context of a method in one ordinary process: for tests, for debugging, and on machines without Ray."""
 
 from __future__ import annotations
 
@@ -18,7 +13,7 @@ import torch
 from torch import nn
 
 from raycluster.data.feed import Feed
-from raycluster.methods.base import DriverFunction
+from raycluster.methods.base import Answer
 from raycluster.nn.precision import mixed_precision
 from raycluster.runtime.checkpoint import load_latest, save_checkpoint
 from raycluster.training.gather import gather_rows
@@ -51,8 +46,8 @@ class LocalContext:
         return mixed_precision(self.device)
 
     def run_on_driver(
-        self, step: int, function: DriverFunction, ids: np.ndarray, features: np.ndarray, **kwargs: Any
-    ) -> dict[str, np.ndarray]:
+        self, step: int, function: Callable[..., Answer], ids: np.ndarray, features: np.ndarray, **kwargs: Any
+    ) -> Answer:
         """Run the function here and now."""
         return function(gather_rows([(ids, features)], self.feed.n), **kwargs)
 

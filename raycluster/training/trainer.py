@@ -3,9 +3,7 @@
 from __future__ import annotations
 
 import contextlib
-import importlib.metadata
 import os
-import platform
 import time
 import uuid
 from collections.abc import Iterator
@@ -16,17 +14,18 @@ from typing import TYPE_CHECKING, Any, Literal
 from raycluster.data.image_size import check_square
 from raycluster.data.sources import list_source, printable
 from raycluster.errors import UserError, check_setting
+from raycluster.methods.base import Method
 from raycluster.runtime.clock import Clock
 from raycluster.runtime.console import Say, print_now
 from raycluster.runtime.resources import Plan, available_cores, plan_resources
 from raycluster.runtime.run_dir import RunDir
-from raycluster.runtime.session import NAMESPACE, private_node, ray_session
+from raycluster.runtime.session import NAMESPACE, memory_for_images, private_node, ray_session
 from raycluster.runtime.summary import RunSummary, describe_summary, repeat_summary
+from raycluster.runtime.versions import installed_versions
 from raycluster.training.finish import finish
 
 if TYPE_CHECKING:
     from raycluster.data.images import ImageSet
-    from raycluster.training.worker import Method
 
 
 @dataclass(frozen=True)
@@ -35,10 +34,7 @@ class TrainingRun:
 
     Attributes
     ----------
-    method : str
-        The method's name.
-    function : callable
-        ``function(settings, clusters, context) -> Outcome``.
+    method : Method
     settings : dataclass
         The method's settings.
     data, labels, image_size, color
@@ -50,14 +46,11 @@ class TrainingRun:
     workers, gpus_per_worker
         As in :func:`raycluster.runtime.resources.plan_resources`.
     feed : {"auto", "resident", "streaming"}
-    sides : tuple of int, optional
-        The sides of squares that the method takes; by default any size.
     cpus_per_worker : float, optional
         By default as many as there are.
     """
 
-    method: str
-    function: Method
+    method: Method
     settings: Any
     data: str
     clusters: int | Literal["auto"]
@@ -69,14 +62,14 @@ class TrainingRun:
     workers: int | None = None
     gpus_per_worker: float | None = None
     feed: Literal["auto", "resident", "streaming"] = "auto"
-    sides: tuple[int, ...] | None = None
     cpus_per_worker: float | None = None
 
     @property
     def identity(self) -> dict[str, Any]:
         """All that decides the result; a run is continued only where this is the same."""
         names = ("method", "data", "clusters", "seed", "labels", "image_size", "color")
-        known = {name: getattr(self, name) for name in names} | {"data": printable(self.data)}
+        known = {name: getattr(self, name) for name in names}
+        known |= {"method": self.method.name, "data": printable(self.data)}
         return known | asdict(self.settings)
 
 
@@ -129,7 +122,7 @@ def run_training(run: TrainingRun, say: Say = print_now) -> RunSummary:
             with driver_actor(run_dir, images.n, plan) as driver:
                 job = WorkerJob(
                     out=str(run_dir.path),
-                    method=run.function,
+                    train=run.method.train,
                     settings=run.settings,
                     clusters=run.clusters,
                     seed=run.seed,
@@ -143,9 +136,9 @@ def run_training(run: TrainingRun, say: Say = print_now) -> RunSummary:
                 )
                 found = fit(job, plan, run_dir, cluster.logs, say)
             clock.lap("worker_start")
-            clock.stages["worker_start"] -= found["seconds"]
-            clock.stages["training"] = found["seconds_in_all"]
-            summary = finish(run_dir, run.method, images, plan.workers, found, clock)
+            clock.stages["worker_start"] -= found.seconds
+            clock.stages["training"] = found.seconds_in_all
+            summary = finish(run_dir, run.method.name, images, plan.workers, found, clock)
     say(describe_summary(run_dir.path, summary))
     return summary
 
@@ -155,8 +148,8 @@ def check_asked(run: TrainingRun) -> None:
     if run.clusters != "auto" and run.clusters < 2:
         raise UserError(f"clusters={run.clusters}: there is nothing to cluster, choose at least 2.")
     check_setting("seed", run.seed, run.seed >= 0, "0 or more")
-    if run.sides and run.image_size not in (None, "original"):
-        check_square(run.image_size, run.sides)
+    if run.method.square_sizes and run.image_size not in (None, "original"):
+        check_square(run.image_size, run.method.square_sizes)
 
 
 def check_early(run: TrainingRun) -> None:
@@ -174,7 +167,7 @@ def open_source(run: TrainingRun, say: Say) -> ImageSet:
     """Open the images, and tell of them."""
     from raycluster.data.images import open_images
 
-    images = open_images(run.data, run.labels, run.image_size, run.color, run.sides)
+    images = open_images(run.data, run.labels, run.image_size, run.color, run.method.square_sizes)
     for note in images.notes:
         say(note)
     channels, height, width = images.shape
@@ -206,7 +199,6 @@ def begin(run: TrainingRun, run_dir: RunDir, images: ImageSet, threads: int) -> 
                 f"The images in {run.data} have changed since {run_dir.path} was begun: choose another --out."
             )
         return int(config["threads"])
-    versions = {name: importlib.metadata.version(name) for name in ("torch", "ray", "numpy", "pyarrow")}
     run_dir.write_rejected(images.rejected)
     run_dir.write_config(
         {
@@ -219,7 +211,7 @@ def begin(run: TrainingRun, run_dir: RunDir, images: ImageSet, threads: int) -> 
             "gpus_per_worker": run.gpus_per_worker,
             "feed": run.feed,
             "threads": threads,
-            "versions": {"python": platform.python_version()} | versions,
+            "versions": installed_versions(),
         }
     )
     return threads
@@ -244,10 +236,3 @@ def driver_actor(run_dir: RunDir, n: int, plan: Plan) -> Iterator[str]:
         yield name
     finally:
         ray.kill(driver)
-
-
-def memory_for_images() -> float:
-    """Return how many bytes of images may be held: half of the smallest object store of the machines."""
-    import ray
-
-    return min(node["Resources"].get("object_store_memory", 0.0) for node in ray.nodes() if node["Alive"]) / 2

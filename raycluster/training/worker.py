@@ -2,8 +2,6 @@
 
 from __future__ import annotations
 
-import contextlib
-import time
 import traceback
 from collections.abc import Callable
 from dataclasses import dataclass
@@ -17,18 +15,15 @@ from torch import nn
 
 from raycluster.data.feed import Feed, ResidentFeed
 from raycluster.errors import UserError
-from raycluster.methods.base import Context, DriverFunction, Outcome
+from raycluster.methods.base import Answer, Context, Outcome
 from raycluster.nn.collective import all_gather_with_gradient
-from raycluster.nn.precision import mixed_precision
 from raycluster.nn.sync_batch_norm import synchronise_batchnorm
-from raycluster.runtime.checkpoint import load_latest, save_checkpoint
-from raycluster.runtime.metrics_log import MetricsLog
 from raycluster.runtime.resources import available_cores
 from raycluster.runtime.run_dir import RunDir
 from raycluster.runtime.session import NAMESPACE
 from raycluster.training.driver import ask_driver
-
-Method = Callable[[Any, Any, Context], Outcome]
+from raycluster.training.run_context import RunContext
+from raycluster.training.worker_results import WorkerResults, write_worker_results
 
 
 @dataclass(frozen=True)
@@ -39,8 +34,8 @@ class WorkerJob:
     ----------
     out : str
         The run folder.
-    method : callable
-        ``method(settings, clusters, context) -> Outcome``.
+    train : callable
+        ``train(settings, clusters, context) -> Outcome``.
     settings : Any
         The method's settings.
     clusters : int or "auto"
@@ -57,7 +52,7 @@ class WorkerJob:
     """
 
     out: str
-    method: Method
+    train: Callable[[Any, Any, Context], Outcome]
     settings: Any
     clusters: int | Literal["auto"]
     seed: int
@@ -78,20 +73,16 @@ class WorkerJob:
         return ResidentFeed(ray.get(self.images), device, rank, world_size, self.seed)
 
 
-class RayContext:
-    """The context of a method inside a Ray Train worker; see :class:`raycluster.methods.base.Context`.
+class RayContext(RunContext):
+    """The context of a method inside a Ray Train worker.
 
     Parameters
     ----------
-    feed : Feed
-    run_dir : RunDir
+    feed, run_dir, device, seed, labels, rank, world_size
+        As for :class:`raycluster.training.run_context.RunContext`; with more than one worker, torch's default process
+        group must be up.
     driver : ActorHandle
         The :class:`raycluster.training.driver.ClusterDriver`.
-    rank, world_size : int
-        With more than one worker, torch's default process group must be up.
-    device : torch.device
-    seed : int
-    labels : ndarray of int64, shape (n,), or None
     group : int
         The number of this start of the workers, of :func:`number_of_group`.
     """
@@ -100,43 +91,16 @@ class RayContext:
         self,
         feed: Feed,
         run_dir: RunDir,
+        device: torch.device,
         driver: Any,
-        rank: int = 0,
-        world_size: int = 1,
-        device: torch.device | None = None,
+        group: int,
         seed: int = 0,
         labels: np.ndarray | None = None,
-        group: int = 0,
+        rank: int = 0,
+        world_size: int = 1,
     ) -> None:
-        self.feed, self.rank, self.world_size, self.seed, self.labels = feed, rank, world_size, seed, labels
-        self.device = device or torch.device("cpu")
-        self._driver = driver
-        self._folder = run_dir.checkpoints / "training"
-        self._saved = load_latest(self._folder)
-        before: dict[str, Any] = self._saved[1] if self._saved else {"lines": 0, "seconds": 0.0}
-        self._began, self._seconds_before = time.perf_counter(), before["seconds"]
-        self._group = group
-        self._metrics = MetricsLog(run_dir.metrics, run_dir.tensorboard, before["lines"]) if rank == 0 else None
-        self.report(
-            {
-                "kind": "start",
-                "continued": self._saved is not None,
-                "seconds": before["seconds"],
-                "workers": world_size,
-                "device": str(self.device),
-                "threads": torch.get_num_threads(),
-            }
-        )
-
-    @property
-    def seconds(self) -> float:
-        """Seconds since this start."""
-        return time.perf_counter() - self._began
-
-    @property
-    def seconds_in_all(self) -> float:
-        """Seconds of training, those that led to the checkpoint that this start continues from included."""
-        return self._seconds_before + self.seconds
+        super().__init__(feed, run_dir, device, seed, labels, rank, world_size)
+        self._driver, self._group = driver, group
 
     def wrap(self, model: nn.Module, sync_batchnorm: bool = True) -> nn.Module:
         """Return the model on the device; with several workers, gradients are averaged and BatchNorm may see all."""
@@ -151,38 +115,19 @@ class RayContext:
         """Return the workers' tensors, concatenated by rank, with a gradient."""
         return tensor if self.world_size == 1 else all_gather_with_gradient(tensor)
 
-    def autocast(self) -> contextlib.AbstractContextManager[Any]:
-        """Return bfloat16 autocast where the device computes in it natively."""
-        return mixed_precision(self.device)
-
     def run_on_driver(
-        self, step: int, function: DriverFunction, ids: np.ndarray, features: np.ndarray, **kwargs: Any
-    ) -> dict[str, np.ndarray]:
+        self, step: int, function: Callable[..., Answer], ids: np.ndarray, features: np.ndarray, **kwargs: Any
+    ) -> Answer:
         """Send this worker's rows to the driver actor and wait for its answer."""
         part = ray.put((ids, features))
-        return ask_driver(self._driver, self._group, step, self.rank, self.world_size, part, function, kwargs)
-
-    def report(self, row: dict[str, Any]) -> None:
-        """Write a row to ``metrics.jsonl`` and to TensorBoard."""
-        if self._metrics:
-            self._metrics.append(row)
-
-    def close(self) -> None:
-        """Close the files of metrics, where the process lives on after the run."""
-        if self._metrics:
-            self._metrics.close()
+        answer: Answer = ask_driver(self._driver, self._group, step, self.rank, self.world_size, part, function, kwargs)
+        return answer
 
     def save(self, tensors: dict[str, torch.Tensor], state: dict[str, Any]) -> None:
         """Write a checkpoint; every worker waits until it is there."""
-        if self._metrics:
-            own = {"method": state, "lines": self._metrics.lines, "seconds": self.seconds_in_all}
-            save_checkpoint(self._folder, tensors, own)
+        super().save(tensors, state)
         if self.world_size > 1:
             dist.barrier()
-
-    def restore(self) -> tuple[dict[str, torch.Tensor], dict[str, Any]] | None:
-        """Return the newest checkpoint."""
-        return (dict(self._saved[0]), self._saved[1]["method"]) if self._saved else None
 
 
 def number_of_group(driver: Any, rank: int, world_size: int, device: torch.device) -> int:
@@ -195,7 +140,7 @@ def number_of_group(driver: Any, rank: int, world_size: int, device: torch.devic
     return int(number)
 
 
-def train_worker(config: dict[str, Any]) -> dict[str, Any] | None:
+def train_worker(config: dict[str, Any]) -> WorkerResults | None:
     """Run the method in this worker and write its part of the results; worker 0 returns the rest to the job."""
     job: WorkerJob = config["job"]
     run_dir = RunDir(job.out)
@@ -207,7 +152,7 @@ def train_worker(config: dict[str, Any]) -> dict[str, Any] | None:
         raise
 
 
-def _train(job: WorkerJob, run_dir: RunDir) -> dict[str, Any] | None:
+def _train(job: WorkerJob, run_dir: RunDir) -> WorkerResults | None:
     import ray.train.torch
 
     place = ray.train.get_context()
@@ -226,26 +171,7 @@ def _train(job: WorkerJob, run_dir: RunDir) -> dict[str, Any] | None:
     driver = ray.get_actor(job.driver, namespace=NAMESPACE)
     labels = ray.get(job.labels)
     group = number_of_group(driver, rank, world_size, device)
-    context = RayContext(feed, run_dir, driver, rank, world_size, device, job.seed, labels, group)
-    outcome = job.method(job.settings, job.clusters, context)
+    context = RayContext(feed, run_dir, device, driver, group, job.seed, labels, rank, world_size)
+    outcome = job.train(job.settings, job.clusters, context)
 
     return write_worker_results(outcome, run_dir, context, ray.get(job.ids), ray.get(job.paths))
-
-
-def write_worker_results(
-    outcome: Outcome, run_dir: RunDir, context: RayContext, public_ids: np.ndarray, paths: list[str]
-) -> dict[str, Any] | None:
-    """Write this worker's embeddings; worker 0 writes the model too, and returns what the summary is made from."""
-    names = [paths[row] for row in outcome.ids]
-    run_dir.write_embeddings(context.rank, context.world_size, public_ids[outcome.ids], names, outcome.embeddings)
-    if context.rank != 0:
-        return None
-    run_dir.write_model(outcome.model, outcome.architecture)
-    return {
-        "clusterings": outcome.clusterings,
-        "reported": outcome.reported,
-        "confidence": outcome.confidence,
-        "merges": outcome.merges,
-        "seconds": context.seconds,
-        "seconds_in_all": context.seconds_in_all,
-    }

@@ -17,8 +17,7 @@ from raycluster.embedding.embed import EmbedOptions, check_all_there, embed_sour
 from raycluster.embedding.part_files import RejectedRow
 from raycluster.errors import UserError
 from raycluster.methods.jule.network import JuleCNN
-from raycluster.methods.load import load_model
-from raycluster.nn.layers import embedding_of
+from raycluster.methods.saved_network import load_network
 from raycluster.runtime.resources import Node
 from raycluster.runtime.run_dir import RunDir
 
@@ -63,14 +62,14 @@ def save(path, seed):
 
 def plain_loop(run, photos):
     """Return the embedding by path, from a loop that anybody would write."""
-    net, found = load_model(run / "model"), {}
+    net, found = load_network(run / "model"), {}
     for path in sorted(photos.rglob("*.png")):
         try:
             pixels = prepare(decode(path.read_bytes()), net.shape)
         except Exception:
             continue
         with torch.inference_mode():
-            found[str(path.relative_to(photos))] = embedding_of(net, torch.tensor(pixels)[None])[0].numpy()
+            found[str(path.relative_to(photos))] = net.embed_images(torch.tensor(pixels)[None])[0].numpy()
     return found
 
 

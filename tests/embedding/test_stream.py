@@ -12,7 +12,6 @@ from raycluster.embedding.part_files import read_footer
 from raycluster.embedding.state import EmbeddingState
 from raycluster.embedding.stream import Embedder, embed_pixels, embed_shards, threads_of
 from raycluster.methods.jule.network import JuleCNN
-from raycluster.nn.layers import embedding_of
 from raycluster.runtime.resources import Plan
 
 ONE = Plan(workers=1, cpus_per_worker=1.0, gpus_per_worker=0.0, driver_gpus=0.0)
@@ -108,6 +107,6 @@ def test_an_actor_computes_with_its_threads(net, make_work):
 def test_embeddings_do_not_depend_on_the_batches(net):
     images = np.random.default_rng(0).integers(0, 256, (260, 1, 8, 8), np.uint8)  # more than a batch
     with torch.inference_mode():
-        wanted = np.concatenate([embedding_of(net, torch.tensor(images[i : i + 1])).numpy() for i in range(260)])
+        wanted = np.concatenate([net.embed_images(torch.tensor(images[i : i + 1])).numpy() for i in range(260)])
     np.testing.assert_allclose(embed_pixels(net, images, wanted.shape[1]), wanted, atol=1e-6)
     assert embed_pixels(net, images[:0], wanted.shape[1]).shape == (0, wanted.shape[1])

@@ -7,7 +7,6 @@ from safetensors.torch import save_file
 
 from raycluster.errors import UserError
 from raycluster.nn.backbone import Backbone, has_backbone, load_backbone
-from raycluster.nn.layers import embedding_of
 from raycluster.nn.resnet import MEAN, STD
 
 
@@ -25,7 +24,7 @@ def test_features_are_those_before_the_classifier_of_torchvision(resnet, suffix,
     assert net.shape == (3, 64, 64)
     images = torch.randint(0, 256, (2, 3, 64, 64), dtype=torch.uint8)
     normal = (images / 255 - torch.tensor(MEAN).view(3, 1, 1)) / torch.tensor(STD).view(3, 1, 1)
-    features = embedding_of(net, images)
+    features = net.embed_images(images)
     assert features.shape == (2, 512)
     torch.testing.assert_close(resnet.fc(features), resnet(normal))
 

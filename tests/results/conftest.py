@@ -12,7 +12,7 @@ from raycluster.graph import GraphDegreeLinkage
 from raycluster.methods.concurl.network import ConcurlNet
 from raycluster.methods.dccm.network import DccmCNN
 from raycluster.methods.jule.network import JuleCNN
-from raycluster.results.evaluate import frozen_features
+from raycluster.nn.features import frozen_features
 from raycluster.runtime.run_dir import RunDir
 from raycluster.runtime.summary import RunSummary
 
@@ -43,7 +43,8 @@ def make_run(digit_files, tmp_path_factory):
         run_dir.write_config(
             {"identity": identity | settings, "fingerprint": images.fingerprint, "shape": images.shape}
         )
-        run_dir.write_model(net, net.architecture() | ({"clustering": clustering} if clustering else {}))
+        net.clustering = clustering
+        run_dir.write_model(net, net.architecture())
         run_dir.write_embeddings(0, 1, images.ids, images.paths, embeddings)
         confidence = np.full(images.n, 0.5, np.float32)
         run_dir.write_assignments(images.ids, images.paths, linkage.labels_, confidence, images.labels)

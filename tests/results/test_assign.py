@@ -7,10 +7,9 @@ from PIL import Image
 
 import raycluster
 from raycluster.errors import UserError
-from raycluster.methods.load import load_model
+from raycluster.methods.saved_network import load_network
 from raycluster.metrics.quality import clustering_quality
 from raycluster.results import assign as module
-from raycluster.results.assign import ask
 
 
 @pytest.fixture
@@ -42,21 +41,23 @@ def test_the_network_of_a_dccm_run_tells_cluster_and_probability(dccm_run, digit
     images = module.open_images(str(digit_files / "new.npz"), image_size=(32, 32)).load()
     with torch.inference_mode():
         pixels = (torch.from_numpy(images).float() / 255).expand(-1, 3, -1, -1)
-        probabilities = load_model(dccm_run / "model")(pixels).probabilities
+        probabilities = load_network(dccm_run / "model")(pixels).probabilities
     assert given["cluster"].to_pylist() == probabilities.argmax(dim=1).tolist()
     np.testing.assert_allclose(given["confidence"].to_numpy(), probabilities.max(dim=1).values, rtol=1e-4)
 
 
 def test_the_centroids_of_a_concurl_run_tell_the_cluster(concurl_run, digit_files, out):
     raycluster.assign(concurl_run, str(digit_files / "new.npz"), out, refuse_above=float("inf"))
-    net = load_model(concurl_run / "model")
+    net = load_network(concurl_run / "model")
     images = module.open_images(str(digit_files / "new.npz"), image_size=(32, 32)).load()
     with torch.inference_mode():
         passed = net((torch.from_numpy(images).float() / 255).expand(-1, 3, -1, -1))
         expected = torch.cdist(passed.head, net.head_centroids).argmin(dim=1)
     given = pq.read_table(out)
     assert given["cluster"].to_pylist() == expected.tolist()
-    answer = ask(net, torch.from_numpy(images), "clust_head", 1e-6)  # so cold that the nearest by angle has it all
+    net.temperature = 1e-6  # so cold that the nearest by angle has it all
+    with torch.inference_mode():
+        answer = net.predict(net.prepare(torch.from_numpy(images)))
     is_nearest = net.cosines_to_centers(passed, "clust_head").argmax(dim=1) == expected
     np.testing.assert_allclose(answer.confidence, is_nearest.float(), atol=1e-3)
 

@@ -5,17 +5,17 @@ import pytest
 
 from raycluster.data.images import open_images
 from raycluster.errors import UserError
+from raycluster.methods.concurl.clustering import CLUSTERINGS
 from raycluster.methods.concurl.network import ConcurlNet
 from raycluster.methods.concurl.settings import ConcurlSettings
-from raycluster.methods.concurl.train import CLUSTERINGS
 from raycluster.methods.dccm.network import DccmCNN
 from raycluster.methods.jule.network import JuleCNN
+from raycluster.nn.features import frozen_features
 from raycluster.results.evaluate import (
     MOST_IMAGES,
     EvaluateOptions,
     clusters_on,
     evaluate_run,
-    frozen_features,
     in_numbers_of_run,
     labelled_rows,
 )
@@ -63,13 +63,13 @@ def test_clusters_of_the_run_are_scored_on_other_images_frozen_and_found_anew():
     pixels[6:] = 200
     labels = np.repeat([0, 1], 6)
     net = ConcurlNet((1, 32, 32), 2, "resnet18").eval()
-    found = clusters_on(net, asdict(ConcurlSettings()), pixels, labels, 0)
+    found = clusters_on(net, {"method": "concurl"} | asdict(ConcurlSettings()), pixels, labels, 0)
     assert set(found) == set(CLUSTERINGS)
     assert found["nce_embeddings"]["refitted"]["acc"] == 1
     assert found["nce_embeddings"]["frozen"]["acc"] == 0.5  # its centroids are all zero
-    (dccm,) = clusters_on(DccmCNN((1, 32, 32), 3).eval(), {}, pixels, labels, 0).items()
+    (dccm,) = clusters_on(DccmCNN((1, 32, 32), 3).eval(), {"method": "dccm"}, pixels, labels, 0).items()
     assert (dccm[0], set(dccm[1])) == ("population", {"frozen"})
-    assert clusters_on(JuleCNN((1, 32, 32), 20).eval(), {}, pixels, labels, 0) == {}
+    assert clusters_on(JuleCNN((1, 32, 32), 20).eval(), {"method": "jule"}, pixels, labels, 0) == {}
 
 
 def test_classes_of_other_images_are_numbered_as_in_the_run_by_their_names():

@@ -36,7 +36,8 @@ def test_clusters_stand_for_classes_of_the_training_images(run):
     ],
 )
 def test_each_network_reads_clusters_and_the_features_to_refit_on(net, clustering, size):
-    clusters, features = reader(net.eval(), clustering)(torch.rand(5, 3, 32, 32))
+    net.clustering = clustering
+    clusters, features = reader(net.eval())(torch.rand(5, 3, 32, 32))
     assert features.shape == (5, size)
     assert clusters.shape == (5,)
     assert ((clusters >= 0) & (clusters < 3)).all()
@@ -47,7 +48,8 @@ def test_the_table_is_said_and_the_picture_lies_in_the_run_folder(run, monkeypat
     told = []
     pixels = np.random.default_rng(0).integers(0, 256, (8, 3, 32, 32), dtype=np.uint8)
     net = ConcurlNet((3, 32, 32), 3, "resnet18").eval()
-    rows = shift_of_run(run, net, "outcode", pixels, np.array([5, 7] * 4), 0, told.append)
+    net.clustering = "outcode"
+    rows = shift_of_run(run, net, pixels, np.array([5, 7] * 4), 0, told.append)
     assert [(row["factor"], row["amount"]) for row in rows] == [("hue", 0), ("hue", 0.25), ("blur", 0), ("blur", 0.1)]
     assert rows[0]["frozen"] == rows[2]["frozen"]
     assert [line.split()[0] for line in told[1:]] == ["hue", "blur"]

@@ -7,12 +7,12 @@ import numpy as np
 import pytest
 import torch
 
-from raycluster.api import method_named
 from raycluster.data.images import open_images
+from raycluster.methods import find_method
 from raycluster.methods.dccm.network import DccmCNN
 from raycluster.methods.jule.network import JuleCNN
-from raycluster.methods.load import load_model
-from raycluster.results.evaluate import BATCH, frozen_features
+from raycluster.methods.saved_network import load_network
+from raycluster.nn.features import BATCH, frozen_features
 from raycluster.runtime.checkpoint import load_latest
 from raycluster.runtime.run_dir import RunDir
 from raycluster.sweeps import objective_callback as module
@@ -29,10 +29,10 @@ TINY = {
 
 
 def train(digits_npz, out, method="jule", on_save=None, **settings):
-    chosen = method_named(method)
+    chosen = find_method(method)
     settings = chosen.settings(**(TINY[method] | settings))
-    run = TrainingRun(method, chosen.function, settings, digits_npz, 5, str(out), sides=chosen.sides)
-    images = hold(open_images(digits_npz, sides=chosen.sides))
+    run = TrainingRun(chosen, settings, digits_npz, 5, str(out))
+    images = hold(open_images(digits_npz))
     train_in_process(run, images, 1, on_save(images) if on_save else None)
     return run, images
 
@@ -71,7 +71,7 @@ def test_looks_are_taken_at_their_interval_and_change_nothing(method, digits_npz
 
 def test_the_embedding_now_is_that_of_the_network_as_it_is(digits_npz, tmp_path):
     run, images = train(digits_npz, tmp_path / "run")
-    net = load_model(tmp_path / "run" / "model").train()
+    net = load_network(tmp_path / "run" / "model").train()
     found = embedding_now(torch.nn.Sequential(net), images.pixels)
     assert net.training
     np.testing.assert_allclose(found, read_clustered_embeddings(RunDir(run.out))[0], atol=1e-5)
@@ -100,9 +100,9 @@ def test_a_trial_goes_on_from_anothers_checkpoint_with_its_own_settings(digits_n
 
     with pytest.raises(Stop):
         train(digits_npz, tmp_path / "taker", on_save=stop_at_once, learning_rate=0.5)
-    chosen = method_named("jule")
+    chosen = find_method("jule")
     settings = chosen.settings(**TINY["jule"], learning_rate=0.02)
-    taker = TrainingRun("jule", chosen.function, settings, digits_npz, 5, str(tmp_path / "taker"))
+    taker = TrainingRun(chosen, settings, digits_npz, 5, str(tmp_path / "taker"))
     adopt_checkpoint(taker, handed)
     seen = []
     train_in_process(taker, hold(open_images(digits_npz)), 1, lambda context, folder: seen.append(context.epochs))

@@ -3,12 +3,13 @@ from types import SimpleNamespace
 
 import pytest
 
+from raycluster.methods import find_method
 from raycluster.methods.jule.settings import JuleSettings
 from raycluster.sweeps.ledger import Ledger
 from raycluster.sweeps.progress_callback import ProgressCallback
 from raycluster.training.trainer import TrainingRun
 
-RUN = TrainingRun("jule", None, JuleSettings(), "digits", 10, "")
+RUN = TrainingRun(find_method("jule"), JuleSettings(), "digits", 10, "")
 
 
 class Trial(SimpleNamespace):

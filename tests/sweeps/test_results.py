@@ -3,12 +3,13 @@ import json
 import pyarrow.parquet as pq
 import pytest
 
+from raycluster.methods import find_method
 from raycluster.methods.jule.settings import JuleSettings
 from raycluster.sweeps.ledger import Ledger
 from raycluster.sweeps.results import best_row, header, line, rank_agreement, trials_table, write_results
 from raycluster.training.trainer import TrainingRun
 
-RUN = TrainingRun("jule", None, JuleSettings(rounds=0), "/photos", 5, "", seed=3)
+RUN = TrainingRun(find_method("jule"), JuleSettings(rounds=0), "/photos", 5, "", seed=3)
 
 
 def swept(tmp_path):

@@ -8,10 +8,9 @@ import pytest
 
 from raycluster.errors import UserError
 from raycluster.runtime.resources import Node
-from raycluster.sweeps import sweep as module
 from raycluster.sweeps.ledger import Ledger
 from raycluster.sweeps.objective import DEFAULT
-from raycluster.sweeps.sweep import Allocation, SweepOptions, allocate, looks_every, sweep
+from raycluster.sweeps.sweep import Allocation, SweepOptions, allocate, sweep
 
 QUICK = ("epochs_per_period=1", "rounds=0")
 
@@ -174,14 +173,3 @@ def test_cores_are_shared_out_so_that_threads_times_trials_are_no_more():
     for nodes in ([Node(0.5), Node(0.5)], [Node(16), Node(0, 2)]):  # nothing that a trial could have waits there
         with pytest.raises(UserError, match="No trial fits on"):
             shares(nodes)
-
-
-def test_a_look_is_taken_once_a_period_of_jule_and_nine_times_in_others():
-    def interval(method, **settings):
-        chosen = module.method_named(method)
-        made = module.replace(chosen.presets["default"], **settings)
-        return looks_every(module.TrainingRun(method, chosen.function, made, "digits", 10, ""))
-
-    assert interval("jule", epochs_per_period=7) == 7
-    assert interval("dccm", epochs=90) == 10
-    assert interval("concurl", epochs=3) == 1

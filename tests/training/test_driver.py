@@ -1,6 +1,7 @@
 import os
 import signal
 import uuid
+from dataclasses import dataclass
 
 import numpy as np
 import pytest
@@ -9,6 +10,18 @@ from ray.exceptions import RayError
 
 from raycluster.errors import UserError
 from raycluster.training.driver import ClusterDriver, ask_driver
+
+
+@dataclass(frozen=True)
+class Doubled:
+    rows: np.ndarray
+    pid: int
+
+
+@dataclass(frozen=True)
+class Total:
+    sum: float
+
 
 ROWS = np.array([[0.0], [10.0], [20.0], [30.0], [40.0]], np.float32)
 FIRST = (np.array([4, 0]), ROWS[[4, 0]])
@@ -36,19 +49,19 @@ def driver(ray_session, folder):
 def functions(tmp_path):
     """Return functions for the driver; local ones, so that Ray sends them by value."""
 
-    def double(features, calls=str(tmp_path / "calls")):
+    def double(features, calls=str(tmp_path / "calls")) -> Doubled:
         with open(calls, "a") as file:
             file.write("x")
-        return {"rows": features * 2, "pid": np.int64(os.getpid())}
+        return Doubled(features * 2, os.getpid())
 
     def refuse(features, what):
         raise UserError(f"{what} is not possible")
 
-    def die_once(features, flag=str(tmp_path / "died")):
+    def die_once(features, flag=str(tmp_path / "died")) -> Total:
         if not os.path.exists(flag):
             open(flag, "w").close()
             os.kill(os.getpid(), signal.SIGKILL)
-        return {"sum": features.sum(keepdims=True)}
+        return Total(float(features.sum()))
 
     return double, refuse, die_once
 
@@ -58,7 +71,7 @@ def test_rows_of_all_workers_come_together_in_the_order_of_their_ids(driver, tmp
     first = driver.run.remote(1, 0, 0, 2, FIRST, double, {})
     second = driver.run.remote(1, 0, 1, 2, SECOND, double, {})
     for answer in ray.get([first, second]):
-        np.testing.assert_array_equal(answer["rows"], ROWS * 2)
+        np.testing.assert_array_equal(answer.rows, ROWS * 2)
     assert (tmp_path / "calls").read_text() == "x"
 
 
@@ -85,17 +98,17 @@ def test_what_a_former_group_of_workers_left_unfinished_is_dropped(driver, tmp_p
     with pytest.raises(RayError):
         ray.get(left, timeout=60)
     answer = ask_driver(driver, 2, 20, 0, 2, FIRST, double, {})
-    np.testing.assert_array_equal(answer["rows"], ROWS * 2)
-    np.testing.assert_array_equal(ray.get(second)["rows"], ROWS * 2)
+    np.testing.assert_array_equal(answer.rows, ROWS * 2)
+    np.testing.assert_array_equal(ray.get(second).rows, ROWS * 2)
 
 
 def test_a_driver_that_dies_at_work_is_asked_again_and_answers_completed_steps_from_disk(driver, folder, tmp_path):
     double, _, die_once = functions(tmp_path)
     everything, changed = (np.arange(5), ROWS), (np.arange(5), ROWS + 1)
-    before = int(ask_driver(driver, 3, 30, 0, 1, everything, double, {})["pid"])
-    assert ask_driver(driver, 3, 31, 0, 1, everything, die_once, {})["sum"].item() == 100
+    before = ask_driver(driver, 3, 30, 0, 1, everything, double, {}).pid
+    assert ask_driver(driver, 3, 31, 0, 1, everything, die_once, {}).sum == 100
     again = ask_driver(driver, 3, 30, 0, 1, changed, double, {})
-    np.testing.assert_array_equal(again["rows"], ROWS * 2)
+    np.testing.assert_array_equal(again.rows, ROWS * 2)
     assert (tmp_path / "calls").read_text() == "x"
-    assert int(ask_driver(driver, 3, 32, 0, 1, everything, double, {})["pid"]) != before
+    assert ask_driver(driver, 3, 32, 0, 1, everything, double, {}).pid != before
     assert len(list(folder.iterdir())) == 2

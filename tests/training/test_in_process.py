@@ -6,10 +6,10 @@ import pytest
 import torch
 from safetensors.torch import load_file
 
-from raycluster.api import method_named
 from raycluster.data.images import open_images
 from raycluster.errors import UserError
-from raycluster.methods.jule import train as jule
+from raycluster.methods import find_method
+from raycluster.methods.jule import clustering
 from raycluster.runtime.run_dir import RunDir
 from raycluster.training.in_process import train_in_process
 from raycluster.training.trainer import TrainingRun
@@ -21,13 +21,13 @@ SETTINGS = {
 
 
 def run_of(digits_npz, out, method="jule", **settings):
-    chosen = method_named(method)
+    chosen = find_method(method)
     settings = replace(chosen.presets["default"], **(SETTINGS[method] | settings))
-    return TrainingRun(method, chosen.function, settings, digits_npz, 5, str(out), sides=chosen.sides)
+    return TrainingRun(chosen, settings, digits_npz, 5, str(out))
 
 
 def images_of(run):
-    return open_images(run.data, sides=run.sides)
+    return open_images(run.data, square_sizes=run.method.square_sizes)
 
 
 @pytest.mark.parametrize("method", ["jule", "dccm"])
@@ -94,8 +94,8 @@ def test_driver_functions_go_through_the_one_who_answers(digits_npz, tmp_path):
 
     run = run_of(digits_npz, tmp_path / "run", rounds=0)
     train_in_process(run, images_of(run), 1, answer=answer)
-    assert asked[0] == (jule.start, (120, 64))
-    assert asked[-1][0] is jule.rerun
+    assert asked[0] == (clustering.cluster_pixels, (120, 64))
+    assert asked[-1][0] is clustering.recluster
 
 
 def test_a_mistake_leaves_its_story_and_another_run_is_refused(digits_npz, tmp_path):
@@ -105,7 +105,7 @@ def test_a_mistake_leaves_its_story_and_another_run_is_refused(digits_npz, tmp_p
         raise ArithmeticError("a mistake")
 
     with pytest.raises(ArithmeticError):
-        train_in_process(replace(run, function=mistake), images_of(run), 1)
+        train_in_process(replace(run, method=replace(run.method, train=mistake)), images_of(run), 1)
     assert "a mistake" in (tmp_path / "run" / "error.log").read_text()
     with pytest.raises(UserError, match=r"--margin was 0\.2 and is now 0\.3"):
         train_in_process(run_of(digits_npz, tmp_path / "run", margin=0.3), images_of(run), 1)

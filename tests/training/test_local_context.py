@@ -3,32 +3,9 @@ import pytest
 import torch
 
 from raycluster.data.feed import ResidentFeed
-from raycluster.nn.seeds import hash_seed
-from raycluster.training.gather import gather_rows
 from raycluster.training.local_context import LocalContext
 
 IMAGES = np.zeros((5, 1, 2, 2), np.uint8)
-IDS, ROWS = np.array([3, 0, 4]), np.array([[3.0], [0.0], [4.0]], np.float32)
-OTHER_IDS, OTHER_ROWS = np.array([2, 1]), np.array([[2.0], [1.0]], np.float32)
-
-
-def test_rows_are_put_in_the_order_of_their_ids():
-    gathered = gather_rows([(IDS, ROWS), (OTHER_IDS, OTHER_ROWS)], 5)
-    np.testing.assert_array_equal(gathered, np.arange(5, dtype=np.float32)[:, None])
-
-
-@pytest.mark.parametrize(
-    ("parts", "message"),
-    [
-        ([(IDS, ROWS)], "2 of 5 rows are missing and 0 came more than once"),
-        ([(IDS, ROWS), (OTHER_IDS, OTHER_ROWS), (OTHER_IDS[:1], OTHER_ROWS[:1])], "0 of 5 .* 1 came more than once"),
-        ([(IDS, ROWS), (np.array([1, 5]), OTHER_ROWS)], "rows are missing"),
-    ],
-    ids=["missing", "twice", "unknown"],
-)
-def test_rows_that_are_missing_or_come_twice_are_never_passed_over(parts, message):
-    with pytest.raises(ValueError, match=message):
-        gather_rows(parts, 5)
 
 
 def test_a_local_context_runs_driver_functions_here_and_counts_their_rows():
@@ -54,10 +31,3 @@ def test_a_local_context_hands_metrics_on():
     context = LocalContext(ResidentFeed(IMAGES), on_report=heard.append)
     context.report({"loss": 1})
     assert context.rows == heard == [{"loss": 1}]
-
-
-def test_seeds_of_different_numbers_differ_and_do_not_change():
-    seeds = {hash_seed(a, b) for a in range(-1, 10) for b in range(-1, 10)}
-    assert len(seeds) == 121
-    assert all(0 <= seed < 2**63 for seed in seeds)
-    assert hash_seed(1, 2) == hash_seed(1, 2)

@@ -18,7 +18,7 @@ from sklearn.cluster import KMeans
 from torch import nn
 
 from raycluster.errors import TrainingFailed, UserError
-from raycluster.methods.base import Outcome
+from raycluster.methods.base import Method, MethodNetwork, Outcome
 from raycluster.training.trainer import TrainingRun, run_training
 
 N = 23  # does not divide by two
@@ -44,17 +44,42 @@ def first_time(settings, what):
     return True
 
 
-def cluster_rows(features, settings):
+@dataclass(frozen=True)
+class Labels:
+    labels: np.ndarray
+
+
+def cluster_rows(features, settings) -> Labels:
     if settings.kill_driver and first_time(settings, "driver"):
         os.kill(os.getpid(), signal.SIGKILL)
     found = KMeans(CLUSTERS, n_init=3, random_state=0).fit(features)
-    return {"labels": found.labels_.astype(np.int32)}
+    return Labels(found.labels_.astype(np.int32))
+
+
+class SmallNet(MethodNetwork):
+    shape, embedding_size = (1, 8, 8), 2
+
+    def __init__(self):
+        super().__init__()
+        self.body = nn.Sequential(nn.Flatten(), nn.Linear(64, 8), nn.BatchNorm1d(8), nn.Linear(8, 2))
+
+    def prepare(self, images):
+        return images.float() / 255
+
+    def layers(self, inputs):
+        return {"embedding": self(inputs)}
+
+    def forward(self, inputs):
+        return self.body(inputs)
+
+    def architecture(self):
+        return {"name": "small"}
 
 
 def small_method(settings, clusters, context):
     """Train a network with BatchNorm a few steps and cluster its features: all that a method does."""
     torch.manual_seed(context.seed)
-    net = nn.Sequential(nn.Flatten(), nn.Linear(64, 8), nn.BatchNorm1d(8), nn.Linear(8, 2)).to(context.device)
+    net = SmallNet().to(context.device)
     model = context.wrap(net)
     optimizer = torch.optim.SGD(model.parameters(), lr=0.05, momentum=0.0)
     begun, labels = 0, None
@@ -78,17 +103,30 @@ def small_method(settings, clusters, context):
         with torch.no_grad():
             parts = [(b.ids, net(b.images.float() / 255)) for b in context.feed.eval_batches(5)]
         ids, features = (torch.cat(tensors).numpy() for tensors in zip(*parts, strict=True))
-        labels = context.run_on_driver(epoch, cluster_rows, ids, features, settings=settings)["labels"]
+        labels = context.run_on_driver(epoch, cluster_rows, ids, features, settings=settings).labels
         context.report({"kind": "epoch", "period": 0, "epoch": epoch + 1, "loss": loss.item(), "warnings": []})
         context.save(net.state_dict() | {"labels": torch.from_numpy(labels)}, {"epoch": epoch + 1})
     return Outcome(
         model=net,
-        architecture={"name": "small"},
         clusterings={"small": labels},
         reported="small",
         confidence=np.ones(context.feed.n, np.float32),
         ids=ids,
         embeddings=features,
+    )
+
+
+def small() -> Method:
+    return Method(
+        name="small",
+        summary="a method for tests",
+        settings=SmallSettings,
+        presets={"default": SmallSettings()},
+        search_space=(),
+        train=small_method,
+        architecture="small",
+        build_network=lambda architecture, settings: SmallNet(),
+        epochs_between_checks=lambda settings: 1,
     )
 
 
@@ -112,7 +150,7 @@ def photos(tmp_path_factory):
 def train(photos, out, clusters=CLUSTERS, settings=None, **options):
     told = []
     settings = settings or SmallSettings()
-    run = TrainingRun("small", small_method, settings, str(photos), clusters, str(out), labels="folders", **options)
+    run = TrainingRun(small(), settings, str(photos), clusters, str(out), labels="folders", **options)
     return run_training(run, told.append), "\n".join(told)
 
 

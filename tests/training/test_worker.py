@@ -11,7 +11,8 @@ from raycluster.training.worker import RayContext
 
 def start(tmp_path):
     """What one worker without a driver actor sees."""
-    return RayContext(ResidentFeed(np.zeros((4, 1, 2, 2), np.uint8)), RunDir(tmp_path), driver=None)
+    feed = ResidentFeed(np.zeros((4, 1, 2, 2), np.uint8))
+    return RayContext(feed, RunDir(tmp_path), torch.device("cpu"), driver=None, group=1)
 
 
 def kinds(tmp_path):

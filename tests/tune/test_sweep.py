@@ -38,15 +38,6 @@ def test_help_teaches_the_command_and_what_is_tried_by_default(job, capsys):
         assert text in shown
 
 
-def test_every_method_has_a_space_that_its_settings_allow(job):
-    from raycluster.api import METHODS, method_named
-    from raycluster.sweeps.search_space import parse_space
-
-    assert set(job.SPACES) == set(METHODS)
-    for method in METHODS:
-        parse_space(job.SPACES[method], method_named(method).presets["default"])
-
-
 @pytest.mark.parametrize(
     ("flags", "sentence"),
     [

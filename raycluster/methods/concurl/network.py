@@ -8,6 +8,8 @@ import torch
 from torch import nn
 from torch.nn import functional as F
 
+from raycluster.methods.base import MethodNetwork, Prediction
+from raycluster.nn.pixels import rgb
 from raycluster.nn.resnet import MEAN, STD, Trunk, build_trunk, default_trunk
 
 SIDES = (32, 64, 96, 160)
@@ -37,7 +39,7 @@ class ConcurlOutput(NamedTuple):
     cosines: torch.Tensor
 
 
-class ConcurlNet(nn.Module):
+class ConcurlNet(MethodNetwork):
     """Images to an NCE embedding, a projection, and cosines to K prototypes (ConCURL's facts, section 3).
 
     Parameters
@@ -47,21 +49,30 @@ class ConcurlNet(nn.Module):
         K.
     trunk : str, optional
         By default that of :func:`default_trunk`.
+    temperature : float
+        Of the softmax over the cosines to all centers that gives the confidence.
 
     Attributes
     ----------
+    clustering : str or None
+        The reported clustering, which new images are assigned to; None until the end of the training.
     nce_centroids, head_centroids : Tensor, shapes (K, 128) and (K, 256)
         Of k-means at the end of the training, so that new images can be assigned; zero until then.
     """
 
+    assigns = True
+    embedding_size = NCE_SIZE
     mean: torch.Tensor
     std: torch.Tensor
     nce_centroids: torch.Tensor
     head_centroids: torch.Tensor
 
-    def __init__(self, shape: tuple[int, int, int], n_clusters: int, trunk: Trunk | None = None) -> None:
+    def __init__(
+        self, shape: tuple[int, int, int], n_clusters: int, trunk: Trunk | None = None, temperature: float = 1.0
+    ) -> None:
         super().__init__()
-        self.shape, self.n_clusters = shape, n_clusters
+        self.shape, self.n_clusters, self.temperature = shape, n_clusters, temperature
+        self.clustering: str | None = None
         self.trunk_name = trunk or default_trunk(shape[1])
         self.trunk, size = build_trunk(self.trunk_name)
         self.nce_head = nn.Linear(size, NCE_SIZE)
@@ -91,30 +102,51 @@ class ConcurlNet(nn.Module):
         self.prototypes.weight.copy_(F.normalize(self.prototypes.weight, dim=1))
 
     @torch.no_grad()
-    def assign(self, passed: ConcurlOutput, clustering: str) -> torch.Tensor:
+    def assign(self, output: ConcurlOutput, clustering: str) -> torch.Tensor:
         """Return the clusters int64 [B] of images in one of the clusterings of the run, each image by itself.
 
         By the nearest centroid, or for ``outcode`` by the nearest prototype. ``q_code`` balances a whole set of images,
         and there is no such thing for one of them: it gets the nearest prototype too.
         """
         if clustering == "nce_embeddings":
-            return torch.cdist(passed.nce, self.nce_centroids).argmin(dim=1)
+            return torch.cdist(output.nce, self.nce_centroids).argmin(dim=1)
         if clustering == "clust_head":
-            return torch.cdist(passed.head, self.head_centroids).argmin(dim=1)
-        return passed.cosines.argmax(dim=1)
+            return torch.cdist(output.head, self.head_centroids).argmin(dim=1)
+        return output.cosines.argmax(dim=1)
 
     @torch.no_grad()
-    def cosines_to_centers(self, passed: ConcurlOutput, clustering: str) -> torch.Tensor:
+    def cosines_to_centers(self, output: ConcurlOutput, clustering: str) -> torch.Tensor:
         """Return the cosines [B, K] of images to the centroids of one of the clusterings, or to the prototypes."""
         if clustering == "nce_embeddings":
-            return passed.nce @ F.normalize(self.nce_centroids, dim=1).T
+            return output.nce @ F.normalize(self.nce_centroids, dim=1).T
         if clustering == "clust_head":
-            return F.normalize(passed.head, dim=1) @ F.normalize(self.head_centroids, dim=1).T
-        return passed.cosines
+            return F.normalize(output.head, dim=1) @ F.normalize(self.head_centroids, dim=1).T
+        return output.cosines
+
+    def prepare(self, images: torch.Tensor) -> torch.Tensor:
+        """Return images uint8 [B, 1 or 3, H, W] as floats [B, 3, H, W] in [0, 1]."""
+        return rgb(images)
+
+    def layers(self, inputs: torch.Tensor) -> dict[str, torch.Tensor]:
+        """Return the trunk's features, the projection and the NCE embedding."""
+        output = self(inputs)
+        return {"trunk": output.features, "head": output.head, "nce": output.nce}
+
+    def predict(self, inputs: torch.Tensor) -> Prediction:
+        """Return NCE embeddings, and the clusters of the reported clustering.
+
+        The confidence is the cluster's share in a softmax over the cosines to all centers.
+        """
+        output, clustering = self(inputs), self.clustering or ""
+        clusters = self.assign(output, clustering)
+        shares = (self.cosines_to_centers(output, clustering) / self.temperature).softmax(dim=1)
+        clustered = output.nce if clustering == "nce_embeddings" else output.head
+        return Prediction(output.nce, clusters, shares.gather(1, clusters[:, None])[:, 0], clustered)
 
     def architecture(self) -> dict[str, Any]:
         """Return what is needed to build this network again and to prepare its input."""
-        return {
+        reported = {} if self.clustering is None else {"clustering": self.clustering}
+        return reported | {
             "name": "concurl_resnet",
             "shape": list(self.shape),
             "n_clusters": self.n_clusters,

@@ -113,3 +113,14 @@ PRESETS = {
         milestones=(0.8, 0.95), smallest_crop=0.5,
     ),
 }  # fmt: skip
+
+# What a sweep tries where nothing else is asked for.
+SEARCH_SPACE = (
+    "alpha=0:1",
+    "beta=0.25:2",
+    "gamma=0.25:2",
+    "tau=0.3:1",
+    "projection_size=32:240",
+    "ensemble=1:100",
+    "learning_rate=log:3e-3:1e-1",
+)

@@ -18,29 +18,23 @@ import numpy as np
 import torch
 from torch import nn
 
-from raycluster.data.feed import Batch, Feed, local_batch_size
+from raycluster.data.feed import Batch, local_batch_size
 from raycluster.errors import UserError
 from raycluster.methods.base import Context, Outcome
+from raycluster.methods.concurl.clustering import CLUSTERINGS, Clusterings, cluster_all
 from raycluster.methods.concurl.consensus import draw_transforms, swapped_loss, transformed_cosines
+from raycluster.methods.concurl.embed import embed
+from raycluster.methods.concurl.health import warnings_of
 from raycluster.methods.concurl.memory_bank import MemoryBank
 from raycluster.methods.concurl.nce import mean_exponential, nce_loss, softmax_loss
 from raycluster.methods.concurl.network import HEAD_SIZE, NCE_SIZE, ConcurlNet, ConcurlOutput
 from raycluster.methods.concurl.settings import ConcurlSettings
 from raycluster.methods.concurl.views import VIEW_1, VIEW_2, draw_view
-from raycluster.metrics.consensus import consensus_score, support
-from raycluster.metrics.health import clustering_health, embedding_health, warnings_for
-from raycluster.metrics.kmeans import kmeans
+from raycluster.metrics.health import clustering_health
 from raycluster.metrics.quality import clustering_quality
-from raycluster.nn.pixels import rgb
 from raycluster.nn.seeds import hash_seed
 from raycluster.nn.sinkhorn import sinkhorn
 from raycluster.runtime.checkpoint import optimizer_state, restore_optimizer, with_prefix, without_prefix
-
-EVAL_BATCH = 250
-METHOD = {"method": "concurl"}  # so that warnings name its settings
-
-# The clusterings, and the space that each is read from.
-CLUSTERINGS = {"nce_embeddings": "nce", "clust_head": "head", "outcode": "prototypes", "q_code": "prototypes"}
 
 
 def train_concurl(settings: ConcurlSettings, n_clusters: int, context: Context) -> Outcome:
@@ -228,9 +222,9 @@ class _Concurl:
             "eta": seconds * (s.epochs - epoch - 1),
         }
         row["batch_size"] = min(self.feed.n, s.batch_size)
-        self.context.report(place | row | speed | {"warnings": warnings_for(row | METHOD)})
+        self.context.report(place | row | speed | {"warnings": warnings_of(row)})
 
-    def cluster(self, epoch: int) -> tuple[dict[str, np.ndarray], np.ndarray, np.ndarray]:
+    def cluster(self, epoch: int) -> tuple[Clusterings, np.ndarray, np.ndarray]:
         """Cluster all images in the four ways; return what was found, and this worker's ids and embeddings."""
         s = self.settings
         ids, embeddings, rows = embed(self.net, self.feed)
@@ -243,29 +237,30 @@ class _Concurl:
             settings=s,
             seed=self.context.seed,
         )
-        name = list(CLUSTERINGS)[int(found["reported"])]
-        row: dict[str, Any] = clustering_health(found[name], self.n_clusters)
-        row |= {"epoch": epoch, "clusters": len(np.unique(found[name])), "clustering": name}
-        row |= {key: float(found[key]) for key in ("mean_cosine", "consensus", "seeds", "projections", "algorithms")}
-        row["support"] = dict(zip(CLUSTERINGS, found["support"].tolist(), strict=True))
+        name, clusterings = found.reported_name, found.clusterings()
+        row: dict[str, Any] = clustering_health(clusterings[name], self.n_clusters)
+        row |= {"epoch": epoch, "clusters": len(np.unique(clusterings[name])), "clustering": name}
+        row |= {key: getattr(found, key) for key in ("mean_cosine", "consensus", "seeds", "projections", "algorithms")}
+        row["support"] = dict(zip(CLUSTERINGS, found.support.tolist(), strict=True))
         if self.context.labels is not None:
-            row["qualities"] = {name: clustering_quality(self.context.labels, found[name]) for name in CLUSTERINGS}
+            row["qualities"] = {
+                each: clustering_quality(self.context.labels, labels) for each, labels in clusterings.items()
+            }
             row["quality"] = row["qualities"][name]
-        self.context.report({"kind": "period"} | row | {"warnings": warnings_for(row | METHOD)})
+        self.context.report({"kind": "period"} | row | {"warnings": warnings_of(row)})
         return found, ids, embeddings
 
     def finish(self) -> Outcome:
         """Cluster once more, and keep the centroids with the network."""
         found, ids, embeddings = self.cluster(self.settings.epochs)
         for name in ("nce_centroids", "head_centroids"):
-            getattr(self.net, name).copy_(torch.from_numpy(found[name]))
-        reported = list(CLUSTERINGS)[int(found["reported"])]
+            getattr(self.net, name).copy_(torch.from_numpy(getattr(found, name)))
+        self.net.clustering = found.reported_name
         return Outcome(
             model=self.net.eval(),
-            architecture=self.net.architecture() | {"clustering": reported},
-            clusterings={name: found[name] for name in CLUSTERINGS},
-            reported=reported,
-            confidence=found["confidence"],
+            clusterings=found.clusterings(),
+            reported=found.reported_name,
+            confidence=found.confidence,
             ids=ids,
             embeddings=embeddings,
         )
@@ -288,80 +283,3 @@ class _Concurl:
         if self.transforms is not None:
             self.transforms = tensors["transforms"].to(self.context.device)
         return int(state["epoch"])
-
-
-@torch.inference_mode()
-def embed(net: ConcurlNet, feed: Feed) -> tuple[np.ndarray, np.ndarray, np.ndarray]:
-    """Pass this worker's images, as they are, in evaluation mode and full precision.
-
-    Returns
-    -------
-    ids : ndarray of int64, shape (m,)
-    embeddings : ndarray of float32, shape (m, 128)
-        NCE embeddings.
-    rows : ndarray of float32, shape (m, 128 + 256 + K)
-        NCE embeddings, projections and cosines to the prototypes beside each other.
-    """
-    net.eval()
-    ids, parts = [], []
-    for batch in feed.eval_batches(EVAL_BATCH):
-        passed = net(rgb(batch.images))
-        ids.append(batch.ids)
-        parts.append(torch.cat([passed.nce, passed.head, passed.cosines], dim=1))
-    rows = torch.cat(parts).cpu().numpy()
-    return torch.cat(ids).cpu().numpy(), rows[:, :NCE_SIZE].copy(), rows
-
-
-# What follows runs on the driver, over all images.
-
-
-def cluster_all(rows: np.ndarray, n_clusters: int, settings: ConcurlSettings, seed: int) -> dict[str, np.ndarray]:
-    """Cluster all images in four ways, choose one, and tell how far they agree.
-
-    Returns
-    -------
-    found : dict
-        Each clustering of ``CLUSTERINGS``, int32 [n]; ``nce_centroids`` and ``head_centroids``; ``reported``, the number of
-        the chosen one; ``confidence`` float32 [n], the share that an image's own cluster has in a softmax over the
-        cosines to centroids or prototypes; ``support`` of each clustering by those of other spaces; and scalars.
-    """
-    if not np.isfinite(rows).all():
-        raise UserError("The network's outputs are no longer finite: choose a lower --learning-rate and another --out.")
-    nce, head, cosines = np.split(rows, [NCE_SIZE, NCE_SIZE + HEAD_SIZE], axis=1)
-    on_nce, on_head = (kmeans(features, n_clusters, seed) for features in (nce, head))
-    balanced = sinkhorn(torch.from_numpy(cosines.copy()), settings.epsilon, settings.sinkhorn_iterations)
-    clusterings = {
-        "nce_embeddings": on_nce.labels,
-        "clust_head": on_head.labels,
-        "outcode": cosines.argmax(axis=1).astype(np.int32),
-        "q_code": balanced.argmax(dim=1).numpy().astype(np.int32),
-    }
-    supported = dict.fromkeys(CLUSTERINGS, 0.0) | support(clusterings, trained_spaces(settings))
-    reported: str = settings.cluster_on or ("nce_embeddings" if settings.beta else "consensus")
-    if reported == "consensus":
-        reported = max(supported, key=supported.__getitem__)
-    to_centers = {
-        "nce_embeddings": unit(nce) @ unit(on_nce.centroids).T,
-        "clust_head": unit(head) @ unit(on_head.centroids).T,
-    }.get(reported, cosines)
-    shares = (torch.from_numpy(to_centers) / settings.head_temperature).softmax(dim=1).numpy()
-    scalars = embedding_health(nce) | consensus_score(nce, n_clusters, seed)
-    return clusterings | {
-        "nce_centroids": on_nce.centroids,
-        "head_centroids": on_head.centroids,
-        "reported": np.asarray(list(CLUSTERINGS).index(reported)),
-        "confidence": np.take_along_axis(shares, clusterings[reported][:, None].astype(np.int64), axis=1)[:, 0],
-        "support": np.array([supported[name] for name in CLUSTERINGS]),
-        **{name: np.asarray(value) for name, value in scalars.items()},
-    }
-
-
-def trained_spaces(settings: ConcurlSettings) -> dict[str, str]:
-    """Return the part of ``CLUSTERINGS`` that a loss has shaped; what nothing was learned for has no vote."""
-    weights = {"nce": settings.beta, "head": settings.alpha + settings.gamma}
-    return {name: space for name, space in CLUSTERINGS.items() if weights["nce" if space == "nce" else "head"]}
-
-
-def unit(rows: np.ndarray) -> np.ndarray:
-    """Return rows brought to length 1; those of length 0 stay."""
-    return rows / np.maximum(np.linalg.norm(rows, axis=1, keepdims=True), 1e-12)

@@ -2,12 +2,15 @@
 
 from __future__ import annotations
 
+from collections.abc import Iterable
 from typing import Any, Literal, NamedTuple
 
 import torch
 from torch import nn
 
-from raycluster.nn.batch_norm import BatchNorm
+from raycluster.methods.base import MethodNetwork, Prediction
+from raycluster.nn.batch_norm import BatchNorm, population_statistics
+from raycluster.nn.pixels import rgb
 
 SIDES = (32, 64, 96)
 FEATURES = 64
@@ -39,7 +42,7 @@ class DccmOutput(NamedTuple):
     conv: torch.Tensor
 
 
-class DccmCNN(nn.Module):
+class DccmCNN(MethodNetwork):
     """Images to probabilities of K clusters (DCCM, ICCV 2019, the released 32-pixel network).
 
     Convolutions are 3x3 without padding. For 64 and 96 pixels, whose networks were never published, the first
@@ -58,6 +61,9 @@ class DccmCNN(nn.Module):
     head_bn : bool
         BatchNorm on the K logits, without which nothing keeps all images from one cluster.
     """
+
+    assigns = True
+    embedding_size = FEATURES
 
     def __init__(
         self,
@@ -120,6 +126,28 @@ class DccmCNN(nn.Module):
         shallow = {"pool1": pool1, "conv3": conv3}[self.shallow_tap]
         deep = {"logits": logits, "fc": features}[self.deep_tap]
         return DccmOutput(probabilities, shallow, deep, features, conv)
+
+    def prepare(self, images: torch.Tensor) -> torch.Tensor:
+        """Return images uint8 [B, 1 or 3, H, W] as floats [B, 3, H, W] in [0, 1]."""
+        return rgb(images)
+
+    def layers(self, inputs: torch.Tensor) -> dict[str, torch.Tensor]:
+        """Return the last convolution, averaged over the image, and the fully connected layer."""
+        output = self(inputs)
+        return {"conv": output.conv, "fc": output.features}
+
+    def predict(self, inputs: torch.Tensor) -> Prediction:
+        """Return the fully connected layer, and the cluster of the largest probability."""
+        output = self(inputs)
+        confidence, clusters = output.probabilities.max(dim=1)
+        return Prediction(output.features, clusters, confidence, output.features)
+
+    @torch.no_grad()
+    def calibrate(self, batches: Iterable[torch.Tensor]) -> None:
+        """Measure the population's BatchNorm statistics on random batches, and go to evaluation mode."""
+        with population_statistics(self):
+            for batch in batches:
+                self(batch)
 
     def architecture(self) -> dict[str, Any]:
         """Return what is needed to build this network again and to prepare its input."""

@@ -76,3 +76,12 @@ PRESETS = {
     "paper": DccmSettings(loss_on_clean=True, beta=0.1),
     "cpu": DccmSettings(epochs=10, repeats=2, learning_rate=1e-3, mi_places=16),
 }
+
+# What a sweep tries where nothing else is asked for.
+SEARCH_SPACE = (
+    "alpha=log:0.5:10",
+    "beta=log:0.01:0.5",
+    "graph_threshold=0.8:0.98",
+    "label_threshold=0.8:0.95",
+    "learning_rate=log:1e-5:1e-2",
+)

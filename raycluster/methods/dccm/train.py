@@ -14,6 +14,7 @@ from __future__ import annotations
 import math
 import time
 from collections.abc import Iterator
+from dataclasses import dataclass
 from typing import Any, NamedTuple
 
 import numpy as np
@@ -25,6 +26,7 @@ from raycluster.errors import UserError
 from raycluster.methods.base import Context, Outcome
 from raycluster.methods.dccm.augmentation import augment_like_released
 from raycluster.methods.dccm.bcubed import bcubed
+from raycluster.methods.dccm.health import warnings_of
 from raycluster.methods.dccm.losses import (
     Targets,
     draw_partners,
@@ -36,7 +38,7 @@ from raycluster.methods.dccm.losses import (
 )
 from raycluster.methods.dccm.network import DccmCNN, DccmOutput, Discriminator
 from raycluster.methods.dccm.settings import DccmSettings
-from raycluster.metrics.health import clustering_health, confidence_health, embedding_health, warnings_for
+from raycluster.metrics.health import clustering_health, confidence_health, embedding_health
 from raycluster.metrics.quality import clustering_quality
 from raycluster.nn.batch_norm import population_statistics
 from raycluster.nn.pixels import rgb
@@ -258,7 +260,7 @@ class _Dccm:
             "updates_per_second": self.updates / seconds,
             "eta": seconds * (s.epochs - epoch - 1),
         }
-        self.context.report(place | row | speed | {"warnings": warnings_for(row)})
+        self.context.report(place | row | speed | {"warnings": warnings_of(row)})
 
     @torch.no_grad()
     def finish(self) -> Outcome:
@@ -281,14 +283,13 @@ class _Dccm:
         own = torch.cat([ids for ids, _ in parts]).cpu().numpy()
         features = torch.cat([passed.features for _, passed in parts]).cpu().numpy()
         largest = torch.cat([torch.stack(passed.probabilities.max(dim=1), dim=1) for _, passed in parts])
-        chosen = context.run_on_driver(0, as_they_are, own, largest.cpu().numpy())["rows"]
+        chosen = context.run_on_driver(0, as_they_are, own, largest.cpu().numpy()).rows
         population = chosen[:, 1].astype(np.int32)
         # The few images that no batch had room for have no prediction of their own.
         in_batches = np.where(in_batches < 0, population, in_batches)
         self.report_end(population, chosen[:, 0], features)
         return Outcome(
             model=net,
-            architecture=net.architecture(),
             clusterings={"population": population, "batch": in_batches},
             reported="population",
             confidence=chosen[:, 0],
@@ -302,7 +303,7 @@ class _Dccm:
         row |= {"clusters": len(np.unique(clusters)), "clustering": "population"}
         if self.context.labels is not None:
             row["quality"] = clustering_quality(self.context.labels, clusters)
-        self.context.report({"kind": "period"} | row | {"warnings": warnings_for(row)})
+        self.context.report({"kind": "period"} | row | {"warnings": warnings_of(row)})
 
     def save(self, epoch: int) -> None:
         tensors = with_prefix("model", self.net.state_dict()) | with_prefix("rmsprop", optimizer_state(self.optimizer))
@@ -325,6 +326,13 @@ def assigned(ids: torch.Tensor, probabilities: torch.Tensor) -> torch.Tensor:
     return torch.stack([ids.double(), clusters.double(), confidence.double()], dim=1)
 
 
-def as_they_are(rows: np.ndarray) -> dict[str, np.ndarray]:
+@dataclass(frozen=True)
+class AllRows:
+    """Confidence and cluster of every image, float32 [n, 2], in the order of their ids."""
+
+    rows: np.ndarray
+
+
+def as_they_are(rows: np.ndarray) -> AllRows:
     """Return all workers' rows: the driver has put them in order, and made sure that each is there once."""
-    return {"rows": rows}
+    return AllRows(rows)

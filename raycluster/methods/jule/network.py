@@ -8,6 +8,8 @@ import torch
 from torch import nn
 from torch.nn import functional as F
 
+from raycluster.methods.base import MethodNetwork
+
 CHANNELS = 50
 KERNEL = 5
 
@@ -50,7 +52,7 @@ def choose_blocks(height: int, width: int) -> tuple[Block, ...]:
     return tuple(blocks)
 
 
-class JuleCNN(nn.Module):
+class JuleCNN(MethodNetwork):
     """Images to embeddings on the unit sphere.
 
     Parameters
@@ -80,6 +82,14 @@ class JuleCNN(nn.Module):
                 if module.bias is not None:
                     nn.init.zeros_(module.bias)
         self.to(memory_format=torch.channels_last)
+
+    def prepare(self, images: torch.Tensor) -> torch.Tensor:
+        """Return images uint8 [B, C, H, W] as floats in [0, 1]."""
+        return images.float() / 255
+
+    def layers(self, inputs: torch.Tensor) -> dict[str, torch.Tensor]:
+        """Return the embedding float32 [B, embedding_size], the only layer that is looked at."""
+        return {"embedding": self(inputs)}
 
     def forward(self, images: torch.Tensor) -> torch.Tensor:
         """Return unit embeddings float32 [B, embedding_size] of images float [B, C, H, W] in [0, 1]."""

@@ -72,3 +72,14 @@ PRESETS = {
         zoom=0.0,
     ),
 }
+
+# What a sweep tries where nothing else is asked for.
+SEARCH_SPACE = (
+    "unroll_rate=0.2:0.95",
+    "learning_rate=log:1e-3:1e-1",
+    "n_neighbors=8:40",
+    "n_neighbor_clusters=2:10",
+    "local_structure=0:2",
+    "gamma=0.5:2",
+    "margin=0.05:0.5",
+)

@@ -13,30 +13,25 @@ from __future__ import annotations
 import math
 import time
 from dataclasses import asdict, dataclass
-from typing import Any, Literal
+from typing import Any
 
 import numpy as np
 import torch
 
 from raycluster.data.feed import Feed
-from raycluster.graph.kernel.components import first_clusters
-from raycluster.graph.n_clusters import rank_n_clusters
-from raycluster.graph.neighbors.nearest import Neighbors, find_neighbors
-from raycluster.graph.settings import GraphSettings
-from raycluster.graph.tree import MergeTree
-from raycluster.methods.base import Context, Outcome
+from raycluster.methods.base import Clusters, Context, Outcome
+from raycluster.methods.jule.clustering import Clustering, cluster_pixels, merge_clusters, pixel_rows, recluster
+from raycluster.methods.jule.health import warnings_of
 from raycluster.methods.jule.network import JuleCNN
 from raycluster.methods.jule.settings import JuleSettings
 from raycluster.methods.jule.triplet_loss import triplet_loss
-from raycluster.metrics.health import clustering_health, embedding_health, neighbor_agreement, warnings_for
+from raycluster.metrics.health import clustering_health
 from raycluster.metrics.quality import clustering_quality
 from raycluster.nn.affine import random_affine
 from raycluster.nn.seeds import hash_seed
 from raycluster.runtime.checkpoint import optimizer_state, restore_optimizer, with_prefix, without_prefix
 
 EVAL_BATCH = 500
-
-Clusters = int | Literal["auto"]
 
 
 @dataclass
@@ -83,17 +78,20 @@ class _Jule:
         context, progress = self.context, self.progress
         if not self.restore():
             ids, pixels = pixel_features(self.feed)
-            found = context.run_on_driver(0, start, ids, pixels, n_clusters=self.n_clusters, graph=self.settings)
-            self.labels, self.clusterings["pixels"] = found["labels"], found["pixels"]
-            progress.target = int(found["n_clusters"])
-            self.report_clustering("pixels", found["pixels"], found)
+            found = context.run_on_driver(
+                0, cluster_pixels, ids, pixels, n_clusters=self.n_clusters, graph=self.settings
+            )
+            assert found.pixels is not None
+            self.labels, self.clusterings["pixels"] = found.labels, found.pixels
+            progress.target = found.n_clusters
+            self.report_clustering("pixels", found.pixels, found)
 
         while progress.round < 0 and (progress.period == 0 or self.count > progress.target):
             self.train_period(self.settings.epochs_per_period)
             ids, features = embed(self.net, self.feed, context)
             found = context.run_on_driver(
                 progress.period + 1,
-                merge,
+                merge_clusters,
                 ids,
                 features,
                 labels=self.labels,
@@ -101,7 +99,7 @@ class _Jule:
                 at_least=self.left_after_period(self.count),
                 graph=self.settings,
             )
-            self.labels, progress.target = found["labels"], int(found["n_clusters"])
+            self.labels, progress.target = found.labels, found.n_clusters
             self.finish_period("merged", found)
         if progress.round < 0:
             self.clusterings["sf"] = self.labels
@@ -112,26 +110,27 @@ class _Jule:
             ids, features = embed(self.net, self.feed, context)
             # The step is the period about to end; the first RC follows a merge without training and has its own.
             step = progress.period + 1
-            found = context.run_on_driver(step, rerun, ids, features, n_clusters=self.n_clusters, graph=self.settings)
-            progress.target = int(found["n_clusters"])
+            found = context.run_on_driver(
+                step, recluster, ids, features, n_clusters=self.n_clusters, graph=self.settings
+            )
+            progress.target = found.n_clusters
             if progress.round + 1 >= self.settings.rounds:
                 break
-            self.labels = found["labels"]
+            self.labels = found.labels
             progress.round += 1
             self.finish_period("rc", found)
 
-        self.clusterings["rc"] = found["labels"]
+        self.clusterings["rc"] = found.labels
         progress.period += 1
-        self.report_clustering("rc", found["labels"], found)
+        self.report_clustering("rc", found.labels, found)
         return Outcome(
             model=self.net.eval(),
-            architecture=self.net.architecture(),
             clusterings=self.clusterings,
             reported="rc",
-            confidence=found["confidence"],
+            confidence=found.confidence,
             ids=ids,
             embeddings=features,
-            merges={name: found[name] for name in ("left", "right", "affinity", "size")},
+            merges=found.merges(),
         )
 
     def train_period(self, epochs: int) -> None:
@@ -145,7 +144,7 @@ class _Jule:
             self.progress.epoch = epoch + 1
             row |= {"seconds": seconds, "images_per_second": images / seconds, "epochs": epochs}
             row |= {"clusters": self.count, "eta": seconds * (epochs - epoch - 1 + self.epochs_after_this_period())}
-            self.context.report(self.place("epoch") | row | {"warnings": warnings_for(row)})
+            self.context.report(self.place("epoch") | row | {"warnings": warnings_of(row)})
             self.save()
 
     def train_epoch(self, labels: torch.Tensor, epoch: int) -> dict[str, float]:
@@ -198,31 +197,31 @@ class _Jule:
             periods, count = periods + 1, self.left_after_period(count)
         return periods * s.epochs_per_period + s.rounds * s.epochs_per_round
 
-    def finish_period(self, name: str, found: dict[str, np.ndarray]) -> None:
+    def finish_period(self, name: str, found: Clustering) -> None:
         self.progress.period += 1
         self.progress.epoch = 0
         self.report_clustering(name, self.labels, found)
         self.save()
 
-    def report_clustering(self, name: str, labels: np.ndarray, found: dict[str, np.ndarray]) -> None:
+    def report_clustering(self, name: str, labels: np.ndarray, found: Clustering) -> None:
         count = int(labels.max()) + 1
         row: dict[str, Any] = clustering_health(labels, count) | {
             "clusters": count,
             "clustering": name,
-            "neighbor_agreement": float(found["agreement"]),
-            "neighbor_recall": float(found["neighbor_recall"]),
-            "mean_cosine": float(found["mean_cosine"]),
-            "graph_seconds": float(found["graph_seconds"]),
-            "merge_seconds": float(found["merge_seconds"]),
+            "neighbor_agreement": found.agreement,
+            "neighbor_recall": found.neighbor_recall,
+            "mean_cosine": found.mean_cosine,
+            "graph_seconds": found.graph_seconds,
+            "merge_seconds": found.merge_seconds,
         }
         if self.context.labels is not None:
             row["quality"] = clustering_quality(self.context.labels, labels)
         # Clusters still to be merged are small and share few neighbours; only final ones are judged. Raw pixels are
         # alike without any collapse.
         judged = {key: value for key, value in row.items() if (name, key) != ("pixels", "mean_cosine")}
-        row["warnings"] = warnings_for(judged) if count == self.progress.target else []
+        row["warnings"] = warnings_of(judged) if count == self.progress.target else []
         if self.n_clusters == "auto":
-            row["alternatives"] = found["alternatives"].tolist()
+            row["alternatives"] = found.alternatives.tolist()
         self.context.report(self.place("period") | row)
 
     def place(self, kind: str) -> dict[str, Any]:
@@ -254,15 +253,6 @@ def pixel_features(feed: Feed) -> tuple[np.ndarray, np.ndarray]:
     return ids, pixel_rows(images)
 
 
-def pixel_rows(images: np.ndarray) -> np.ndarray:
-    """Return uint8 images [m, ...] as rows float32 [m, d], as the published method has them.
-
-    Pixels lie in [0, 1], and rows longer than 1 are scaled down to that length.
-    """
-    rows = images.reshape(len(images), -1).astype(np.float32) / 255
-    return rows / np.maximum(np.linalg.norm(rows, axis=1, keepdims=True), 1)
-
-
 @torch.inference_mode()
 def embed(net: JuleCNN, feed: Feed, context: Context) -> tuple[np.ndarray, np.ndarray]:
     """Return this worker's ids int64 [m] and embeddings float32 [m, d], in evaluation mode and full precision."""
@@ -270,75 +260,3 @@ def embed(net: JuleCNN, feed: Feed, context: Context) -> tuple[np.ndarray, np.nd
     parts = [(b.ids, net(b.images.float() / 255)) for b in feed.eval_batches(EVAL_BATCH)]
     ids, features = (torch.cat(tensors).cpu().numpy() for tensors in zip(*parts, strict=True))
     return ids, features
-
-
-# What follows runs on the driver, over all images.
-
-
-def start(
-    features: np.ndarray, n_clusters: Clusters, graph: GraphSettings, neighbors: Neighbors | None = None
-) -> dict[str, np.ndarray]:
-    """Cluster raw pixels: the first fine clusters, and the answer of the graph alone."""
-    found = rerun(features, n_clusters, graph, neighbors)
-    pixels, first = found["labels"], found["first"]
-    return found | {"labels": first if first.max() >= found["n_clusters"] else pixels, "pixels": pixels}
-
-
-def merge(
-    features: np.ndarray, labels: np.ndarray, n_clusters: Clusters, at_least: int, graph: GraphSettings
-) -> dict[str, np.ndarray]:
-    """Merge present clusters on new features until ``at_least`` or K are left (the paper's forward pass)."""
-    found, _ = cluster(features, n_clusters, graph, labels, at_least)
-    return found
-
-
-def rerun(
-    features: np.ndarray, n_clusters: Clusters, graph: GraphSettings, neighbors: Neighbors | None = None
-) -> dict[str, np.ndarray]:
-    """Cluster from single images, with the whole merge tree."""
-    found, tree = cluster(features, n_clusters, graph, known=neighbors)
-    return found | {"left": tree.left, "right": tree.right, "affinity": tree.affinity, "size": tree.size}
-
-
-def cluster(
-    features: np.ndarray,
-    n_clusters: Clusters,
-    graph: GraphSettings,
-    labels: np.ndarray | None = None,
-    at_least: int = 1,
-    known: Neighbors | None = None,
-) -> tuple[dict[str, np.ndarray], MergeTree]:
-    """Build the graph on the features, if it is not ``known``, and merge, from ``labels`` or from single images.
-
-    Returns
-    -------
-    found : dict
-        ``labels`` int32 [n], of K clusters, or of ``at_least`` if that is more; ``n_clusters``, that is K, and
-        ``alternatives`` to it where it was to be chosen; ``first``, the clusters that the merging began with;
-        ``confidence`` float32 [n], the share of an image's neighbours that are in its cluster; and scalars for the
-        metrics, ``neighbor_recall`` among them, which is 1 where the search is exact.
-    tree : MergeTree
-    """
-    started = time.perf_counter()
-    neighbors, distances, recall = known or find_neighbors(features, graph.neighbors_of(len(features)))
-    built = time.perf_counter()
-    first = first_clusters(neighbors) if labels is None else labels
-    tree, weights = graph.build_tree(neighbors, distances, features, first)
-    alternatives = np.empty(0, np.int64)
-    if n_clusters == "auto":
-        most = min(int(first.max()) + 1, len(features) // neighbors.shape[1])
-        ranking = rank_n_clusters(tree, neighbors, weights, max_clusters=max(2, most))
-        n_clusters, alternatives = ranking.chosen, np.array(ranking.alternatives, np.int64)
-    merged = tree.cut(max(n_clusters, at_least))
-    finished = time.perf_counter()
-    confidence = neighbor_agreement(neighbors, merged)
-    scalars = {
-        "n_clusters": n_clusters,
-        "neighbor_recall": recall,
-        "agreement": confidence.mean(),
-        "mean_cosine": embedding_health(features)["mean_cosine"],
-        "graph_seconds": built - started,
-        "merge_seconds": finished - built,
-    }
-    arrays = {"labels": merged, "first": first, "confidence": confidence, "alternatives": alternatives}
-    return arrays | {name: np.asarray(value) for name, value in scalars.items()}, tree

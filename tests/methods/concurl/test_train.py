@@ -183,7 +183,7 @@ def test_all_four_clusterings_are_there_and_that_of_the_nce_embedding_is_reporte
 
 def test_the_saved_model_assigns_each_image_alone_as_the_run_did(digits, uninterrupted):
     outcome, _ = uninterrupted
-    told = outcome.architecture
+    told = outcome.model.architecture()
     net = ConcurlNet(tuple(told["shape"]), told["n_clusters"], told["trunk"])
     net.load_state_dict(outcome.model.state_dict())
     net.eval()
@@ -204,9 +204,9 @@ def test_only_spaces_that_a_loss_has_shaped_vote_and_are_reported():
     most_confirmed = {"cluster_on": "consensus"}
     for switch, reported in [({}, 0), (most_confirmed, 1), (most_confirmed | {"gamma": 0.0}, 0), ({"beta": 0.0}, 1)]:
         found = cluster_all(rows, K, replace(QUICK, **switch), 0)
-        assert list(CLUSTERINGS)[int(found["reported"])] == list(CLUSTERINGS)[reported]
-        assert (found["support"][0] == 0) == ("beta" in switch)
-        assert (found["support"][1] == 0) == ("gamma" in switch)
+        assert found.reported_name == list(CLUSTERINGS)[reported]
+        assert (found.support[0] == 0) == ("beta" in switch)
+        assert (found.support[1] == 0) == ("gamma" in switch)
 
 
 def test_metrics_tell_losses_health_and_the_clusterings_on_the_way(digits, uninterrupted):

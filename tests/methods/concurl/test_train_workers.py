@@ -17,7 +17,7 @@ from safetensors.torch import load_file
 from sklearn.datasets import load_digits
 
 from raycluster.data.feed import Batch, ResidentFeed
-from raycluster.methods.concurl.network import SIDES
+from raycluster.methods import find_method
 from raycluster.methods.concurl.settings import ConcurlSettings
 from raycluster.methods.concurl.train import CLUSTERINGS, _Concurl, train_concurl
 from raycluster.nn.collective import all_gather_with_gradient
@@ -125,7 +125,9 @@ def digits(tmp_path_factory):
 
 def train(digits, out, settings, **options):
     told = []
-    run = TrainingRun("concurl", train_and_die_once, settings, digits, 3, str(out), sides=SIDES, **options)
+    run = TrainingRun(
+        replace(find_method("concurl"), train=train_and_die_once), settings, digits, 3, str(out), **options
+    )
     summary = run_training(run, told.append)
     rows = [json.loads(line) for line in (out / "metrics.jsonl").read_text().splitlines()]
     return summary, rows, "\n".join(told)

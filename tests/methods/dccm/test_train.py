@@ -124,7 +124,7 @@ def test_every_image_has_a_cluster_in_both_modes_and_a_probability(digits, unint
 
 def test_the_saved_model_predicts_each_image_alone_as_the_run_did(digits, uninterrupted):
     outcome, _ = uninterrupted
-    net = DccmCNN(tuple(outcome.architecture["shape"]), outcome.architecture["n_clusters"])
+    net = DccmCNN(tuple(outcome.model.architecture()["shape"]), outcome.model.architecture()["n_clusters"])
     net.load_state_dict(outcome.model.state_dict())
     net.eval()
     for i in (0, 17, 59):

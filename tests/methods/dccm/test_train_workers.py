@@ -14,7 +14,7 @@ import ray
 from safetensors.torch import load_file
 from sklearn.datasets import load_digits
 
-from raycluster.methods.dccm.network import SIDES
+from raycluster.methods import find_method
 from raycluster.methods.dccm.settings import DccmSettings
 from raycluster.methods.dccm.train import train_dccm
 from raycluster.results.evaluate import EvaluateOptions, evaluate_run
@@ -61,7 +61,7 @@ def digits(tmp_path_factory):
 
 def train(digits, out, settings, **options):
     told = []
-    run = TrainingRun("dccm", train_and_die_once, settings, digits, 10, str(out), sides=SIDES, **options)
+    run = TrainingRun(replace(find_method("dccm"), train=train_and_die_once), settings, digits, 10, str(out), **options)
     summary = run_training(run, told.append)
     rows = [json.loads(line) for line in (out / "metrics.jsonl").read_text().splitlines()]
     return summary, rows, "\n".join(told)

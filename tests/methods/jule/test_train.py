@@ -8,8 +8,9 @@ from sklearn.datasets import load_digits
 
 from raycluster.data.feed import ResidentFeed
 from raycluster.errors import UserError
+from raycluster.methods.jule.clustering import pixel_rows
 from raycluster.methods.jule.settings import PRESETS
-from raycluster.methods.jule.train import _Jule, pixel_features, pixel_rows, train_jule
+from raycluster.methods.jule.train import _Jule, pixel_features, train_jule
 from raycluster.training.local_context import LocalContext
 
 QUICK = replace(PRESETS["default"], epochs_per_period=2, rounds=1, epochs_per_round=2)

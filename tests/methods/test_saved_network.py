@@ -7,7 +7,7 @@ from raycluster.errors import UserError
 from raycluster.methods.concurl.network import ConcurlNet
 from raycluster.methods.dccm.network import DccmCNN
 from raycluster.methods.jule.network import JuleCNN
-from raycluster.methods.load import load_model
+from raycluster.methods.saved_network import load_network
 from raycluster.runtime.run_dir import RunDir
 
 
@@ -18,18 +18,18 @@ from raycluster.runtime.run_dir import RunDir
 )
 def test_the_model_of_a_run_is_built_again_with_its_weights(net, tmp_path):
     RunDir(tmp_path).write_model(net, net.architecture())
-    again = load_model(tmp_path / "model")
+    again = load_network(tmp_path / "model")
     assert (type(again), again.training) == (type(net), False)
     assert all(torch.equal(value, net.state_dict()[name]) for name, value in again.state_dict().items())
 
 
 def test_no_model_and_an_unknown_one_are_told(tmp_path):
     with pytest.raises(UserError, match=r"holds no model\.json"):
-        load_model(tmp_path)
+        load_network(tmp_path)
     (tmp_path / "model.json").write_text(json.dumps({"name": "vit", "shape": [3, 32, 32]}))
     (tmp_path / "model.safetensors").touch()
     with pytest.raises(UserError, match="network 'vit' that this version does not know"):
-        load_model(tmp_path)
+        load_network(tmp_path)
 
 
 def test_a_damaged_model_is_told(tmp_path):
@@ -40,11 +40,11 @@ def test_a_damaged_model_is_told(tmp_path):
     for content in (whole[: len(whole) // 2], b""):
         weights.write_bytes(content)
         with pytest.raises(UserError, match=r"The network in .*model is damaged"):
-            load_model(tmp_path / "model")
+            load_network(tmp_path / "model")
     weights.write_bytes(whole)
     told.write_text(told.read_text().replace("20", "30"))  # other shapes
     with pytest.raises(UserError, match="is damaged"):
-        load_model(tmp_path / "model")
+        load_network(tmp_path / "model")
     told.write_text("{")
     with pytest.raises(UserError, match="is damaged"):
-        load_model(tmp_path / "model")
+        load_network(tmp_path / "model")

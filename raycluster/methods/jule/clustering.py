@@ -1,0 +1,138 @@
+"""JULE's clustering on the driver, over all images: the graph, the merging, and how sure it is of every image."""
+
+from __future__ import annotations
+
+import time
+from dataclasses import dataclass, replace
+
+import numpy as np
+
+from raycluster.graph.kernel.components import first_clusters
+from raycluster.graph.n_clusters import rank_n_clusters
+from raycluster.graph.neighbors.nearest import Neighbors, find_neighbors
+from raycluster.graph.settings import GraphSettings
+from raycluster.graph.tree import MergeTree
+from raycluster.methods.base import Clusters
+from raycluster.metrics.health import embedding_health, neighbor_agreement
+
+
+@dataclass(frozen=True)
+class Clustering:
+    """The clusters of all images at one time, with all that is reported of them.
+
+    Attributes
+    ----------
+    labels : ndarray of int32, shape (n,)
+        Of K clusters, or of more where merging was to stop before.
+    n_clusters : int
+        K, as given or chosen.
+    first : ndarray of int32, shape (n,)
+        The clusters that the merging began with.
+    confidence : ndarray of float32, shape (n,)
+        The share of an image's neighbors that are in its cluster.
+    alternatives : ndarray of int64
+        Other numbers of clusters that fit, where K was chosen.
+    neighbor_recall : float
+        1 where the search for neighbors is exact.
+    agreement : float
+        The mean confidence.
+    mean_cosine : float
+        Between random images; near 1 the embedding has collapsed.
+    graph_seconds, merge_seconds : float
+    left, right, affinity, size : ndarray of shape (n - 1,), or None
+        The merge tree; None where the merging did not begin with single images.
+    pixels : ndarray of int32, shape (n,), or None
+        The K clusters of the raw pixels, where ``labels`` are the finer ones that the training begins with.
+    """
+
+    labels: np.ndarray
+    n_clusters: int
+    first: np.ndarray
+    confidence: np.ndarray
+    alternatives: np.ndarray
+    neighbor_recall: float
+    agreement: float
+    mean_cosine: float
+    graph_seconds: float
+    merge_seconds: float
+    left: np.ndarray | None = None
+    right: np.ndarray | None = None
+    affinity: np.ndarray | None = None
+    size: np.ndarray | None = None
+    pixels: np.ndarray | None = None
+
+    def merges(self) -> dict[str, np.ndarray]:
+        """Return the merge tree as columns."""
+        columns = {"left": self.left, "right": self.right, "affinity": self.affinity, "size": self.size}
+        return {name: column for name, column in columns.items() if column is not None}
+
+
+def pixel_rows(images: np.ndarray) -> np.ndarray:
+    """Return uint8 images [m, ...] as rows float32 [m, d], as the published method has them.
+
+    Pixels lie in [0, 1], and rows longer than 1 are scaled down to that length.
+    """
+    rows = images.reshape(len(images), -1).astype(np.float32) / 255
+    return rows / np.maximum(np.linalg.norm(rows, axis=1, keepdims=True), 1)
+
+
+def cluster_pixels(
+    features: np.ndarray, n_clusters: Clusters, graph: GraphSettings, neighbors: Neighbors | None = None
+) -> Clustering:
+    """Cluster raw pixels: the first fine clusters, and the answer of the graph alone."""
+    found = recluster(features, n_clusters, graph, neighbors)
+    fine = found.first if found.first.max() >= found.n_clusters else found.labels
+    return replace(found, labels=fine, pixels=found.labels)
+
+
+def merge_clusters(
+    features: np.ndarray, labels: np.ndarray, n_clusters: Clusters, at_least: int, graph: GraphSettings
+) -> Clustering:
+    """Merge present clusters on new features until ``at_least`` or K are left (JULE, the forward pass)."""
+    found, _ = _cluster(features, n_clusters, graph, labels, at_least)
+    return found
+
+
+def recluster(
+    features: np.ndarray, n_clusters: Clusters, graph: GraphSettings, neighbors: Neighbors | None = None
+) -> Clustering:
+    """Cluster from single images, with the whole merge tree."""
+    found, tree = _cluster(features, n_clusters, graph, known=neighbors)
+    return replace(found, left=tree.left, right=tree.right, affinity=tree.affinity, size=tree.size)
+
+
+def _cluster(
+    features: np.ndarray,
+    n_clusters: Clusters,
+    graph: GraphSettings,
+    labels: np.ndarray | None = None,
+    at_least: int = 1,
+    known: Neighbors | None = None,
+) -> tuple[Clustering, MergeTree]:
+    """Build the graph on the features, if it is not ``known``, and merge, from ``labels`` or from single images."""
+    started = time.perf_counter()
+    neighbors, distances, recall = known or find_neighbors(features, graph.neighbors_of(len(features)))
+    built = time.perf_counter()
+    first = first_clusters(neighbors) if labels is None else labels
+    tree, weights = graph.build_tree(neighbors, distances, features, first)
+    alternatives = np.empty(0, np.int64)
+    if n_clusters == "auto":
+        most = min(int(first.max()) + 1, len(features) // neighbors.shape[1])
+        ranking = rank_n_clusters(tree, neighbors, weights, max_clusters=max(2, most))
+        n_clusters, alternatives = ranking.chosen, np.array(ranking.alternatives, np.int64)
+    merged = tree.cut(max(n_clusters, at_least))
+    finished = time.perf_counter()
+    confidence = neighbor_agreement(neighbors, merged)
+    clustering = Clustering(
+        labels=merged,
+        n_clusters=int(n_clusters),
+        first=first,
+        confidence=confidence,
+        alternatives=alternatives,
+        neighbor_recall=float(recall),
+        agreement=float(confidence.mean()),
+        mean_cosine=embedding_health(features)["mean_cosine"],
+        graph_seconds=built - started,
+        merge_seconds=finished - built,
+    )
+    return clustering, tree

@@ -1,0 +1,29 @@
+"""Signs that JULE learns nothing or collapses, and what to do about them."""
+
+from __future__ import annotations
+
+from typing import Any
+
+from raycluster.metrics.health import Advice, warnings_for
+
+ADVICE = Advice(
+    one_cluster="the clusters have chained together; try fewer --n-neighbors, or --affinity local",
+    collapsed="try a lower --learning-rate or a larger --margin",
+)
+
+
+def warnings_of(row: dict[str, Any]) -> list[str]:
+    """Say in sentences what is wrong in a line of metrics; an empty list if nothing is.
+
+    Parameters
+    ----------
+    row : dict
+        What :func:`raycluster.metrics.health.warnings_for` reads, and ``batches_without_pair``, a share.
+    """
+    found = warnings_for(row, ADVICE)
+    if row.get("batches_without_pair", 0) > 0.5:
+        found.append(
+            f"{row['batches_without_pair']:.0%} of the batches hold no two images of one cluster and teach nothing: "
+            "try a larger --batch-size or --grouped-batches"
+        )
+    return found

@@ -1,0 +1,54 @@
+"""The network of a finished run, built again from its folder."""
+
+from __future__ import annotations
+
+import json
+from collections.abc import Mapping
+from pathlib import Path
+from typing import Any
+
+from safetensors import SafetensorError
+from safetensors.torch import load_file
+
+from raycluster.errors import UserError
+from raycluster.methods import METHODS, find_method
+from raycluster.methods.base import MethodNetwork
+
+
+def load_network(folder: Path, settings: Mapping[str, Any] | None = None) -> MethodNetwork:
+    """Build the network that a run has trained, ready to predict.
+
+    Parameters
+    ----------
+    folder : Path
+        ``model/`` in the folder of a run, with ``model.json`` and ``model.safetensors``.
+    settings : mapping, optional
+        The settings of the run; some networks need them to say how confident they are.
+
+    Raises
+    ------
+    UserError
+        If there is no model, or it is damaged.
+    """
+    if not (folder / "model.json").exists() or not (folder / "model.safetensors").exists():
+        raise UserError(f"{folder} holds no model.json and model.safetensors: name the folder of a finished run.")
+    try:
+        architecture = json.loads((folder / "model.json").read_text())
+        net = _build(architecture, settings or {}, folder)
+        net.load_state_dict(load_file(folder / "model.safetensors"))
+    except (OSError, ValueError, KeyError, TypeError, RuntimeError, SafetensorError) as error:
+        if isinstance(error, UserError):
+            raise
+        reason = (str(error).strip() or type(error).__name__).splitlines()[0].rstrip(".:")
+        raise UserError(f"The network in {folder} is damaged ({reason}): name the folder of a finished run.") from None
+    return net.eval()
+
+
+def _build(architecture: Mapping[str, Any], settings: Mapping[str, Any], folder: Path) -> MethodNetwork:
+    for name in METHODS:
+        method = find_method(name)
+        if method.architecture == architecture["name"]:
+            return method.build_network(architecture, settings)
+    raise UserError(
+        f"{folder / 'model.json'} describes a network {architecture['name']!r} that this version does not know."
+    )

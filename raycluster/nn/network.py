@@ -1,0 +1,35 @@
+"""What every network of this project can do: take images as they are stored, and embed them."""
+
+from __future__ import annotations
+
+from abc import ABC, abstractmethod
+
+import torch
+from torch import nn
+
+
+class Network(nn.Module, ABC):
+    """A network that turns images into embeddings.
+
+    Attributes
+    ----------
+    shape : tuple of int
+        Channels, height and width of the images that it takes.
+    embedding_size : int
+        d, the length of an embedding.
+    """
+
+    shape: tuple[int, int, int]
+    embedding_size: int
+
+    @abstractmethod
+    def prepare(self, images: torch.Tensor) -> torch.Tensor:
+        """Return images uint8 [B, C, H, W] as the floats in [0, 1] that the network takes."""
+
+    @abstractmethod
+    def layers(self, inputs: torch.Tensor) -> dict[str, torch.Tensor]:
+        """Return the features float32 [B, d] of prepared images by the name of their layer, the embedding last."""
+
+    def embed_images(self, images: torch.Tensor) -> torch.Tensor:
+        """Return the embeddings float32 [B, d] of images uint8 [B, C, H, W], as a run writes them."""
+        return list(self.layers(self.prepare(images)).values())[-1]

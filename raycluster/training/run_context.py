@@ -1,0 +1,92 @@
+"""What the contexts of all runs share: the run folder, with its checkpoints and metrics."""
+
+from __future__ import annotations
+
+import contextlib
+import time
+from typing import Any
+
+import numpy as np
+import torch
+
+from raycluster.data.feed import Feed
+from raycluster.nn.precision import mixed_precision
+from raycluster.runtime.checkpoint import load_latest, save_checkpoint
+from raycluster.runtime.metrics_log import MetricsLog
+from raycluster.runtime.run_dir import RunDir
+
+
+class RunContext:
+    """A worker's part of a run that has a folder; see :class:`raycluster.methods.base.Context`.
+
+    Parameters
+    ----------
+    feed : Feed
+    run_dir : RunDir
+    device : torch.device
+    seed : int
+    labels : ndarray of int64, shape (n,), or None
+    rank, world_size : int
+    """
+
+    def __init__(
+        self,
+        feed: Feed,
+        run_dir: RunDir,
+        device: torch.device,
+        seed: int = 0,
+        labels: np.ndarray | None = None,
+        rank: int = 0,
+        world_size: int = 1,
+    ) -> None:
+        self.feed, self.device, self.seed, self.labels = feed, device, seed, labels
+        self.rank, self.world_size = rank, world_size
+        self._folder = run_dir.checkpoints / "training"
+        self._saved = load_latest(self._folder)
+        before: dict[str, Any] = self._saved[1] if self._saved else {"lines": 0, "seconds": 0.0}
+        self._began, self._seconds_before = time.perf_counter(), before["seconds"]
+        self._metrics = MetricsLog(run_dir.metrics, run_dir.tensorboard, before["lines"]) if rank == 0 else None
+        self.report(
+            {
+                "kind": "start",
+                "continued": self._saved is not None,
+                "seconds": before["seconds"],
+                "workers": world_size,
+                "device": str(self.device),
+                "threads": torch.get_num_threads(),
+            }
+        )
+
+    @property
+    def seconds(self) -> float:
+        """Seconds since this start."""
+        return time.perf_counter() - self._began
+
+    @property
+    def seconds_in_all(self) -> float:
+        """Seconds of training, those that led to the checkpoint that this start continues from included."""
+        return self._seconds_before + self.seconds
+
+    def autocast(self) -> contextlib.AbstractContextManager[Any]:
+        """Return bfloat16 autocast where the device computes in it natively."""
+        return mixed_precision(self.device)
+
+    def report(self, row: dict[str, Any]) -> None:
+        """Write a row to ``metrics.jsonl`` and to TensorBoard."""
+        if self._metrics:
+            self._metrics.append(row)
+
+    def save(self, tensors: dict[str, torch.Tensor], state: dict[str, Any]) -> None:
+        """Write a checkpoint."""
+        if self._metrics:
+            own = {"method": state, "lines": self._metrics.lines, "seconds": self.seconds_in_all}
+            save_checkpoint(self._folder, tensors, own)
+
+    def restore(self) -> tuple[dict[str, torch.Tensor], dict[str, Any]] | None:
+        """Return the newest checkpoint."""
+        return (dict(self._saved[0]), self._saved[1]["method"]) if self._saved else None
+
+    def close(self) -> None:
+        """Close the files of metrics, where the process lives on after the run."""
+        if self._metrics:
+            self._metrics.close()

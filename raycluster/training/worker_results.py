@@ -1,0 +1,50 @@
+"""What the workers of a run leave behind when the method has finished."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+
+import numpy as np
+
+from raycluster.methods.base import Outcome
+from raycluster.runtime.run_dir import RunDir
+from raycluster.training.run_context import RunContext
+
+
+@dataclass(frozen=True)
+class WorkerResults:
+    """What worker 0 returns to the job when the method has finished.
+
+    Attributes
+    ----------
+    clusterings, reported, confidence, merges
+        As in :class:`raycluster.methods.base.Outcome`.
+    seconds, seconds_in_all : float
+        Of this start, and of the training with what led to the checkpoint that it continued from.
+    """
+
+    clusterings: dict[str, np.ndarray]
+    reported: str
+    confidence: np.ndarray
+    merges: dict[str, np.ndarray] | None
+    seconds: float
+    seconds_in_all: float
+
+
+def write_worker_results(
+    outcome: Outcome, run_dir: RunDir, context: RunContext, public_ids: np.ndarray, paths: list[str]
+) -> WorkerResults | None:
+    """Write this worker's embeddings; worker 0 writes the model too, and returns what the summary is made from."""
+    names = [paths[row] for row in outcome.ids]
+    run_dir.write_embeddings(context.rank, context.world_size, public_ids[outcome.ids], names, outcome.embeddings)
+    if context.rank != 0:
+        return None
+    run_dir.write_model(outcome.model, outcome.model.architecture())
+    return WorkerResults(
+        clusterings=outcome.clusterings,
+        reported=outcome.reported,
+        confidence=outcome.confidence,
+        merges=outcome.merges,
+        seconds=context.seconds,
+        seconds_in_all=context.seconds_in_all,
+    )

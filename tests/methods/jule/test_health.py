@@ -1,0 +1,25 @@
+import math
+
+import pytest
+
+from raycluster.methods.jule.health import warnings_of
+
+
+@pytest.mark.parametrize(
+    ("row", "words"),
+    [
+        ({"entropy_at_best": math.log(10), "largest_share": 0.9}, ("90%", "--n-neighbors")),
+        ({"mean_cosine": 0.99}, ("collapsed", "--margin")),
+        ({"batches_without_pair": 0.8}, ("80% of the batches", "--batch-size")),
+    ],
+)
+def test_each_sign_of_trouble_is_named_with_something_to_try(row, words):
+    (sentence,) = warnings_of(row)
+    assert "try" in sentence
+    for word in words:
+        assert word in sentence
+
+
+def test_a_healthy_run_gives_no_warning():
+    healthy = {"entropy_at_best": math.log(10), "largest_share": 0.2, "mean_cosine": 0.3, "clusters_in_use": 10}
+    assert warnings_of(healthy | {"batches_without_pair": 0.0}) == []

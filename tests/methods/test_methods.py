@@ -1,0 +1,29 @@
+import pytest
+
+from raycluster.errors import UserError
+from raycluster.methods import METHODS, find_method
+from raycluster.sweeps.search_space import parse_space
+
+
+@pytest.mark.parametrize("name", METHODS)
+def test_every_method_says_what_it_is(name):
+    method = find_method(name)
+    assert method.name == name
+    assert isinstance(method.presets["default"], method.settings)
+    assert parse_space(method.search_space, method.presets["default"])
+    assert len(method.summary) < 100
+
+
+def test_a_scheduler_checks_once_a_period_of_jule_and_nine_times_in_the_others():
+    def interval(name, **settings):
+        method = find_method(name)
+        return method.epochs_between_checks(method.settings(**settings))
+
+    assert interval("jule", epochs_per_period=7) == 7
+    assert interval("dccm", epochs=90) == 10
+    assert interval("concurl", epochs=3) == 1
+
+
+def test_an_unknown_method_is_refused_with_the_names_of_the_others():
+    with pytest.raises(UserError, match="no method 'swav': choose one of jule, dccm, concurl"):
+        find_method("swav")

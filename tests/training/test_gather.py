@@ -1,0 +1,26 @@
+import numpy as np
+import pytest
+
+from raycluster.training.gather import gather_rows
+
+IDS, ROWS = np.array([3, 0, 4]), np.array([[3.0], [0.0], [4.0]], np.float32)
+OTHER_IDS, OTHER_ROWS = np.array([2, 1]), np.array([[2.0], [1.0]], np.float32)
+
+
+def test_rows_are_put_in_the_order_of_their_ids():
+    gathered = gather_rows([(IDS, ROWS), (OTHER_IDS, OTHER_ROWS)], 5)
+    np.testing.assert_array_equal(gathered, np.arange(5, dtype=np.float32)[:, None])
+
+
+@pytest.mark.parametrize(
+    ("parts", "message"),
+    [
+        ([(IDS, ROWS)], "2 of 5 rows are missing and 0 came more than once"),
+        ([(IDS, ROWS), (OTHER_IDS, OTHER_ROWS), (OTHER_IDS[:1], OTHER_ROWS[:1])], "0 of 5 .* 1 came more than once"),
+        ([(IDS, ROWS), (np.array([1, 5]), OTHER_ROWS)], "rows are missing"),
+    ],
+    ids=["missing", "twice", "unknown"],
+)
+def test_rows_that_are_missing_or_come_twice_are_never_passed_over(parts, message):
+    with pytest.raises(ValueError, match=message):
+        gather_rows(parts, 5)
