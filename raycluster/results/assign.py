@@ -174,7 +174,7 @@ def describe_assignment(summary: AssignSummary, run: Path, out: Path) -> str:
         f"{summary.assigned:,} of {count(summary.images, 'image')} assigned to {count(summary.clusters, 'cluster')} of "
         f"{run}, {duration(summary.seconds)} ({stages})",
     ]
-    if summary.farthest is not None:
+    if summary.refused:
         lines.append(
             f"{summary.refused:,} unassigned: their nearest image of the run is farther than {summary.farthest:.4g}"
         )

@@ -16,6 +16,7 @@ from raycluster.runtime.units import duration, stopwatch
 
 LOG_S = 10.0  # at least this long between two lines of progress in a log
 STILL_S = 60.0  # and this long where nothing has changed
+BRIEF_S = 1.0  # a stage that was over sooner, and had nothing to report, leaves no line
 FRAMES_PER_S = 8
 SPINNER = "⠋⠙⠹⠸⠼⠴⠦⠧⠇⠏"
 PLAIN_SPINNER = "|/-\\"
@@ -101,8 +102,9 @@ class Console:
         if self._live:
             self._live.stop()
             self._live = None
-        if self._stage and not self._is_told:
-            self._write(f"{self._line}  {duration(time.monotonic() - self._began)}")
+        took = time.monotonic() - self._began
+        if not self._is_told and (self._state or took >= BRIEF_S):
+            self._write(f"{self._line}  {duration(took)}")
         self._stage = self._state = ""
         self._is_told = True
 

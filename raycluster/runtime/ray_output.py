@@ -10,23 +10,31 @@ from collections.abc import Iterator
 
 
 @contextlib.contextmanager
-def quiet_ray() -> Iterator[None]:
-    """Connect to Ray inside of this, and the terminal stays free of Ray's own lines.
+def quiet_core() -> Iterator[None]:
+    """Connect to Ray inside of this, and its C++ core writes to its log file only.
 
-    The C++ core of Ray writes errors, such as ``core_worker.cc: ... constructor arguments in the object store``, to
-    its log file, and always to C's ``stderr`` too. It looks that variable up while it connects; in the meantime it
-    points to a stream that leads nowhere. Python's standard error is another object, and works as ever.
+    The core writes errors, such as ``core_worker.cc: ... constructor arguments in the object store``, to its log file,
+    and always to C's ``stderr`` too. It looks that variable up while it connects; in the meantime it points to a stream
+    that leads nowhere. Python's standard error is another object, and works as ever.
     """
-    import ray._private.worker
-
     stderr, nowhere = _c_streams()
     before, stderr.value = stderr.value, nowhere
     try:
         yield
     finally:
         stderr.value = before
-    # A thread that prints what raylets report, such as the last 20 lines of the log of one that has died.
-    ray._private.worker._worker_logs_enabled = False
+
+
+@contextlib.contextmanager
+def quiet_raylets() -> Iterator[None]:
+    """Keep a thread of Ray from printing what raylets report, such as the end of the log of one that has died."""
+    import ray._private.worker
+
+    before, ray._private.worker._worker_logs_enabled = ray._private.worker._worker_logs_enabled, False
+    try:
+        yield
+    finally:
+        ray._private.worker._worker_logs_enabled = before
 
 
 @functools.cache

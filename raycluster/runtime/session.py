@@ -20,7 +20,7 @@ from raycluster.errors import TrainingFailed, UserError
 from raycluster.runtime.console import Console
 from raycluster.runtime.machine import available_cores
 from raycluster.runtime.paths import under_job_submit
-from raycluster.runtime.ray_output import quiet_ray
+from raycluster.runtime.ray_output import quiet_core, quiet_raylets
 from raycluster.runtime.resources import Node
 
 NAMESPACE = "raycluster"
@@ -72,16 +72,17 @@ def ray_session(console: Console | None = None) -> Iterator[RaySession]:
     if console:
         console.progress("starting Ray" if node else f"connecting to Ray at {os.environ['RAY_ADDRESS']}")
     stop = signal.getsignal(signal.SIGTERM)
-    with quiet_ray():
-        session = start_private(node) if node else _join()
-    if callable(stop) and threading.current_thread() is threading.main_thread():
-        signal.signal(signal.SIGTERM, stop)  # Ray has put its own handler there, which aborts with a dump
-    try:
-        yield _describe(session)
-    finally:
-        if console:
-            console.progress("stopping Ray")
-        ray.shutdown()
+    with quiet_raylets():
+        with quiet_core():
+            session = start_private(node) if node else _join()
+        if callable(stop) and threading.current_thread() is threading.main_thread():
+            signal.signal(signal.SIGTERM, stop)  # Ray has put its own handler there, which aborts with a dump
+        try:
+            yield _describe(session)
+        finally:
+            if console and node:
+                console.progress("stopping Ray")
+            ray.shutdown()
 
 
 def ray_session_for(listing: Listing | None, console: Console) -> contextlib.AbstractContextManager[Any]:

@@ -92,7 +92,9 @@ class ProgressCallback(Callback):
         """Say how many trials are done, running and left, and which is the best so far."""
         done = len(self._failed) + sum(row["state"] in DONE for row in self._rows[: self._trials])
         left = max(0, self._trials - done - self._running)
-        parts = [f"{done} of {count(self._trials, 'trial')} done", f"{self._running} running", f"{left} left"]
+        parts = [f"{done} of {count(self._trials, 'trial')} done"]
+        parts += [f"{self._running} running"] if self._running else []
+        parts += [f"{left} left"] if left else []
         best = best_row(self._rows)
         parts += [f"best {self._objective} {best['objective']:.4f} (trial {best['trial']})"] if best else []
         return "  ".join(parts)

@@ -10,9 +10,10 @@ from raycluster.runtime.session import private_node, start_private
 
 START = """
 import os, signal, sys
+from raycluster.runtime.console import Console
 from raycluster.runtime.session import ray_session
 signal.signal(signal.SIGTERM, lambda number, frame: sys.exit("stopped"))
-with ray_session() as cluster:
+with Console() as console, ray_session(console) as cluster:
     import ray
     (node,) = cluster.nodes
     mode, token, space = os.environ["RAY_AUTH_MODE"], os.environ["RAY_AUTH_TOKEN"], ray.get_runtime_context().namespace
@@ -27,7 +28,7 @@ def test_a_private_ray_leaves_its_token_nowhere_and_a_signal_stops_it(tmp_path):
     done = subprocess.run(
         [sys.executable, "-c", START], env=keep | {"HOME": str(tmp_path)}, capture_output=True, text=True, timeout=300
     )
-    assert done.stdout == "True True raycluster token 64\n"
+    assert done.stdout.splitlines() == ["starting Ray", "True True raycluster token 64", "stopping Ray"]
     assert (done.stderr, done.returncode) == ("stopped\n", 1)
     assert not (tmp_path / ".ray" / "auth_token").exists()
 
