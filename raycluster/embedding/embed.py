@@ -318,7 +318,7 @@ def _follow(stream: Iterator[Done], meter: Throughput, cluster: RaySession, cons
     threading.Thread(target=_drain, args=(stream, done), daemon=True).start()
     began = time.monotonic()
     while True:
-        if meter.rows + meter.aside:
+        if meter.rows + meter.rejected:
             console.progress("embedding", meter.describe())
         else:
             busy = ": other jobs may be using the machines" if time.monotonic() - began > BUSY_AFTER_S else ""
@@ -358,23 +358,23 @@ def finish(run_dir: RunDir, state: EmbeddingState, progress: EmbedProgress, cons
     manifest = state.manifest
     edges = manifest.edges().tolist()
     parts = [path for path in (part_path(run_dir.path, shard) for shard in range(len(edges))) if path.exists()]
-    ids, aside = [np.empty(0, np.int64)], []
+    ids, rejected = [np.empty(0, np.int64)], []
     for part in parts:
         footer = read_footer(part)
         if footer is None:
             raise RuntimeError(f"{part} is not complete")
         ids.append(read_ids(part))
-        aside += footer.aside
-    check_all_there(manifest.ids(0, manifest.next_id), np.concatenate(ids), aside)
-    run_dir.write_rejected([(row.path, row.reason) for row in sorted(aside)])
+        rejected += footer.aside
+    check_all_there(manifest.ids(0, manifest.next_id), np.concatenate(ids), rejected)
+    run_dir.write_rejected([(row.path, row.reason) for row in sorted(rejected)])
     config = run_dir.config()
     progress.clock.lap("checking")
-    images = manifest.n - len(aside)
+    images = manifest.n - len(rejected)
     summary = EmbedSummary(
         files=len(manifest.names),
         rows=manifest.n,
         images=images,
-        rejected=len(aside),
+        rejected=len(rejected),
         embedding_size=config["embedding_size"],
         parts=len(parts),
         embedded_now=progress.embedded,
@@ -383,11 +383,11 @@ def finish(run_dir: RunDir, state: EmbeddingState, progress: EmbedProgress, cons
         work={stage: round(seconds, 2) for stage, seconds in progress.work.items()},
         images_per_second=progress.rate and round(progress.rate, 1),
         spilled_bytes=progress.spilled,
-        rejected_reasons=dict(Counter(row.reason for row in aside).most_common()),
+        rejected_reasons=dict(Counter(row.reason for row in rejected).most_common()),
     )
     if images == 0:
-        first = "; ".join(f"{row.path}: {row.reason}" for row in sorted(aside)[:3])
-        raise UserError(f"None of the {manifest.n:,} inputs is a readable image ({first}).")
+        first = "; ".join(f"{row.path}: {row.reason}" for row in sorted(rejected)[:3])
+        raise UserError(f"None of the {manifest.n:,} inputs is a readable image ({first}): choose --data with images.")
     if (run_dir.path / "summary.json").exists() and not progress.embedded:
         before = EmbedSummary(**json.loads((run_dir.path / "summary.json").read_text()))
         if (before.rows, before.images) == (summary.rows, summary.images):
@@ -399,9 +399,9 @@ def finish(run_dir: RunDir, state: EmbeddingState, progress: EmbedProgress, cons
     return summary
 
 
-def check_all_there(wanted: np.ndarray, ids: np.ndarray, aside: list[RejectedRow]) -> None:
+def check_all_there(wanted: np.ndarray, ids: np.ndarray, rejected: list[RejectedRow]) -> None:
     """Raise RuntimeError unless embedded and rejected rows together have the ids wanted, each exactly once."""
-    found = np.sort(np.concatenate([ids, np.array([row.id for row in aside], np.int64)]))
+    found = np.sort(np.concatenate([ids, np.array([row.id for row in rejected], np.int64)]))
     if not np.array_equal(found, wanted):
         missing, twice = np.setdiff1d(wanted, found), len(found) - len(np.unique(found))
         raise RuntimeError(

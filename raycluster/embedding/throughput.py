@@ -23,7 +23,7 @@ class Throughput:
 
     Attributes
     ----------
-    rows, aside : int
+    rows, rejected : int
         How many rows this process has embedded, and rejected.
     seconds : Counter
         Seconds of work by stage, over all workers and tasks.
@@ -31,30 +31,30 @@ class Throughput:
 
     def __init__(self, n: int, before: int, workers: int) -> None:
         self._n, self._before, self._to_come = n, before, workers
-        self.rows = self.aside = 0
+        self.rows = self.rejected = 0
         self.seconds: Counter[str] = Counter(dict.fromkeys(STAGES, 0.0))
         self._first: tuple[float, int] | None = None
         self._last = time.perf_counter()
 
     def add(self, done: Done) -> None:
         """Count a shard."""
-        self.rows, self.aside = self.rows + done.rows, self.aside + done.aside
+        self.rows, self.rejected = self.rows + done.rows, self.rejected + done.aside
         self.seconds.update(done.seconds)
         self._last = time.perf_counter()
         self._to_come -= 1
         if self._to_come == 0:
-            self._first = self._last, self.rows + self.aside
+            self._first = self._last, self.rows + self.rejected
 
     @property
     def rate(self) -> float | None:
         """Images per second since every worker may have finished its first shard; None before that."""
         if self._first is None or self._last == self._first[0]:
             return None
-        return (self.rows + self.aside - self._first[1]) / (self._last - self._first[0])
+        return (self.rows + self.rejected - self._first[1]) / (self._last - self._first[0])
 
     def describe(self) -> str:
         """Say how many images are done, how fast, and what takes the time."""
-        done = self._before + self.rows + self.aside
+        done = self._before + self.rows + self.rejected
         parts = [f"{done:,}/{self._n:,} images"]
         parts += [f"{self.rate:,.0f} images/s"] if self.rate else []
         parts += [self.slowest()] if sum(self.seconds.values()) else []

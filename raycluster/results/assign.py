@@ -123,9 +123,9 @@ def _assign_images(options: AssignOptions, console: Console) -> AssignSummary:
     if listing:
         check_apart(data, listing, out)
     identity = _identity(options, run_dir, data, listing)
-    told = existing_result(out, "assignment", identity)
-    if told is not None:
-        summary = AssignSummary(**told)
+    saved = existing_result(out, "assignment", identity)
+    if saved is not None:
+        summary = AssignSummary(**saved)
         console.say(f"{out} already holds this assignment.")
         console.say(describe_assignment(summary, run_dir.path, out))
         return summary

@@ -103,16 +103,16 @@ def _export_tables(options: ExportOptions, console: Console) -> Path:
     found = read_vectors(folder, source)
     if found.rejected:
         console.say(f"{count(found.rejected, 'embedding')} left out: null or not finite")
-    told = {"what": "table", "identity": identity, "summary": {"rows": len(found.ids)}}
+    provenance = {"what": "table", "identity": identity, "summary": {"rows": len(found.ids)}}
     if options.format == "atlas":
         levels = cluster_levels(folder, len(found.ids))
         pictures = pictures_of(config, data, found, console) if options.images else None
         console.progress("projecting embeddings to two dimensions")
-        write_table(out, atlas_table(found, levels, pictures, options.seed), told)
+        write_table(out, atlas_table(found, levels, pictures, options.seed), provenance)
     else:
         write = {"numpy": write_numpy, "clip-retrieval": write_clip_retrieval}[options.format]
         console.progress("writing")
-        with atomic_folder(out, told) as partial:
+        with atomic_folder(out, provenance) as partial:
             write(partial, found)
     rows = f"{count(len(found.ids), 'row')} for {options.format}"
     console.say(f"{rows} are in {out}, {duration(time.perf_counter() - began)}.")
@@ -249,8 +249,8 @@ def _digest(folder: Path, source: str) -> str:
     listing = list_source(source, VECTOR_SOURCES)
     names = ("assignments.parquet", "merges.parquet")
     sizes = [(folder / name).stat().st_size if (folder / name).exists() else None for name in names]
-    told = (folder / "summary.json").read_text() if (folder / "summary.json").exists() else ""
-    files = [[printable(name) for name in listing.names], listing.sizes, sizes, told]
+    summary = (folder / "summary.json").read_text() if (folder / "summary.json").exists() else ""
+    files = [[printable(name) for name in listing.names], listing.sizes, sizes, summary]
     return hashlib.sha256(json.dumps(files).encode()).hexdigest()
 
 

@@ -52,7 +52,7 @@ class Console:
         self._is_live = self._out.file.isatty() and not self._out.is_dumb_terminal
         self._live: Live | None = None
         self._stage = self._state = ""
-        self._is_told = True  # whether a line that lasts says what the stage has to say
+        self._is_said = True  # whether a line that lasts says what the stage has to say
         self._began = 0.0
         self._last_line = -math.inf
 
@@ -68,7 +68,7 @@ class Console:
         """Write a line that lasts, in place of what the present stage has shown so far."""
         if self._quiet:
             return
-        self._state, self._is_told = "", True
+        self._state, self._is_said = "", True
         self._write(text)
 
     def warn(self, text: str) -> None:
@@ -93,7 +93,7 @@ class Console:
             self.close()
             self._begin(stage, state)
         elif state not in ("", self._state):
-            self._state, self._is_told = state, False
+            self._state, self._is_said = state, False
         if not self._is_live:
             self._log()
 
@@ -103,14 +103,14 @@ class Console:
             self._live.stop()
             self._live = None
         took = time.monotonic() - self._began
-        if not self._is_told and (self._state or took >= BRIEF_S):
+        if not self._is_said and (self._state or took >= BRIEF_S):
             self._write(f"{self._line}  {duration(took)}")
         self._stage = self._state = ""
-        self._is_told = True
+        self._is_said = True
 
     def _begin(self, stage: str, state: str) -> None:
         self._stage, self._state, self._began = stage, state, time.monotonic()
-        self._is_told = not self._is_live
+        self._is_said = not self._is_live
         if self._is_live:
             self._live = Live(
                 get_renderable=self._render,
@@ -139,11 +139,11 @@ class Console:
         since = time.monotonic() - self._last_line
         if since >= STILL_S:
             self._write(f"{self._line}  ({duration(time.monotonic() - self._began)} so far)")
-        elif since >= LOG_S and not self._is_told:
+        elif since >= LOG_S and not self._is_said:
             self._write(self._line)
         else:
             return
-        self._is_told = True
+        self._is_said = True
 
     def _write(self, text: str) -> None:
         self._last_line = time.monotonic()

@@ -29,8 +29,8 @@ def write_results(ledger: Ledger, run: TrainingRun, objective: str) -> None:
     best = best_row(rows)
     if best:
         settings = asdict(run.settings) | best["settings"]
-        told = {name: getattr(run, name) for name in FLAGS}
-        write_json(ledger.path / "best.json", {"method": run.method.name} | told | settings)
+        given = {name: getattr(run, name) for name in FLAGS}
+        write_json(ledger.path / "best.json", {"method": run.method.name} | given | settings)
     with atomic_write(ledger.path / "sweep.html") as partial:
         partial.write_text(sweep_page(rows, objective, f"{run.method.name} on {run.data}"))
 

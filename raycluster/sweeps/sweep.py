@@ -197,7 +197,7 @@ def _gpus_of_trial(nodes: list[Node], asked: float | None) -> float:
     gpus = sum(node.gpus for node in nodes)
     share = float(bool(gpus)) if asked is None else asked
     if share < 0 or (share > 1 and share % 1):
-        raise UserError(f"--gpus-per-trial {share:g}: choose a part of one, a whole number, or 0.")
+        raise UserError(f"--gpus-per-trial {share:g}: choose a fraction of one, a whole number, or 0.")
     if share and not gpus:
         raise UserError(f"--gpus-per-trial {share:g}, but there is no GPU here: leave it out to train on the CPU.")
     if share > max(node.gpus for node in nodes):
@@ -256,8 +256,8 @@ def _check_population(options: SweepOptions, space: Space) -> None:
 
 def _identity(options: SweepOptions, run: TrainingRun, preset: str, space: Space) -> dict[str, Any]:
     """Return everything that affects a trial; a sweep is continued only if this is the same."""
-    told = {name: dimension.__dict__ for name, dimension in space.items()}
-    known = run.identity | {"method": f"a sweep of {run.method.name}", "preset": preset, "space": told}
+    ranges = {name: dimension.__dict__ for name, dimension in space.items()}
+    known = run.identity | {"method": f"a sweep of {run.method.name}", "preset": preset, "space": ranges}
     return known | {name: getattr(options, name) for name in ("search", "scheduler", "objective")}
 
 

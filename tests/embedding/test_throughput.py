@@ -22,7 +22,7 @@ def test_speed_slowest_stage_and_time_left_are_said(clock):
     clock[0] += 5
     meter.add(Done(1, 100, 0, {"read": 1.0, "decode": 12.0, "forward": 6.0, "write": 1.0}))
     assert meter.describe() == "400/1,000 images  20 images/s  decode takes 47% of the work  about 30 s left"
-    assert (meter.rows, meter.aside) == (190, 10)
+    assert (meter.rows, meter.rejected) == (190, 10)
 
 
 def test_the_first_shards_of_all_workers_do_not_count_for_the_speed(clock):
