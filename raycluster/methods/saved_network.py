@@ -1,4 +1,4 @@
-"""The network of a finished run, built again from its folder."""
+"""The network of a finished run, rebuilt from its folder."""
 
 from __future__ import annotations
 
@@ -16,14 +16,14 @@ from raycluster.methods.base import MethodNetwork
 
 
 def load_network(folder: Path, settings: Mapping[str, Any] | None = None) -> MethodNetwork:
-    """Build the network that a run has trained, ready to predict.
+    """Rebuild the network that a run has trained, ready to predict.
 
     Parameters
     ----------
     folder : Path
-        ``model/`` in the folder of a run, with ``model.json`` and ``model.safetensors``.
+        The ``model/`` folder of a run, with ``model.json`` and ``model.safetensors``.
     settings : mapping, optional
-        The settings of the run; some networks need them to say how confident they are.
+        The settings of the run; some networks need them to compute their confidence.
 
     Raises
     ------

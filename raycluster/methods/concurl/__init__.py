@@ -1,8 +1,8 @@
 """ConCURL (Machine Learning, 2022): consensus between clusterings in many random projections.
 
-``train`` is the algorithm from top to bottom, ``clustering`` its part on the driver; ``settings``, ``network``,
-``views``, ``memory_bank``, ``nce``, ``consensus`` and ``health`` are what they say, ``embed`` and ``recluster`` are what
-a trained network says of the run's images and of others.
+``train`` is the algorithm from top to bottom, and ``clustering`` its part on the driver. ``settings``, ``network``,
+``views``, ``memory_bank``, ``nce``, ``consensus`` and ``health`` are what they say. ``embed`` passes the run's images
+through the network, and ``recluster`` clusters other images.
 """
 
 from __future__ import annotations

@@ -1,7 +1,7 @@
 """DCCM (ICCV 2019): a network learns from its own confident outputs: pairs, labels and shared information.
 
-``train`` is the algorithm from top to bottom; ``settings``, ``network``, ``losses``, ``augmentation``, ``bcubed`` and
-``health`` are what they say, ``recluster`` is what a trained network says of other images.
+``train`` is the algorithm from top to bottom. ``settings``, ``network``, ``losses``, ``augmentation``, ``bcubed`` and
+``health`` are what they say, and ``recluster`` clusters other images.
 """
 
 from __future__ import annotations

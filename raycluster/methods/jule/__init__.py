@@ -1,6 +1,6 @@
 """JULE (CVPR 2016): agglomerative merging on a k-NN graph and CNN training take turns.
 
-``train`` is the algorithm from top to bottom, ``clustering`` its part on the driver; ``settings``, ``network``,
+``train`` is the algorithm from top to bottom, and ``clustering`` its part on the driver. ``settings``, ``network``,
 ``triplet_loss`` and ``health`` are what they say.
 """
 

@@ -4,7 +4,6 @@ from collections.abc import Mapping
 from typing import Any
 
 from raycluster.methods.base import Method
-
 from toy_method.network import ToyNet
 from toy_method.settings import PRESETS, ToySettings
 from toy_method.train import train_toy

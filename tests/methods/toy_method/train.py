@@ -5,7 +5,6 @@ import torch
 
 from raycluster.methods.base import Context, Outcome
 from raycluster.metrics.kmeans import kmeans
-
 from toy_method.network import ToyNet
 from toy_method.settings import ToySettings
 
