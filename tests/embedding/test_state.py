@@ -117,7 +117,7 @@ def test_changed_files_are_done_anew_and_deleted_ones_leave_their_parts(photos, 
     ]
     assert work.order.ids.tolist() == [12]
     assert table(out) == {0: "a.png", 4: "c.png", 6: "e.png", 7: "f.png", 12: "d.png"}
-    assert [row.id for row in read_footer(part_path(out, 0)).aside] == [3]
+    assert [row.id for row in read_footer(part_path(out, 0)).rejected] == [3]
     assert not part_path(out, 2).exists()
     assert not EmbeddingState(out, str(photos)).has_work
 

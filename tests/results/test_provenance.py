@@ -20,7 +20,7 @@ def test_a_file_and_a_folder_tell_of_the_command_that_wrote_them(tmp_path):
             existing_result(out, "assignment", TOLD["identity"])
         with pytest.raises(UserError, match="differs in --run:"):
             existing_result(out, "table", TOLD["identity"] | {"run": "b"})
-        with pytest.raises(UserError, match="other contents of the images:"):
+        with pytest.raises(UserError, match="differs in the images:"):
             existing_result(out, "table", TOLD["identity"] | {"the images": 2})
     assert pq.read_table(tmp_path / "deep" / "t.parquet")["x"].to_pylist() == [1, 2, 3]
     assert existing_result(tmp_path / "nothing", "table", {}) is None
