@@ -19,10 +19,10 @@ import numpy as np
 import torch
 
 from raycluster.data.feed import Feed
-from raycluster.graph.kernel.components import first_clusters
 from raycluster.graph.n_clusters import rank_n_clusters
 from raycluster.graph.neighbors.nearest import Neighbors, find_neighbors
 from raycluster.graph.settings import GraphSettings
+from raycluster.graph.stages.first_clusters import first_clusters
 from raycluster.graph.tree import MergeTree
 from raycluster.methods.base import Context, Outcome
 from raycluster.methods.jule.network import JuleCNN
