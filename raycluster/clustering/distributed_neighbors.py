@@ -24,7 +24,7 @@ def neighbors_in_blocks(
     gpus_per_task: float = 0,
     block_rows: int = BLOCK_ROWS,
 ) -> tuple[np.ndarray, np.ndarray, Search]:
-    """Search the neighbors of all rows with Ray tasks, each for a block of rows.
+    """Search for the neighbors of all rows with Ray tasks, each for a block of rows.
 
     Parameters
     ----------

@@ -10,7 +10,7 @@ NumPy arrays in, NumPy arrays out; nothing here knows of Ray, torch or files. Th
       → n_clusters    K, if it is not given
 
 ``estimator`` offers all of it with the interface of scikit-learn, ``settings`` as a dataclass for the methods and jobs,
-and ``memory`` tells how much memory it takes.
+and ``memory`` estimates how much memory it takes.
 """
 
 from raycluster.graph.affinity import sample_affinity

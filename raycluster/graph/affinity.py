@@ -35,7 +35,7 @@ def sample_affinity(sq_distances: np.ndarray, sigma_scale: float = 1.0, kind: Af
     Raises
     ------
     UserError
-        If ``sigma_scale`` or ``kind`` is none of these.
+        If ``sigma_scale`` is not above 0, or ``kind`` is unknown.
     """
     if sigma_scale <= 0:
         raise UserError(f"sigma_scale={sigma_scale}: choose a number above 0.")

@@ -35,11 +35,11 @@ class GraphDegreeLinkage(ClusterMixin, BaseEstimator):
         K_s. "auto" depends on n (:func:`raycluster.graph.neighbors.nearest.default_n_neighbors`); for a precomputed
         graph it keeps all neighbors.
     sigma_scale : float
-        a.
+        a, the factor on σ² in the affinity of two samples.
     n_neighbor_clusters : int
-        K_c.
+        K_c, the number of neighboring clusters that the local structure term compares.
     local_structure : float
-        λ; with 0, the pair with the highest affinity is merged.
+        λ, the weight of the local structure term; with 0, the pair with the highest affinity is merged.
     join_small_components : bool
         Whether small connected components, which have little or no affinity to other clusters, join their nearest
         cluster first; see :func:`raycluster.graph.stages.small_components.join_small_components`.
@@ -69,7 +69,7 @@ class GraphDegreeLinkage(ClusterMixin, BaseEstimator):
     affinities_ : ndarray of float64, shape (n - 1,)
     n_leaves_ : int
     n_connected_components_ : int
-        Of the k-NN graph. If there are more than K, some are joined although they have no affinity.
+        The number of connected components of the k-NN graph. If it exceeds K, some are joined without affinity.
     n_features_in_ : int
     search_ : Search
         Whether the search for neighbors was exact. Not present with ``metric="precomputed"``.

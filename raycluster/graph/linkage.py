@@ -44,9 +44,9 @@ def link(
         How many clusters to stop at. The merges do not depend on it: ``link(..., n_clusters=1).cut(K)`` gives the
         labels of ``link(..., n_clusters=K).cut(K)``.
     n_neighbor_clusters : int
-        K_c.
+        K_c, the number of neighboring clusters that the local structure term compares.
     local_structure : float
-        λ.
+        λ, the weight of that term.
     join_small_components : bool
         Whether small connected components join their nearest cluster before the merging
         (:func:`raycluster.graph.stages.small_components.join_small_components`). In the paper they do not.

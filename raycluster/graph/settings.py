@@ -60,6 +60,7 @@ class GraphSettings:
         features : ndarray of float32, shape (n, d), or None
             As for :func:`raycluster.graph.linkage.link`.
         labels : ndarray of int, shape (n,), optional
+            The clusters to begin with; by default, the first clusters of the graph.
 
         Returns
         -------

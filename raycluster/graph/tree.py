@@ -84,7 +84,7 @@ class MergeTree:
         lowest = np.minimum.accumulate(np.where(is_merge, affinity, np.inf))
         height = np.where(np.isinf(lowest), 0.0, 1 + np.log(top / np.minimum(lowest, top)))
         height[affinity == 0] = height.max(initial=0.0) + 1
-        return _strictly_rising(height)
+        return _strictly_increasing(height)
 
     def cut(self, n_clusters: int | None = None, *, min_affinity: float | None = None) -> np.ndarray:
         """Return the labels at one moment of the merging: when ``n_clusters`` were left, or before affinity fell.
@@ -104,7 +104,7 @@ class MergeTree:
         Raises
         ------
         UserError
-            If not exactly one of the two is given, or the tree has no moment with so many clusters.
+            If not exactly one of the two is given, or the tree cannot be cut at that many clusters.
         """
         if (n_clusters is None) == (min_affinity is None):
             raise UserError("A tree is cut either at n_clusters or at min_affinity: give one of the two.")
@@ -145,6 +145,7 @@ class MergeTree:
 
 @compiled
 def _nodes(n: int, kept: np.ndarray, joined: np.ndarray) -> tuple[np.ndarray, np.ndarray, np.ndarray]:
+    """Return the two nodes that every merge joins, and the number of rows in the new one."""
     node = np.arange(n).astype(np.int32)
     rows = np.ones(n, np.int32)
     left = np.empty(len(kept), np.int32)
@@ -161,6 +162,7 @@ def _nodes(n: int, kept: np.ndarray, joined: np.ndarray) -> tuple[np.ndarray, np
 
 @compiled
 def _labels(n: int, left: np.ndarray, right: np.ndarray, n_merges: int) -> np.ndarray:
+    """Return the labels after the first ``n_merges`` merges."""
     smallest_row = np.arange(n + n_merges)
     above = np.arange(n)
     for i in range(n_merges):
@@ -186,7 +188,8 @@ def _path(parent: np.ndarray, node: int) -> np.ndarray:
 
 
 @compiled
-def _strictly_rising(height: np.ndarray) -> np.ndarray:
+def _strictly_increasing(height: np.ndarray) -> np.ndarray:
+    """Raise every height above the one before it, by as little as possible."""
     for i in range(1, len(height)):
         height[i] = max(height[i], np.nextafter(height[i - 1], np.inf))
     return height

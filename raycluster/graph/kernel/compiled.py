@@ -1,8 +1,8 @@
 """How the functions of this package are compiled, and where the machine code is kept.
 
 Numba's own cache notices when the file of a function changes, but not when a file whose functions it calls does.
-Therefore the machine code lies in a folder named by a hash of all the files whose compiled functions call one another
-across files: a change to any of them compiles all of them again, and two versions can run side by side.
+Therefore the machine code is kept in a folder named by a hash of all the files whose compiled functions call one
+another across files: a change to any of them compiles all of them again, and two versions can run side by side.
 """
 
 from __future__ import annotations
@@ -27,7 +27,7 @@ KEPT_FOLDERS = 4  # the ones used last, this version's among them
 def cache_folder(sources: Iterable[Path]) -> Path:
     """Return the folder for the machine code of these sources.
 
-    It lies in ``$NUMBA_CACHE_DIR`` if that is set, otherwise in the user's cache folder, ``$XDG_CACHE_HOME`` or
+    It is in ``$NUMBA_CACHE_DIR`` if that is set, otherwise in the user's cache folder, ``$XDG_CACHE_HOME`` or
     ``~/.cache``.
 
     Raises

@@ -51,7 +51,7 @@ def clear_nearest(clusters: np.ndarray, i: int) -> None:
 def insert(nearest: NearestClusters, clusters: np.ndarray, i: int, other: int, affinity: float) -> None:
     """Insert a cluster at its position in the list of i.
 
-    A cluster that a full list has no room for, be it this one or the last one in the list, raises the bound instead.
+    If the list is full, the cluster that no longer fits, this one or the last one in the list, sets the bound.
     """
     own = clusters[i]
     if affinity < own.bound:

@@ -10,7 +10,7 @@ from scipy.sparse import coo_array, csr_array
 from raycluster.graph.kernel.compiled import compiled
 from raycluster.graph.kernel.disjoint_set import find, join, number_sets
 
-PARTITION_ROWS = 32_768  # the tables of so many rows fit into one core's share of the cache
+PARTITION_ROWS = 32_768  # the tables of this many rows fit into one core's share of the cache
 NEAR = 3  # neighbors of a row that decide which clusters belong together
 
 

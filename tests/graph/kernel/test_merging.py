@@ -9,10 +9,12 @@ from raycluster.graph.kernel.touches import find_touches
 
 def dense_affinity(w, clusters):
     """Return A(i,j) = S[i,j]/|i|² + S[j,i]/|j|², S[i,j] = 1ᵀ W(C_i,C_j) W(C_j,C_i) 1; clusters are lists of rows."""
-    size = np.array([len(rows) for rows in clusters], np.float64)
-    inward = np.stack([w[rows].sum(axis=0) for rows in clusters])
-    outward = np.stack([w[:, rows].sum(axis=1) for rows in clusters])
-    s = np.stack([(inward * outward)[:, rows].sum(axis=1) for rows in clusters], axis=1)
+    members = np.zeros((len(clusters), len(w)))
+    for i, rows in enumerate(clusters):
+        members[i, rows] = 1
+    size = members.sum(axis=1)
+    inward, outward = members @ w, members @ w.T
+    s = (inward * outward) @ members.T
     one_way = s / (size * size)[:, None]
     affinity = one_way + one_way.T
     np.fill_diagonal(affinity, 0)

@@ -142,13 +142,13 @@ def test_the_search_in_lists_depends_on_the_seed_alone(monkeypatch):
 
 @pytest.mark.usefixtures("search_in_lists")
 def test_rows_whose_lists_are_short_are_searched_everywhere(monkeypatch):
-    monkeypatch.setattr(faiss_index, "MIN_RECALL", 0)  # stay with 8 of 51 lists: about 300 rows
-    features = np.random.default_rng(0).normal(size=(2000, 4)).astype(np.float32)
-    index = NeighborIndex(features, 900)
+    monkeypatch.setattr(faiss_index, "MIN_RECALL", 0)  # keep to 8 of 25 lists, about 300 rows
+    features = np.random.default_rng(0).normal(size=(1000, 4)).astype(np.float32)
+    index = NeighborIndex(features, 500)
     assert index.search.n_probes == 8
     ids, distances = index.rows()
     monkeypatch.setattr(faiss_index, "MAX_EXACT_COST", 1e12)
-    exact_ids, exact_distances = nearest_neighbors(features, 900)
+    exact_ids, exact_distances = nearest_neighbors(features, 500)
     assert (ids == exact_ids).mean() > 0.999
     np.testing.assert_allclose(distances, exact_distances, rtol=1e-5)
 
