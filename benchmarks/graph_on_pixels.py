@@ -32,7 +32,7 @@ from raycluster.graph import (
 from raycluster.methods.jule.train import pixel_rows
 from raycluster.metrics.quality import clustering_quality
 
-PUBLISHED = GraphDegreeLinkage(n_neighbors=20, affinity="global", join_pieces=False)
+PUBLISHED = GraphDegreeLinkage(n_neighbors=20, affinity="global", join_small_components=False)
 SETTINGS = {"published": PUBLISHED, "default": GraphDegreeLinkage()}
 
 
@@ -75,7 +75,7 @@ def measure(settings: GraphDegreeLinkage, rows: np.ndarray, labels: np.ndarray, 
     weights = sample_affinity(distances, settings.sigma_scale, settings.affinity)
     first = first_clusters(ids)
     merging = time.process_time()
-    tree = link(ids, weights, first, join_pieces=settings.join_pieces, features=rows)
+    tree = link(ids, weights, first, join_small_components=settings.join_small_components, features=rows)
     merged = time.process_time()
     quality = clustering_quality(labels, tree.cut(n_clusters))
     print(

@@ -52,10 +52,10 @@ def test_a_setting_that_comes_twice_is_refused():
 
 
 def test_fixed_settings_are_read_by_their_type():
-    assert parse_fixed(["rounds=0", "margin=1", "join-pieces=false"], JULE) == {
+    assert parse_fixed(["rounds=0", "margin=1", "join-small-components=false"], JULE) == {
         "rounds": 0,
         "margin": 1.0,
-        "join_pieces": False,
+        "join_small_components": False,
     }
     assert parse_fixed(["nce_views=2", "trunk=resnet18"], ConcurlSettings()) == {"nce_views": 2, "trunk": "resnet18"}
     with pytest.raises(UserError, match="--rounds -1: choose 0 or more"):
