@@ -74,7 +74,8 @@ def read_footer(path: Path) -> Footer | None:
     """Return what a part tells of itself, or None if it is no whole part."""
     try:
         metadata = pq.read_metadata(path)
-        return Footer(metadata.num_rows, [RejectedRow(*row) for row in json.loads(metadata.metadata[KEY])["aside"]])
+        notes = json.loads((metadata.metadata or {})[KEY])
+        return Footer(metadata.num_rows, [RejectedRow(*row) for row in notes["aside"]])
     except (pa.ArrowInvalid, KeyError, ValueError, TypeError, OSError):
         return None
 

@@ -43,8 +43,8 @@ def give_one_time(files: Iterable[Path]) -> None:
 give_one_time(Path(__file__).with_name(name) for name in KERNEL)
 
 # No allocation, hence no counting of references, which would cost more than the work in the inner loops: arrays are
-# made by the callers in Python. NumPy's error model divides without a check for 0.
-compiled = njit(cache=True, nogil=True, error_model="numpy", _nrt=False)
+# made by the callers in Python. NumPy's error model divides without a check for 0. Numba's types leave _nrt out.
+compiled = njit(cache=True, nogil=True, error_model="numpy", _nrt=False)  # type: ignore[call-overload]
 
 
 def table(n: int, dtype: np.dtype) -> np.ndarray:
