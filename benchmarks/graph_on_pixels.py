@@ -10,6 +10,7 @@ on one core.
 
 from __future__ import annotations
 
+import logging
 import platform
 import time
 from dataclasses import dataclass
@@ -45,7 +46,7 @@ class Options:
 
 
 def main(options: Options) -> None:
-    ray.init(address="local", include_dashboard=False, log_to_driver=False, logging_level="ERROR")
+    ray.init(address="local", include_dashboard=False, log_to_driver=False, logging_level=logging.ERROR)
     print(
         f"{platform.processor() or platform.machine()}, numba {numba.__version__}, faiss {faiss.__version__}, "
         f"{faiss.omp_get_max_threads()} threads and {faiss.get_num_gpus()} GPUs for neighbours"

@@ -10,6 +10,7 @@ the first rows and is multiplied up to all; recall is that of these rows.
 
 from __future__ import annotations
 
+import logging
 import platform
 import time
 from collections.abc import Callable, Iterator
@@ -57,7 +58,7 @@ def data_sets(sources: tuple[str, ...]) -> Iterator[tuple[str, np.ndarray]]:
     yield "mixture", mixture(100_000, 160)
     yield "mixture", mixture(200_000, 64)
     if sources:
-        ray.init(address="local", include_dashboard=False, log_to_driver=False, logging_level="ERROR")
+        ray.init(address="local", include_dashboard=False, log_to_driver=False, logging_level=logging.ERROR)
     for source in sources:
         pixels = open_images(source).load()
         pixels = pixels.reshape(len(pixels), -1).astype(np.float32) / 255

@@ -11,7 +11,7 @@ import uuid
 from collections.abc import Callable
 from concurrent.futures import ThreadPoolExecutor
 from dataclasses import dataclass, field, replace
-from typing import Any, NamedTuple
+from typing import Any, NamedTuple, cast
 
 import numpy as np
 import pyarrow as pa
@@ -90,7 +90,7 @@ class Rows:
 
         Only what was listed as a whole knows its row numbers: ask before :meth:`select`.
         """
-        names = [printable(os.fsdecode(name)) for name in self.files.to_pylist()]
+        names = [printable(os.fsdecode(name)) for name in cast("list[bytes]", self.files.to_pylist())]
         if self.kind == "images":
             return names
         first = np.searchsorted(self.file, np.arange(len(names)))

@@ -7,7 +7,7 @@ import os
 from dataclasses import dataclass, replace
 from functools import cached_property
 from pathlib import Path
-from typing import Any, NamedTuple
+from typing import Any, NamedTuple, cast
 
 import numpy as np
 import pyarrow as pa
@@ -176,7 +176,7 @@ class Manifest:
         except (pa.ArrowInvalid, OSError) as error:
             raise UserError(f"{path} cannot be read ({error}): choose another --out.") from None
         blocks = tuple(IdBlock(*one) for one in json.loads(table.schema.metadata[b"rounds"]))
-        names = [os.fsdecode(name) for name in table["file"].to_pylist()]
+        names = [os.fsdecode(name) for name in cast("list[bytes]", table["file"].to_pylist())]
         sizes, modified, first, rows = (table[name].to_numpy() for name in ("sizes", "modified", "first", "rows"))
         class_names = tuple(json.loads(table.schema.metadata[b"class_names"]))
         return cls(names, sizes, modified, first, rows, blocks, class_names)

@@ -74,7 +74,8 @@ def read_footer(path: Path) -> Footer | None:
     """Return the footer of a part file, or None if the file is incomplete."""
     try:
         metadata = pq.read_metadata(path)
-        return Footer(metadata.num_rows, [RejectedRow(*row) for row in json.loads(metadata.metadata[KEY])["aside"]])
+        notes = json.loads((metadata.metadata or {})[KEY])
+        return Footer(metadata.num_rows, [RejectedRow(*row) for row in notes["aside"]])
     except (pa.ArrowInvalid, KeyError, ValueError, TypeError, OSError):
         return None
 

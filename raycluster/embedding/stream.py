@@ -4,9 +4,9 @@ from __future__ import annotations
 
 import json
 import time
-from collections.abc import Iterator
+from collections.abc import Iterable, Iterator
 from pathlib import Path
-from typing import Any, NamedTuple
+from typing import Any, NamedTuple, cast
 
 import numpy as np
 import pyarrow as pa
@@ -70,8 +70,10 @@ def embed_shards(
     """
     held, network = ray.put(order), ray.put(net.cpu())
     blocks = np.array_split(shards, min(len(shards), MAX_TASKS))
-    units = [pa.table(dict(zip(("shard", "start", "stop"), block.T, strict=True))) for block in blocks]
-    dataset = ray.data.from_arrow(units)
+    units: list[pa.Table | bytes] = [
+        pa.table(dict(zip(("shard", "start", "stop"), block.T, strict=True))) for block in blocks
+    ]
+    dataset: ray.data.Dataset = ray.data.from_arrow(units)
     one_by_one: dict[str, Any] = {"batch_size": 1, "batch_format": "pyarrow"}
     if tasks_decode:
         shape = net.shape
@@ -98,7 +100,7 @@ def embed_shards(
     context.target_max_block_size = 1  # one shard per block, whatever its size
     context.execution_options.preserve_order = False
     context.execution_options.resource_limits = stream_limits()
-    for done in dataset.iter_batches(batch_size=1, batch_format="pyarrow"):
+    for done in cast("Iterable[pa.Table]", dataset.iter_batches(batch_size=1, batch_format="pyarrow")):
         yield Done(**done.to_pylist()[0])
 
 
@@ -119,8 +121,8 @@ def prepare_shard(unit: pa.Table, order: PendingRows, shape: tuple[int, int, int
         reasons.update((first - start + i, reason) for i, reason in block.reasons.items())
         read, decode = read + block.read_seconds, decode + block.decode_seconds
     reasons |= {i - start: order.reasons[i] for i in range(start, stop) if i in order.reasons}
-    offsets = pa.py_buffer(np.array([0, images.nbytes], np.int64))
-    pixels = pa.LargeBinaryArray.from_buffers(pa.large_binary(), 1, [None, offsets, pa.py_buffer(images.reshape(-1))])
+    offsets = pa.py_buffer(np.array([0, images.nbytes], np.int64).data)
+    pixels = pa.LargeBinaryArray.from_buffers(pa.large_binary(), 1, [None, offsets, pa.py_buffer(images.data)])
     columns = {"shard": shard, "start": start, "stop": stop, "reasons": json.dumps(list(reasons.items()))}
     columns |= {"read": read, "decode": decode}
     return pa.table({name: [value] for name, value in columns.items()} | {"images": pixels})

@@ -5,6 +5,7 @@ from __future__ import annotations
 import os
 from dataclasses import dataclass
 from pathlib import Path
+from typing import cast
 
 import numpy as np
 import pyarrow as pa
@@ -123,7 +124,7 @@ def read_vectors(folder: Path, embeddings: str | None = None) -> RunVectors:
     in_order = np.array_equal(rows, np.arange(len(rows)))
     return RunVectors(
         ids=ids,
-        paths=table["path"].to_pylist(),
+        paths=cast("list[str]", table["path"].to_pylist()),
         vectors=found.vectors if in_order else found.vectors[rows],
         clusters=table["cluster"].to_numpy(),
         confidence=table["confidence"].to_numpy(),
@@ -133,4 +134,6 @@ def read_vectors(folder: Path, embeddings: str | None = None) -> RunVectors:
 
 def labels_in(table: pa.Table) -> np.ndarray | None:
     """Return the known classes in a table of assignments, int64, -1 where unknown; None if there is no such column."""
-    return table["label"].fill_null(-1).to_numpy() if "label" in table.column_names else None
+    if "label" not in table.column_names:
+        return None
+    return table["label"].fill_null(-1).to_numpy()  # type: ignore[arg-type]  # the stubs want a Scalar

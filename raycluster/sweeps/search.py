@@ -36,7 +36,7 @@ class PlannedSearch(Searcher):
         self._ledger, self._to_do, self._trials, self._searcher = ledger, list(to_do), trials, searcher
         self._suggested: set[str] = set()
 
-    def suggest(self, trial_id: str) -> dict[str, Any] | str | None:
+    def suggest(self, trial_id: str) -> dict[str, Any] | str | None:  # type: ignore[override]  # FINISHED is a str
         """Return ``number`` and settings of the next trial."""
         if self._to_do:
             number = self._to_do.pop(0)
