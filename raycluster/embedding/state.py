@@ -11,7 +11,8 @@ import pyarrow as pa
 
 from raycluster.data.decode import UNREACHABLE, Unreadable
 from raycluster.data.labels import UNKNOWN, folder_labels
-from raycluster.data.rows import FoundRows, Rows, find_rows, list_images
+from raycluster.data.row_index import RowIndex, index_rows, list_images
+from raycluster.data.rows import Rows
 from raycluster.data.sources import Listing, printable
 from raycluster.embedding.manifest import Changes, Manifest, shard_rows
 from raycluster.embedding.part_files import FOLDER, keep_ids, part_path, read_footer
@@ -136,7 +137,7 @@ class EmbeddingState:
         new = sorted(self.changes.added + self.changes.changed)
         begun = [place[name] for name in self._names_of(self._missing_ids())]
         looked_at = sorted(set(new) | set(begun))
-        found = find_rows(listing.select(looked_at))
+        found = index_rows(listing.select(looked_at))
         counts = np.bincount(found.rows.file, minlength=len(looked_at))
         row_count = dict(zip(looked_at, counts.tolist(), strict=True))
         # A container that could not be opened before but can be now, or the other way around, has other rows.
@@ -226,7 +227,7 @@ class EmbeddingState:
                 part.unlink()
                 self.unreachable += again
 
-    def _known_labels(self, found: FoundRows) -> tuple[np.ndarray, list[str]]:
+    def _known_labels(self, found: RowIndex) -> tuple[np.ndarray, list[str]]:
         """Return the known classes of the rows found, numbered as before; new names are numbered after the old ones."""
         labels, class_names = found.labels, found.class_names
         if self._labels == "folders":

@@ -17,7 +17,7 @@ from raycluster.data.feed import Feed, ResidentFeed
 from raycluster.errors import UserError
 from raycluster.methods.base import Answer, Context, Outcome
 from raycluster.nn.collective import all_gather_with_gradient
-from raycluster.nn.sync_batch_norm import synchronise_batchnorm
+from raycluster.nn.sync_batch_norm import synchronize_batch_norm
 from raycluster.runtime.resources import available_cores
 from raycluster.runtime.run_dir import RunDir
 from raycluster.runtime.session import NAMESPACE
@@ -108,7 +108,7 @@ class RayContext(RunContext):
         if self.world_size == 1:
             return model
         devices = [self.device] if self.device.type == "cuda" else None
-        synced = synchronise_batchnorm(model) if sync_batchnorm else model
+        synced = synchronize_batch_norm(model) if sync_batchnorm else model
         return nn.parallel.DistributedDataParallel(synced, device_ids=devices, broadcast_buffers=False)
 
     def all_gather(self, tensor: torch.Tensor) -> torch.Tensor:

@@ -1,7 +1,8 @@
 import numpy as np
 import pytest
 
-from raycluster.data.sources import Listing, Location
+from raycluster.data.location import Location
+from raycluster.data.sources import Listing
 from raycluster.embedding.manifest import IdBlock, Manifest, shard_rows
 
 

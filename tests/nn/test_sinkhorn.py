@@ -22,7 +22,7 @@ def near(value, expected, atol=6e-5):
     torch.testing.assert_close(value, torch.as_tensor(expected), atol=atol, rtol=0)
 
 
-def test_assignments_are_those_computed_by_hand():
+def test_assignments_match_those_computed_by_hand():
     near(sinkhorn(S1), Q1)
     near(sinkhorn(S2), Q2)
     near(sinkhorn(S1).sum(0), [1.3281, 1.3341, 1.3378])
@@ -37,7 +37,7 @@ def test_assignments_are_those_computed_by_hand():
         (100, [0.5491, 0.3933, 0.0575]),
     ],
 )
-def test_each_iteration_is_that_computed_by_hand(iterations, row):
+def test_each_iteration_matches_the_one_computed_by_hand(iterations, row):
     near(sinkhorn(S1, iterations=iterations)[0], row)
 
 
@@ -47,7 +47,7 @@ def test_equal_cosines_give_equal_shares_and_no_cosine_overflows():
     assert sinkhorn(S1.half()).dtype == torch.float32
 
 
-def test_a_permuted_batch_permutes_the_rows_and_no_gradient_flows():
+def test_permuting_the_batch_permutes_the_rows_and_no_gradient_flows():
     order = torch.tensor([2, 0, 3, 1])
     near(sinkhorn(S1[order]), sinkhorn(S1)[order], atol=1e-6)
     assert not sinkhorn(S1.clone().requires_grad_()).requires_grad

@@ -155,9 +155,9 @@ def test_nothing_is_refused_where_that_was_asked_for_also_when_it_is_told_again(
 
 def test_files_of_others_are_left_alone(jule_run, tmp_path):
     pq.write_table(pa.table({"x": [1]}), tmp_path / "mine.parquet")
-    with pytest.raises(UserError, match="is not one of raycluster.s assignments: choose another --out"):
+    with pytest.raises(UserError, match=r"is not one of raycluster.s assignments: choose another --out"):
         raycluster.assign(jule_run, "digits", tmp_path / "mine.parquet")
-    with pytest.raises(UserError, match="already exists and is not one of raycluster.s assignments"):
+    with pytest.raises(UserError, match=r"already exists and is not one of raycluster.s assignments"):
         raycluster.assign(jule_run, "digits", tmp_path)
 
 

@@ -7,7 +7,7 @@ from typing import Literal
 import torch
 from torch.nn import functional as F
 
-from raycluster.nn.sinkhorn import Gather, only_here
+from raycluster.nn.sinkhorn import Gather, single_worker
 
 Layout = Literal["replicated", "partitioned"]
 
@@ -51,7 +51,7 @@ class MemoryBank:
         layout: Layout = "replicated",
         rank: int = 0,
         world_size: int = 1,
-        gather: Gather = only_here,
+        gather: Gather = single_worker,
     ) -> None:
         self.n, self.gather, self.rank = n, gather, rank
         self.first, self.step = (rank, world_size) if layout == "partitioned" else (0, 1)
