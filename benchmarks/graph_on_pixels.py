@@ -75,7 +75,7 @@ def measure(settings: GraphDegreeLinkage, rows: np.ndarray, labels: np.ndarray, 
     weights = sample_affinity(distances, settings.sigma_scale, settings.affinity)
     first = first_clusters(ids)
     merging = time.process_time()
-    tree = link(ids, weights, first, join_small_components=settings.join_pieces, features=rows)
+    tree = link(ids, weights, first, join_small_components=settings.join_small_components, features=rows)
     merged = time.process_time()
     quality = clustering_quality(labels, tree.cut(n_clusters))
     print(
