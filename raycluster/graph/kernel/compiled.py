@@ -19,6 +19,7 @@ from typing import Any
 import numba
 from numba import njit
 
+CONFIG: Any = numba.config  # its options are made at run time, so that no type knows them
 KERNEL = Path(__file__).parent
 SOURCES = (*KERNEL.glob("*.py"), *KERNEL.with_name("stages").glob("*.py"))
 KEPT_FOLDERS = 4  # the ones used last, this version's among them
@@ -39,7 +40,7 @@ def cache_folder(sources: Iterable[Path]) -> Path:
     for source in sorted(sources):
         text = source.read_bytes()
         digest.update(f"{source.name} {len(text)}\n".encode() + text)
-    parent = numba.config.CACHE_DIR or os.environ.get("XDG_CACHE_HOME") or Path.home() / ".cache"
+    parent = CONFIG.CACHE_DIR or os.environ.get("XDG_CACHE_HOME") or Path.home() / ".cache"
     return Path(parent, "raycluster", f"compiled-{digest.hexdigest()[:16]}")
 
 
@@ -79,12 +80,12 @@ def compiled_with(**options: Any) -> Callable[[Any], Any]:
     """Return a decorator that compiles a function, for running without the GIL, and keeps its machine code on disk."""
 
     def decorate(function: Any) -> Any:
-        users_folder = numba.config.CACHE_DIR
-        numba.config.CACHE_DIR = FOLDER  # read while a function is decorated, and not again
+        users_folder = CONFIG.CACHE_DIR
+        CONFIG.CACHE_DIR = FOLDER  # read while a function is decorated, and not again
         try:
             return njit(cache=FOLDER is not None, nogil=True, **options)(function)
         finally:
-            numba.config.CACHE_DIR = users_folder
+            CONFIG.CACHE_DIR = users_folder
 
     return decorate
 
