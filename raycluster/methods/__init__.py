@@ -8,7 +8,7 @@ from typing import TYPE_CHECKING
 from raycluster.errors import UserError
 
 if TYPE_CHECKING:
-    from raycluster.methods.base import Method
+    from raycluster.methods.description import Method
 
 METHODS = {
     "jule": "raycluster.methods.jule",

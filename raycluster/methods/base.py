@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import contextlib
 from abc import abstractmethod
-from collections.abc import Callable, Iterable, Mapping
+from collections.abc import Callable, Iterable
 from dataclasses import dataclass
 from typing import Any, Literal, NamedTuple, Protocol, TypeVar
 
@@ -13,6 +13,7 @@ import torch
 from torch import nn
 
 from raycluster.data.feed import Feed
+from raycluster.methods.description import Method as Method
 from raycluster.nn.network import Network
 
 Clusters = int | Literal["auto"]
@@ -149,55 +150,3 @@ class Outcome:
     ids: np.ndarray
     embeddings: np.ndarray
     merges: dict[str, np.ndarray] | None = None
-
-
-@dataclass(frozen=True)
-class Method:
-    """A method: all that the rest of the project knows of it.
-
-    Attributes
-    ----------
-    name : str
-        As on the command line.
-    summary : str
-        One line of help.
-    settings : type
-        The dataclass of its settings.
-    presets : dict of str to settings
-        Complete settings by name; ``default`` is one of them.
-    search_space : tuple of str
-        What a sweep tries unless it is told otherwise, as ``raycluster sweep --space`` takes it.
-    train : callable
-        ``train(settings, clusters, context) -> Outcome``.
-    architecture : str
-        The ``name`` in ``model.json`` of the networks that it trains.
-    build_network : callable
-        Takes an architecture and the settings of the run, as far as they are known, and returns the
-        :class:`MethodNetwork` without its weights.
-    epochs_between_checks : callable
-        Takes settings; how many epochs a scheduler lets pass between two looks at a trial.
-    square_sizes : tuple of int, optional
-        The sides of squares that images have to have; by default any size will do.
-    finds_k : bool
-        Whether it can choose the number of clusters.
-    recluster : callable, optional
-        ``recluster(network, pixels, settings, seed)``: clusterings of other images uint8 [n, C, H, W] by name, each
-        ``frozen``, as the run has it, or ``refitted``: ``{name: {how: int [n]}}``.
-    cluster_pixels : callable, optional
-        The driver function that begins with the neighbors of the raw pixels. It takes them ready-made as
-        ``neighbors``, so that the trials of a sweep need not search for them again.
-    """
-
-    name: str
-    summary: str
-    settings: type[Any]
-    presets: dict[str, Any]
-    search_space: tuple[str, ...]
-    train: Callable[[Any, Any, Context], Outcome]
-    architecture: str
-    build_network: Callable[[Mapping[str, Any], Mapping[str, Any]], MethodNetwork]
-    epochs_between_checks: Callable[[Any], int]
-    square_sizes: tuple[int, ...] | None = None
-    finds_k: bool = False
-    recluster: Callable[[Any, np.ndarray, Any, int], dict[str, dict[str, np.ndarray]]] | None = None
-    cluster_pixels: Callable[..., Any] | None = None

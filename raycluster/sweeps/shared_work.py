@@ -43,7 +43,7 @@ def share_pixel_graph(folder: Path, method: Method) -> Callable[..., Any]:
     """
 
     def answer(function: Callable[..., Answer], features: np.ndarray, **kwargs: Any) -> Answer:
-        if function is not method.cluster_pixels:
+        if f"{function.__module__}:{function.__qualname__}" != method.cluster_pixels:
             return function(features, **kwargs)
         return function(features, **kwargs, neighbors=_shared(features, kwargs["graph"].neighbors_of(len(features))))
 

@@ -8,19 +8,21 @@ a trained network says of the run's images and of others.
 from __future__ import annotations
 
 from collections.abc import Mapping
-from typing import Any
+from typing import TYPE_CHECKING, Any
 
-from raycluster.methods.base import Method
-from raycluster.methods.concurl.network import SIDES, ConcurlNet
-from raycluster.methods.concurl.recluster import recluster
-from raycluster.methods.concurl.settings import PRESETS, SEARCH_SPACE, ConcurlSettings
-from raycluster.methods.concurl.train import train_concurl
+from raycluster.methods.concurl.settings import PRESETS, SEARCH_SPACE, SIDES, ConcurlSettings
+from raycluster.methods.description import Later, Method
 
-__all__ = ["METHOD", "ConcurlNet", "ConcurlSettings", "train_concurl"]
+if TYPE_CHECKING:
+    from raycluster.methods.concurl.network import ConcurlNet
+
+__all__ = ["METHOD", "ConcurlSettings"]
 
 
 def build_network(architecture: Mapping[str, Any], settings: Mapping[str, Any]) -> ConcurlNet:
     """Return the network that ``model.json`` describes; its confidence is at the run's head temperature."""
+    from raycluster.methods.concurl.network import ConcurlNet
+
     temperature = settings.get("head_temperature", 1.0)
     net = ConcurlNet(tuple(architecture["shape"]), architecture["n_clusters"], architecture["trunk"], temperature)
     net.clustering = architecture.get("clustering")
@@ -38,10 +40,10 @@ METHOD = Method(
     settings=ConcurlSettings,
     presets=PRESETS,
     search_space=SEARCH_SPACE,
-    train=train_concurl,
+    train=Later("raycluster.methods.concurl.train", "train_concurl"),
     architecture="concurl_resnet",
     build_network=build_network,
     epochs_between_checks=epochs_between_checks,
     square_sizes=SIDES,
-    recluster=recluster,
+    recluster=Later("raycluster.methods.concurl.recluster", "recluster"),
 )

@@ -7,19 +7,21 @@
 from __future__ import annotations
 
 from collections.abc import Mapping
-from typing import Any
+from typing import TYPE_CHECKING, Any
 
-from raycluster.methods.base import Method
-from raycluster.methods.dccm.network import SIDES, DccmCNN
-from raycluster.methods.dccm.recluster import recluster
-from raycluster.methods.dccm.settings import PRESETS, SEARCH_SPACE, DccmSettings
-from raycluster.methods.dccm.train import train_dccm
+from raycluster.methods.dccm.settings import PRESETS, SEARCH_SPACE, SIDES, DccmSettings
+from raycluster.methods.description import Later, Method
 
-__all__ = ["METHOD", "DccmCNN", "DccmSettings", "train_dccm"]
+if TYPE_CHECKING:
+    from raycluster.methods.dccm.network import DccmCNN
+
+__all__ = ["METHOD", "DccmSettings"]
 
 
 def build_network(architecture: Mapping[str, Any], settings: Mapping[str, Any]) -> DccmCNN:
     """Return the network that ``model.json`` describes."""
+    from raycluster.methods.dccm.network import DccmCNN
+
     names = ("n_clusters", "shallow_tap", "deep_tap", "head_bn")
     return DccmCNN(tuple(architecture["shape"]), **{name: architecture[name] for name in names})
 
@@ -35,10 +37,10 @@ METHOD = Method(
     settings=DccmSettings,
     presets=PRESETS,
     search_space=SEARCH_SPACE,
-    train=train_dccm,
+    train=Later("raycluster.methods.dccm.train", "train_dccm"),
     architecture="dccm_cnn",
     build_network=build_network,
     epochs_between_checks=epochs_between_checks,
     square_sizes=SIDES,
-    recluster=recluster,
+    recluster=Later("raycluster.methods.dccm.recluster", "recluster"),
 )

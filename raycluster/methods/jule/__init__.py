@@ -7,19 +7,21 @@
 from __future__ import annotations
 
 from collections.abc import Mapping
-from typing import Any
+from typing import TYPE_CHECKING, Any
 
-from raycluster.methods.base import Method
-from raycluster.methods.jule.clustering import cluster_pixels
-from raycluster.methods.jule.network import JuleCNN
+from raycluster.methods.description import Later, Method
 from raycluster.methods.jule.settings import PRESETS, SEARCH_SPACE, JuleSettings
-from raycluster.methods.jule.train import train_jule
 
-__all__ = ["METHOD", "JuleCNN", "JuleSettings", "train_jule"]
+if TYPE_CHECKING:
+    from raycluster.methods.jule.network import JuleCNN
+
+__all__ = ["METHOD", "JuleSettings"]
 
 
 def build_network(architecture: Mapping[str, Any], settings: Mapping[str, Any]) -> JuleCNN:
     """Return the network that ``model.json`` describes."""
+    from raycluster.methods.jule.network import JuleCNN
+
     return JuleCNN(tuple(architecture["shape"]), architecture["embedding_size"])
 
 
@@ -34,10 +36,10 @@ METHOD = Method(
     settings=JuleSettings,
     presets=PRESETS,
     search_space=SEARCH_SPACE,
-    train=train_jule,
+    train=Later("raycluster.methods.jule.train", "train_jule"),
     architecture="jule_cnn",
     build_network=build_network,
     epochs_between_checks=epochs_between_checks,
     finds_k=True,
-    cluster_pixels=cluster_pixels,
+    cluster_pixels="raycluster.methods.jule.clustering:cluster_pixels",
 )
