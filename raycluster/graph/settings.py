@@ -3,15 +3,16 @@
 from __future__ import annotations
 
 from dataclasses import dataclass
-
-import numpy as np
+from typing import TYPE_CHECKING
 
 from raycluster.errors import check_setting
 from raycluster.graph.affinity import Affinity, sample_affinity
-from raycluster.graph.linkage import link
-from raycluster.graph.neighbors.nearest import default_n_neighbors
-from raycluster.graph.stages.first_clusters import first_clusters
-from raycluster.graph.tree import MergeTree
+from raycluster.reproduction import Reproduction
+
+if TYPE_CHECKING:
+    import numpy as np
+
+    from raycluster.graph.tree import MergeTree
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -19,21 +20,20 @@ class GraphSettings:
     """The settings of graph degree linkage, with the papers' symbols."""
 
     n_neighbors: int | None = None
-    """K_s, the number of neighbors of each row in the graph; by default 1.2 n^(1/3), at least 10 and at most 100."""
-    affinity: Affinity = "local"
-    """One σ for each row (local), or one for all as in the paper (global)."""
+    """K_s, neighbors of each point in the graph. Default: 1.2 n^(1/3), from 10 to 100."""
+    affinity: Reproduction[Affinity] = "local"
+    """One σ for each point (local), or one for all points (global), as in the paper."""
     sigma_scale: float = 1.0
-    """a, the factor on σ² in the affinity of two rows."""
+    """a, the factor on σ² in the affinity of two points."""
     n_neighbor_clusters: int = 5
-    """K_c, the number of neighboring clusters that the local structure term compares."""
+    """K_c, neighboring clusters in the local structure term."""
     local_structure: float = 1.0
     """λ, the weight of the local structure term."""
-    join_small_components: bool = True
-    """Join small connected components, which have little or no affinity to others, to their nearest cluster first; the
-    paper does not."""
+    join_small_components: Reproduction[bool] = True
+    """Join small connected components to their nearest cluster first; the paper does not."""
     epsilon: float = 0.0
-    """ε; 0 merges exactly. Above 0, up to half of the clusters are merged inside partitions of the graph, on all cores,
-    unless a cluster of another partition is nearer by more than a factor 1 + ε."""
+    """ε: 0 merges exactly. Above 0, up to half of the merges are made inside partitions of the graph, on all cores,
+    unless a cluster elsewhere is nearer by more than a factor 1 + ε."""
 
     def __post_init__(self) -> None:
         """Check that every setting makes sense."""
@@ -46,6 +46,8 @@ class GraphSettings:
 
     def neighbors_of(self, n: int) -> int:
         """Return K_s for n rows."""
+        from raycluster.graph.neighbors.nearest import default_n_neighbors
+
         return self.n_neighbors or default_n_neighbors(n)
 
     def build_tree(
@@ -67,6 +69,9 @@ class GraphSettings:
         tree : MergeTree
         weights : ndarray of float32, shape (n, k)
         """
+        from raycluster.graph.linkage import link
+        from raycluster.graph.stages.first_clusters import first_clusters
+
         weights = sample_affinity(sq_distances, self.sigma_scale, self.affinity)
         tree = link(
             ids,

@@ -1,19 +1,22 @@
-"""What a method is: its settings, its training, its network, and the context that it trains in."""
+"""What a method is: its settings, its training, its network, and the context that it trains in.
+
+Importing this imports no torch, so that the command line can list methods and settings at once.
+"""
 
 from __future__ import annotations
 
 import contextlib
-from abc import abstractmethod
-from collections.abc import Callable, Iterable, Mapping
+from collections.abc import Callable, Mapping
 from dataclasses import dataclass
-from typing import Any, Literal, NamedTuple, Protocol, TypeVar
+from typing import TYPE_CHECKING, Any, Literal, NamedTuple, Protocol, TypeVar
 
-import numpy as np
-import torch
-from torch import nn
+if TYPE_CHECKING:
+    import numpy as np
+    import torch
+    from torch import nn
 
-from raycluster.data.feed import Feed
-from raycluster.nn.network import Network
+    from raycluster.data.feed import Feed
+    from raycluster.methods.network import MethodNetwork
 
 Clusters = int | Literal["auto"]
 
@@ -96,32 +99,6 @@ class Prediction(NamedTuple):
     clustered: torch.Tensor | None = None
 
 
-class MethodNetwork(Network):
-    """The network that a method trains.
-
-    Attributes
-    ----------
-    assigns : bool
-        Whether the network itself gives an image its cluster.
-    n_clusters : int
-        K, where it does.
-    """
-
-    assigns = False
-    n_clusters: int
-
-    @abstractmethod
-    def architecture(self) -> dict[str, Any]:
-        """Return what is needed to build this network again and to prepare its input, fit for JSON."""
-
-    def predict(self, inputs: torch.Tensor) -> Prediction:
-        """Return the embeddings of prepared images, and their clusters where the network assigns them."""
-        return Prediction(list(self.layers(inputs).values())[-1])
-
-    def calibrate(self, batches: Iterable[torch.Tensor]) -> None:
-        """Measure, on random batches of prepared images, what evaluation mode needs and training does not maintain."""
-
-
 @dataclass(frozen=True)
 class Outcome:
     """What a method returns when it has finished.
@@ -183,9 +160,9 @@ class Method:
     recluster : callable, optional
         ``recluster(network, pixels, settings, seed)`` clusters other images uint8 [n, C, H, W], ``frozen`` as in the
         run, or ``refitted``: ``{name of the clustering: {"frozen" or "refitted": int [n]}}``.
-    cluster_pixels : callable, optional
-        The driver function that clusters raw pixels. It takes their ``neighbors`` if they are known, so that the trials
-        of a sweep need not search for them again.
+    pixel_clustering : callable, optional
+        Returns the driver function that clusters raw pixels. That one takes their ``neighbors`` if they are known, so
+        that the trials of a sweep need not search for them again.
     """
 
     name: str
@@ -200,4 +177,4 @@ class Method:
     square_sizes: tuple[int, ...] | None = None
     finds_k: bool = False
     recluster: Callable[[Any, np.ndarray, Any, int], dict[str, dict[str, np.ndarray]]] | None = None
-    cluster_pixels: Callable[..., Any] | None = None
+    pixel_clustering: Callable[[], Callable[..., Any]] | None = None

@@ -12,7 +12,7 @@ from safetensors.torch import load_file
 
 from raycluster.errors import UserError
 from raycluster.methods import METHODS, find_method
-from raycluster.methods.base import MethodNetwork
+from raycluster.methods.network import MethodNetwork
 
 
 def load_network(folder: Path, settings: Mapping[str, Any] | None = None) -> MethodNetwork:

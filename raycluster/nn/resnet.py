@@ -2,14 +2,12 @@
 
 from __future__ import annotations
 
-from typing import Literal
-
 import torchvision
 from torch import nn
 
-MEAN, STD = (0.485, 0.456, 0.406), (0.229, 0.224, 0.225)  # ImageNet's, used for every data set
+from raycluster.nn.trunks import Trunk
 
-Trunk = Literal["cifar_resnet18", "resnet18", "resnet34", "resnet50"]
+MEAN, STD = (0.485, 0.456, 0.406), (0.229, 0.224, 0.225)  # ImageNet's, used for every data set
 
 
 def default_trunk(side: int) -> Trunk:

@@ -2,8 +2,8 @@
 
 from __future__ import annotations
 
-from dataclasses import dataclass, fields
-from typing import Any, Literal
+from dataclasses import fields
+from typing import Any
 
 import numpy as np
 
@@ -11,11 +11,12 @@ from raycluster.data.images import ImageSet, open_images
 from raycluster.data.sources import resolve_source
 from raycluster.errors import UserError
 from raycluster.methods import find_method
-from raycluster.methods.base import MethodNetwork
+from raycluster.methods.network import MethodNetwork
 from raycluster.metrics.consensus import consensus_score
 from raycluster.metrics.probe import probe_accuracy
 from raycluster.metrics.quality import clustering_quality
 from raycluster.nn.features import frozen_features
+from raycluster.options import EvaluateOptions
 from raycluster.results.finished_run import finished_run, network_of
 from raycluster.results.shift import shift_of_run
 from raycluster.runtime.console import Say, print_now
@@ -23,22 +24,6 @@ from raycluster.runtime.files import write_json
 from raycluster.runtime.session import ray_session
 
 MOST_IMAGES = 20_000
-
-
-@dataclass(frozen=True, kw_only=True)
-class EvaluateOptions:
-    """Which run is evaluated, and on what."""
-
-    run: str
-    """The folder of a finished run."""
-    data: str | None = None
-    """Other images with known classes, as jobs/train.py takes them; by default those of the run."""
-    labels: Literal["auto", "folders"] | None = None
-    """Where known classes are found, as for jobs/train.py; by default as in the run, or auto for other images."""
-    seed: int = 0
-    """Draws the images that the classifier is trained on; the others try it."""
-    shift: bool = False
-    """Also change up to 1,000 of the images in one factor at a time, and see how the run's clusters hold."""
 
 
 def evaluate_run(options: EvaluateOptions, say: Say = print_now) -> dict[str, Any]:

@@ -14,7 +14,7 @@ import pyarrow.parquet as pq
 from raycluster.data.vectors import open_vectors
 from raycluster.errors import UserError
 from raycluster.methods import METHODS
-from raycluster.methods.base import MethodNetwork
+from raycluster.methods.network import MethodNetwork
 from raycluster.methods.saved_network import load_network
 from raycluster.runtime.run_dir import RunDir
 

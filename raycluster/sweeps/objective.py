@@ -12,7 +12,6 @@ from raycluster.metrics.quality import clustering_quality
 
 BY_LABELS = ("nmi", "acc", "ari")
 OBJECTIVES = (*SCORES, *BY_LABELS)
-DEFAULT = "stability"
 
 
 def check_objective(name: str, labels: np.ndarray | None = None, data: str | None = None) -> None:

@@ -10,7 +10,7 @@ import numpy as np
 import torch
 from ray import tune
 
-from raycluster.methods.base import MethodNetwork
+from raycluster.methods.network import MethodNetwork
 from raycluster.metrics.kmeans import kmeans
 from raycluster.metrics.label_free import sample_rows
 from raycluster.nn.features import BATCH, frozen_features

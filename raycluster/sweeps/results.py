@@ -21,7 +21,7 @@ FLAGS = ("data", "clusters", "seed", "labels", "image_size", "color")
 def write_results(ledger: Ledger, run: TrainingRun, objective: str) -> None:
     """Write ``trials.parquet``, ``best.json`` and ``sweep.html`` as things stand.
 
-    ``best.json`` holds the method, the data and all settings of the best trial, as ``jobs/train.py --config`` takes
+    ``best.json`` holds the method, the data and all settings of the best trial, as ``raycluster train --config`` takes
     them; it is there from the first finished trial on.
     """
     rows = ledger.rows()

@@ -43,7 +43,7 @@ def share_pixel_graph(folder: Path, method: Method) -> Callable[..., Any]:
     """
 
     def answer(function: Callable[..., Answer], features: np.ndarray, **kwargs: Any) -> Answer:
-        if function is not method.cluster_pixels:
+        if method.pixel_clustering is None or function is not method.pixel_clustering():
             return function(features, **kwargs)
         return function(features, **kwargs, neighbors=_shared(features, kwargs["graph"].neighbors_of(len(features))))
 

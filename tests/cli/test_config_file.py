@@ -2,20 +2,20 @@ import json
 
 import pytest
 
-from raycluster.api import TrainOptions
-from raycluster.cli.config_file import as_flags, given_config, read_config
+from raycluster.cli.config_file import as_flags, read_config, take
 from raycluster.errors import UserError
 from raycluster.methods.jule.settings import JuleSettings
+from raycluster.options import TrainOptions
 
 KINDS = (TrainOptions, JuleSettings)
 
 
-def test_the_file_is_taken_out_of_the_arguments():
-    assert given_config(["--seed", "1", "--config", "best.json", "--rounds", "0"]) == (
+def test_a_flag_is_taken_out_of_the_words():
+    assert take("--config", ["--seed", "1", "--config", "best.json", "--rounds", "0"]) == (
         "best.json",
         ["--seed", "1", "--rounds", "0"],
     )
-    assert given_config(["--seed", "1"]) == (None, ["--seed", "1"])
+    assert take("--config", ["--seed", "1"]) == (None, ["--seed", "1"])
 
 
 def test_json_and_yaml_say_the_same(tmp_path):
@@ -50,11 +50,11 @@ def test_a_former_name_of_a_setting_is_read_as_the_present_one():
     ("text", "sentence"),
     [
         ("{", "cannot be read as JSON or YAML"),
-        ("just words", "holds no settings by name"),
+        ("just words", "holds no options by name"),
         ("method: dccm", "holds settings of dccm, not of jule"),
     ],
 )
-def test_files_that_are_no_settings_of_the_method_are_refused(text, sentence, tmp_path):
+def test_files_that_are_no_options_of_the_method_are_errors(text, sentence, tmp_path):
     (tmp_path / "bad.yaml").write_text(text)
     with pytest.raises(UserError, match=sentence):
         read_config(str(tmp_path / "bad.yaml"), "jule")
@@ -63,5 +63,7 @@ def test_files_that_are_no_settings_of_the_method_are_refused(text, sentence, tm
 def test_a_missing_file_and_an_unknown_name_end_with_a_sentence(tmp_path):
     with pytest.raises(UserError, match="No such file"):
         read_config(str(tmp_path / "none.json"))
-    with pytest.raises(UserError, match="has 'unrol_rate', which is no setting here: choose among data, clusters"):
+    with pytest.raises(
+        UserError, match="has 'unrol_rate', which is not an option: choose among affinity, batch_size, "
+    ):
         as_flags({"unrol_rate": 0.5}, KINDS)

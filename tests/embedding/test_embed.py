@@ -163,14 +163,9 @@ def test_a_set_without_a_readable_image_is_no_success(run, tmp_path, ray_session
         ({"image_size": 0}, "--image-size 0: choose at least 1"),
         ({"data": "/no/such/folder"}, "There is no file or folder /no/such/folder"),
         ({"data": "digits", "labels": "folders"}, "only image files take their labels from folders"),
-        ({"labels": "names"}, ""),
     ],
 )
 def test_wrong_calls_are_answered_in_a_sentence(settings, sentence, run, photos, tmp_path):
-    if settings == {"labels": "names"}:
-        with pytest.raises(UserError, match=r"embed has no setting 'label'; it has .*labels"):
-            raycluster.embed(run, photos, tmp_path / "out", label="auto")
-        return
     given = {"model": str(run), "data": str(photos), "out": str(tmp_path / "out")} | settings
     with pytest.raises(UserError, match=sentence):
         embed_source(EmbedOptions(**given))

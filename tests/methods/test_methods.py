@@ -1,3 +1,6 @@
+import subprocess
+import sys
+
 import pytest
 
 from raycluster.errors import UserError
@@ -27,3 +30,14 @@ def test_a_scheduler_checks_once_a_period_of_jule_and_nine_times_in_the_others()
 def test_an_unknown_method_is_refused_with_the_names_of_the_others():
     with pytest.raises(UserError, match="no method 'swav': choose one of jule, dccm, concurl"):
         find_method("swav")
+
+
+def test_a_list_of_the_methods_and_their_settings_imports_no_torch():
+    code = """
+import sys
+from raycluster.methods import METHODS, find_method
+for name in METHODS:
+    find_method(name)
+print([name for name in ("torch", "ray", "numba", "faiss", "sklearn") if name in sys.modules])
+"""
+    assert subprocess.check_output([sys.executable, "-c", code], text=True) == "[]\n"

@@ -169,7 +169,6 @@ def test_files_of_others_are_left_alone(jule_run, tmp_path):
         ({"data": "EMPTY"}, "holds no files"),
         ({"refuse_above": 0}, "--refuse-above 0: choose a number above 0, or inf"),
         ({"refuse_above": float("nan")}, "--refuse-above nan"),
-        ({"refuse_below": 1}, "assign has no setting 'refuse_below'"),
     ],
 )
 def test_bad_calls_are_sentences(call, sentence, jule_run, vectors_run, tmp_path, out):

@@ -7,10 +7,10 @@ import pyarrow.parquet as pq
 import pytest
 
 from raycluster.errors import UserError
+from raycluster.options import DEFAULT_OBJECTIVE, SweepOptions
 from raycluster.runtime.resources import Node
 from raycluster.sweeps.ledger import Ledger
-from raycluster.sweeps.objective import DEFAULT
-from raycluster.sweeps.sweep import Allocation, SweepOptions, allocate, sweep
+from raycluster.sweeps.sweep import Allocation, allocate, sweep
 
 QUICK = ("epochs_per_period=1", "rounds=0")
 
@@ -44,7 +44,7 @@ def test_a_sweep_leaves_a_table_the_best_settings_pictures_and_run_folders(swept
         assert (out / "trials" / f"{number:04d}" / "summary.json").exists()
     assert not (out / "tune").exists()
     assert "3 trials, 2 at a time, 2 core(s) each" in told
-    assert f"The best by {DEFAULT}" in told
+    assert f"The best by {DEFAULT_OBJECTIVE}" in told
 
 
 def test_the_first_trial_has_the_settings_of_the_preset(swept):
@@ -77,7 +77,7 @@ def test_the_same_call_again_keeps_what_is_done_and_more_trials_are_added(swept,
 
 
 def test_other_settings_on_the_same_folder_are_refused_by_name(swept, digits_npz):
-    with pytest.raises(UserError, match=f"--objective was {DEFAULT} and is now nmi"):
+    with pytest.raises(UserError, match=f"--objective was {DEFAULT_OBJECTIVE} and is now nmi"):
         run(digits_npz, swept[0], space=swept[1], objective="nmi")
 
 

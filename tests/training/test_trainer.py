@@ -18,7 +18,8 @@ from sklearn.cluster import KMeans
 from torch import nn
 
 from raycluster.errors import TrainingFailed, UserError
-from raycluster.methods.base import Method, MethodNetwork, Outcome
+from raycluster.methods.base import Method, Outcome
+from raycluster.methods.network import MethodNetwork
 from raycluster.training.trainer import TrainingRun, run_training
 
 N = 23  # does not divide by two

@@ -2,12 +2,10 @@
 
 from __future__ import annotations
 
-from typing import Literal
-
 import torch
 from torch.nn import functional as F
 
-Transform = Literal["rp", "diag", "none"]
+from raycluster.methods.concurl.settings import Transform
 
 
 def draw_transforms(

@@ -2,14 +2,11 @@
 
 from __future__ import annotations
 
-from typing import Literal
-
 import torch
 from torch.nn import functional as F
 
+from raycluster.methods.concurl.settings import Layout
 from raycluster.nn.sinkhorn import Gather, single_worker
-
-Layout = Literal["replicated", "partitioned"]
 
 CHUNK = 65_536  # rows that are made or moved at a time
 ALL_PRODUCTS_UP_TO = 100_000  # rows; beyond that, drawn rows are fetched one by one

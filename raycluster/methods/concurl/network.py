@@ -8,11 +8,12 @@ import torch
 from torch import nn
 from torch.nn import functional as F
 
-from raycluster.methods.base import MethodNetwork, Prediction
+from raycluster.methods.base import Prediction
+from raycluster.methods.network import MethodNetwork
 from raycluster.nn.pixels import rgb
-from raycluster.nn.resnet import MEAN, STD, Trunk, build_trunk, default_trunk
+from raycluster.nn.resnet import MEAN, STD, build_trunk, default_trunk
+from raycluster.nn.trunks import Trunk
 
-SIDES = (32, 64, 96, 160)
 NCE_SIZE = 128  # d
 HEAD_SIZE = 256  # D
 HEAD_WIDTH = 2048

@@ -3,20 +3,18 @@
 from __future__ import annotations
 
 from collections.abc import Iterable
-from typing import Any, Literal, NamedTuple
+from typing import Any, NamedTuple
 
 import torch
 from torch import nn
 
-from raycluster.methods.base import MethodNetwork, Prediction
+from raycluster.methods.base import Prediction
+from raycluster.methods.dccm.settings import SIDES, DeepTap, ShallowTap
+from raycluster.methods.network import MethodNetwork
 from raycluster.nn.batch_norm import BatchNorm, population_statistics
 from raycluster.nn.pixels import rgb
 
-SIDES = (32, 64, 96)
 FEATURES = 64
-
-ShallowTap = Literal["pool1", "conv3"]
-DeepTap = Literal["logits", "fc"]
 
 
 class DccmOutput(NamedTuple):

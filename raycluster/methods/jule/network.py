@@ -8,7 +8,7 @@ import torch
 from torch import nn
 from torch.nn import functional as F
 
-from raycluster.methods.base import MethodNetwork
+from raycluster.methods.network import MethodNetwork
 
 CHANNELS = 50
 KERNEL = 5

@@ -3,7 +3,8 @@ from typing import Any
 import torch
 from torch import nn
 
-from raycluster.methods.base import MethodNetwork, Prediction
+from raycluster.methods.base import Prediction
+from raycluster.methods.network import MethodNetwork
 
 SIZE = 16
 
