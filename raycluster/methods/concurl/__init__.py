@@ -1,8 +1,9 @@
 """ConCURL (Machine Learning, 2022): consensus between clusterings in many random projections.
 
-``train`` is the algorithm from top to bottom, ``clustering`` its part on the driver; ``settings``, ``network``,
-``views``, ``memory_bank``, ``nce``, ``consensus`` and ``health`` are what they say, ``embed`` and ``recluster`` are what
-a trained network says of the run's images and of others.
+``train`` is the algorithm from top to bottom, and ``clustering`` is the part of it that runs on the driver. The
+``network``, the two ``views`` of an image, the exemplar loss (``nce``) with its ``memory_bank``, the ``consensus``
+loss, the ``settings`` and the signs of ``health`` are in files of their own. ``embed`` runs the network over all images
+of a run, and ``recluster`` clusters new images with a trained network.
 """
 
 from __future__ import annotations
@@ -20,7 +21,7 @@ __all__ = ["METHOD", "ConcurlNet", "ConcurlSettings", "train_concurl"]
 
 
 def build_network(architecture: Mapping[str, Any], settings: Mapping[str, Any]) -> ConcurlNet:
-    """Return the network that ``model.json`` describes; its confidence is at the run's head temperature."""
+    """Return the network that ``model.json`` describes; its confidence uses the run's head temperature."""
     temperature = settings.get("head_temperature", 1.0)
     net = ConcurlNet(tuple(architecture["shape"]), architecture["n_clusters"], architecture["trunk"], temperature)
     net.clustering = architecture.get("clustering")
@@ -28,13 +29,13 @@ def build_network(architecture: Mapping[str, Any], settings: Mapping[str, Any]) 
 
 
 def epochs_between_checks(settings: ConcurlSettings) -> int:
-    """Return a ninth of the training."""
+    """Return one ninth of the training."""
     return max(1, settings.epochs // 9)
 
 
 METHOD = Method(
     name="concurl",
-    summary="ConCURL (2022): two views agree on clusters in many random projections; K has to be known",
+    summary="ConCURL (2022): make two views agree on clusters in many random projections; K must be known",
     settings=ConcurlSettings,
     presets=PRESETS,
     search_space=SEARCH_SPACE,
