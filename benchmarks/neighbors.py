@@ -10,6 +10,7 @@ the first rows and is multiplied up to all; recall is that of these rows.
 
 from __future__ import annotations
 
+import logging
 import platform
 import time
 from collections.abc import Callable, Iterator
@@ -27,7 +28,7 @@ from raycluster.graph.neighbors import faiss_index
 from raycluster.graph.neighbors.distances import squared_distances
 
 COMPARED = 8192
-EXACT_UNITS = faiss_index.EXACT_UNITS
+MAX_EXACT_COST = faiss_index.MAX_EXACT_COST
 Result = TypeVar("Result")
 
 
@@ -57,7 +58,7 @@ def data_sets(sources: tuple[str, ...]) -> Iterator[tuple[str, np.ndarray]]:
     yield "mixture", mixture(100_000, 160)
     yield "mixture", mixture(200_000, 64)
     if sources:
-        ray.init(address="local", include_dashboard=False, log_to_driver=False, logging_level="ERROR")
+        ray.init(address="local", include_dashboard=False, log_to_driver=False, logging_level=logging.ERROR)
     for source in sources:
         pixels = open_images(source).load()
         pixels = pixels.reshape(len(pixels), -1).astype(np.float32) / 255
@@ -81,14 +82,14 @@ def mixture(n: int, d: int, n_components: int = 50, directions: int = 12) -> np.
 
 def measure(name: str, features: np.ndarray, k: int) -> None:
     n, d = features.shape
-    faiss_index.EXACT_UNITS = np.inf
+    faiss_index.MAX_EXACT_COST = np.inf
     exact, exact_seconds = timed(lambda: NeighborIndex(features, k).rows(0, COMPARED))
-    faiss_index.EXACT_UNITS = 0
+    faiss_index.MAX_EXACT_COST = 0
     index, build_seconds = timed(lambda: NeighborIndex(features, k))
     (ids, _), search_seconds = timed(index.rows)
     found = squared_distances(features[:COMPARED], features, ids[:COMPARED])
     recall = (found <= exact[1][:, -1:]).mean()
-    faiss_index.EXACT_UNITS = EXACT_UNITS
+    faiss_index.MAX_EXACT_COST = MAX_EXACT_COST
     chosen = "exact" if faiss_index.can_be_exact(n, d, faiss.get_num_gpus()) else "lists"
     told = index.search
     print(

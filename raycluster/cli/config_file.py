@@ -8,6 +8,7 @@ from pathlib import Path
 from typing import Any
 
 from raycluster.errors import UserError
+from raycluster.runtime.run_dir import RENAMED
 
 OTHERS = ("method", "preset")
 
@@ -67,6 +68,7 @@ def as_flags(config: dict[str, Any], kinds: tuple[type, ...]) -> list[str]:
     words = []
     for key, value in config.items():
         name = str(key).replace("-", "_")
+        name = RENAMED.get(name, name)
         if name == "method":
             continue
         if name not in (*known, *OTHERS):

@@ -7,7 +7,7 @@ import json
 import os
 import tarfile
 from collections.abc import Iterable, Iterator
-from typing import Any
+from typing import Any, TypeGuard
 
 import numpy as np
 import pyarrow as pa
@@ -157,7 +157,7 @@ def _can_hold_images(kind: pa.DataType) -> bool:
     return pa.types.is_binary(kind) or pa.types.is_large_binary(kind) or pa.types.is_fixed_size_binary(kind)
 
 
-def is_list(kind: pa.DataType) -> bool:
+def is_list(kind: pa.DataType) -> TypeGuard[pa.ListType | pa.LargeListType | pa.FixedSizeListType]:
     """Return whether a column of this type contains lists, of fixed or variable length."""
     return pa.types.is_list(kind) or pa.types.is_large_list(kind) or pa.types.is_fixed_size_list(kind)
 
@@ -166,7 +166,8 @@ def _values(array: Any) -> Any:
     """Return a sequence with one bytes object or one array of pixels per index."""
     if isinstance(array, pa.FixedShapeTensorArray):
         if array.null_count:
-            return [None if row is None else np.reshape(row, array.type.shape) for row in array.storage.to_pylist()]
+            shape = array.type.shape  # type: ignore[attr-defined]  # missing from the stubs
+            return [None if row is None else np.reshape(row, shape) for row in array.storage.to_pylist()]
         return array.to_numpy_ndarray()
     if isinstance(array, pa.ExtensionArray):  # Ray's tensor types
         return array.to_numpy(zero_copy_only=False)

@@ -6,8 +6,8 @@ Without a Ray connection the same work is done in this process, range by range.
 from __future__ import annotations
 
 import logging
-from collections.abc import Callable, Iterator
-from typing import Any
+from collections.abc import Callable, Iterable, Iterator
+from typing import Any, cast
 
 import numpy as np
 import pyarrow as pa
@@ -62,18 +62,21 @@ def map_ranges(
     if not isinstance(rows, ray.ObjectRef):
         yield from (function(rows, start, stop) for start, stop in ranges.tolist())
         return
-    blocks = [
+    blocks: list[pa.Table | bytes] = [
         pa.table({"start": block[:, 0], "stop": block[:, 1]})
         for block in np.array_split(ranges, min(len(ranges), MAX_TASKS))
     ]
     dataset = ray.data.from_arrow(blocks).map_batches(
-        _run, fn_kwargs={"rows": [rows], "function": function}, batch_size=None, num_cpus=TASK_CPUS
+        _run,  # type: ignore[arg-type]  # Ray's types know nothing of fn_kwargs
+        fn_kwargs={"rows": [rows], "function": function},
+        batch_size=None,
+        num_cpus=TASK_CPUS,
     )
     context = dataset.context
     context.enable_progress_bars = False
     context.execution_options.preserve_order = in_order
     context.execution_options.resource_limits = stream_limits(n_streams)
-    yield from dataset.iter_batches(batch_size=None, prefetch_batches=PREFETCHED_BLOCKS)
+    yield from cast("Iterable[Columns]", dataset.iter_batches(batch_size=None, prefetch_batches=PREFETCHED_BLOCKS))
 
 
 def stream_limits(n_streams: int = 1) -> ExecutionResources:

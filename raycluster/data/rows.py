@@ -11,7 +11,7 @@ import uuid
 from collections.abc import Callable
 from concurrent.futures import ThreadPoolExecutor
 from dataclasses import dataclass, field, replace
-from typing import Any
+from typing import Any, cast
 
 import numpy as np
 import pyarrow as pa
@@ -84,7 +84,7 @@ class Rows:
 
         Rows in a file are counted from its first row here, so call this before :meth:`select`.
         """
-        names = [printable(os.fsdecode(name)) for name in self.files.to_pylist()]
+        names = [printable(os.fsdecode(name)) for name in cast("list[bytes]", self.files.to_pylist())]
         if self.kind == "images":
             return names
         first = np.searchsorted(self.file, np.arange(len(names)))

@@ -7,7 +7,7 @@ import hashlib
 import json
 from collections.abc import Iterator
 from dataclasses import dataclass
-from typing import NamedTuple
+from typing import Any, NamedTuple
 
 import numpy as np
 import pyarrow as pa
@@ -201,7 +201,7 @@ def _vectors_of(column: pa.ChunkedArray, size: int | None) -> tuple[np.ndarray, 
     lengths = np.zeros(len(column), np.int64)
     chunks, start = [], 0
     for chunk in column.chunks:
-        array = chunk.storage if isinstance(chunk, pa.ExtensionArray) else chunk
+        array: Any = chunk.storage if isinstance(chunk, pa.ExtensionArray) else chunk
         length = pc.fill_null(pc.list_value_length(array), 0).to_numpy(zero_copy_only=False)
         lengths[start : start + len(array)] = length
         reasons[start : start + len(array)][array.is_null().to_numpy(zero_copy_only=False)] = (

@@ -346,7 +346,7 @@ def finish(run_dir: RunDir, state: EmbeddingState, progress: EmbedProgress, say:
         if footer is None:
             raise RuntimeError(f"{part} is not whole")
         ids.append(read_ids(part))
-        aside += footer.aside
+        aside += footer.rejected
     check_all_there(manifest.ids(0, manifest.next_id), np.concatenate(ids), aside)
     run_dir.write_rejected([(row.path, row.reason) for row in sorted(aside)])
     config = run_dir.config()

@@ -22,7 +22,7 @@ Answer = TypeVar("Answer")
 
 
 class Context(Protocol):
-    """What a method sees of the world: its data, its device, the other workers and the driver.
+    """A method's view of its surroundings: the data, the device, the other workers and the driver.
 
     Attributes
     ----------
@@ -33,7 +33,7 @@ class Context(Protocol):
     device : torch.device
     seed : int
     labels : ndarray of int64, shape (n,), or None
-        Known classes, for reporting only; -1 where unknown. No method may let them touch the training.
+        Known classes, for reporting only, -1 where unknown. No method may use them in training.
     """
 
     feed: Feed
@@ -44,13 +44,13 @@ class Context(Protocol):
     labels: np.ndarray | None
 
     def wrap(self, model: nn.Module, sync_batchnorm: bool = True) -> nn.Module:
-        """Return the model made ready to be trained by all workers together; BatchNorm sees all or only its own."""
+        """Return the model, ready to be trained by all workers; BatchNorm sees the images of all or of its worker."""
 
     def all_gather(self, tensor: torch.Tensor) -> torch.Tensor:
         """Return the workers' tensors [m, ...] of one shape, concatenated by rank [world_size * m, ...].
 
-        The gradient flows back to each worker's own part, so that a loss computed by everyone on the whole batch,
-        with a model from :meth:`wrap`, gives the gradient of one worker with the whole batch.
+        Gradients flow back to each worker's own part. If every worker computes the loss of the whole batch, with a
+        model from :meth:`wrap`, the gradient is that of a single worker with the whole batch.
         """
 
     def autocast(self) -> contextlib.AbstractContextManager[Any]:
@@ -59,22 +59,22 @@ class Context(Protocol):
     def run_on_driver(
         self, step: int, function: Callable[..., Answer], ids: np.ndarray, features: np.ndarray, **kwargs: Any
     ) -> Answer:
-        """Gather feature rows from all workers by id and return ``function(features, **kwargs)`` to every one.
+        """Gather feature rows from all workers by id, and return ``function(features, **kwargs)`` to each of them.
 
-        A collective call. ``ids`` (int64 [m]) and ``features`` (float32 [m, d]) are this worker's share; over all
-        workers every row 0..n-1 must be there exactly once. The function is annotated with the dataclass of arrays
-        that it returns. ``step`` numbers the calls of a run: a step that was completed before (the run was killed and
-        continued) is answered from the saved state.
+        A collective call. ``ids`` (int64 [m]) and ``features`` (float32 [m, d]) are this worker's share; across all
+        workers, every row 0..n-1 must come exactly once. The function is annotated with the dataclass that it returns.
+        ``step`` numbers the calls of a run: a step that was completed before the run was killed and continued is
+        answered from disk.
         """
 
     def report(self, row: dict[str, Any]) -> None:
-        """Record one line of metrics (rank 0 writes; the others' calls do nothing)."""
+        """Record one line of metrics; only rank 0 writes."""
 
     def save(self, tensors: dict[str, torch.Tensor], state: dict[str, Any]) -> None:
-        """Write a checkpoint (rank 0 writes): named tensors and a JSON-able state."""
+        """Write a checkpoint of named tensors and a JSON-able state; only rank 0 writes."""
 
     def restore(self) -> tuple[dict[str, torch.Tensor], dict[str, Any]] | None:
-        """Return the newest checkpoint of this run, or None at the very start."""
+        """Return the newest checkpoint of this run, or None if there is none yet."""
 
 
 class Prediction(NamedTuple):
@@ -119,12 +119,12 @@ class MethodNetwork(Network):
         return Prediction(list(self.layers(inputs).values())[-1])
 
     def calibrate(self, batches: Iterable[torch.Tensor]) -> None:
-        """Measure on random batches of prepared images what evaluation mode needs and training does not keep up."""
+        """Measure, on random batches of prepared images, what evaluation mode needs and training does not maintain."""
 
 
 @dataclass(frozen=True)
 class Outcome:
-    """What a method hands back when it has finished.
+    """What a method returns when it has finished.
 
     Attributes
     ----------
@@ -153,7 +153,7 @@ class Outcome:
 
 @dataclass(frozen=True)
 class Method:
-    """A method: all that the rest of the project knows of it.
+    """A method: everything that the rest of the project knows about it.
 
     Attributes
     ----------
@@ -166,26 +166,26 @@ class Method:
     presets : dict of str to settings
         Complete settings by name; ``default`` is one of them.
     search_space : tuple of str
-        What a sweep tries unless it is told otherwise, as ``raycluster sweep --space`` takes it.
+        What a sweep tries by default, in the form that ``raycluster sweep --space`` takes.
     train : callable
         ``train(settings, clusters, context) -> Outcome``.
     architecture : str
         The ``name`` in ``model.json`` of the networks that it trains.
     build_network : callable
         Takes an architecture and the settings of the run, as far as they are known, and returns the
-        :class:`MethodNetwork` without its weights.
+        :class:`MethodNetwork`, without its weights.
     epochs_between_checks : callable
-        Takes settings; how many epochs a scheduler lets pass between two looks at a trial.
+        Takes settings, and returns how many epochs a scheduler waits between two checks of a trial.
     square_sizes : tuple of int, optional
-        The sides of squares that images have to have; by default any size will do.
+        The sides of the square images that the network takes; by default it takes any size.
     finds_k : bool
         Whether it can choose the number of clusters.
     recluster : callable, optional
-        ``recluster(network, pixels, settings, seed)``: clusterings of other images uint8 [n, C, H, W] by name, each
-        ``frozen``, as the run has it, or ``refitted``: ``{name: {how: int [n]}}``.
+        ``recluster(network, pixels, settings, seed)`` clusters other images uint8 [n, C, H, W], ``frozen`` as in the
+        run, or ``refitted``: ``{name of the clustering: {"frozen" or "refitted": int [n]}}``.
     cluster_pixels : callable, optional
-        The driver function that begins with the neighbors of the raw pixels. It takes them ready-made as
-        ``neighbors``, so that the trials of a sweep need not search for them again.
+        The driver function that clusters raw pixels. It takes their ``neighbors`` if they are known, so that the trials
+        of a sweep need not search for them again.
     """
 
     name: str

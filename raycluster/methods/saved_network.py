@@ -21,7 +21,7 @@ def load_network(folder: Path, settings: Mapping[str, Any] | None = None) -> Met
     Parameters
     ----------
     folder : Path
-        ``model/`` in the folder of a run, with ``model.json`` and ``model.safetensors``.
+        The ``model/`` folder of a run, with ``model.json`` and ``model.safetensors``.
     settings : mapping, optional
         The settings of the run; some networks need them to compute their confidence.
 

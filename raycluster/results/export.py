@@ -206,7 +206,8 @@ def pictures_of(config: dict[str, Any], data: str | None, found: RunVectors, say
         return None
     kind = pa.struct([("bytes", pa.binary()), ("path", pa.string())])
     values = [{"bytes": data, "path": path} for data, path in zip(encoded, found.paths, strict=True)]
-    return pa.chunked_array([values[start : start + BLOCK] for start in range(0, len(values), BLOCK)], kind)
+    blocks = [values[start : start + BLOCK] for start in range(0, len(values), BLOCK)]
+    return pa.chunked_array(blocks, kind)  # type: ignore[call-overload]  # the stubs leave out structs
 
 
 def _embeddings_of(folder: Path, config: dict[str, Any], given: str | None) -> str:

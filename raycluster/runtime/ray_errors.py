@@ -53,7 +53,8 @@ def explain(
 def dead_ray_process() -> str | None:
     """Return the name of a process of the private Ray that has died; Ray itself would abort without a sentence."""
     with contextlib.suppress(AttributeError):  # private to Ray; None where the cluster is not this process's own
-        from ray._private.worker import _global_node
+        from ray._private import worker
 
-        return next((name for name, _ in _global_node.dead_processes() if name in ("raylet", "gcs_server")), None)
+        node: Any = worker._global_node
+        return next((name for name, _ in node.dead_processes() if name in ("raylet", "gcs_server")), None)
     return None

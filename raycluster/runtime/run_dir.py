@@ -22,6 +22,7 @@ if TYPE_CHECKING:
     from torch import nn
 
 LOCK = ".lock"
+RENAMED = {"join_pieces": "join_small_components"}  # settings that had another name in earlier versions
 # What says where in the run a line of metrics stands, rather than how the run does.
 PLACE = (
     "kind",
@@ -120,6 +121,8 @@ class RunDir:
             raise UserError(
                 f"{self.path / 'config.json'} cannot be read ({error}): remove the folder, or choose another --out."
             ) from None
+        if "identity" in config:
+            config["identity"] = {RENAMED.get(name, name): value for name, value in config["identity"].items()}
         return config
 
     def write_config(self, config: dict[str, Any]) -> None:

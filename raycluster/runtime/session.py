@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import contextlib
+import logging
 import os
 import secrets
 import signal
@@ -114,14 +115,14 @@ def start_private(node: Node) -> str:
     # write one to the home folder, readable to all, and the next `ray start --head` would ask everybody for it.
     os.environ.setdefault("RAY_AUTH_TOKEN", secrets.token_hex(32))
     try:
-        context = ray.init(
+        context: Any = ray.init(
             address="local",
-            num_cpus=node.cpus,
-            num_gpus=node.gpus,
+            num_cpus=int(node.cpus),
+            num_gpus=int(node.gpus),
             namespace=NAMESPACE,
             include_dashboard=False,
             log_to_driver=False,
-            logging_level="ERROR",
+            logging_level=logging.ERROR,
         )
     except Exception as error:  # that is all that Ray says of its kind, after half a minute
         raise TrainingFailed(
@@ -139,7 +140,9 @@ def _join() -> str:
     address = os.environ["RAY_ADDRESS"]
     try:
         _check_reachable(address)
-        context = ray.init(namespace=NAMESPACE, log_to_driver=False, logging_level="ERROR", runtime_env=environment)
+        context: Any = ray.init(
+            namespace=NAMESPACE, log_to_driver=False, logging_level=logging.ERROR, runtime_env=environment
+        )
     except (OSError, RuntimeError, ValueError, ray.exceptions.AuthenticationError) as error:
         raise UserError(f"The Ray cluster at RAY_ADDRESS={address} cannot be joined: {error}") from error
     return str(context.address_info["session_dir"])

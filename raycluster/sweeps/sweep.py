@@ -319,7 +319,7 @@ def _run_trials(
     job = TrialJob(str(ledger.path), run, options.objective, options.scheduler, interval, int(max(1, shares.cpus)))
     # A trial that starts a trainer takes next to nothing itself: its workers would wait for the core that it holds.
     resources = {"cpu": 0.01} if run.workers else {"cpu": shares.cpus, "gpu": shares.gpus}
-    thinker = optuna_search(space, options.seed, ledger) if options.search == "optuna" else None
+    searcher = optuna_search(space, options.seed, ledger) if options.search == "optuna" else None
     to_do, is_population = ledger.to_do(trials), options.scheduler == "pbt"
     deadline = None if options.time_budget is None else time.monotonic() + 60 * options.time_budget
     teller = ProgressCallback(ledger, run, options.objective, options.scheduler, deadline, say)
@@ -330,7 +330,7 @@ def _run_trials(
         tune_config=tune.TuneConfig(
             metric=METRIC,
             mode="max",
-            search_alg=population(ledger, to_do) if is_population else PlannedSearch(ledger, to_do, trials, thinker),
+            search_alg=population(ledger, to_do) if is_population else PlannedSearch(ledger, to_do, trials, searcher),
             scheduler=make_scheduler(options.scheduler, interval, space),
             num_samples=ledger.left(trials),
             # More would fit, where trials take next to nothing, or where cores do not divide evenly. A trial that

@@ -160,4 +160,4 @@ def compute_with(threads: int) -> None:
     """Let every library of this process compute with so many threads."""
     torch.set_num_threads(threads)
     faiss.omp_set_num_threads(threads)
-    numba.set_num_threads(min(threads, numba.config.NUMBA_NUM_THREADS))
+    numba.set_num_threads(min(threads, numba.config.NUMBA_NUM_THREADS))  # type: ignore[attr-defined]

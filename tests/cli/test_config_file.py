@@ -27,14 +27,22 @@ def test_json_and_yaml_say_the_same(tmp_path):
 
 
 def test_values_become_flags_of_the_command_line():
-    config = {"method": "jule", "preset": "paper", "rounds": 0, "join_pieces": False, "grouped_batches": True}
-    assert as_flags(config, KINDS) == ["--preset", "paper", "--rounds", "0", "--no-join-pieces", "--grouped-batches"]
+    config = {"method": "jule", "preset": "paper", "rounds": 0, "join_small_components": False, "grouped_batches": True}
+    flags = ["--preset", "paper", "--rounds", "0", "--no-join-small-components", "--grouped-batches"]
+    assert as_flags(config, KINDS) == flags
     assert as_flags({"n_neighbors": None, "image_size": [4, 5]}, KINDS) == [
         "--n-neighbors",
         "None",
         "--image-size",
         "4",
         "5",
+    ]
+
+
+def test_a_former_name_of_a_setting_is_read_as_the_present_one():
+    assert as_flags({"join_pieces": False, "join-pieces": True}, KINDS) == [
+        "--no-join-small-components",
+        "--join-small-components",
     ]
 
 

@@ -54,7 +54,7 @@ def test_tasks_that_decode_and_actors_that_decode_write_the_same(net, make_work,
     assert written[0] == written[1]
     (first, footer), *_ = written[0]
     assert first["path"].to_pylist() == ["a.png", "b.png", "c.png"]
-    assert [(row.id, row.path) for row in footer.aside] == [(3, "d.png")]
+    assert [(row.id, row.path) for row in footer.rejected] == [(3, "d.png")]
 
 
 def test_rows_without_a_finite_embedding_and_rows_that_stand_for_a_container_are_set_aside(net, make_work, ray_session):

@@ -119,14 +119,14 @@ def test_embeddings_that_have_grown_are_not_taken_for_the_table_that_is_there(tm
         np.save(tmp_path / "embedded" / "embeddings" / f"part-{part}.npy", np.eye(3, dtype=np.float32))
         if part == 0:
             export(tmp_path / "embedded", "numpy", tmp_path / "arrays")
-    with pytest.raises(UserError, match="with other contents of the results: choose another --out"):
+    with pytest.raises(UserError, match="which differs in the results: choose another --out"):
         export(tmp_path / "embedded", "numpy", tmp_path / "arrays")
     assert len(np.load(export(tmp_path / "embedded", "numpy", tmp_path / "arrays2") / "ids.npy")) == 6
 
 
 def test_embeddings_of_other_images_are_refused(jule_run, tmp_path):
     np.save(tmp_path / "others.npy", np.zeros((3, 2), np.float32))
-    with pytest.raises(UserError, match=r"3 embeddings in .* are not those of the 400 rows"):
+    with pytest.raises(UserError, match=r"3 embeddings in .* do not match the 400 rows"):
         export(jule_run, "numpy", tmp_path / "arrays", embeddings=str(tmp_path / "others.npy"))
     assert not (tmp_path / "arrays").exists()
 
@@ -138,10 +138,10 @@ def test_the_same_command_again_writes_nothing_and_another_is_refused(jule_run, 
         export_tables(ExportOptions(run=str(jule_run), format=form, out=str(out), images=False))
         assert out.stat().st_mtime_ns == written
         assert "holds this table already, of 400 rows" in capsys.readouterr().out
-        with pytest.raises(UserError, match="with other contents of --images: choose another --out"):
+        with pytest.raises(UserError, match="which differs in --images: choose another --out"):
             export(jule_run, form, out)
     (tmp_path / "mine").mkdir()
-    with pytest.raises(UserError, match="is there already, and no table of raycluster"):
+    with pytest.raises(UserError, match="already exists and is not one of raycluster's tables"):
         export(jule_run, "numpy", tmp_path / "mine")
     with pytest.raises(UserError, match="There is no folder"):
         export(tmp_path / "nowhere", "numpy", tmp_path / "arrays2")

@@ -27,7 +27,7 @@ def test_an_objective_alone_is_that_among_all_scores(name):
 
 def test_the_default_asks_for_no_labels():
     check_objective(DEFAULT, None, "photos/")
-    with pytest.raises(UserError, match="compares with known classes, and photos/ has none"):
+    with pytest.raises(UserError, match="compares with known classes, but photos/ has none"):
         check_objective("nmi", None, "photos/")
     check_objective("nmi", LABELS, "photos/")
 

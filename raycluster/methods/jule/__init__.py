@@ -30,7 +30,7 @@ def epochs_between_checks(settings: JuleSettings) -> int:
 
 METHOD = Method(
     name="jule",
-    summary="JULE (CVPR 2016): merge clusters and train a network by turns; can find the number of clusters",
+    summary="JULE (CVPR 2016): alternately merge clusters and train a network; can find the number of clusters",
     settings=JuleSettings,
     presets=PRESETS,
     search_space=SEARCH_SPACE,

@@ -7,10 +7,10 @@ from dataclasses import dataclass, replace
 
 import numpy as np
 
-from raycluster.graph.kernel.components import first_clusters
 from raycluster.graph.n_clusters import rank_n_clusters
 from raycluster.graph.neighbors.nearest import Neighbors, find_neighbors
 from raycluster.graph.settings import GraphSettings
+from raycluster.graph.stages.first_clusters import first_clusters
 from raycluster.graph.tree import MergeTree
 from raycluster.methods.base import Clusters
 from raycluster.metrics.health import embedding_health, neighbor_agreement

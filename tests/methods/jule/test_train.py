@@ -35,7 +35,12 @@ def context_on(images, folder=None, labels=None, seed=0, **kwargs):
 def test_the_paper_preset_has_exactly_the_settings_of_the_paper():
     paper = PRESETS["paper"]
     assert (paper.n_neighbors, paper.sigma_scale, paper.n_neighbor_clusters, paper.local_structure) == (20, 1, 5, 1)
-    assert (paper.affinity, paper.join_pieces, paper.unroll_rate, paper.epochs_per_period) == ("global", False, 0.9, 20)
+    assert (paper.affinity, paper.join_small_components, paper.unroll_rate, paper.epochs_per_period) == (
+        "global",
+        False,
+        0.9,
+        20,
+    )
     assert (paper.margin, paper.gamma, paper.negatives, paper.batch_size) == (0.2, 1.0, 20, 100)
     assert (paper.learning_rate, paper.momentum, paper.weight_decay) == (0.01, 0.9, 5e-5)
     assert (paper.rotation, paper.shift, paper.zoom, paper.rounds, paper.grouped_batches) == (0, 0, 0, 0, False)

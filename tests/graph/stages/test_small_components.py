@@ -2,24 +2,14 @@ import numpy as np
 import pytest
 
 from raycluster.graph.affinity import sample_affinity
-from raycluster.graph.kernel.components import first_clusters, join_small_components
 from raycluster.graph.neighbors.nearest import nearest_neighbors
-
-
-def test_first_clusters_are_the_components_of_the_nearest_neighbour_graph():
-    # 0 → 2 ↔ 3, 1 ↔ 5, 4 → 5
-    nearest = np.array([2, 5, 3, 2, 5, 1], np.int32)[:, None]
-    assert first_clusters(nearest).tolist() == [0, 1, 0, 0, 1, 1]
-
-
-def test_first_clusters_look_at_the_first_column_only():
-    ids = np.array([[1, 2], [0, 3], [3, 0], [2, 1]], np.int32)
-    assert first_clusters(ids).tolist() == [0, 0, 1, 1]
+from raycluster.graph.stages.first_clusters import first_clusters
+from raycluster.graph.stages.small_components import join_small_components, smallest_cluster
 
 
 @pytest.fixture
 def crowd_and_lonely_pair():
-    """Twelve points on a line, and two off it: they point to the line, but no point of the line to them."""
+    """Twelve points on a line and two off it, which have edges to the line but none from it."""
     points = np.array([*([float(x), 0.0] for x in range(12)), [4.0, 8.0], [4.5, 8.2]], np.float32)
     ids, distances = nearest_neighbors(points, 4)
     return ids, sample_affinity(distances, kind="local")
@@ -39,7 +29,7 @@ def test_a_lonely_pair_joins_the_cluster_at_its_strongest_edge(crowd_and_lonely_
     assert labels.max() - joined_labels.max() == 1
 
 
-def test_a_far_group_as_large_as_its_neighbour_lists_stays_alone():
+def test_a_distant_group_as_large_as_its_neighbor_lists_is_left_alone():
     near = np.random.default_rng(0).normal(size=(30, 2))
     points = np.concatenate([near, near[:12] + 100]).astype(np.float32)
     ids, distances = nearest_neighbors(points, 10)
@@ -48,7 +38,7 @@ def test_a_far_group_as_large_as_its_neighbour_lists_stays_alone():
     assert (group[kept] == group[joined]).all()
 
 
-def test_a_small_group_that_mutual_edges_tie_to_others_is_left_to_the_merging():
+def test_a_small_cluster_that_mutual_edges_connect_with_others_is_left_to_the_merging():
     points = np.array([0, 1, 2.1, 3.1, 4.2, 5.2, 6.3, 7.3, 8.4, 9.4], np.float32)[:, None]
     ids, distances = nearest_neighbors(points, 3)
     labels = first_clusters(ids)
@@ -59,7 +49,7 @@ def test_a_small_group_that_mutual_edges_tie_to_others_is_left_to_the_merging():
 
 
 @pytest.mark.parametrize(("k", "expected"), [(3, [0, 0, 0, 0, 1, 1, 1, 1]), (5, [0] * 8)])
-def test_small_pieces_grow_together_until_they_are_large_enough(k, expected):
+def test_small_components_grow_together_until_they_are_large_enough(k, expected):
     # Clusters {0,1}, {2,3}, {4,5}, {6,7} in a ring of one-way edges. K_s = 3 asks for 3 rows, K_s = 5 for 5.
     ids = np.zeros((8, k), np.int32)
     weights = np.zeros((8, k), np.float32)
@@ -73,5 +63,5 @@ def test_small_pieces_grow_together_until_they_are_large_enough(k, expected):
     assert list(zip(kept.tolist(), joined.tolist(), strict=True))[:2] == [(0, 2), (4, 6)]
 
 
-def test_a_single_row_is_a_cluster():
-    assert first_clusters(np.empty((1, 0), np.int32)).tolist() == [0]
+def test_a_cluster_has_half_as_many_rows_as_neighbors_but_at_least_8_or_as_many():
+    assert [smallest_cluster(k) for k in (3, 8, 10, 16, 20, 100)] == [3, 8, 8, 8, 10, 50]

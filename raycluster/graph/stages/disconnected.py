@@ -1,15 +1,24 @@
-"""The last merges: parts of the graph with no edge between them."""
+"""The last merges: clusters that no edge connects."""
 
 from __future__ import annotations
 
 import heapq
 
 import numpy as np
-from numba import njit
+from scipy.sparse import csr_array
+from scipy.sparse.csgraph import connected_components
 
-from raycluster.graph.kernel.components import joined_labels, smallest_rows
+from raycluster.graph.kernel.compiled import compiled
+from raycluster.graph.kernel.labels import join_labels, smallest_rows
 
-MOST_COMPARED = 4096
+MAX_COMPARED = 4096
+
+
+def count_components(neighbor_ids: np.ndarray) -> int:
+    """Return the number of connected components of the graph (ids int [n, k]), whatever the direction of its edges."""
+    n, k = neighbor_ids.shape
+    edges = np.ones(n * k, np.bool_), neighbor_ids.ravel(), np.arange(0, n * k + 1, k)
+    return int(connected_components(csr_array(edges, shape=(n, n)), connection="weak", return_labels=False))
 
 
 def join_disconnected(
@@ -17,16 +26,17 @@ def join_disconnected(
 ) -> tuple[np.ndarray, np.ndarray]:
     """Join clusters until ``n_clusters`` are left, the two with the closest centroids first.
 
-    All centroids are compared with all; so, while there are more than ``MOST_COMPARED`` clusters, the two smallest are
-    joined instead.
+    That compares every centroid with every other one. As long as there are more than ``MAX_COMPARED`` clusters, the two
+    smallest are therefore joined instead.
 
     Parameters
     ----------
     labels : ndarray of int32, shape (n,)
         Numbered by smallest row.
     features : ndarray of float32, shape (n, d), or None
-        Without features the two smallest clusters are joined, of equal ones those with the smallest rows.
+        Without features, the two smallest clusters are joined; of equally small ones, those with the smallest rows.
     n_clusters : int
+        At least 1.
 
     Returns
     -------
@@ -36,9 +46,9 @@ def join_disconnected(
     smallest_row, size = smallest_rows(labels), np.bincount(labels).astype(np.int64)
     if features is None:
         return _join_smallest(smallest_row, size, n_clusters)
-    if len(size) > MOST_COMPARED:
-        first = _join_smallest(smallest_row, size, max(n_clusters, MOST_COMPARED))
-        labels = joined_labels(labels, smallest_row, *first)
+    if len(size) > MAX_COMPARED:
+        first = _join_smallest(smallest_row, size, max(n_clusters, MAX_COMPARED))
+        labels = join_labels(labels, smallest_row, *first)
         last = join_disconnected(labels, features, n_clusters)
         return np.concatenate([first[0], last[0]]), np.concatenate([first[1], last[1]])
     centroids = np.zeros((len(size), features.shape[1]))
@@ -47,7 +57,7 @@ def join_disconnected(
     return _join_closest(smallest_row, size, centroids, n_clusters)
 
 
-@njit(cache=True, nogil=True)
+@compiled
 def _join_smallest(smallest_row: np.ndarray, size: np.ndarray, n_clusters: int) -> tuple[np.ndarray, np.ndarray]:
     c = len(size)
     waiting = [(size[i], smallest_row[i]) for i in range(c)]
@@ -62,17 +72,17 @@ def _join_smallest(smallest_row: np.ndarray, size: np.ndarray, n_clusters: int) 
     return kept, joined
 
 
-@njit(cache=True, nogil=True)
+@compiled
 def _add_rows(centroids: np.ndarray, labels: np.ndarray, features: np.ndarray) -> None:
     for i in range(len(labels)):
         centroids[labels[i]] += features[i]
 
 
-@njit(cache=True, nogil=True)
+@compiled
 def _join_closest(
     smallest_row: np.ndarray, size: np.ndarray, centroids: np.ndarray, n_clusters: int
 ) -> tuple[np.ndarray, np.ndarray]:
-    """Centroid linkage with each cluster's nearest other cluster kept up to date; no matrix of distances."""
+    """Run centroid linkage, keeping track of the nearest other cluster of each; needs no matrix of distances."""
     c = len(size)
     alive = np.ones(c, np.bool_)
     nearest = np.full(c, -1)
@@ -99,7 +109,7 @@ def _join_closest(
     return kept, joined
 
 
-@njit(cache=True, nogil=True)
+@compiled
 def _find_nearest(i: int, alive: np.ndarray, centroids: np.ndarray, nearest: np.ndarray, distance: np.ndarray) -> None:
     distance[i] = np.inf
     for j in range(len(alive)):

@@ -4,16 +4,16 @@ import pytest
 from sklearn.datasets import load_digits
 from sklearn.metrics import normalized_mutual_info_score
 
-from raycluster.graph import linkage
 from raycluster.graph.affinity import sample_affinity
-from raycluster.graph.approximate import merge_partitions
-from raycluster.graph.kernel import partition as parts
-from raycluster.graph.kernel.components import first_clusters
+from raycluster.graph.kernel.labels import number_by_position
 from raycluster.graph.kernel.merging import merge
-from raycluster.graph.kernel.partition import order_by_partition
 from raycluster.graph.kernel.touches import find_touches
 from raycluster.graph.linkage import link
 from raycluster.graph.neighbors.nearest import nearest_neighbors
+from raycluster.graph.stages import partition
+from raycluster.graph.stages.approximate import merge_partitions
+from raycluster.graph.stages.first_clusters import first_clusters
+from raycluster.graph.stages.partition import order_by_partition
 
 
 @pytest.fixture(scope="module")
@@ -23,35 +23,35 @@ def digits():
 
 
 @pytest.fixture
-def small_parts(monkeypatch):
-    monkeypatch.setattr(parts, "PARTITION_ROWS", 60)
+def small_partitions(monkeypatch):
+    monkeypatch.setattr(partition, "PARTITION_ROWS", 60)
 
 
-def in_parts(graph, epsilon):
+def in_partitions(graph, epsilon):
     ordered = order_by_partition(*graph)
-    labels, _, names = linkage._number_clusters(graph[2], ordered.rows)
+    labels, _, names = number_by_position(graph[2], ordered.rows)
     return merge_partitions(ordered, labels, names, 5, 1.0, epsilon), ordered
 
 
-def test_merges_stay_inside_the_parts_and_take_at_most_half_of_their_clusters(digits, small_parts):
-    (kept, joined, affinity), ordered = in_parts(digits, 0.1)
-    part = np.empty(len(digits[0]), int)
-    part[ordered.rows] = np.repeat(np.arange(len(ordered.part_start) - 1), np.diff(ordered.part_start))
-    assert len(ordered.part_start) > 20
-    assert (part[kept] == part[joined]).all()
-    clusters = np.array([len(np.unique(digits[2][part == i])) for i in range(part.max() + 1)])
-    merges = np.bincount(part[kept], minlength=len(clusters))
+def test_merges_stay_inside_the_partitions_and_take_at_most_half_of_their_clusters(digits, small_partitions):
+    (kept, joined, affinity), ordered = in_partitions(digits, 0.1)
+    own = np.empty(len(digits[0]), int)
+    own[ordered.rows] = np.repeat(np.arange(len(ordered.start) - 1), np.diff(ordered.start))
+    assert len(ordered.start) > 20
+    assert (own[kept] == own[joined]).all()
+    clusters = np.array([len(np.unique(digits[2][own == i])) for i in range(own.max() + 1)])
+    merges = np.bincount(own[kept], minlength=len(clusters))
     assert (merges <= clusters // 2).all()
     assert merges.sum() > 0.2 * clusters.sum()
     assert (affinity > 0).all()
     assert len(np.unique(joined)) == len(joined)
 
 
-def test_one_part_merges_as_the_exact_merging_begins(digits, monkeypatch):
-    monkeypatch.setattr(parts, "PARTITION_ROWS", 10**6)
-    monkeypatch.setattr(parts, "NEAR", 15)
-    (kept, joined, affinity), ordered = in_parts(digits, 0.0)
-    assert len(ordered.part_start) == 2
+def test_a_single_partition_merges_as_the_exact_merging_begins(digits, monkeypatch):
+    monkeypatch.setattr(partition, "PARTITION_ROWS", 10**6)
+    monkeypatch.setattr(partition, "NEAR", 15)
+    (kept, joined, affinity), ordered = in_partitions(digits, 0.0)
+    assert len(ordered.start) == 2
     labels = digits[2]
     size = np.bincount(labels).astype(np.int32)
     first_row = np.unique(labels, return_index=True)[1].astype(np.int32)
@@ -63,7 +63,7 @@ def test_one_part_merges_as_the_exact_merging_begins(digits, monkeypatch):
 
 
 @pytest.mark.parametrize("epsilon", [0.01, 0.1, 1.0])
-def test_the_clusters_are_as_good_as_those_of_the_exact_merging(digits, small_parts, epsilon):
+def test_the_clusters_are_as_good_as_those_of_the_exact_merging(digits, small_partitions, epsilon):
     classes = load_digits().target
     exact = normalized_mutual_info_score(classes, link(*digits).cut(10))
     tree = link(*digits, epsilon=epsilon)
@@ -72,19 +72,19 @@ def test_the_clusters_are_as_good_as_those_of_the_exact_merging(digits, small_pa
     assert sorted(tree.children.ravel().tolist()) == list(range(2 * n - 2))
 
 
-def test_less_waits_the_larger_epsilon_is(digits, small_parts):
-    counts = [len(in_parts(digits, epsilon)[0][0]) for epsilon in (0.0, 0.1, 1.0, 10.0)]
+def test_a_larger_epsilon_lets_more_clusters_merge(digits, small_partitions):
+    counts = [len(in_partitions(digits, epsilon)[0][0]) for epsilon in (0.0, 0.1, 1.0, 10.0)]
     assert counts == sorted(set(counts))
 
 
-def test_cut_at_k_is_the_same_as_stopping_at_k(digits, small_parts):
+def test_cut_at_k_is_the_same_as_stopping_at_k(digits, small_partitions):
     whole = link(*digits, epsilon=0.1)
     for n_clusters in (1, 10, 150, 300, 420):
         stopped = link(*digits, n_clusters=n_clusters, epsilon=0.1)
         np.testing.assert_array_equal(stopped.cut(n_clusters), whole.cut(n_clusters))
 
 
-def test_the_tree_does_not_depend_on_the_number_of_threads(digits, small_parts, monkeypatch):
+def test_the_tree_does_not_depend_on_the_number_of_threads(digits, small_partitions, monkeypatch):
     monkeypatch.setattr(numba, "get_num_threads", lambda: 1)
     expected = link(*digits, epsilon=0.1)
     monkeypatch.setattr(numba, "get_num_threads", lambda: 4)
