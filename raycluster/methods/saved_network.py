@@ -31,7 +31,7 @@ def load_network(folder: Path, settings: Mapping[str, Any] | None = None) -> Met
         If there is no model, or it is damaged.
     """
     if not (folder / "model.json").exists() or not (folder / "model.safetensors").exists():
-        raise UserError(f"{folder} holds no model.json and model.safetensors: name the folder of a finished run.")
+        raise UserError(f"{folder} does not have model.json and model.safetensors: name the folder of a finished run.")
     try:
         architecture = json.loads((folder / "model.json").read_text())
         net = _build(architecture, settings or {}, folder)
@@ -50,5 +50,5 @@ def _build(architecture: Mapping[str, Any], settings: Mapping[str, Any], folder:
         if method.architecture == architecture["name"]:
             return method.build_network(architecture, settings)
     raise UserError(
-        f"{folder / 'model.json'} describes a network {architecture['name']!r} that this version does not know."
+        f"{folder / 'model.json'} describes a network {architecture['name']!r} that this version does not support."
     )

@@ -45,7 +45,7 @@ def k_plot(answer: NClusters, width: int = 600, height: int = 260) -> str:
     ticks_k = [m * 10**e for e in range(7) for m in (1, 2, 5) if first <= m * 10**e <= last]
     ticks_score = [i * step for i in range(math.ceil(bottom / step), math.floor(top / step) + 1)]
     parts = [
-        open_svg(width, height, f"Score by number of clusters: {answer.chosen} was chosen", font_size=12),
+        open_svg(width, height, f"Score by number of clusters: {answer.chosen} is chosen", font_size=12),
         *(line(LEFT, y(tick), width - RIGHT, y(tick)) for tick in ticks_score),
         *(text(LEFT - 6, y(tick) + 4, f"{tick:.4g}", anchor="end") for tick in ticks_score),
         line(LEFT, floor, width - RIGHT, floor, AXIS),

@@ -1,8 +1,9 @@
 """ConCURL (Machine Learning, 2022): consensus between clusterings in many random projections.
 
-``train`` is the algorithm from top to bottom, and ``clustering`` its part on the driver. ``settings``, ``network``,
-``views``, ``memory_bank``, ``nce``, ``consensus`` and ``health`` are what they say. ``embed`` passes the run's images
-through the network, and ``recluster`` clusters other images.
+``train`` is the algorithm from top to bottom, and ``clustering`` is the part of it that runs on the driver. The
+``network``, the two ``views`` of an image, the exemplar loss (``nce``) with its ``memory_bank``, the ``consensus``
+loss, the ``settings`` and the signs of ``health`` are in files of their own. ``embed`` runs the network over all images
+of a run, and ``recluster`` clusters new images with a trained network.
 """
 
 from __future__ import annotations
@@ -39,7 +40,7 @@ def _build_network(architecture: Mapping[str, Any], settings: Mapping[str, Any])
 
 
 def _epochs_between_checks(settings: ConcurlSettings) -> int:
-    """Return a ninth of the training."""
+    """Return one ninth of the training."""
     return max(1, settings.epochs // 9)
 
 
@@ -54,7 +55,7 @@ def _recluster(
 
 METHOD = Method(
     name="concurl",
-    summary="ConCURL (2022): two views agree on clusters in many random projections; K has to be known",
+    summary="ConCURL (2022): make two views agree on clusters in many random projections; K must be known",
     settings=ConcurlSettings,
     presets=PRESETS,
     search_space=SEARCH_SPACE,

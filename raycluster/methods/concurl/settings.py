@@ -84,23 +84,25 @@ class ConcurlSettings:
     most."""
 
     def __post_init__(self) -> None:
-        """Refuse numbers that mean nothing."""
+        """Reject invalid values."""
         positive = ("epochs", "learning_rate", "tau", "ensemble", "projection_size", "epsilon", "head_temperature")
         for name in (*positive, "evaluate_every"):
             check_setting(name, getattr(self, name), getattr(self, name) > 0, "a number above 0")
         for name in ("momentum", "weight_decay", "alpha", "beta", "gamma", "noise", "sinkhorn_iterations"):
             check_setting(name, getattr(self, name), getattr(self, name) >= 0, "0 or more")
         check_setting("batch_size", self.batch_size, self.batch_size >= 2, "at least 2 images")
-        check_setting("bank_momentum", self.bank_momentum, 0 <= self.bank_momentum < 1, "from 0 to below 1")
-        check_setting("milestones", self.milestones, all(0 < part <= 1 for part in self.milestones), "parts up to 1")
-        check_setting("smallest_crop", self.smallest_crop, 0 < self.smallest_crop <= 1, "a part above 0 and up to 1")
+        check_setting("bank_momentum", self.bank_momentum, 0 <= self.bank_momentum < 1, "a number from 0 to below 1")
+        check_setting(
+            "milestones", self.milestones, all(0 < part <= 1 for part in self.milestones), "fractions up to 1"
+        )
+        check_setting("smallest_crop", self.smallest_crop, 0 < self.smallest_crop <= 1, "a fraction up to 1")
         some = self.alpha + self.beta + self.gamma > 0
-        check_setting("gamma", self.gamma, some, "a number above 0, or give --alpha or --beta one")
+        check_setting("gamma", self.gamma, some, "a number above 0, or set --alpha or --beta above 0")
         has_all = self.noise > 0 or self.bank == "replicated"
-        check_setting("bank", self.bank, has_all, "replicated, or --noise above 0: a softmax takes all rows")
+        check_setting("bank", self.bank, has_all, "replicated, or --noise above 0: a softmax needs all rows")
 
     def learning_rate_at(self, step: int, steps: int) -> float:
-        """Return the learning rate of a step, the first of which is 0, of all ``steps`` of the training."""
+        """Return the learning rate of step number ``step``, counted from 0, out of ``steps`` in the whole training."""
         return self.learning_rate * 0.1 ** sum(step / steps >= part for part in self.milestones)
 
 
@@ -116,7 +118,7 @@ PRESETS = {
     ),
 }  # fmt: skip
 
-# What a sweep tries where nothing else is asked for.
+# What a sweep tries by default.
 SEARCH_SPACE = (
     "alpha=0:1",
     "beta=0.25:2",

@@ -1,7 +1,8 @@
-"""DCCM (ICCV 2019): a network learns from its own confident outputs: pairs, labels and shared information.
+"""DCCM (ICCV 2019): a network learns from its own confident outputs: pairs, labels and mutual information.
 
-``train`` is the algorithm from top to bottom. ``settings``, ``network``, ``losses``, ``augmentation``, ``bcubed`` and
-``health`` are what they say, and ``recluster`` clusters other images.
+``train`` is the algorithm from top to bottom. The ``network``, the ``losses``, the ``augmentation``, the quality of the
+pairs (``bcubed``), the ``settings`` and the signs of ``health`` are in files of their own, and ``recluster`` clusters
+new images with a trained network.
 """
 
 from __future__ import annotations
@@ -36,7 +37,7 @@ def _build_network(architecture: Mapping[str, Any], settings: Mapping[str, Any])
 
 
 def _epochs_between_checks(settings: DccmSettings) -> int:
-    """Return a ninth of the training."""
+    """Return one ninth of the training."""
     return max(1, settings.epochs // 9)
 
 
@@ -49,7 +50,7 @@ def _recluster(net: DccmCNN, pixels: np.ndarray, settings: DccmSettings, seed: i
 
 METHOD = Method(
     name="dccm",
-    summary="DCCM (ICCV 2019): learn from the network's own confident pairs and labels; K has to be known",
+    summary="DCCM (ICCV 2019): learn from the network's own confident pairs and labels; K must be known",
     settings=DccmSettings,
     presets=PRESETS,
     search_space=SEARCH_SPACE,

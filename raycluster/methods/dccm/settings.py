@@ -63,7 +63,7 @@ class DccmSettings:
     """Compute the graph loss over the small batches of all workers together."""
 
     def __post_init__(self) -> None:
-        """Refuse numbers that mean nothing."""
+        """Reject invalid values."""
         for name in ("epochs", "repeats", "augmentations", "learning_rate"):
             check_setting(name, getattr(self, name), getattr(self, name) > 0, "a number above 0")
         for name in ("large_batch", "small_batch"):
@@ -83,7 +83,7 @@ PRESETS = {
     "cpu": DccmSettings(epochs=10, repeats=2, learning_rate=1e-3, mi_places=16),
 }
 
-# What a sweep tries where nothing else is asked for.
+# What a sweep tries by default.
 SEARCH_SPACE = (
     "alpha=log:0.5:10",
     "beta=log:0.01:0.5",

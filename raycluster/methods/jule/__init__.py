@@ -1,7 +1,7 @@
-"""JULE (CVPR 2016): agglomerative merging on a k-NN graph and CNN training take turns.
+"""JULE (CVPR 2016): agglomerative clustering on a k-NN graph and CNN training take turns.
 
-``train`` is the algorithm from top to bottom, and ``clustering`` its part on the driver. ``settings``, ``network``,
-``triplet_loss`` and ``health`` are what they say.
+``train`` is the algorithm from top to bottom, and ``clustering`` is the part of it that runs on the driver. The
+``network``, the ``triplet_loss``, the ``settings`` and the signs of ``health`` are in files of their own.
 """
 
 from __future__ import annotations
@@ -33,7 +33,7 @@ def _build_network(architecture: Mapping[str, Any], settings: Mapping[str, Any])
 
 
 def _epochs_between_checks(settings: JuleSettings) -> int:
-    """Return the epochs of a period: after each the clusters change."""
+    """Return the number of epochs in a period: the clusters change after each period."""
     return settings.epochs_per_period
 
 
@@ -46,7 +46,7 @@ def _pixel_clustering() -> Callable[..., Any]:
 
 METHOD = Method(
     name="jule",
-    summary="JULE (CVPR 2016): merge clusters and train a network in turns; can find the number of clusters",
+    summary="JULE (CVPR 2016): alternately merge clusters and train a network; can find the number of clusters",
     settings=JuleSettings,
     presets=PRESETS,
     search_space=SEARCH_SPACE,

@@ -47,7 +47,7 @@ class JuleSettings(GraphSettings):
     """Zoom training images in or out by up to this part; 0 in the paper."""
 
     def __post_init__(self) -> None:
-        """Refuse numbers that mean nothing."""
+        """Reject invalid values."""
         super().__post_init__()
         for name in ("epochs_per_period", "epochs_per_round", "batch_size", "gamma", "learning_rate"):
             check_setting(name, getattr(self, name), getattr(self, name) > 0, "a number above 0")
@@ -74,7 +74,7 @@ PRESETS = {
     ),
 }
 
-# What a sweep tries where nothing else is asked for.
+# What a sweep tries by default.
 SEARCH_SPACE = (
     "unroll_rate=0.2:0.95",
     "learning_rate=log:1e-3:1e-1",

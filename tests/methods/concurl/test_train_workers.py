@@ -1,4 +1,4 @@
-"""ConCURL on several workers: on two gloo processes one step, and on Ray whole runs, one of which dies."""
+"""ConCURL on several workers: one step on two gloo processes, and whole runs on Ray, in one of which a worker dies."""
 
 import json
 import os
@@ -21,25 +21,25 @@ from raycluster.methods import find_method
 from raycluster.methods.concurl.settings import ConcurlSettings
 from raycluster.methods.concurl.train import CLUSTERINGS, _Concurl, train_concurl
 from raycluster.nn.collective import all_gather_with_gradient
-from raycluster.nn.sync_batch_norm import synchronise_batchnorm
+from raycluster.nn.sync_batch_norm import synchronize_batch_norm
 from raycluster.results.evaluate import EvaluateOptions, evaluate_run
 from raycluster.runtime.checkpoint import load_latest
 from raycluster.training.local_context import LocalContext
 from raycluster.training.trainer import TrainingRun, run_training
 
-N = 61  # does not divide by two
+N = 61  # not divisible by two
 
-# Without noise nothing is drawn in a step, so that it can be compared.
+# Without noise rows, a step has nothing random, so that it can be compared.
 EXACT = ConcurlSettings(epochs=1, batch_size=8, noise=0, alpha=0.5, ensemble=2, projection_size=8, trunk="resnet18")
 VIEWS = torch.rand(2, 8, 3, 32, 32, generator=torch.Generator().manual_seed(0))
 IDS = torch.tensor([3, 1, 0, 7, 6, 2, 5, 4])
 
 
 class OfTwo(LocalContext):
-    """One of two processes."""
+    """The context of one of two processes."""
 
     def wrap(self, model, sync_batchnorm=True):
-        return torch.nn.parallel.DistributedDataParallel(synchronise_batchnorm(model), broadcast_buffers=False)
+        return torch.nn.parallel.DistributedDataParallel(synchronize_batch_norm(model), broadcast_buffers=False)
 
     def all_gather(self, tensor):
         return all_gather_with_gradient(tensor)
@@ -67,7 +67,7 @@ def worker(rank: int, store: str, out) -> None:
     dist.destroy_process_group()
 
 
-def test_two_workers_take_the_step_of_one_with_the_whole_batch(on_two_workers):
+def test_two_workers_take_the_same_step_as_one_with_the_whole_batch(on_two_workers):
     by_rank = on_two_workers(worker)
 
     class Exact(LocalContext):
@@ -77,7 +77,7 @@ def test_two_workers_take_the_step_of_one_with_the_whole_batch(on_two_workers):
     alone = after_a_step(Exact(None), slice(None))
     assert len(by_rank[0]) == 7
     before = _Concurl(EXACT, 3, LocalContext(ResidentFeed(np.zeros((8, 3, 32, 32), np.uint8)))).net.state_dict()
-    for name in set(by_rank[0]) - {"bank"}:  # the step is no smaller than what is let pass below
+    for name in set(by_rank[0]) - {"bank"}:  # the step is larger than the tolerance below
         assert not np.allclose(before[name], alone[name], atol=2e-4, rtol=1e-2), name
     for name, value in by_rank[0].items():
         np.testing.assert_allclose(value, alone[name], atol=2e-5, rtol=1e-3, err_msg=name)
@@ -86,7 +86,7 @@ def test_two_workers_take_the_step_of_one_with_the_whole_batch(on_two_workers):
 
 @dataclass(frozen=True, kw_only=True)
 class Breaking(ConcurlSettings):
-    """Settings with the folder that remembers whether a worker has died already."""
+    """Settings with a folder that records whether a worker has already died."""
 
     flags: str = ""
 
@@ -98,7 +98,7 @@ QUICK = Breaking(
 
 
 def train_and_die_once(settings, clusters, context):
-    """Train, and kill the last worker after its first checkpoint if this has not happened yet."""
+    """Train, and kill the last worker after its first checkpoint unless that has already happened."""
     flag = Path(settings.flags) / "died"
     save = context.save
 
@@ -124,26 +124,26 @@ def digits(tmp_path_factory):
 
 
 def train(digits, out, settings, **options):
-    told = []
+    lines = []
     run = TrainingRun(
         replace(find_method("concurl"), train=train_and_die_once), settings, digits, 3, str(out), **options
     )
-    summary = run_training(run, told.append)
+    summary = run_training(run, lines.append)
     rows = [json.loads(line) for line in (out / "metrics.jsonl").read_text().splitlines()]
-    return summary, rows, "\n".join(told)
+    return summary, rows, "\n".join(lines)
 
 
-def test_two_workers_one_of_which_dies_end_as_if_nothing_had_happened(ray_session, digits, tmp_path):
+def test_two_workers_recover_from_the_death_of_one_with_the_same_result(ray_session, digits, tmp_path):
     whole, broken = tmp_path / "whole", tmp_path / "broken"
-    summary, rows, told = train(digits, whole, QUICK, workers=2)
-    assert "The network takes squares of 32 pixels: 8 x 8 is resized to that." in told
+    summary, rows, output = train(digits, whole, QUICK, workers=2)
+    assert "The network takes 32 x 32 images, so all are resized from 8 x 8." in output
     assert [row["iteration"] for row in rows if row["kind"] == "epoch"] == [3, 6]
     assert set(summary.quality) == set(CLUSTERINGS)
     parts = [pq.read_table(part) for part in sorted((whole / "embeddings").iterdir())]
     assert [part.num_rows for part in parts] == [30, 31]
 
-    _, rows, told = train(digits, broken, replace(QUICK, flags=str(tmp_path)), workers=2)
-    assert "training goes on from the checkpoint" in told
+    _, rows, output = train(digits, broken, replace(QUICK, flags=str(tmp_path)), workers=2)
+    assert "training goes on from the checkpoint" in output
     assert [row["kind"] for row in rows] == ["start", "epoch", "period", "start", "epoch", "period"]
     weights = load_file(broken / "model" / "model.safetensors")
     for name, value in load_file(whole / "model" / "model.safetensors").items():
@@ -159,7 +159,7 @@ def test_two_workers_one_of_which_dies_end_as_if_nothing_had_happened(ray_sessio
     assert set(found["consensus"]) == {"consensus", "seeds", "projections", "algorithms"}
 
 
-def test_images_that_stream_are_all_clustered(ray_session, digits, tmp_path):
+def test_all_streaming_images_are_clustered(ray_session, digits, tmp_path):
     summary, rows, _ = train(digits, tmp_path / "out", replace(QUICK, epochs=1), feed="streaming")
     assert summary.images == N
     assert [row["iteration"] for row in rows if row["kind"] == "epoch"] == [3]

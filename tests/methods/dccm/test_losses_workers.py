@@ -20,12 +20,12 @@ def worker(rank: int, store: str, out) -> None:
     dist.destroy_process_group()
 
 
-def test_two_workers_give_loss_and_gradient_of_one_with_the_whole_batch(on_two_workers):
+def test_two_workers_compute_the_loss_and_gradient_of_one_with_the_whole_batch(on_two_workers):
     answers = on_two_workers(worker)
     whole = PREDICTED.clone().requires_grad_()
     loss = graph_loss(whole, make_targets(CLEAN, 0.95, 0.9).links)
     loss.backward()
     assert abs(sum(answers[rank][0] for rank in range(2)) / 2 - loss.item()) < 1e-6
-    # Gradients are averaged over the workers, as DistributedDataParallel does it.
+    # Gradients are averaged over the workers, as in DistributedDataParallel.
     gradient = torch.cat([torch.tensor(answers[rank][1]) for rank in range(2)]) / 2
     torch.testing.assert_close(gradient, whole.grad, atol=1e-6, rtol=1e-5)
