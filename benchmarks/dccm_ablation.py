@@ -26,8 +26,7 @@ from quality import machine, spread
 
 from raycluster.data.feed import ResidentFeed
 from raycluster.data.images import open_images
-from raycluster.methods.dccm.network import SIDES
-from raycluster.methods.dccm.settings import PRESETS, DccmSettings
+from raycluster.methods.dccm.settings import PRESETS, SIDES, DccmSettings
 from raycluster.methods.dccm.train import train_dccm
 from raycluster.metrics.quality import clustering_quality
 from raycluster.training.local_context import LocalContext

@@ -8,9 +8,6 @@ from torch.nn import functional as F
 from raycluster.methods.concurl.settings import Layout
 from raycluster.nn.sinkhorn import Gather, single_worker
 
-CHUNK = 65_536  # rows that are made or moved at a time
-ALL_PRODUCTS_UP_TO = 100_000  # rows; beyond that, drawn rows are fetched one by one
-
 CHUNK = 65_536  # rows that are created or moved at a time
 ALL_PRODUCTS_UP_TO = 100_000  # rows; in larger banks, products are computed with the drawn rows only
 

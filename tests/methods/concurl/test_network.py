@@ -2,7 +2,8 @@ import pytest
 import torch
 from torch.nn import functional as F
 
-from raycluster.methods.concurl.network import SIDES, ConcurlNet
+from raycluster.methods.concurl.network import ConcurlNet
+from raycluster.methods.concurl.settings import SIDES
 from raycluster.nn.resnet import build_trunk, default_trunk
 
 
