@@ -83,7 +83,7 @@ class Graph:
 
 @dataclass
 class Data:
-    """One data set with its nearest neighbours, as many as any table below needs."""
+    """One data set with its nearest neighbors, as many as any table below needs."""
 
     name: str
     features: np.ndarray

@@ -49,9 +49,9 @@ def main(options: Options) -> None:
     ray.init(address="local", include_dashboard=False, log_to_driver=False, logging_level=logging.ERROR)
     print(
         f"{platform.processor() or platform.machine()}, numba {numba.__version__}, faiss {faiss.__version__}, "
-        f"{faiss.omp_get_max_threads()} threads and {faiss.get_num_gpus()} GPUs for neighbours"
+        f"{faiss.omp_get_max_threads()} threads and {faiss.get_num_gpus()} GPUs for neighbors"
     )
-    print("data                           n    K  settings   K_s  clusters   NMI geo    ACC   neighbours s   merging s")
+    print("data                           n    K  settings   K_s  clusters   NMI geo    ACC   neighbors s   merging s")
     compile_kernels()
     for source in options.sources:
         images = open_images(source)

@@ -1,4 +1,4 @@
-"""Exact against approximate search of neighbours: seconds of CPU, and how many neighbours the approximate one finds.
+"""Exact against approximate search of neighbors: seconds of CPU, and how many neighbors the approximate one finds.
 
     python benchmarks/neighbors.py 'mnist/*-images-*' | tee benchmarks/neighbors.txt
     OMP_NUM_THREADS=1 python benchmarks/neighbors.py
@@ -48,7 +48,7 @@ def main(options: Options) -> None:
         f"{faiss.omp_get_max_threads()} threads, {faiss.get_num_gpus()} GPUs, K_s {options.n_neighbors}"
     )
     print("                                       exact   approximate: CPU s        lists")
-    print("data                      n     d      CPU s    build  search    probed/all  recall   told  chosen")
+    print("data                      n     d      CPU s    build  search    probed/all  recall  stated chosen")
     nearest_neighbors(np.zeros((10, 2), np.float32), 2)  # compiles
     for name, features in data_sets(options.sources):
         measure(name, features, options.n_neighbors)
@@ -63,8 +63,8 @@ def data_sets(sources: tuple[str, ...]) -> Iterator[tuple[str, np.ndarray]]:
         pixels = open_images(source).load()
         pixels = pixels.reshape(len(pixels), -1).astype(np.float32) / 255
         yield f"{source[-12:]} pixels", pixels
-        centred = pixels - pixels.mean(axis=0)
-        reduced = centred @ np.linalg.eigh(centred.T @ centred)[1][:, -160:]
+        centered = pixels - pixels.mean(axis=0)
+        reduced = centered @ np.linalg.eigh(centered.T @ centered)[1][:, -160:]
         yield f"{source[-12:]} reduced", reduced / np.linalg.norm(reduced, axis=1, keepdims=True)
 
 

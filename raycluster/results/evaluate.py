@@ -53,7 +53,7 @@ def evaluate_run(options: EvaluateOptions, say: Say = print_now) -> dict[str, An
             (height, width),
             "gray" if channels == 1 else "rgb",
         )
-        rows, labels = labelled_rows(images, options.seed)
+        rows, labels = labeled_rows(images, options.seed)
         pixels = images.take(rows)
     layers = frozen_features(net, pixels)
     found = {layer: probe_accuracy(features, labels, options.seed) for layer, features in layers.items()}
@@ -85,7 +85,7 @@ def evaluate_run(options: EvaluateOptions, say: Say = print_now) -> dict[str, An
     return result
 
 
-def labelled_rows(images: ImageSet, seed: int) -> tuple[np.ndarray, np.ndarray]:
+def labeled_rows(images: ImageSet, seed: int) -> tuple[np.ndarray, np.ndarray]:
     """Return rows, rising, and labels of the images of known class, or of a sample of them where there are many."""
     rows = np.empty(0, np.int64) if images.labels is None else np.flatnonzero(images.labels >= 0)
     if len(rows) == 0 or images.labels is None:

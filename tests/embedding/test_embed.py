@@ -56,7 +56,7 @@ def photos(tmp_path, monkeypatch):
 
 def save(path, seed):
     path.parent.mkdir(parents=True, exist_ok=True)
-    size = (8, 8, 3) if seed % 3 else (20, 12)  # other colours and sizes than the network takes
+    size = (8, 8, 3) if seed % 3 else (20, 12)  # other colors and sizes than the network takes
     Image.fromarray(np.random.default_rng(seed).integers(0, 256, size, np.uint8)).save(path)
 
 
