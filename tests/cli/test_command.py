@@ -36,6 +36,7 @@ def test_flags_override_the_preset():
     assert settings_of(line) == replace(PRESETS["paper"], unroll_rate=0.2)
     assert options_of(line) == TrainOptions(clusters=20, image_size=(46, 56))
     assert settings_of("train --preset=paper") == PRESETS["paper"]
+    assert settings_of("train --no-join-pieces") == JuleSettings(join_small_components=False)  # its former name
     assert parse(["sweep", "dccm", "--data", "d", "--out", "o", "--preset", "cpu"])[1]["preset"] == "cpu"
 
 
