@@ -29,6 +29,7 @@ def test_without_a_method_train_and_sweep_take_jule():
     assert settings_of("train") == PRESETS["default"]
     assert options_of("train") == TrainOptions()
     assert settings_of("train --unroll-rate 0.5 --data photos/").unroll_rate == 0.5
+    assert not settings_of("train --no-grouped-batches").grouped_batches
 
 
 def test_flags_override_the_preset():
