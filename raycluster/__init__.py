@@ -18,7 +18,7 @@ if TYPE_CHECKING:
 
 __version__ = "0.1.0"
 
-_HOMES = dict.fromkeys(("train", "embed", "cluster", "assign", "evaluate", "export", "sweep"), "raycluster.api")
-_HOMES["GraphDegreeLinkage"] = "raycluster.graph.estimator"
-__all__ = list(_HOMES)
-__getattr__ = importing(__name__, _HOMES)
+__all__ = ["GraphDegreeLinkage", "assign", "cluster", "embed", "evaluate", "export", "sweep", "train"]
+__getattr__ = importing(
+    __name__, dict.fromkeys(__all__, "raycluster.api") | {"GraphDegreeLinkage": "raycluster.graph.estimator"}
+)

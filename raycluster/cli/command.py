@@ -86,15 +86,15 @@ class MethodCommand(Command):
     with_settings: bool
 
     def expand(self, words: list[str]) -> list[str]:
-        """Put the options that a ``--config`` file holds before those of the command line, which override them."""
-        path, others = take("--config", words) if self.with_settings else (None, words)
-        if path is None:
+        """Name the method if it is not, and put what a ``--config`` file holds before the flags, which override it."""
+        if words[1:2] in (["-h"], ["--help"]):
             return words
+        path, others = take("--config", words) if self.with_settings else (None, words)
         asked = others[1] if others[1:] and not others[1].startswith("-") else None
-        config = read_config(path, asked)
+        config = read_config(path, asked) if path else {}
         method = asked or config.get("method", DEFAULT_METHOD)
-        kinds = (self.options, find_method(method).settings)
-        return [self.name, method, *as_flags(config, kinds), *others[2 if asked else 1 :]]
+        flags = as_flags(config, (self.options, find_method(method).settings)) if config else []
+        return [self.name, method, *flags, *others[2 if asked else 1 :]]
 
     def tree(self, words: list[str]) -> Any:
         """Return the type that tyro parses the words into: a union of the methods."""
@@ -103,7 +103,7 @@ class MethodCommand(Command):
         leaves = []
         for name in METHODS:
             method = find_method(name)
-            given = preset if name == (asked or DEFAULT_METHOD) and preset in method.presets else "default"
+            given = preset if name == asked and preset in method.presets else "default"
             about = self.about_method(method) if name == asked else method.summary
             choice = tyro.conf.subcommand(name, description=about, is_default=name == DEFAULT_METHOD)
             leaves.append(Annotated[form(name, self._flags(name, method, given)), choice])

@@ -8,7 +8,7 @@ from pathlib import Path
 from typing import Any
 
 from raycluster.errors import UserError
-from raycluster.options import RENAMED
+from raycluster.graph.settings import RENAMED
 
 OTHERS = ("method", "preset")
 
@@ -19,6 +19,16 @@ def take(flag: str, words: list[str]) -> tuple[str | None, list[str]]:
     parser.add_argument(flag, dest="value")
     found, others = parser.parse_known_args(words)
     return found.value, others
+
+
+def renamed(words: list[str]) -> list[str]:
+    """Return the words of a command line with the present names of flags that had another one in earlier versions."""
+    present = {
+        f"--{no}{before}".replace("_", "-"): f"--{no}{now}".replace("_", "-")
+        for before, now in RENAMED.items()
+        for no in ("", "no-")
+    }
+    return [present.get(word, word) for word in words]
 
 
 def read_config(path: str, method: str | None = None) -> dict[str, Any]:

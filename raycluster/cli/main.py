@@ -11,6 +11,7 @@ import raycluster
 from raycluster.cli.assign import ASSIGN
 from raycluster.cli.cluster import CLUSTER
 from raycluster.cli.command import Command, Values
+from raycluster.cli.config_file import renamed
 from raycluster.cli.embed import EMBED
 from raycluster.cli.evaluate import EVALUATE
 from raycluster.cli.exit_codes import run_command
@@ -71,7 +72,7 @@ def parse(words: list[str]) -> tuple[Command, Values]:
     import tyro
 
     asked = COMMANDS.get(words[0])
-    words = asked.expand(words) if asked else words
+    words = asked.expand(renamed(words)) if asked else words
     tree = asked.tree(words) if asked else None
     nothing = form("nothing", [])  # the flags of the other commands are not needed
     choices: list[Any] = []

@@ -14,6 +14,8 @@ if TYPE_CHECKING:
 
     from raycluster.graph.tree import MergeTree
 
+RENAMED = {"join_pieces": "join_small_components"}  # settings that had another name in earlier versions
+
 
 @dataclass(frozen=True, kw_only=True)
 class GraphSettings:

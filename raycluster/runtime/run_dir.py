@@ -15,7 +15,7 @@ import pyarrow as pa
 import pyarrow.parquet as pq
 
 from raycluster.errors import UserError
-from raycluster.options import RENAMED
+from raycluster.graph.settings import RENAMED
 from raycluster.runtime.files import atomic_write, write_json, write_parquet
 from raycluster.runtime.summary import RunSummary
 

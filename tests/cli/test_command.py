@@ -29,6 +29,7 @@ def test_without_a_method_train_and_sweep_take_jule():
     assert settings_of("train") == PRESETS["default"]
     assert options_of("train") == TrainOptions()
     assert settings_of("train --unroll-rate 0.5 --data photos/").unroll_rate == 0.5
+    assert not settings_of("train --no-grouped-batches").grouped_batches
 
 
 def test_flags_override_the_preset():
@@ -36,6 +37,7 @@ def test_flags_override_the_preset():
     assert settings_of(line) == replace(PRESETS["paper"], unroll_rate=0.2)
     assert options_of(line) == TrainOptions(clusters=20, image_size=(46, 56))
     assert settings_of("train --preset=paper") == PRESETS["paper"]
+    assert settings_of("train --no-join-pieces") == JuleSettings(join_small_components=False)  # its former name
     assert parse(["sweep", "dccm", "--data", "d", "--out", "o", "--preset", "cpu"])[1]["preset"] == "cpu"
 
 

@@ -2,7 +2,7 @@ import json
 
 import pytest
 
-from raycluster.cli.config_file import as_flags, read_config, take
+from raycluster.cli.config_file import as_flags, read_config, renamed, take
 from raycluster.errors import UserError
 from raycluster.methods.jule.settings import JuleSettings
 from raycluster.options import TrainOptions
@@ -40,6 +40,12 @@ def test_values_become_flags_of_the_command_line():
 
 
 def test_a_former_name_of_a_setting_is_read_as_the_present_one():
+    assert renamed(["cluster", "--no-join-pieces", "--join-pieces", "join-pieces"]) == [
+        "cluster",
+        "--no-join-small-components",
+        "--join-small-components",
+        "join-pieces",
+    ]
     assert as_flags({"join_pieces": False, "join-pieces": True}, KINDS) == [
         "--no-join-small-components",
         "--join-small-components",
