@@ -31,8 +31,8 @@ def read_npz(location: Location, name: str, array: str = "images") -> np.ndarray
     try:
         with location.open(name) as file, zipfile.ZipFile(file) as archive:
             if f"{array}.npy" not in archive.namelist():
-                found = ", ".join(entry.removesuffix(".npy") for entry in archive.namelist()) or "nothing"
-                raise Unreadable(f"it has no array named {array} (it has {found})")
+                present = ", ".join(entry.removesuffix(".npy") for entry in archive.namelist()) or "nothing"
+                raise Unreadable(f"it has no array named {array} (it has {present})")
             member = archive.getinfo(f"{array}.npy")
             path = location.local_path(name)
             if path and member.compress_type == zipfile.ZIP_STORED:

@@ -12,12 +12,12 @@ LABEL = 22  # width of the label of an alternative, in pixels
 CHOSEN, OTHER = "#c33", BLUE
 
 
-def k_plot(answer: NClusters, width: int = 600, height: int = 260) -> str:
+def k_plot(ranking: NClusters, width: int = 600, height: int = 260) -> str:
     """Return the score against the number of clusters, with the chosen number and the alternatives marked.
 
     Parameters
     ----------
-    answer : NClusters
+    ranking : NClusters
         From :func:`raycluster.graph.n_clusters.rank_n_clusters`.
     width, height : int
         In pixels.
@@ -29,8 +29,8 @@ def k_plot(answer: NClusters, width: int = 600, height: int = 260) -> str:
         number, or at twice the largest of the three best alternatives if that is more. An alternative too close to a
         better one has no label.
     """
-    last = max(4 * answer.chosen, *(2 * candidate.n_clusters for candidate in answer.ranked[:4]))
-    points = [(int(k), float(score)) for k, score in zip(answer.tried, answer.scores, strict=True) if k <= last]
+    last = max(4 * ranking.chosen, *(2 * candidate.n_clusters for candidate in ranking.ranked[:4]))
+    points = [(int(k), float(score)) for k, score in zip(ranking.tried, ranking.scores, strict=True) if k <= last]
     bottom, top = min(0.0, *(score for _, score in points)), max(0.0, *(score for _, score in points))
     step = _round_step((top - bottom) / 4)
     first, last = points[0][0], max(points[-1][0], 2 * points[0][0])
@@ -45,7 +45,7 @@ def k_plot(answer: NClusters, width: int = 600, height: int = 260) -> str:
     ticks_k = [m * 10**e for e in range(7) for m in (1, 2, 5) if first <= m * 10**e <= last]
     ticks_score = [i * step for i in range(math.ceil(bottom / step), math.floor(top / step) + 1)]
     parts = [
-        open_svg(width, height, f"Score by number of clusters: {answer.chosen} is chosen", font_size=12),
+        open_svg(width, height, f"Score by number of clusters: {ranking.chosen} is chosen", font_size=12),
         *(line(LEFT, y(tick), width - RIGHT, y(tick)) for tick in ticks_score),
         *(text(LEFT - 6, y(tick) + 4, f"{tick:.4g}", anchor="end") for tick in ticks_score),
         line(LEFT, floor, width - RIGHT, floor, AXIS),
@@ -57,11 +57,11 @@ def k_plot(answer: NClusters, width: int = 600, height: int = 260) -> str:
         polyline((x(k), y(score)) for k, score in points),
     ]
     labels_at: list[float] = []
-    for candidate in answer.ranked:
+    for candidate in ranking.ranked:
         k, score = candidate.n_clusters, candidate.score
         if k > last:
             continue
-        chosen = k == answer.chosen
+        chosen = k == ranking.chosen
         color = CHOSEN if chosen else OTHER
         if chosen:
             parts.append(line(x(k), y(score), x(k), floor, CHOSEN, dashed=True))

@@ -25,8 +25,8 @@ def nce_loss(positive: torch.Tensor, noise: torch.Tensor, z_bar: torch.Tensor) -
         Z / n, from :func:`mean_exponential` on the first batch, constant from then on.
     """
     offset = (noise.shape[1] * z_bar).log()
-    own = F.softplus(offset - positive.float())
-    return (own + F.softplus(noise.float() - offset).sum(dim=1)).mean()
+    positive_loss = F.softplus(offset - positive.float())
+    return (positive_loss + F.softplus(noise.float() - offset).sum(dim=1)).mean()
 
 
 @torch.no_grad()

@@ -231,7 +231,7 @@ class _Concurl:
         """Cluster all images in four ways; return the clusterings, and this worker's ids and embeddings."""
         s = self.settings
         ids, embeddings, rows = embed(self.net, self.feed)
-        found = self.context.run_on_driver(
+        result = self.context.run_on_driver(
             epoch,
             cluster_all,
             ids,
@@ -240,30 +240,30 @@ class _Concurl:
             settings=s,
             seed=self.context.seed,
         )
-        name, clusterings = found.reported_name, found.clusterings()
+        name, clusterings = result.reported_name, result.clusterings()
         row: dict[str, Any] = clustering_health(clusterings[name], self.n_clusters)
         row |= {"epoch": epoch, "clusters": len(np.unique(clusterings[name])), "clustering": name}
-        row |= {key: getattr(found, key) for key in ("mean_cosine", "consensus", "seeds", "projections", "algorithms")}
-        row["support"] = dict(zip(CLUSTERINGS, found.support.tolist(), strict=True))
+        row |= {key: getattr(result, key) for key in ("mean_cosine", "consensus", "seeds", "projections", "algorithms")}
+        row["support"] = dict(zip(CLUSTERINGS, result.support.tolist(), strict=True))
         if self.context.labels is not None:
             row["qualities"] = {
                 each: clustering_quality(self.context.labels, labels) for each, labels in clusterings.items()
             }
             row["quality"] = row["qualities"][name]
         self.context.report({"kind": "period"} | row | {"warnings": warnings_of(row)})
-        return found, ids, embeddings
+        return result, ids, embeddings
 
     def finish(self) -> Outcome:
         """Cluster one last time, and store the centroids in the network."""
-        found, ids, embeddings = self.cluster(self.settings.epochs)
+        result, ids, embeddings = self.cluster(self.settings.epochs)
         for name in ("nce_centroids", "head_centroids"):
-            getattr(self.net, name).copy_(torch.from_numpy(getattr(found, name)))
-        self.net.clustering = found.reported_name
+            getattr(self.net, name).copy_(torch.from_numpy(getattr(result, name)))
+        self.net.clustering = result.reported_name
         return Outcome(
             model=self.net.eval(),
-            clusterings=found.clusterings(),
-            reported=found.reported_name,
-            confidence=found.confidence,
+            clusterings=result.clusterings(),
+            reported=result.reported_name,
+            confidence=result.confidence,
             ids=ids,
             embeddings=embeddings,
         )
