@@ -1,3 +1,4 @@
+import io
 import re
 
 import numpy as np
@@ -18,6 +19,7 @@ from raycluster.embedding.part_files import RejectedRow
 from raycluster.errors import UserError
 from raycluster.methods.jule.network import JuleCNN
 from raycluster.methods.saved_network import load_network
+from raycluster.runtime.console import Console
 from raycluster.runtime.resources import Node
 from raycluster.runtime.run_dir import RunDir
 
@@ -78,11 +80,11 @@ def parts(out):
 
 
 def test_every_image_is_embedded_once_alike_by_any_number_of_workers(run, photos, tmp_path, ray_session):
-    said: list[str] = []
+    said = io.StringIO()
     settings = {"model": str(run), "data": str(photos), "labels": "folders"}
-    summary = embed_source(EmbedOptions(**settings, out=str(tmp_path / "two"), workers=2), said.append)
+    summary = embed_source(EmbedOptions(**settings, out=str(tmp_path / "two"), workers=2), Console(stream=said))
     assert (summary.rows, summary.images, summary.rejected, summary.files) == (45, 40, 5, 45)
-    assert "45 rows in 45 file(s) = 40 embeddings + 5 set aside; ids unique, 6 part(s), checked" in said[-1]
+    assert "45 rows in 45 files = 40 embeddings + 5 rejected; ids unique, 6 parts, checked" in said.getvalue()
     wanted = plain_loop(run, photos)
     found = open_vectors(str(tmp_path / "two" / "embeddings"))
     assert found.paths == sorted(wanted)
@@ -93,7 +95,7 @@ def test_every_image_is_embedded_once_alike_by_any_number_of_workers(run, photos
     assert sorted(rejected) == ["cat/00.png", "cat/02.jpg", "dog/07.png", "dog/98.bmp", "dog/99.png"]
     assert rejected["cat/00.png"] == "the file is empty"
 
-    embed_source(EmbedOptions(**settings, out=str(tmp_path / "one"), workers=1), said.append)
+    embed_source(EmbedOptions(**settings, out=str(tmp_path / "one"), workers=1), Console(quiet=True))
     one, two = parts(tmp_path / "one"), parts(tmp_path / "two")
     assert one.keys() == two.keys()
     for name, table in one.items():
