@@ -39,6 +39,22 @@ def digits_npz(tmp_path_factory):
     return str(path)
 
 
+@pytest.fixture
+def embed_here(ray_session, monkeypatch):
+    """Embed in this process, in place of actors, each of which takes seconds to start."""
+    import pyarrow as pa
+
+    from raycluster.embedding import stream
+
+    def embed_shards(order, shards, net, out, plan, tasks_decode):
+        embedder = stream.Embedder(net, order, out, threads=1)
+        for shard, start, stop in shards.tolist():
+            done = embedder(pa.table({"shard": [shard], "start": [start], "stop": [stop]}))
+            yield stream.Done(**done.to_pylist()[0])
+
+    monkeypatch.setattr(stream, "embed_shards", embed_shards)
+
+
 @pytest.fixture(scope="session")
 def two_processes():
     """Two processes that the tests of a session share: importing torch costs each of them seconds."""
