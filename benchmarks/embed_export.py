@@ -27,6 +27,7 @@ from raycluster.data.row_index import index_rows, list_images
 from raycluster.embedding.embed import EmbedOptions, EmbedSummary, embed_source, load_network
 from raycluster.embedding.part_files import write_part
 from raycluster.embedding.stream import embed_pixels
+from raycluster.runtime.console import Console
 
 
 @dataclass
@@ -54,7 +55,7 @@ def main(options: Options) -> None:
         for turn in range(options.rounds):
             plain.append(plain_loop(options, Path(folder) / f"plain-{turn}.parquet"))
             for workers, done in exports.items():
-                done.append(embed_source(asked(options, f"{folder}/{workers}-{turn}", workers), say=lambda line: None))
+                done.append(embed_source(asked(options, f"{folder}/{workers}-{turn}", workers), Console(quiet=True)))
     rate = statistics.median(plain)
     n = exports[options.workers[0]][0].images
     print(f"{n:,} images, {options.model}; a thread a worker, {os.cpu_count()} core(s), {options.rounds} round(s)")

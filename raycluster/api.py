@@ -30,7 +30,7 @@ from raycluster.options import (
     TableFormat,
     TrainOptions,
 )
-from raycluster.runtime.console import Say, print_now
+from raycluster.runtime.console import Console
 from raycluster.runtime.paths import absolute_out, under_job_submit
 from raycluster.runtime.summary import RunSummary
 
@@ -474,7 +474,7 @@ def sweep(
     return run_sweep(options, method, preset)
 
 
-def train_with(options: TrainOptions, method: str, settings: Any, say: Say = print_now) -> RunSummary:
+def train_with(options: TrainOptions, method: str, settings: Any, console: Console | None = None) -> RunSummary:
     """Do what :func:`train` does, with the options and settings in hand.
 
     Parameters
@@ -483,7 +483,7 @@ def train_with(options: TrainOptions, method: str, settings: Any, say: Say = pri
     method : str
     settings : dataclass
         The settings of the method.
-    say : callable
+    console : Console, optional
         Takes each sentence for the terminal.
 
     Returns
@@ -525,7 +525,7 @@ def train_with(options: TrainOptions, method: str, settings: Any, say: Say = pri
         gpus_per_worker=options.gpus_per_worker,
         feed=options.feed,
     )
-    return run_training(run, say)
+    return run_training(run, console)
 
 
 def out_folder(options: TrainOptions, method: str) -> Path:

@@ -2,9 +2,10 @@
 
 from __future__ import annotations
 
-from raycluster.cli.command import Command, Say, Values
+from raycluster.cli.command import Command, Values
 from raycluster.cli.flags import build
 from raycluster.options import AssignOptions
+from raycluster.runtime.console import Console
 
 ABOUT = """Assign new images to the clusters of a finished run.
 
@@ -18,11 +19,11 @@ Results: one row for each image, with its id, path, cluster, confidence, reason
   have cluster -1, confidence 0, and the reason."""
 
 
-def run(values: Values, say: Say) -> None:
+def run(values: Values, console: Console) -> None:
     """Assign."""
     from raycluster.results.assign import assign_images
 
-    assign_images(build(AssignOptions, values), say)
+    assign_images(build(AssignOptions, values), console)
 
 
 ASSIGN = Command(

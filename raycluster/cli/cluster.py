@@ -2,9 +2,10 @@
 
 from __future__ import annotations
 
-from raycluster.cli.command import Command, Say, Values
+from raycluster.cli.command import Command, Values
 from raycluster.cli.flags import build
 from raycluster.options import ClusterOptions
+from raycluster.runtime.console import Console
 
 ABOUT = """Cluster vectors, such as embeddings, by graph degree linkage.
 
@@ -17,11 +18,11 @@ Results: assignments.parquet holds the clusters, merges.parquet the merge tree,
   vectors that are not finite, and summary.json the scores."""
 
 
-def run(values: Values, say: Say) -> None:
+def run(values: Values, console: Console) -> None:
     """Cluster."""
     from raycluster.clustering.cluster_vectors import cluster_vectors
 
-    cluster_vectors(build(ClusterOptions, values), say)
+    cluster_vectors(build(ClusterOptions, values), console)
 
 
 CLUSTER = Command(

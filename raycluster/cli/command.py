@@ -16,9 +16,9 @@ from raycluster.cli.flags import Flag, flags_of, form, values_of
 from raycluster.methods import METHODS, find_method
 from raycluster.methods.base import Method
 from raycluster.options import DEFAULT_METHOD
+from raycluster.runtime.console import Console
 
 Values = dict[str, Any]
-Say = Callable[[str], None]
 
 QUIET = Flag("", "quiet", bool, "Print only errors and warnings.", False)
 CONFIG = Flag("", "config", str | None, "A JSON or YAML file of options, such as best.json of a sweep.", None)
@@ -47,7 +47,7 @@ class Command:
     options : type
         The dataclass of its options.
     run : callable
-        ``run(values, say)`` does the work: values of the flags by name, and where sentences go.
+        ``run(values, console)`` does the work: values of the flags by name, and what shows progress and results.
     """
 
     name: str
@@ -55,7 +55,7 @@ class Command:
     about: str
     stopped: str
     options: type[Any]
-    run: Callable[[Values, Say], object]
+    run: Callable[[Values, Console], object]
 
     def expand(self, words: list[str]) -> list[str]:
         """Return the words of a command line as they are parsed."""

@@ -2,9 +2,10 @@
 
 from __future__ import annotations
 
-from raycluster.cli.command import Command, Say, Values
+from raycluster.cli.command import Command, Values
 from raycluster.cli.flags import build
 from raycluster.options import EmbedOptions
+from raycluster.runtime.console import Console
 
 ABOUT = """Embed images with a trained network, each image exactly once.
 
@@ -21,11 +22,11 @@ Again: the same command does what an interruption left undone, embeds new and
   changed files, and removes the rows of deleted ones."""
 
 
-def run(values: Values, say: Say) -> None:
+def run(values: Values, console: Console) -> None:
     """Embed."""
     from raycluster.embedding.embed import embed_source
 
-    embed_source(build(EmbedOptions, values), say)
+    embed_source(build(EmbedOptions, values), console)
 
 
 EMBED = Command(

@@ -2,9 +2,10 @@
 
 from __future__ import annotations
 
-from raycluster.cli.command import Command, Say, Values
+from raycluster.cli.command import Command, Values
 from raycluster.cli.flags import build
 from raycluster.options import EvaluateOptions
+from raycluster.runtime.console import Console
 
 ABOUT = """Find out what the features of a finished run know about classes.
 
@@ -19,11 +20,11 @@ Examples:
 Results: evaluation.json in the run folder, with --shift also shift.svg."""
 
 
-def run(values: Values, say: Say) -> None:
+def run(values: Values, console: Console) -> None:
     """Evaluate."""
     from raycluster.results.evaluate import evaluate_run
 
-    evaluate_run(build(EvaluateOptions, values), say)
+    evaluate_run(build(EvaluateOptions, values), console)
 
 
 EVALUATE = Command(

@@ -2,9 +2,10 @@
 
 from __future__ import annotations
 
-from raycluster.cli.command import Command, Say, Values
+from raycluster.cli.command import Command, Values
 from raycluster.cli.flags import build
 from raycluster.options import ExportOptions
+from raycluster.runtime.console import Console
 
 ABOUT = """Write results of a run, a clustering or an embedding as tables for other tools.
 
@@ -18,11 +19,11 @@ Examples:
       --index_path=knn.index --index_infos_path=infos.json"""
 
 
-def run(values: Values, say: Say) -> None:
+def run(values: Values, console: Console) -> None:
     """Export."""
     from raycluster.results.export import export_tables
 
-    export_tables(build(ExportOptions, values), say)
+    export_tables(build(ExportOptions, values), console)
 
 
 EXPORT = Command(

@@ -10,7 +10,7 @@ from typing import Annotated, Any
 import raycluster
 from raycluster.cli.assign import ASSIGN
 from raycluster.cli.cluster import CLUSTER
-from raycluster.cli.command import Command, Say, Values
+from raycluster.cli.command import Command, Values
 from raycluster.cli.embed import EMBED
 from raycluster.cli.evaluate import EVALUATE
 from raycluster.cli.exit_codes import run_command
@@ -18,6 +18,7 @@ from raycluster.cli.export import EXPORT
 from raycluster.cli.flags import form
 from raycluster.cli.sweep import SWEEP
 from raycluster.cli.train import TRAIN
+from raycluster.runtime.console import Console
 
 COMMANDS = {command.name: command for command in (TRAIN, EMBED, CLUSTER, ASSIGN, EVALUATE, EXPORT, SWEEP)}
 ABOUT = """Cluster images without labels: JULE, DCCM and ConCURL on Ray.
@@ -51,7 +52,8 @@ def main(arguments: list[str] | None = None) -> int:
 
     def work() -> None:
         chosen, values = parse(words or ["--help"])
-        chosen.run(values, sayer(values["quiet"]))
+        with Console(quiet=values["quiet"]) as console:
+            chosen.run(values, console)
 
     return run_command(work, command.stopped if command else "Stopped.")
 
@@ -87,18 +89,6 @@ def parse(words: list[str]) -> tuple[Command, Values]:
     if asked is None:
         raise RuntimeError(f"{words[0]} is no command, and was parsed")
     return asked, asked.values(parsed)
-
-
-def sayer(quiet: bool) -> Say:
-    """Return what prints the sentences of a command; if it is to be quiet, only the warnings among them."""
-    from raycluster.runtime.console import print_now
-
-    def warn(text: str) -> None:
-        for line in text.splitlines():
-            if line.lstrip().startswith("warning:"):
-                print_now(line)
-
-    return warn if quiet else print_now
 
 
 if __name__ == "__main__":

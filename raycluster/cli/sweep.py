@@ -2,10 +2,11 @@
 
 from __future__ import annotations
 
-from raycluster.cli.command import MethodCommand, Say, Values, summary_of
+from raycluster.cli.command import MethodCommand, Values, summary_of
 from raycluster.cli.flags import build
 from raycluster.methods.base import Method
 from raycluster.options import SweepOptions
+from raycluster.runtime.console import Console
 
 ABOUT = """Find good settings of a method: train with many, and see which do best.
 
@@ -33,11 +34,11 @@ def about_method(method: Method) -> str:
     return "\n".join([summary_of(method), "", "Example:", example, "", "Varied by default:", *varied])
 
 
-def run(values: Values, say: Say) -> None:
+def run(values: Values, console: Console) -> None:
     """Sweep."""
     from raycluster.sweeps.sweep import sweep
 
-    sweep(build(SweepOptions, values), values["method"], values["preset"], say)
+    sweep(build(SweepOptions, values), values["method"], values["preset"], console)
 
 
 SWEEP = MethodCommand(

@@ -2,11 +2,12 @@
 
 from __future__ import annotations
 
-from raycluster.cli.command import MethodCommand, Say, Values, summary_of
+from raycluster.cli.command import MethodCommand, Values, summary_of
 from raycluster.cli.flags import build
 from raycluster.methods import find_method
 from raycluster.methods.base import Method
 from raycluster.options import TrainOptions
+from raycluster.runtime.console import Console
 
 ABOUT = """Train a clustering method on images, and write a run folder.
 
@@ -35,12 +36,12 @@ def about_method(method: Method) -> str:
     return "\n".join([summary_of(method), "", "Examples:", *examples])
 
 
-def run(values: Values, say: Say) -> None:
+def run(values: Values, console: Console) -> None:
     """Train."""
     from raycluster.api import train_with
 
     settings = build(find_method(values["method"]).settings, values)
-    train_with(build(TrainOptions, values), values["method"], settings, say)
+    train_with(build(TrainOptions, values), values["method"], settings, console)
 
 
 TRAIN = MethodCommand(

@@ -21,14 +21,16 @@ from raycluster.metrics.quality import clustering_quality
 from raycluster.options import ClusterOptions
 from raycluster.report.k_plot import k_plot
 from raycluster.results.finished_run import check_complete
-from raycluster.runtime.clock import Clock, duration
-from raycluster.runtime.console import Say, print_now
+from raycluster.runtime.background import run_beside
+from raycluster.runtime.clock import Clock
+from raycluster.runtime.console import Console
 from raycluster.runtime.files import atomic_write
+from raycluster.runtime.machine import available_memory
 from raycluster.runtime.paths import absolute_out
-from raycluster.runtime.resources import available_memory
 from raycluster.runtime.run_dir import RunDir
 from raycluster.runtime.session import private_node, ray_session
-from raycluster.runtime.summary import RunSummary, describe_summary, repeat_summary
+from raycluster.runtime.summary import RunSummary, repeat_summary, show_summary
+from raycluster.runtime.units import count, duration
 from raycluster.runtime.versions import installed_versions
 
 METHOD = "gdl"
@@ -38,16 +40,27 @@ ADVICE = Advice(
 )
 
 
-def cluster_vectors(options: ClusterOptions, say: Say = print_now) -> RunSummary:
-    """RaySession, and write ``assignments.parquet``, ``merges.parquet``, ``rejected.parquet`` and ``summary.json``.
+def cluster_vectors(options: ClusterOptions, console: Console | None = None) -> RunSummary:
+    """Cluster, and write ``assignments.parquet``, ``merges.parquet``, ``rejected.parquet`` and ``summary.json``.
 
     With ``clusters="auto"`` also ``n_clusters.html``, the score of every number of clusters.
+
+    Parameters
+    ----------
+    options : ClusterOptions
+    console : Console, optional
+        Shows progress and the summary; by default on the standard output.
 
     Raises
     ------
     UserError
-        If something about the input or the folder does not allow it; a sentence says what.
+        If the input or the folder does not allow it; a sentence says why.
     """
+    with console or Console() as shown:
+        return _cluster_vectors(options, shown)
+
+
+def _cluster_vectors(options: ClusterOptions, console: Console) -> RunSummary:
     clock = Clock(time.perf_counter(), "start")
     options = replace(options, embeddings=resolve_source(options.embeddings))
     run_dir = RunDir(absolute_out(options.out))
@@ -55,16 +68,19 @@ def cluster_vectors(options: ClusterOptions, say: Say = print_now) -> RunSummary
     check_complete(options.embeddings)
     if run_dir.state(identity) == "finished":
         if open_vectors(options.embeddings, options.column).fingerprint != run_dir.config()["fingerprint"]:
-            raise UserError(f"The vectors in {options.embeddings} have changed since: choose another --out.")
-        return repeat_summary(run_dir, "clustering already.", say)
+            raise UserError(
+                f"The vectors in {options.embeddings} have changed since they were clustered: choose another --out."
+            )
+        return repeat_summary(console, run_dir, "clustering")
     run_dir.check_writable()
-    say(memory_sentence(*count_vectors(options.embeddings, options.column), options, available_memory()))
+    console.progress(f"reading {options.embeddings}")
+    console.say(memory_sentence(*count_vectors(options.embeddings, options.column), options, available_memory()))
     found = open_vectors(options.embeddings, options.column)
     n, size = found.vectors.shape
     for note in found.notes:
-        say(note)
-    aside = f", {len(found.rejected):,} set aside" if found.rejected else ""
-    say(f"{options.embeddings}: {n:,} vectors of {size} numbers{aside}")
+        console.say(note)
+    rejected = f", {len(found.rejected):,} rejected" if found.rejected else ""
+    console.say(f"{options.embeddings}: {count(n, 'vector')} of {count(size, 'number')}{rejected}")
     if options.clusters != "auto" and options.clusters > n:
         raise UserError(f"clusters={options.clusters}, but only {n} vectors are usable: choose at most {n}.")
     if n < 2:
@@ -73,13 +89,13 @@ def cluster_vectors(options: ClusterOptions, say: Say = print_now) -> RunSummary
         run_dir.write_config({"identity": identity, "fingerprint": found.fingerprint, "versions": installed_versions()})
         run_dir.write_rejected(found.rejected)
         clock.lap("vectors")
-        summary = _cluster(options, run_dir, found, clock, say)
-    say(describe_summary(run_dir.path, summary))
+        summary = _cluster(options, run_dir, found, clock, console)
+    show_summary(console, run_dir.path, summary)
     return summary
 
 
 def memory_sentence(n: int, numbers: int, options: ClusterOptions, available: float) -> str:
-    """Say how much memory the clustering of n vectors of so many numbers in all may take, and how much there is.
+    """Say how much memory the clustering of n vectors, ``numbers`` numbers in all, may take, and how much there is.
 
     Raises
     ------
@@ -96,12 +112,12 @@ def memory_sentence(n: int, numbers: int, options: ClusterOptions, available: fl
     return f"{sentence}; {available / 1e9:,.1f} GB are available."
 
 
-def _nearest_neighbors(vectors: np.ndarray, k: int) -> tuple[np.ndarray, np.ndarray, Search]:
-    """Search here, or on all machines of the cluster that the job was submitted to, one task a GPU or a machine."""
+def _nearest_neighbors(vectors: np.ndarray, k: int, console: Console) -> tuple[np.ndarray, np.ndarray, Search]:
+    """Search here, or on the cluster that the job was submitted to, with one task for each GPU or machine."""
     if private_node():
-        index = NeighborIndex(vectors, k)
-        return *index.rows(), index.search
-    with ray_session() as cluster:
+        return run_beside(lambda: _search_here(vectors, k), lambda: console.progress("searching for neighbors"))
+    with ray_session(console) as cluster:
+        console.progress("searching for neighbors")
         from raycluster.clustering.distributed_neighbors import neighbors_in_blocks
 
         gpus = int(sum(node.gpus for node in cluster.nodes))
@@ -112,29 +128,40 @@ def _nearest_neighbors(vectors: np.ndarray, k: int) -> tuple[np.ndarray, np.ndar
         return neighbors_in_blocks(vectors, k, tasks, cpus_per_task=cpus)
 
 
-def _cluster(options: ClusterOptions, run_dir: RunDir, found: VectorSet, clock: Clock, say: Say) -> RunSummary:
+def _search_here(vectors: np.ndarray, k: int) -> tuple[np.ndarray, np.ndarray, Search]:
+    index = NeighborIndex(vectors, k)
+    return *index.rows(), index.search
+
+
+def _cluster(options: ClusterOptions, run_dir: RunDir, found: VectorSet, clock: Clock, console: Console) -> RunSummary:
     n, n_clusters = len(found.vectors), options.clusters
-    neighbors, distances, search = _nearest_neighbors(found.vectors, options.neighbors_of(n))
-    clock.lap("neighbours")
-    took = duration(clock.stages["neighbours"])
-    say(f"Graph of {neighbors.shape[1]} neighbours each, by {search}, built in {took}")
-    tree, weights = options.build_tree(neighbors, distances, found.vectors)
+    neighbors, distances, search = _nearest_neighbors(found.vectors, options.neighbors_of(n), console)
+    clock.lap("neighbors")
+    took = duration(clock.stages["neighbors"])
+    console.say(f"Found {neighbors.shape[1]} neighbors of each vector, by {search}, in {took}")
+    tree, weights = run_beside(
+        lambda: options.build_tree(neighbors, distances, found.vectors), lambda: console.progress("merging clusters")
+    )
     clock.lap("merging")
-    say(f"Merged down to one cluster in {duration(clock.stages['merging'])}")
+    console.say(f"Merged all clusters into one in {duration(clock.stages['merging'])}")
     alternatives: list[int] = []
     if n_clusters == "auto":
-        ranking = rank_n_clusters(tree, neighbors, weights)
+        ranking = run_beside(
+            lambda: rank_n_clusters(tree, neighbors, weights),
+            lambda: console.progress("choosing the number of clusters"),
+        )
         n_clusters, alternatives = ranking.chosen, ranking.alternatives
         with atomic_write(run_dir.path / "n_clusters.html") as partial:
             head = "<!doctype html><html lang=en><meta charset=utf-8><title>Number of clusters</title>"
             partial.write_text(f"{head}{k_plot(ranking)}</html>\n")
         clock.lap("number of clusters")
+    console.progress("writing results")
     labels = tree.cut(n_clusters)
     confidence = neighbor_agreement(neighbors, labels)
     health: dict[str, Any] = clustering_health(labels, n_clusters) | embedding_health(found.vectors)
     health["alternatives"] = alternatives
     health["neighbor_agreement"] = float(confidence.mean())
-    judged = {name: value for name, value in health.items() if name != "mean_cosine"}  # vectors may be anything
+    judged = {name: value for name, value in health.items() if name != "mean_cosine"}  # any cosine is fine for vectors
     health["warnings"] = warnings_for(judged, ADVICE)
     if not (len(labels) == len(found.ids) == len(np.unique(found.ids))):
         raise RuntimeError(f"{n} vectors became {len(labels)} rows")

@@ -1,4 +1,4 @@
-"""``raycluster.embed``: images of any source in, their embeddings by a trained network out, each exactly once."""
+"""``raycluster.embed``: images from any source in, their embeddings by a trained network out, each exactly once."""
 
 from __future__ import annotations
 
@@ -25,14 +25,16 @@ from raycluster.methods.saved_network import load_network as load_run_network
 from raycluster.nn.backbone import has_backbone, load_backbone
 from raycluster.nn.network import Network
 from raycluster.options import EmbedOptions
-from raycluster.runtime.clock import Clock, duration, size
-from raycluster.runtime.console import Say, print_now
+from raycluster.runtime.clock import Clock
+from raycluster.runtime.console import Console
 from raycluster.runtime.files import write_json
+from raycluster.runtime.object_store import smallest_object_store
 from raycluster.runtime.paths import absolute_out
-from raycluster.runtime.ray_errors import dead_ray_process, explain
+from raycluster.runtime.ray_errors import check_ray_alive, explain
 from raycluster.runtime.resources import Node, Plan, plan_resources
 from raycluster.runtime.run_dir import RunDir
-from raycluster.runtime.session import RaySession, private_node, ray_session, smallest_object_store
+from raycluster.runtime.session import RaySession, private_node, ray_session
+from raycluster.runtime.units import count, duration, size
 from raycluster.runtime.versions import installed_versions
 
 if TYPE_CHECKING:
@@ -42,7 +44,7 @@ if TYPE_CHECKING:
 METHOD = "embed"
 IMAGE_SIZE = 224
 MOST_CPU_WORKERS = 8
-LISTEN_S = 1.0
+LISTEN_S = 0.5
 BUSY_AFTER_S = 60.0
 
 
@@ -57,21 +59,21 @@ class EmbedSummary:
     files, rows : int
         How many files there are, and how many rows in them; rows = images + rejected.
     images, rejected : int
-        How many rows have an embedding, and how many were set aside.
+        How many rows have an embedding, and how many were rejected.
     embedding_size : int
     parts : int
     embedded_now : int
-        How many embeddings the last progress made.
+        How many embeddings the last call made.
     seconds : float
-        Of the last progress.
+        Of the last call.
     stages : dict of str to float
         Its seconds by stage, one after another.
     work : dict of str to float
         Its seconds of work in read, decode, forward and write, over all processes.
     images_per_second : float or None
-        In the last progress, after the workers' first shards; None where there were no others.
+        In the last call, after the first shard of each worker; None if there were no others.
     spilled_bytes : int or None
-        What Ray wrote from its object store to disk in the last progress; None if it cannot tell.
+        What Ray wrote from its object store to disk in the last call; None if that is unknown.
     rejected_reasons : dict of str to int
     """
 
@@ -93,7 +95,7 @@ class EmbedSummary:
 
 @dataclass
 class EmbedProgress:
-    """What this process has done so far."""
+    """What this call has done so far."""
 
     clock: Clock
     embedded: int = 0
@@ -102,16 +104,27 @@ class EmbedProgress:
     spilled: int | None = 0
 
 
-def embed_source(options: EmbedOptions, say: Say = print_now) -> EmbedSummary:
-    """Embed the images of a source that have no embedding in ``options.out`` yet, and check that all have one then.
+def embed_source(options: EmbedOptions, console: Console | None = None) -> EmbedSummary:
+    """Embed the images of a source that have no embedding in ``options.out`` yet, and check that then all have one.
+
+    Parameters
+    ----------
+    options : EmbedOptions
+    console : Console, optional
+        Shows progress and the summary; by default on the standard output.
 
     Raises
     ------
     UserError
-        If something about the input, the folder or the cluster does not allow it; a sentence says what.
+        If the input, the folder or the cluster does not allow it; a sentence says why.
     TrainingFailed
-        If Ray broke down; the same command goes on from there.
+        If Ray broke down; the same command continues.
     """
+    with console or Console() as shown:
+        return _embed_source(options, shown)
+
+
+def _embed_source(options: EmbedOptions, console: Console) -> EmbedSummary:
     progress = EmbedProgress(Clock(time.perf_counter(), "start"))
     options = absolute(options)
     run_dir = RunDir(absolute_out(options.out))
@@ -122,29 +135,31 @@ def embed_source(options: EmbedOptions, say: Say = print_now) -> EmbedSummary:
     net, fingerprint = load_network(options)
     node = private_node()
     if node:
-        plan_workers([node], options)  # before Ray is there, which takes seconds to start
+        plan_workers([node], options)  # before Ray starts, which takes seconds
     run_dir.check_writable()
     with run_dir.lock():
         if run_dir.state(identity) == "new":
             begin(run_dir, identity, fingerprint, net)
         elif run_dir.config()["weights"] != fingerprint:
             raise UserError(
-                f"The weights of {options.model} have changed since {run_dir.path} was begun: choose another --out."
+                f"The weights of {options.model} have changed since the work in {run_dir.path} began: choose another "
+                "--out."
             )
+        console.progress(f"looking at {options.data}")
         state = EmbeddingState(run_dir.path, options.data, options.labels)
         check_apart(options.data, state.listing, run_dir.path)
         for sentence in state.sentences():
-            say(sentence)
+            console.say(sentence)
         progress.clock.lap("looking")
         if state.has_work:
             (run_dir.path / "summary.json").unlink(missing_ok=True)
-            with ray_session() as cluster:
-                _embed(options, run_dir, state, net, cluster, progress, say)
-        return finish(run_dir, state, progress, say)
+            with ray_session(console) as cluster:
+                _embed(options, run_dir, state, net, cluster, progress, console)
+        return finish(run_dir, state, progress, console)
 
 
 def absolute(options: EmbedOptions) -> EmbedOptions:
-    """Return the options with absolute paths, which the same files always have."""
+    """Return the options with absolute paths, so that the same files always have the same names."""
     is_folder = Path(options.model).expanduser().is_dir()
     return replace(
         options,
@@ -160,7 +175,7 @@ def load_network(options: EmbedOptions) -> tuple[Network, str]:
     Raises
     ------
     UserError
-        If there is no such network, or settings do not go together.
+        If there is no such network, or the settings contradict each other.
     """
     folder = Path(options.model)
     if folder.is_dir():
@@ -191,12 +206,12 @@ def load_network(options: EmbedOptions) -> tuple[Network, str]:
 
 
 def plan_workers(nodes: list[Node], options: EmbedOptions) -> Plan:
-    """Share out the cluster: actors with the network, beside the tasks that decode.
+    """Share the cluster between actors that run the network and, with GPUs, tasks that decode.
 
     Raises
     ------
     UserError
-        If the cluster cannot hold what is asked for.
+        If the cluster cannot provide what was requested.
     """
     on_gpus = any(node.gpus for node in nodes) and options.gpus_per_worker != 0
     workers = options.workers
@@ -208,7 +223,7 @@ def plan_workers(nodes: list[Node], options: EmbedOptions) -> Plan:
 
 
 def begin(run_dir: RunDir, identity: dict[str, Any], fingerprint: str, net: Network) -> None:
-    """Write ``config.json``, which stays as it is; what changes is in ``files.parquet``."""
+    """Write ``config.json``, which never changes; what does is in ``files.parquet``."""
     run_dir.write_config(
         {
             "identity": identity,
@@ -227,7 +242,7 @@ def _embed(
     net: Network,
     cluster: RaySession,
     progress: EmbedProgress,
-    say: Say,
+    console: Console,
 ) -> None:
     from raycluster.embedding.stream import embed_shards, threads_of
     from raycluster.embedding.throughput import Throughput
@@ -239,28 +254,29 @@ def _embed(
     limit, sentence = shard_limit(store, image_bytes)
     work = state.plan(image_bytes, limit)
     for note in [*work.notes, *([sentence] if sentence else [])]:
-        say(note)
+        console.say(note)
     n, total = len(work.order.ids), state.manifest.n
     if total == 0:
         raise UserError(f"{options.data} holds no rows: name a source with images in it.")
     if n == 0:
-        return  # files without rows were added
+        return  # the new files have no rows
     disk = check_disk(run_dir.path, n, net.embedding_size, work.order.paths.nbytes)
     shape = " x ".join(map(str, net.shape))
-    say(f"{options.data}: {total:,} rows in {len(state.manifest.names):,} file(s), {n:,} of them to be embedded")
-    say(
-        f"{n * image_bytes / 1e6:,.1f} MB of images ({shape}) pass through an object store of {size(store)} in "
-        f"{len(work.shards):,} shard(s); {disk}"
+    files = count(len(state.manifest.names), "file")
+    console.say(f"{options.data}: {count(total, 'row')} in {files}, {n:,} of them to embed")
+    console.say(
+        f"{size(n * image_bytes)} of images ({shape}) in {count(len(work.shards), 'shard')} pass through an object "
+        f"store of {size(store)}; {disk}"
     )
     tasks_decode = bool(plan.gpus_per_worker)
-    where = "beside them" if tasks_decode else "by themselves"
-    say(f"{plan}, {threads_of(plan)} thread(s) each, images decoded {where}. Embeddings go to {run_dir.path}")
+    decoders = "Other processes decode the images" if tasks_decode else "Workers decode the images"
+    console.say(f"{plan}, {count(threads_of(plan), 'thread')} each. {decoders}. Embeddings go to {run_dir.path}")
     progress.clock.lap("planning")
     before = spilled_bytes()
     meter = Throughput(total, total - n, min(plan.workers, len(work.shards)))
     try:
         stream = embed_shards(work.order, work.shards, net, run_dir.path, plan, tasks_decode)
-        _follow(stream, meter, cluster, say)
+        _follow(stream, meter, cluster, console)
     finally:
         progress.embedded, progress.work, progress.rate = meter.rows, dict(meter.seconds), meter.rate
     progress.clock.lap("embedding")
@@ -268,34 +284,35 @@ def _embed(
     progress.spilled = None if before is None or after is None else after - before
 
 
-def _follow(stream: Iterator[Done], meter: Throughput, cluster: RaySession, say: Say) -> None:
-    """Count shards as they are done, and tell; Ray Data runs in a thread beside, and here Ctrl-C arrives."""
+def _follow(stream: Iterator[Done], meter: Throughput, cluster: RaySession, console: Console) -> None:
+    """Count and show shards as they are done. Ray Data runs in another thread, so that this one hears Ctrl-C."""
     done: queue.SimpleQueue[Done | BaseException | None] = queue.SimpleQueue()
     threading.Thread(target=_drain, args=(stream, done), daemon=True).start()
-    began, waiting = time.monotonic(), False
+    began = time.monotonic()
     while True:
+        if meter.rows + meter.aside:
+            console.progress("embedding", meter.describe())
+        else:
+            busy = ": other jobs may be using the machines" if time.monotonic() - began > BUSY_AFTER_S else ""
+            console.progress("embedding", f"waiting for the first shard{busy}")
         try:
             item = done.get(timeout=LISTEN_S)
         except queue.Empty:
-            dead = dead_ray_process()
-            if dead:
-                logging.getLogger("ray.data").setLevel(logging.CRITICAL)  # its thread fails from here on
-                raise TrainingFailed(
-                    f"Ray's {dead} on this machine has died, perhaps for want of memory (logs: {cluster.logs}). Run "
-                    "the same command again: it goes on from the last part."
-                ) from None
-            if meter.rows + meter.aside == 0 and not waiting and time.monotonic() - began > BUSY_AFTER_S:
-                say("Still waiting for the first shard: other jobs may be using the machines.")
-                waiting = True
+            _check_alive(cluster)
         else:
             if item is None:
                 return
             if isinstance(item, BaseException):
                 raise explain(item, "Embedding", cluster.logs, (UserError, OSError)) from item
             meter.add(item)
-        line = meter.line()
-        if line:
-            say(line)
+
+
+def _check_alive(cluster: RaySession) -> None:
+    try:
+        check_ray_alive(cluster.logs)
+    except TrainingFailed:
+        logging.getLogger("ray.data").setLevel(logging.CRITICAL)  # its thread fails from here on
+        raise
 
 
 def _drain(stream: Iterator[Done], done: queue.SimpleQueue[Any]) -> None:
@@ -307,8 +324,9 @@ def _drain(stream: Iterator[Done], done: queue.SimpleQueue[Any]) -> None:
         done.put(error)
 
 
-def finish(run_dir: RunDir, state: EmbeddingState, progress: EmbedProgress, say: Say) -> EmbedSummary:
+def finish(run_dir: RunDir, state: EmbeddingState, progress: EmbedProgress, console: Console) -> EmbedSummary:
     """Read back what was written, check that every row is there exactly once, and write the summary last."""
+    console.progress("checking embeddings")
     manifest = state.manifest
     edges = manifest.edges().tolist()
     parts = [path for path in (part_path(run_dir.path, shard) for shard in range(len(edges))) if path.exists()]
@@ -316,7 +334,7 @@ def finish(run_dir: RunDir, state: EmbeddingState, progress: EmbedProgress, say:
     for part in parts:
         footer = read_footer(part)
         if footer is None:
-            raise RuntimeError(f"{part} is not whole")
+            raise RuntimeError(f"{part} is not complete")
         ids.append(read_ids(part))
         aside += footer.rejected
     check_all_there(manifest.ids(0, manifest.next_id), np.concatenate(ids), aside)
@@ -345,16 +363,16 @@ def finish(run_dir: RunDir, state: EmbeddingState, progress: EmbedProgress, say:
     if (run_dir.path / "summary.json").exists() and not progress.embedded:
         before = EmbedSummary(**json.loads((run_dir.path / "summary.json").read_text()))
         if (before.rows, before.images) == (summary.rows, summary.images):
-            say(f"{run_dir.path} holds these embeddings already, and nothing has changed.")
-            say(tell(run_dir.path, before))
+            console.say(f"{run_dir.path} already holds these embeddings, and nothing has changed.")
+            show_embeddings(console, run_dir.path, before)
             return before
     write_json(run_dir.path / "summary.json", asdict(summary))
-    say(tell(run_dir.path, summary))
+    show_embeddings(console, run_dir.path, summary)
     return summary
 
 
 def check_all_there(wanted: np.ndarray, ids: np.ndarray, aside: list[RejectedRow]) -> None:
-    """Raise RuntimeError unless rows and rows set aside have the ids wanted, each exactly once."""
+    """Raise RuntimeError unless embedded and rejected rows together have the ids wanted, each exactly once."""
     found = np.sort(np.concatenate([ids, np.array([row.id for row in aside], np.int64)]))
     if not np.array_equal(found, wanted):
         missing, twice = np.setdiff1d(wanted, found), len(found) - len(np.unique(found))
@@ -363,24 +381,26 @@ def check_all_there(wanted: np.ndarray, ids: np.ndarray, aside: list[RejectedRow
         )
 
 
-def tell(out: Path, summary: EmbedSummary) -> str:
-    """Say in a few lines what was done, where it lies, how long it took and what was set aside."""
+def show_embeddings(console: Console, out: Path, summary: EmbedSummary) -> None:
+    """Say how many rows were embedded and rejected, how long it took, and where the embeddings are."""
     stages = ", ".join(f"{name} {duration(seconds)}" for name, seconds in summary.stages.items())
+    rows = f"{count(summary.rows, 'row')} in {count(summary.files, 'file')}"
     lines = [
-        f"embed: {summary.rows:,} rows in {summary.files:,} file(s) = {summary.images:,} embeddings + "
-        f"{summary.rejected:,} set aside; ids unique, {summary.parts:,} part(s), checked",
+        f"embed: {rows} = {count(summary.images, 'embedding')} + {summary.rejected:,} rejected; ids unique, "
+        f"{count(summary.parts, 'part')}, checked",
         f"{summary.embedded_now:,} embedded this time, {duration(summary.seconds)} ({stages})",
     ]
     if summary.work:
         work = ", ".join(f"{stage} {duration(seconds)}" for stage, seconds in summary.work.items())
         speed = f"{summary.images_per_second:,.0f} images/s; " if summary.images_per_second else ""
         lines.append(f"{speed}work of all processes: {work}")
-    if summary.spilled_bytes:
-        lines.append(
-            f"warning: Ray's object store was full, and {size(summary.spilled_bytes)} went over the disk: give it more "
-            "memory, or take fewer --workers."
-        )
     if summary.rejected:
-        lines.append(f"{summary.rejected:,} input(s) were set aside (rejected.parquet):")
-        lines += [f"  {count:,} x {reason}" for reason, count in summary.rejected_reasons.items()]
-    return "\n".join([*lines, f"All embeddings are in {out / 'embeddings'}."])
+        lines.append(f"{count(summary.rejected, 'input')} rejected (rejected.parquet):")
+        lines += [f"  {times:,} x {reason}" for reason, times in summary.rejected_reasons.items()]
+    console.say("\n".join(lines))
+    if summary.spilled_bytes:
+        console.warn(
+            f"Ray's object store was full, and {size(summary.spilled_bytes)} went through the disk: give it more "
+            "memory, or use fewer --workers."
+        )
+    console.say(f"All embeddings are in {out / 'embeddings'}.")

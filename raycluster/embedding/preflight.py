@@ -8,7 +8,7 @@ from pathlib import Path
 
 from raycluster.data.rows import MAX_RANGE_BYTES
 from raycluster.errors import UserError
-from raycluster.runtime.clock import size
+from raycluster.runtime.units import size
 
 SHARDS_IN_STORE = 32
 ROW_BYTES = 24  # id, label and path offset

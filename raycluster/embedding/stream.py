@@ -20,7 +20,8 @@ from raycluster.data.pipeline import MAX_TASKS, TASK_CPUS, stream_limits
 from raycluster.embedding.part_files import RejectedRow, part_path, read_footer, write_part
 from raycluster.embedding.state import PendingRows
 from raycluster.nn.network import Network
-from raycluster.runtime.resources import Plan, available_cores
+from raycluster.runtime.machine import available_cores
+from raycluster.runtime.resources import Plan
 
 BATCH = 250
 BATCH_BYTES = {"cpu": 2**25, "cuda": 2**28}  # of prepared images as floats

@@ -1,4 +1,4 @@
-"""How an export goes: images a second, which stage takes the most time, when it will be done."""
+"""How fast images are embedded, which stage takes the most time, and when it will be done."""
 
 from __future__ import annotations
 
@@ -6,9 +6,7 @@ import time
 from collections import Counter
 
 from raycluster.embedding.stream import STAGES, Done
-from raycluster.runtime.clock import duration
-
-EVERY_S = 5.0
+from raycluster.runtime.units import time_left
 
 
 class Throughput:
@@ -19,14 +17,14 @@ class Throughput:
     n : int
         How many rows there are in all.
     before : int
-        How many of them were done earlier.
+        How many of them were done by an earlier run of the command.
     workers : int
-        Their first shards, which they began before anything could be counted, do not count for the speed.
+        How many there are. The first shard of each does not count toward the speed: its start was not measured.
 
     Attributes
     ----------
     rows, aside : int
-        What this sitting has embedded, and set aside.
+        How many rows this process has embedded, and rejected.
     seconds : Counter
         Seconds of work by stage, over all workers and tasks.
     """
@@ -36,7 +34,7 @@ class Throughput:
         self.rows = self.aside = 0
         self.seconds: Counter[str] = Counter(dict.fromkeys(STAGES, 0.0))
         self._first: tuple[float, int] | None = None
-        self._last = self._told = time.perf_counter()
+        self._last = time.perf_counter()
 
     def add(self, done: Done) -> None:
         """Count a shard."""
@@ -49,29 +47,21 @@ class Throughput:
 
     @property
     def rate(self) -> float | None:
-        """Images a second since every worker can have had its first shard done; None before."""
+        """Images per second since every worker may have finished its first shard; None before that."""
         if self._first is None or self._last == self._first[0]:
             return None
         return (self.rows + self.aside - self._first[1]) / (self._last - self._first[0])
 
-    def line(self) -> str | None:
-        """Return how far it is, if something was done and five seconds have passed since this was last told."""
-        now = time.perf_counter()
-        if now - self._told < EVERY_S or not self.rows + self.aside:
-            return None
-        self._told = now
-        return self.describe()
-
     def describe(self) -> str:
-        """Say how far it is."""
+        """Say how many images are done, how fast, and what takes the time."""
         done = self._before + self.rows + self.aside
         parts = [f"{done:,}/{self._n:,} images"]
         parts += [f"{self.rate:,.0f} images/s"] if self.rate else []
         parts += [self.slowest()] if sum(self.seconds.values()) else []
-        parts += [f"about {duration((self._n - done) / self.rate)} left"] if self.rate and done < self._n else []
+        parts += [time_left((self._n - done) / self.rate)] if self.rate and done < self._n else []
         return "  ".join(parts)
 
     def slowest(self) -> str:
-        """Say which stage takes most of the work, and its share."""
+        """Say which stage takes the largest share of the work."""
         stage = max(STAGES, key=self.seconds.__getitem__)
         return f"{stage} takes {self.seconds[stage] / sum(self.seconds.values()):.0%} of the work"

@@ -1,4 +1,4 @@
-"""``raycluster.assign``: new images to the clusters of a finished run, and those like none of its images to none."""
+"""``raycluster.assign``: new images go to the clusters of a finished run, unless they resemble none of its images."""
 
 from __future__ import annotations
 
@@ -22,14 +22,15 @@ from raycluster.metrics.quality import clustering_quality
 from raycluster.options import AssignOptions
 from raycluster.results.finished_run import RunVectors, finished_run, network_of, read_vectors
 from raycluster.results.provenance import existing_result, write_table
-from raycluster.runtime.clock import Clock, duration
-from raycluster.runtime.console import Say, print_now
+from raycluster.runtime.clock import Clock
+from raycluster.runtime.console import Console
 from raycluster.runtime.paths import absolute_out
 from raycluster.runtime.run_dir import RunDir
 from raycluster.runtime.session import ray_session_for
+from raycluster.runtime.units import count, duration
 
 BATCH = 250
-WINDOW = 65_536  # embeddings that are held until their neighbours are searched
+WINDOW = 65_536  # embeddings that are collected before their neighbors are searched
 
 
 @dataclass(frozen=True)
@@ -74,14 +75,25 @@ class Assignments(NamedTuple):
     novelty: np.ndarray
 
 
-def assign_images(options: AssignOptions, say: Say = print_now) -> AssignSummary:
+def assign_images(options: AssignOptions, console: Console | None = None) -> AssignSummary:
     """Assign images to clusters of a run, and write one row for every input to ``options.out``.
+
+    Parameters
+    ----------
+    options : AssignOptions
+    console : Console, optional
+        Shows progress and the summary; by default on the standard output.
 
     Raises
     ------
     UserError
-        If something about the run, the images or the file does not allow it; a sentence says what.
+        If the run, the images or the file do not allow it; a sentence says why.
     """
+    with console or Console() as shown:
+        return _assign_images(options, shown)
+
+
+def _assign_images(options: AssignOptions, console: Console) -> AssignSummary:
     clock = Clock(time.perf_counter(), "start")
     out = absolute_out(options.out)
     run_dir = finished_run(options.model)
@@ -93,22 +105,27 @@ def assign_images(options: AssignOptions, say: Say = print_now) -> AssignSummary
     told = existing_result(out, "assignment", identity)
     if told is not None:
         summary = AssignSummary(**told)
-        say(f"{out} holds this assignment already.")
-        say(tell(summary, run_dir.path, out))
+        console.say(f"{out} already holds this assignment.")
+        console.say(describe_assignment(summary, run_dir.path, out))
         return summary
     RunDir(out.parent).check_writable()
+    console.progress(f"reading {run_dir.path}")
     net = network_of(run_dir, "to assign images with")
     known = read_vectors(run_dir.path)
     clock.lap("model")
     channels, height, width = net.shape
-    with ray_session_for(listing):
+    with ray_session_for(listing, console):
+        console.progress(f"looking at {data}")
         images = open_images(data, options.labels, (height, width), "gray" if channels == 1 else "rgb")
         clock.lap("looking at images")
-        say(f"{data}: {images.n:,} images{f', {len(images.rejected):,} unreadable' if images.rejected else ''}")
+        unreadable = f", {len(images.rejected):,} unreadable" if images.rejected else ""
+        console.say(f"{data}: {count(images.n, 'image')}{unreadable}")
+        console.progress("assigning images")
         rows = KnownRows(known.vectors, _n_neighbors(run_dir, len(known.ids)), images.n)
         clock.lap("images of the run")
-        found = _find(net, images, known, rows, say)
+        found = _find(net, images, known, rows, console)
         clock.lap("assigning")
+    console.progress("writing results")
     refused = found.novelty > options.refuse_above
     table, reasons = _table(images, found, refused)
     clock.lap("writing")
@@ -125,41 +142,40 @@ def assign_images(options: AssignOptions, say: Say = print_now) -> AssignSummary
         reasons=reasons,
     )
     write_table(out, table, {"what": "assignment", "identity": identity, "summary": asdict(summary)})
-    say(tell(summary, run_dir.path, out))
+    console.say(describe_assignment(summary, run_dir.path, out))
     return summary
 
 
-def tell(summary: AssignSummary, run: Path, out: Path) -> str:
-    """Say in a few lines what was done, where it lies, how long it took and what was refused."""
+def describe_assignment(summary: AssignSummary, run: Path, out: Path) -> str:
+    """Say how many images were assigned, which were not, how long it took, and where the rows are."""
     stages = ", ".join(f"{name} {duration(seconds)}" for name, seconds in summary.stages.items())
     lines = [
-        f"{summary.assigned:,} of {summary.images:,} images were assigned to {summary.clusters} clusters of {run}, "
-        f"{duration(summary.seconds)} ({stages})",
+        f"{summary.assigned:,} of {count(summary.images, 'image')} assigned to {count(summary.clusters, 'cluster')} of "
+        f"{run}, {duration(summary.seconds)} ({stages})",
     ]
     if summary.farthest is not None:
         lines.append(
-            f"{summary.refused:,} were refused: their nearest image of the run is farther than {summary.farthest:.4g}."
+            f"{summary.refused:,} unassigned: their nearest image of the run is farther than {summary.farthest:.4g}"
         )
     if summary.unreadable:
-        lines.append(f"{summary.unreadable:,} were unreadable:")
+        lines.append(f"{summary.unreadable:,} unreadable:")
         lines += [f"  {count:,} x {reason}" for reason, count in summary.reasons.items()]
-    titles = {"assigned": "images that were assigned", "all": "all readable images, as if none had been refused"}
+    titles = {"assigned": "assigned images", "all": "all readable images, as if every one had been assigned"}
     lines += [
-        f"ACC {scores['acc']:.3f}  NMI {scores['nmi']:.3f}  ARI {scores['ari']:.3f}  of {titles[which]}"
+        f"ACC {scores['acc']:.3f}  NMI {scores['nmi']:.3f}  ARI {scores['ari']:.3f}  on {titles[which]}"
         for which, scores in summary.quality.items()
     ]
     return "\n".join([*lines, f"All rows are in {out}."])
 
 
 @torch.inference_mode()
-def _find(net: MethodNetwork, images: ImageSet, known: RunVectors, rows: KnownRows, say: Say) -> Assignments:
-    """Read all images once, holding no more of them than a block, and of their embeddings no more than a window."""
+def _find(net: MethodNetwork, images: ImageSet, known: RunVectors, rows: KnownRows, console: Console) -> Assignments:
+    """Read all images once, with no more in memory than a block of them and a window of their embeddings."""
     device = torch.device("cuda" if torch.cuda.is_available() else "cpu")
     net = net.to(device)
     found = Assignments(np.empty(images.n, np.int32), np.empty(images.n, np.float32), np.empty(images.n, np.float32))
     seen = np.zeros(images.n, np.int64)
     window: list[tuple[np.ndarray, np.ndarray]] = []
-    told = time.perf_counter()
     for numbers, pixels in images.blocks():
         for part, batch in zip(
             np.split(numbers, range(BATCH, len(numbers), BATCH)), torch.tensor(pixels).split(BATCH), strict=True
@@ -173,9 +189,7 @@ def _find(net: MethodNetwork, images: ImageSet, known: RunVectors, rows: KnownRo
         if sum(len(part) for part, _ in window) >= WINDOW:
             _compare(window, known, rows, not net.assigns, found)
             window = []
-        if time.perf_counter() - told > 10:
-            told = time.perf_counter()
-            say(f"{seen.sum():,} of {images.n:,} images")
+        console.progress("assigning images", f"assigning images: {seen.sum():,} of {images.n:,} done")
     if window:
         _compare(window, known, rows, not net.assigns, found)
     if not (seen == 1).all():
@@ -190,10 +204,10 @@ def _compare(
     clusters_too: bool,
     found: Assignments,
 ) -> None:
-    """Find the run's images next to new ones; these also tell the cluster, where the network has no head for it.
+    """Find the images of the run that are nearest to new ones, and take clusters from them if the network has none.
 
-    It is the nearest one's, as :meth:`raycluster.graph.estimator.GraphDegreeLinkage.predict` says; the confidence is
-    the share of the neighbours that are in the same cluster, as it is for the run's own images.
+    The cluster is that of the nearest image, as in :meth:`raycluster.graph.estimator.GraphDegreeLinkage.predict`; the
+    confidence is the share of the neighbors that are in the same cluster, as for the run's own images.
     """
     numbers, points = (np.concatenate(arrays) for arrays in zip(*window, strict=True))
     neighbors, found.novelty[numbers] = rows.compare(points)
@@ -206,7 +220,7 @@ def _compare(
 
 
 def _table(images: ImageSet, found: Assignments, refused: np.ndarray) -> tuple[pa.Table, dict[str, int]]:
-    """Return one row for every input, in the order of their ids, and how often images were unreadable for what."""
+    """Return one row for every input, in the order of their ids, and how often each reason made images unreadable."""
     n = images.n + len(images.rejected)
     unreadable = np.setdiff1d(np.arange(n), images.ids)
     order = np.argsort(np.concatenate([images.ids, unreadable]))
@@ -251,7 +265,7 @@ def _n_neighbors(run_dir: RunDir, n: int) -> int:
 
 
 def _identity(options: AssignOptions, run_dir: RunDir, data: str, listing: Listing | None) -> dict[str, Any]:
-    """Return all that decides the result."""
+    """Return everything that affects the result."""
     files = [] if listing is None else [[printable(name) for name in listing.names], listing.sizes, listing.modified]
     return {
         "model": str(run_dir.path.resolve()),

@@ -1,4 +1,4 @@
-"""What a finished run's frozen features are worth on images of known class."""
+"""How good the frozen features of a finished run are, on images of known class."""
 
 from __future__ import annotations
 
@@ -19,34 +19,47 @@ from raycluster.nn.features import frozen_features
 from raycluster.options import EvaluateOptions
 from raycluster.results.finished_run import finished_run, network_of
 from raycluster.results.shift import shift_of_run
-from raycluster.runtime.console import Say, print_now
+from raycluster.runtime.console import Console
 from raycluster.runtime.files import write_json
 from raycluster.runtime.session import ray_session
+from raycluster.runtime.units import count
 
 MOST_IMAGES = 20_000
 
 
-def evaluate_run(options: EvaluateOptions, say: Say = print_now) -> dict[str, Any]:
-    """Train a classifier on each layer's frozen features, and write ``evaluation.json`` into the run folder.
+def evaluate_run(options: EvaluateOptions, console: Console | None = None) -> dict[str, Any]:
+    """Train a classifier on the frozen features of each layer, and write ``evaluation.json`` into the run folder.
 
-    It also tells the scores of the run's clusters on these images: frozen as they are, and for ConCURL found anew; and
-    with ``shift``, how the clusters hold on changed images.
+    The scores of the run's clusters on these images are reported too: frozen as they are, and for ConCURL found anew;
+    and with ``shift``, how well the clusters hold up on changed images.
+
+    Parameters
+    ----------
+    options : EvaluateOptions
+    console : Console, optional
+        Shows progress and the results; by default on the standard output.
 
     Raises
     ------
     UserError
         If the run is not finished, or no classes are known.
     """
+    with console or Console() as shown:
+        return _evaluate_run(options, shown)
+
+
+def _evaluate_run(options: EvaluateOptions, console: Console) -> dict[str, Any]:
     run_dir = finished_run(options.run)
     before = run_dir.config()["identity"]
     net = network_of(run_dir, "to evaluate")
     if options.shift and not net.assigns:
         raise UserError(
-            f"--shift needs a network that assigns images by itself, and that of {before['method']} does not."
+            f"--shift needs a network that assigns clusters itself, and that of {before['method']} does not."
         )
     data = options.data and resolve_source(options.data)
     channels, height, width = net.shape
-    with ray_session():
+    with ray_session(console):
+        console.progress(f"looking at {data or before['data']}")
         images = open_images(
             data or before["data"],
             options.labels or ("auto" if options.data else before["labels"]),
@@ -55,41 +68,50 @@ def evaluate_run(options: EvaluateOptions, say: Say = print_now) -> dict[str, An
         )
         rows, labels = labeled_rows(images, options.seed)
         pixels = images.take(rows)
+    console.progress("computing features")
     layers = frozen_features(net, pixels)
-    found = {layer: probe_accuracy(features, labels, options.seed) for layer, features in layers.items()}
+    found = {}
+    for layer, features in layers.items():
+        console.progress("training classifiers", f"training a classifier on {layer}")
+        found[layer] = probe_accuracy(features, labels, options.seed)
+    console.progress("comparing clusterings")
     embedding, clusters = list(layers.values())[-1], min(run_dir.summary().clusters, len(rows))
     agreement = consensus_score(embedding, clusters, options.seed)
     result = {"data": data or before["data"], "images": len(rows), "frozen": found, "consensus": agreement}
     last = {name: value for name, value in run_dir.health().items() if name.startswith(("bcubed_", "probability_"))}
     result |= {"run": run_dir.summary().quality, "training": last}
+    console.progress("clustering")
     clusterings = clusters_on(net, before, pixels, labels, options.seed)
     result["clusterings"] = clusterings
     if options.shift:
         if options.data:
-            pixels, labels = in_numbers_of_run(pixels, labels, images.class_names, run_dir.config()["class_names"], say)
-        result["shift"] = shift_of_run(run_dir, net, pixels, labels, options.seed, say)
+            names = run_dir.config()["class_names"]
+            pixels, labels = in_numbers_of_run(pixels, labels, images.class_names, names, console)
+        console.progress("evaluating changed images")
+        result["shift"] = shift_of_run(run_dir, net, pixels, labels, options.seed, console)
     write_json(run_dir.path / "evaluation.json", result)
-    say(f"Classifier with one hidden layer on frozen features of {len(rows):,} images of known class:")
+    console.say(f"Classifier with one hidden layer on frozen features of {count(len(rows), 'image')} of known class:")
     for layer, scores in found.items():
-        say(f"  {layer:<12} accuracy {scores['accuracy']:.3f} on {scores['test']:,} images that it had not seen")
-    say(
-        f"Consensus of clusterings by k-means and graph degree linkage, in which no labels count: "
-        f"{agreement['consensus']:.3f}"
+        console.say(f"  {layer:<12} accuracy {scores['accuracy']:.3f} on {scores['test']:,} images not seen before")
+    console.say(
+        f"Agreement of clusterings by k-means and graph degree linkage (no labels): {agreement['consensus']:.3f}"
     )
-    for name, found_how in clusterings.items():
-        told = (f"{how} ACC {q['acc']:.3f} NMI {q['nmi']:.3f}" for how, q in found_how.items())
-        say(f"  {name:<18} {', '.join(told)}")
+    for name, qualities in clusterings.items():
+        parts = (f"{how} ACC {q['acc']:.3f} NMI {q['nmi']:.3f}" for how, q in qualities.items())
+        console.say(f"  {name:<18} {', '.join(parts)}")
     for name, value in last.items():
-        say(f"  {name.replace('_', ' '):<18} {value:.3f} at the end of the training")
-    say(f"Written to {run_dir.path / 'evaluation.json'}")
+        console.say(f"  {name.replace('_', ' '):<18} {value:.3f} at the end of the training")
+    console.say(f"All results are in {run_dir.path / 'evaluation.json'}.")
     return result
 
 
 def labeled_rows(images: ImageSet, seed: int) -> tuple[np.ndarray, np.ndarray]:
-    """Return rows, rising, and labels of the images of known class, or of a sample of them where there are many."""
+    """Return rows, ascending, and labels of the images of known class, or of a sample if there are many."""
     rows = np.empty(0, np.int64) if images.labels is None else np.flatnonzero(images.labels >= 0)
     if len(rows) == 0 or images.labels is None:
-        raise UserError("No image has a known class: name a source that has them, or --labels folders.")
+        raise UserError(
+            "No image has a known class: choose --data with classes, or --labels folders if the folders are classes."
+        )
     if len(rows) > MOST_IMAGES:
         rows = np.sort(np.random.default_rng(seed).choice(rows, MOST_IMAGES, replace=False))
     return rows, images.labels[rows]
@@ -121,26 +143,28 @@ def clusters_on(
 
 
 def in_numbers_of_run(
-    pixels: np.ndarray, labels: np.ndarray, names: list[str] | None, names_of_run: list[str] | None, say: Say
+    pixels: np.ndarray, labels: np.ndarray, names: list[str] | None, names_of_run: list[str] | None, console: Console
 ) -> tuple[np.ndarray, np.ndarray]:
-    """Return the images whose classes the run knows too, with the numbers that these classes have there.
+    """Return the images whose classes the run knows too, with the run's numbers for these classes.
 
     Raises
     ------
     UserError
-        If classes are numbers on one side and names on the other, or no class is known on both.
+        If classes are numbers on one side and names on the other, or no class is known to both.
     """
     if names is None and names_of_run is None:
         return pixels, labels
     if names is None or names_of_run is None:
         raise UserError(
-            "--shift needs classes that go by the same names as those of the run, but one of them has numbers only."
+            "--shift needs classes with the same names as those of the run, but one of the two has only numbers."
         )
     number = {name: i for i, name in enumerate(names_of_run)}
     renumbered = np.array([number.get(name, -1) for name in names])[labels]
     others = sorted(set(names) - set(names_of_run))
     if (renumbered < 0).all():
-        raise UserError(f"No class of these images ({', '.join(others[:5])}) is one of the run's: --shift has nothing.")
+        raise UserError(
+            f"The run knows none of the classes of these images ({', '.join(others[:5])}): leave out --shift."
+        )
     if others:
-        say(f"Classes that the run does not know are left out of --shift: {', '.join(others)}")
+        console.say(f"Classes that the run does not know are left out of --shift: {', '.join(others)}")
     return pixels[renumbered >= 0], renumbered[renumbered >= 0]

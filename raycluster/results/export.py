@@ -1,4 +1,4 @@
-"""Results as tables that other tools open as they are: embedding-atlas, NumPy, and clip-retrieval with autofaiss."""
+"""Results as tables that other tools read: embedding-atlas, NumPy, and clip-retrieval with autofaiss."""
 
 from __future__ import annotations
 
@@ -23,32 +23,43 @@ from raycluster.options import ExportOptions
 from raycluster.results.finished_run import RunVectors, read_vectors
 from raycluster.results.projection import project
 from raycluster.results.provenance import atomic_folder, existing_result, write_table
-from raycluster.runtime.clock import duration
-from raycluster.runtime.console import Say, print_now
+from raycluster.runtime.console import Console
 from raycluster.runtime.files import write_json, write_parquet
 from raycluster.runtime.paths import absolute_out
 from raycluster.runtime.run_dir import RunDir
 from raycluster.runtime.session import ray_session_for
+from raycluster.runtime.units import count, duration
 
 NEIGHBORS = 15
 LEVELS = (2, 5, 10, 20, 50, 100, 200, 500)  # numbers of clusters that the merge tree is cut at
 BLOCK = 10_000  # images in one Arrow array
 
 
-def export_tables(options: ExportOptions, say: Say = print_now) -> Path:
-    """Write the table, and return where it lies.
+def export_tables(options: ExportOptions, console: Console | None = None) -> Path:
+    """Write the table, and return its path.
+
+    Parameters
+    ----------
+    options : ExportOptions
+    console : Console, optional
+        Shows progress and the path; by default on the standard output.
 
     Raises
     ------
     UserError
-        If something about the folder or ``out`` does not allow it; a sentence says what.
+        If the folder or ``out`` does not allow it; a sentence says why.
     """
+    with console or Console() as shown:
+        return _export_tables(options, shown)
+
+
+def _export_tables(options: ExportOptions, console: Console) -> Path:
     began = time.perf_counter()
     out, folder = absolute_out(options.out), Path(options.run).expanduser()
     embeddings = options.embeddings and resolve_source(options.embeddings)
     data = options.data and resolve_source(options.data)
     if not folder.is_dir():
-        raise UserError(f"There is no folder {folder}: name that of a run, of a clustering or of embeddings.")
+        raise UserError(f"There is no folder {folder}: name the folder of a run, a clustering or embeddings.")
     config = RunDir(folder).config() if (folder / "config.json").exists() else {}
     source = _embeddings_of(folder, config, embeddings)
     identity = {
@@ -62,22 +73,26 @@ def export_tables(options: ExportOptions, say: Say = print_now) -> Path:
     }
     before = existing_result(out, "table", identity)
     if before is not None:
-        say(f"{out} holds this table already, of {before['rows']:,} rows.")
+        console.say(f"{out} already holds this table, of {count(before['rows'], 'row')}.")
         return out
     RunDir(out.parent).check_writable()
+    console.progress(f"reading {source}")
     found = read_vectors(folder, source)
     if found.rejected:
-        say(f"{found.rejected:,} embeddings are null or not finite, and were left out.")
+        console.say(f"{count(found.rejected, 'embedding')} left out: null or not finite")
     told = {"what": "table", "identity": identity, "summary": {"rows": len(found.ids)}}
     if options.format == "atlas":
         levels = cluster_levels(folder, len(found.ids))
-        pictures = pictures_of(config, data, found, say) if options.images else None
+        pictures = pictures_of(config, data, found, console) if options.images else None
+        console.progress("projecting embeddings to two dimensions")
         write_table(out, atlas_table(found, levels, pictures, options.seed), told)
     else:
         write = {"numpy": write_numpy, "clip-retrieval": write_clip_retrieval}[options.format]
+        console.progress("writing")
         with atomic_folder(out, told) as partial:
             write(partial, found)
-    say(f"{len(found.ids):,} rows for {options.format} are in {out}, {duration(time.perf_counter() - began)}.")
+    rows = f"{count(len(found.ids), 'row')} for {options.format}"
+    console.say(f"{rows} are in {out}, {duration(time.perf_counter() - began)}.")
     return out
 
 
@@ -151,15 +166,17 @@ def cluster_levels(folder: Path, n: int) -> dict[str, np.ndarray]:
     return {f"cluster_{k}": tree.cut(k) for k in LEVELS if tree.n_roots <= k < n}
 
 
-def pictures_of(config: dict[str, Any], data: str | None, found: RunVectors, say: Say) -> pa.ChunkedArray | None:
-    """Return struct{bytes, path} for every row, the bytes null where there is no such image any more.
+def pictures_of(
+    config: dict[str, Any], data: str | None, found: RunVectors, console: Console
+) -> pa.ChunkedArray | None:
+    """Return struct{bytes, path} for every row, with null bytes if that image no longer exists.
 
-    None, and a sentence, where there are no images at all, or others than those of the run.
+    Without images, or with other images than those of the run, say so and return None.
     """
     identity = config.get("identity", {})
     source = data or identity.get("data")
     if source is None:
-        say("Where the images are is not known: the table holds their paths only. Name them with --data.")
+        console.say("The table holds only the paths of the images, whose source is not known: name it with --data.")
         return None
     size: dict[str, Any] = {}
     if "shape" in config:
@@ -167,19 +184,25 @@ def pictures_of(config: dict[str, Any], data: str | None, found: RunVectors, say
         size = {"image_size": (height, width), "color": "gray" if channels == 1 else "rgb"}
     encoded: list[bytes | None] = [None] * len(found.ids)
     try:
-        with ray_session_for(None if source == DIGITS else list_source(source)):
+        with ray_session_for(None if source == DIGITS else list_source(source), console):
+            console.progress(f"looking at {source}")
             images = open_images(source, identity.get("labels", "auto"), **size)
             if data is None and images.fingerprint != config.get("fingerprint", images.fingerprint):
-                say(f"The images in {source} have changed since the run: the table holds their paths only.")
+                console.say(
+                    f"The table holds only the paths of the images: those in {source} have changed since the run."
+                )
                 return None
             row_of = {path: row for row, path in enumerate(found.paths)}
+            done = 0
             for numbers, pixels in images.blocks():
                 for number, image in zip(numbers.tolist(), pixels, strict=True):
                     row = row_of.get(images.paths[number])
                     if row is not None:
                         encoded[row] = _png(image)
+                done += len(numbers)
+                console.progress("encoding images", f"encoding images: {done:,} of {images.n:,} done")
     except UserError as error:
-        say(f"The table holds the paths of the images only: {error}")
+        console.say(f"The table holds only the paths of the images: {error}")
         return None
     kind = pa.struct([("bytes", pa.binary()), ("path", pa.string())])
     values = [{"bytes": data, "path": path} for data, path in zip(encoded, found.paths, strict=True)]
@@ -188,7 +211,7 @@ def pictures_of(config: dict[str, Any], data: str | None, found: RunVectors, say
 
 
 def _embeddings_of(folder: Path, config: dict[str, Any], given: str | None) -> str:
-    """Return where the embeddings are: where the user says, in the folder, or where it was clustered from."""
+    """Return where the embeddings are: as given, in the folder, or where the clustering took them from."""
     if given is not None:
         return given
     if (folder / "embeddings").exists():
@@ -200,7 +223,7 @@ def _embeddings_of(folder: Path, config: dict[str, Any], given: str | None) -> s
 
 
 def _digest(folder: Path, source: str) -> str:
-    """Return what changes with the embeddings, which may have grown, and with what was made of them."""
+    """Return a digest that changes with the embeddings, which may grow, and with the results made from them."""
     listing = list_source(source, VECTOR_SOURCES)
     names = ("assignments.parquet", "merges.parquet")
     sizes = [(folder / name).stat().st_size if (folder / name).exists() else None for name in names]

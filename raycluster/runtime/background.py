@@ -1,16 +1,31 @@
-"""Work in a thread, so that signals still arrive in the main one."""
+"""Work in a thread of its own, while the main thread shows progress and hears signals."""
 
 from __future__ import annotations
 
 import threading
 from collections.abc import Callable
-from concurrent.futures import Future
-from typing import Any
+from concurrent.futures import Future, wait
+from typing import TypeVar
+
+TICK_S = 0.3
+
+T = TypeVar("T")
 
 
-def run_in_thread(work: Callable[[], Any]) -> Future[Any]:
-    """Begin the work in a thread that does not outlive the process, and return what will hold its result."""
-    done: Future[Any] = Future()
+def run_beside(work: Callable[[], T], meanwhile: Callable[[], None]) -> T:
+    """Do the work in a thread, and return its result.
+
+    Python handles signals between two steps of the main thread. Compiled code that runs there for minutes would hold
+    Ctrl-C and SIGTERM up until it returns; here they interrupt the waiting.
+
+    Parameters
+    ----------
+    work : callable
+        Runs in a thread that does not keep the process alive.
+    meanwhile : callable
+        Called in the calling thread again and again until the work is done. What it raises ends the waiting.
+    """
+    done: Future[T] = Future()
 
     def run() -> None:
         try:
@@ -19,4 +34,6 @@ def run_in_thread(work: Callable[[], Any]) -> Future[Any]:
             done.set_exception(error)
 
     threading.Thread(target=run, daemon=True).start()
-    return done
+    while not wait([done], timeout=TICK_S).done:
+        meanwhile()
+    return done.result()

@@ -1,4 +1,4 @@
-"""Checkpoints: a folder a time, safetensors for numbers and JSON for the rest, complete or not there at all."""
+"""Checkpoints: numbered folders, each complete or absent, with tensors in safetensors and the rest in JSON."""
 
 from __future__ import annotations
 
@@ -17,10 +17,10 @@ Checkpoint = tuple[dict[str, torch.Tensor], dict[str, Any]]
 
 
 def save_checkpoint(folder: Path, tensors: dict[str, torch.Tensor], state: dict[str, Any]) -> Path:
-    """Write the next numbered checkpoint under ``folder`` and drop all but the newest two.
+    """Write the next numbered checkpoint under ``folder``, and delete all but the newest two.
 
-    The files are written under a temporary name and renamed when complete, so that a killed writer leaves the
-    previous checkpoint in force.
+    The files are written under a temporary name and renamed when complete, so that the previous checkpoint stays
+    valid if the writer is killed.
     """
     folder.mkdir(parents=True, exist_ok=True)
     for leftover in folder.glob("*.partial"):
@@ -29,7 +29,7 @@ def save_checkpoint(folder: Path, tensors: dict[str, torch.Tensor], state: dict[
     target = folder / f"{existing[-1] + 1 if existing else 0:06d}"
     partial = target.with_suffix(".partial")
     partial.mkdir()
-    # Copies, because safetensors refuses two names for one piece of memory.
+    # Copies, because safetensors does not accept two names for the same memory.
     copies = {name: tensor.detach().to("cpu", copy=True).contiguous() for name, tensor in tensors.items()}
     save_file(copies, partial / "tensors.safetensors")
     (partial / "state.json").write_text(json.dumps(state))
@@ -56,24 +56,24 @@ def load_checkpoints(folder: Path, newest: int = KEEP) -> list[Checkpoint]:
 
 
 def with_prefix(prefix: str, tensors: dict[str, torch.Tensor]) -> dict[str, torch.Tensor]:
-    """Return tensors under the names ``prefix.name``, so that several kinds fit one checkpoint."""
+    """Return tensors under the names ``prefix.name``, so that several kinds fit into one checkpoint."""
     return {f"{prefix}.{name}": tensor for name, tensor in tensors.items()}
 
 
 def without_prefix(prefix: str, tensors: dict[str, torch.Tensor]) -> dict[str, torch.Tensor]:
-    """Return the tensors that :func:`with_prefix` has named, under their own names."""
+    """Return the tensors that :func:`with_prefix` named, under their own names."""
     start = f"{prefix}."
     return {name.removeprefix(start): tensor for name, tensor in tensors.items() if name.startswith(start)}
 
 
 def optimizer_state(optimizer: torch.optim.Optimizer) -> dict[str, torch.Tensor]:
-    """Return what an optimizer remembers of each parameter, as ``number.name``."""
+    """Return the state of an optimizer for each parameter, as ``number.name``."""
     remembered: dict[int, dict[str, torch.Tensor]] = optimizer.state_dict()["state"]
     return {f"{i}.{name}": tensor for i, state in remembered.items() for name, tensor in state.items()}
 
 
 def restore_optimizer(optimizer: torch.optim.Optimizer, tensors: dict[str, torch.Tensor]) -> None:
-    """Give an optimizer back what :func:`optimizer_state` has returned."""
+    """Restore the state that :func:`optimizer_state` returned."""
     whole = optimizer.state_dict()
     whole["state"] = {}
     parameters = [parameter for group in optimizer.param_groups for parameter in group["params"]]
@@ -81,7 +81,7 @@ def restore_optimizer(optimizer: torch.optim.Optimizer, tensors: dict[str, torch
         number, _, name = key.partition(".")
         parameter = parameters[int(number)]
         if tensor.shape == parameter.shape:
-            # In the parameter's order in memory: fused steps go by it, others slow down where it differs.
+            # In the memory layout of the parameter: fused steps require it, others are slower without it.
             tensor = torch.empty_like(parameter, dtype=tensor.dtype, device=tensor.device).copy_(tensor)
         whole["state"].setdefault(int(number), {})[name] = tensor
     optimizer.load_state_dict(whole)

@@ -1,61 +1,148 @@
-"""Metrics as they come: a JSON object a line, TensorBoard, and sentences on the terminal."""
+"""What a command shows: lines that last, and one live line for the stage that is running."""
 
 from __future__ import annotations
 
-import functools
-from collections.abc import Callable
-from typing import Any
+import math
+import sys
+import time
+from types import TracebackType
+from typing import TextIO
 
-from raycluster.runtime.clock import duration
-from raycluster.runtime.metrics_log import _numbers
+import rich.console
+from rich.live import Live
+from rich.text import Text
 
-Say = Callable[[str], None]
+from raycluster.runtime.units import duration, stopwatch
 
-# Without the flush, nothing is seen of a run whose output goes to a file until it ends.
-print_now = functools.partial(print, flush=True)
-
-
-def describe(row: dict[str, Any]) -> str:
-    """Say a row of metrics in one line, with a line more for each warning."""
-    writers: dict[str, Callable[[dict[str, Any]], list[str]]] = {"epoch": _epoch, "period": _period, "start": _start}
-    parts = writers.get(row.get("kind", ""), _other)(row)
-    return "\n".join(["  ".join(parts), *(f"  warning: {warning}" for warning in row.get("warnings", []))])
-
-
-def _epoch(row: dict[str, Any]) -> list[str]:
-    epochs = f"/{row['epochs']}" if "epochs" in row else ""
-    period = f"period {row['period'] + 1}, " if "period" in row else ""
-    parts = [f"{period}epoch {row.get('epoch', 0)}{epochs}"]
-    parts += [f"loss {row['loss']:.4f}"] if row.get("loss") is not None else []
-    parts += [f"{row['images_per_second']:,.0f} images/s"] if row.get("images_per_second") else []
-    parts += [f"{row['clusters']:,} clusters"] if "clusters" in row else []
-    parts += [f"ACC {row['quality']['acc']:.3f}"] if "quality" in row else []
-    return parts + ([f"about {duration(row['eta'])} left"] if row.get("eta") else [])
+LOG_S = 10.0  # at least this long between two lines of progress in a log
+STILL_S = 60.0  # and this long where nothing has changed
+FRAMES_PER_S = 8
+SPINNER = "⠋⠙⠹⠸⠼⠴⠦⠧⠇⠏"
+PLAIN_SPINNER = "|/-\\"
 
 
-def _period(row: dict[str, Any]) -> list[str]:
-    clustering = f" ({row['clustering']})" if "clustering" in row else ""
-    period = f"period {row['period']} " if "period" in row else ""
-    parts = [f"{period}done{clustering}", f"{row['clusters']:,} clusters"]
-    parts += [f"or {', '.join(map(str, row['alternatives']))}"] if row.get("alternatives") else []
-    parts += [f"{row['neighbor_recall']:.1%} of the neighbours found"] if row.get("neighbor_recall", 1) < 1 else []
-    parts += [
-        f"{title} {row['quality'][name]:.3f}" for name, title in (("nmi", "NMI"), ("acc", "ACC")) if row.get("quality")
-    ]
-    parts += [
-        f"{title} {duration(row[name])}"
-        for name, title in (("graph_seconds", "graph"), ("merge_seconds", "merging"))
-        if name in row
-    ]
-    return parts + ([f"about {duration(row['eta'])} left"] if row.get("eta") else [])
+class Console:
+    """The terminal, or the log file, of one command.
 
+    On a terminal, the stage that is running has one live line, rewritten in place, with a spinner and the time it has
+    taken so far; it stays with its last state when the next stage begins. In a pipe or a log file, the same states are
+    plain lines, one every ten seconds at most, and always the last one of a stage.
 
-def _start(row: dict[str, Any]) -> list[str]:
-    where = f"{row['workers']} worker(s) on {row['device']}, {row['threads']} thread(s) each"
-    if not row["continued"]:
-        return [f"training began: {where}"]
-    return [f"training goes on from the checkpoint of {duration(row['seconds'])} into the run: {where}"]
+    Parameters
+    ----------
+    quiet : bool
+        Show nothing but warnings.
+    stream : text stream, optional
+        By default the standard output.
+    errors : text stream, optional
+        Where warnings go, by default the standard error.
 
+    Notes
+    -----
+    Use it as a context manager, so that the live line is always closed. It may be entered more than once.
+    """
 
-def _other(row: dict[str, Any]) -> list[str]:
-    return [f"{name} {value:.4g}" if isinstance(value, float) else f"{name} {value}" for name, value in _numbers(row)]
+    def __init__(self, quiet: bool = False, stream: TextIO | None = None, errors: TextIO | None = None) -> None:
+        self._quiet = quiet
+        self._out = rich.console.Console(file=stream, force_jupyter=False)
+        self._errors = rich.console.Console(file=errors, stderr=True, force_jupyter=False)
+        self._is_standard_output = stream is None
+        # Not rich's own is_terminal: FORCE_COLOR makes it true in pipes.
+        self._is_live = self._out.file.isatty() and not self._out.is_dumb_terminal
+        self._live: Live | None = None
+        self._stage = self._state = ""
+        self._is_told = True  # whether a line that lasts says what the stage has to say
+        self._began = 0.0
+        self._last_line = -math.inf
+
+    def __enter__(self) -> Console:
+        return self
+
+    def __exit__(
+        self, kind: type[BaseException] | None, error: BaseException | None, traceback: TracebackType | None
+    ) -> None:
+        self.close()
+
+    def say(self, text: str) -> None:
+        """Write a line that lasts, in place of what the present stage has shown so far."""
+        if self._quiet:
+            return
+        self._state, self._is_told = "", True
+        self._write(text)
+
+    def warn(self, text: str) -> None:
+        """Write a warning to the standard error, even when quiet."""
+        # Where both are the terminal, the live line has to make room.
+        console = self._out if self._live and self._errors.file.isatty() else self._errors
+        console.print(Text(f"warning: {text}", style="yellow"), soft_wrap=True)
+
+    def progress(self, stage: str, state: str = "") -> None:
+        """Show that a stage has begun, or how far it is.
+
+        Parameters
+        ----------
+        stage : str
+            What is being done, such as ``starting Ray``. A new one ends the one before.
+        state : str
+            A line that says how far it is, shown in place of ``stage``.
+        """
+        if self._quiet:
+            return
+        if stage != self._stage:
+            self.close()
+            self._begin(stage, state)
+        elif state not in ("", self._state):
+            self._state, self._is_told = state, False
+        if not self._is_live:
+            self._log()
+
+    def close(self) -> None:
+        """End the present stage: its last state stays."""
+        if self._live:
+            self._live.stop()
+            self._live = None
+        if self._stage and not self._is_told:
+            self._write(f"{self._line}  {duration(time.monotonic() - self._began)}")
+        self._stage = self._state = ""
+        self._is_told = True
+
+    def _begin(self, stage: str, state: str) -> None:
+        self._stage, self._state, self._began = stage, state, time.monotonic()
+        self._is_told = not self._is_live
+        if self._is_live:
+            self._live = Live(
+                get_renderable=self._render,
+                console=self._out,
+                transient=True,
+                refresh_per_second=FRAMES_PER_S,
+                redirect_stdout=self._is_standard_output,
+                redirect_stderr=self._is_standard_output and sys.stderr.isatty(),
+            )
+            self._live.start()
+        else:
+            self._write(self._line)
+
+    @property
+    def _line(self) -> str:
+        return self._state or self._stage
+
+    def _render(self) -> Text:
+        frames = SPINNER if self._out.encoding.startswith("utf") else PLAIN_SPINNER
+        elapsed = time.monotonic() - self._began
+        line = Text(f"{frames[int(elapsed * FRAMES_PER_S) % len(frames)]} ")
+        return line.append(stopwatch(elapsed), style="dim").append(f"  {self._line}")
+
+    def _log(self) -> None:
+        """Write the state as a line, unless the last line is too recent."""
+        since = time.monotonic() - self._last_line
+        if since >= STILL_S:
+            self._write(f"{self._line}  ({duration(time.monotonic() - self._began)} so far)")
+        elif since >= LOG_S and not self._is_told:
+            self._write(self._line)
+        else:
+            return
+        self._is_told = True
+
+    def _write(self, text: str) -> None:
+        self._last_line = time.monotonic()
+        self._out.print(Text(text), soft_wrap=True)

@@ -1,4 +1,4 @@
-"""Files that are complete or not there at all, and values fit for JSON."""
+"""Files that are either complete or absent, and values made fit for JSON."""
 
 from __future__ import annotations
 
@@ -18,9 +18,9 @@ import pyarrow.parquet as pq
 
 @contextlib.contextmanager
 def atomic_write(path: Path) -> Iterator[Path]:
-    """Give a temporary name to write to, and rename it to ``path`` when the writing has succeeded.
+    """Provide a temporary name to write to, and rename it to ``path`` once the writing has succeeded.
 
-    The name is used by nobody else, not even by a process of a killed job that has not noticed yet.
+    The name is unique, so that a process of a killed job that is still writing does no harm.
     """
     partial = path.with_name(f"{path.name}.{uuid.uuid4().hex[:8]}.partial")
     try:
@@ -31,19 +31,19 @@ def atomic_write(path: Path) -> Iterator[Path]:
 
 
 def write_json(path: Path, value: dict[str, Any]) -> None:
-    """Write a JSON file in one go; numbers that JSON does not know become null."""
+    """Write a JSON file atomically; infinities and NaN become null."""
     with atomic_write(path) as partial:
         partial.write_text(json.dumps(plain(value), indent=2, ensure_ascii=False) + "\n")
 
 
 def write_parquet(path: Path, table: pa.Table) -> None:
-    """Write a Parquet file in one go."""
+    """Write a Parquet file atomically."""
     with atomic_write(path) as partial:
         pq.write_table(table, partial)
 
 
 def plain(value: Any) -> Any:
-    """Return nested values with NumPy numbers as Python's, and infinities and NaN as None, fit for JSON."""
+    """Return nested values made fit for JSON: NumPy numbers as Python's, infinities and NaN as None."""
     if isinstance(value, dict):
         return {str(key): plain(inner) for key, inner in value.items()}
     if isinstance(value, list | tuple):
@@ -56,5 +56,5 @@ def plain(value: Any) -> Any:
 
 
 def remove_tree(path: Path) -> None:
-    """Remove a folder and all in it, if it is there."""
+    """Remove a folder with everything in it, if it exists."""
     shutil.rmtree(path, ignore_errors=True)

@@ -1,4 +1,4 @@
-"""Metrics as they come: a JSON object a line, and TensorBoard."""
+"""``metrics.jsonl``, a JSON object per line, and TensorBoard: written by the training, followed by the console."""
 
 from __future__ import annotations
 
@@ -11,14 +11,14 @@ from raycluster.runtime.files import atomic_write, plain
 
 
 class MetricsLog:
-    """The writer of ``metrics.jsonl`` and of the TensorBoard files; there is one in a run, on worker 0.
+    """Writes ``metrics.jsonl`` and the TensorBoard files. A run has one, on worker 0.
 
     Parameters
     ----------
     path, tensorboard : Path
     keep : int
-        How many lines of an earlier sitting belong to the checkpoint that the run continues from. Later ones are cut
-        off: what they tell of is computed again.
+        How many lines written before belong to the checkpoint that the run continues from. Later ones are removed:
+        what they describe is computed again.
     """
 
     def __init__(self, path: Path, tensorboard: Path, keep: int = 0) -> None:
@@ -32,7 +32,7 @@ class MetricsLog:
         self._tensorboard = SummaryWriter(str(tensorboard), purge_step=self.lines)
 
     def append(self, row: dict[str, Any]) -> None:
-        """Write a row; its place in the file is the step that TensorBoard shows it at."""
+        """Write a row. Its line number is its step in TensorBoard."""
         self._file.write(json.dumps(plain(row), ensure_ascii=False) + "\n")
         self._file.flush()
         for name, number in _numbers(row):
@@ -47,7 +47,7 @@ class MetricsLog:
 
 
 class MetricsFollower:
-    """Reads a growing ``metrics.jsonl`` and hands on each row once, also when the file is cut back and goes on."""
+    """Reads a growing ``metrics.jsonl``, and returns each row once, even if the file is cut back in between."""
 
     def __init__(self, path: Path) -> None:
         self._path = path
@@ -55,7 +55,7 @@ class MetricsFollower:
         self._version: tuple[int, int, int] | None = None
 
     def new_rows(self) -> list[dict[str, Any]]:
-        """Return the rows that were not there at the last call."""
+        """Return the rows that are new since the last call."""
         try:
             info = os.stat(self._path)
             version = info.st_ino, info.st_size, info.st_mtime_ns

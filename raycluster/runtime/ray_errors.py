@@ -1,4 +1,4 @@
-"""Errors of Ray, traced to their cause and put into words."""
+"""Errors from Ray, traced to their cause and put into words."""
 
 from __future__ import annotations
 
@@ -8,14 +8,14 @@ from typing import Any
 
 from raycluster.errors import TrainingFailed, UserError
 
-# What a second try would run into again. Deaths of processes are not among them, nor the errors that these cause in the
-# other workers: RuntimeError from torch's collectives and OSError from connections.
+# Errors that a second attempt would run into again. The death of a process is not one of them, nor are the errors that
+# it causes in other workers: RuntimeError from torch's collectives, and OSError from connections.
 MISTAKES = (UserError, TypeError, ValueError, LookupError, AttributeError, ArithmeticError, AssertionError, ImportError)
 
 
 def root_cause(error: BaseException) -> BaseException:
-    """Return the exception that Ray has wrapped, perhaps several times; a mistake rather than what it led to."""
-    from ray.exceptions import RayTaskError  # not above: the environment has to be set before Ray is imported
+    """Return the exception that Ray wrapped, maybe more than once; a mistake rather than its consequences."""
+    from ray.exceptions import RayTaskError  # here, because the environment has to be set before Ray is imported
 
     inner: Any = error.cause if isinstance(error, RayTaskError) else getattr(error, "controller_failure", None)
     failures: dict[int, Exception] = getattr(error, "worker_failures", {})
@@ -28,7 +28,7 @@ def root_cause(error: BaseException) -> BaseException:
 def explain(
     error: BaseException, activity: str, log: str | Path, clear: tuple[type[BaseException], ...] = (UserError,)
 ) -> Exception:
-    """Return the cause of an error of Ray, in a sentence that says where to read more and what to do.
+    """Return the cause of an error from Ray, in a sentence that says where the details are and what to do.
 
     Parameters
     ----------
@@ -38,21 +38,36 @@ def explain(
     log : path-like
         Where the details are.
     clear : tuple of type
-        Causes that speak for themselves, and are returned as they are.
+        Causes that need no explanation, and are returned as they are.
     """
     cause = root_cause(error)
     if isinstance(cause, clear) and isinstance(cause, Exception):
         return cause
     first = (str(cause).strip() or "no message").splitlines()[0]
     return TrainingFailed(
-        f"{activity} failed with {type(cause).__name__}: {first}\nDetails are in {log}; the same command continues "
-        "where it stopped."
+        f"{activity} failed with {type(cause).__name__}: {first}\nThe details are in {log}. Run the same command again "
+        "to continue."
     )
 
 
-def dead_ray_process() -> str | None:
-    """Return the name of a process of the private Ray that has died; Ray itself would abort without a sentence."""
-    with contextlib.suppress(AttributeError):  # private to Ray; None where the cluster is not this process's own
+def check_ray_alive(logs: str | Path) -> None:
+    """Raise :class:`TrainingFailed` if a process of the private Ray has died; Ray itself would exit without a word.
+
+    Parameters
+    ----------
+    logs : path-like
+        Where Ray's logs are.
+    """
+    dead = _dead_ray_process()
+    if dead:
+        raise TrainingFailed(
+            f"Ray's {dead} on this machine has died, maybe because memory ran out.\nRay's logs are in {logs}. Run the "
+            "same command again to continue."
+        )
+
+
+def _dead_ray_process() -> str | None:
+    with contextlib.suppress(AttributeError):  # private to Ray; there is no such node on a cluster that was joined
         from ray._private import worker
 
         node: Any = worker._global_node

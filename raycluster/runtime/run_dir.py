@@ -1,4 +1,4 @@
-"""The run folder: what a training run leaves behind, each file complete or not there at all."""
+"""The run folder: the files that a run leaves behind, each of them complete or absent."""
 
 from __future__ import annotations
 
@@ -55,17 +55,17 @@ class RunDir:
         self.error_log = self.path / "error.log"
 
     def state(self, identity: dict[str, Any]) -> Literal["new", "begun", "finished"]:
-        """Tell how far the run with this ``identity`` (all settings that decide the result) has come here.
+        """Return how far the run with this ``identity`` (all settings that affect the result) has come in this folder.
 
         Raises
         ------
         UserError
-            If something else lies here: another run, or files that are no run at all.
+            If the folder holds something else: another run, or files that are not a run.
         """
         if self.path.exists() and not self.path.is_dir():
             raise UserError(f"{self.path} is a file: choose a folder for --out.")
         if self.path.exists() and not os.access(self.path, os.R_OK | os.W_OK | os.X_OK):
-            raise UserError(f"{self.path} may not be read and written by this user: choose another --out.")
+            raise UserError(f"{self.path} is not readable and writable for this user: choose another --out.")
         if not (self.path / "config.json").exists():
             if self.path.exists() and not all(_is_left_by_a_kill(entry.name) for entry in self.path.iterdir()):
                 raise UserError(f"{self.path} holds files but no run of raycluster: choose an empty or new --out.")
@@ -78,19 +78,13 @@ class RunDir:
         ]
         if differences:
             raise UserError(
-                f"{self.path} holds another run: {'; '.join(differences)}. Choose another --out, or give the settings "
-                "of that run to continue it."
+                f"{self.path} holds another run: {'; '.join(differences)}. Choose another --out, or continue that run "
+                "with its own settings."
             )
         return "finished" if (self.path / "summary.json").exists() else "begun"
 
     def check_writable(self) -> None:
-        """Find out whether the folder can be made and written to, and leave nothing behind.
-
-        Raises
-        ------
-        UserError
-            If it cannot.
-        """
+        """Raise :class:`UserError` unless the folder can be created and written to. Nothing is left behind."""
         missing = [folder for folder in (self.path, *self.path.parents) if not folder.exists()]
         probe = self.path / f"{LOCK}.probe"
         try:
@@ -106,7 +100,7 @@ class RunDir:
 
     @contextlib.contextmanager
     def lock(self) -> Iterator[None]:
-        """Keep a second job out of the folder, for as long as this one lives."""
+        """Keep other jobs out of the folder until this one has ended."""
         self.path.mkdir(parents=True, exist_ok=True)
         with open(self.path / LOCK, "w") as file:
             _lock_file(file, self.path)
@@ -114,7 +108,7 @@ class RunDir:
         (self.path / LOCK).unlink(missing_ok=True)
 
     def config(self) -> dict[str, Any]:
-        """Return what ``config.json`` holds."""
+        """Return the content of ``config.json``."""
         try:
             config: dict[str, Any] = json.loads((self.path / "config.json").read_text())
         except (ValueError, OSError) as error:
@@ -130,7 +124,7 @@ class RunDir:
         write_json(self.path / "config.json", config)
 
     def write_model(self, model: nn.Module, architecture: dict[str, Any]) -> None:
-        """Write ``model/``: the weights, and what is needed to build the network again."""
+        """Write ``model/``: the weights, and the architecture to rebuild the network from."""
         from safetensors.torch import save_file
 
         folder = self.path / "model"
@@ -157,7 +151,7 @@ class RunDir:
         write_parquet(folder / f"part-{rank:05d}-of-{world_size:05d}.parquet", table)
 
     def embedded_ids(self, world_size: int) -> np.ndarray:
-        """Return the ids of all embeddings, int64, and drop parts of an earlier, interrupted finish."""
+        """Return the ids of all embeddings, int64, and remove parts that an interrupted run has left."""
         expected = {f"part-{rank:05d}-of-{world_size:05d}.parquet" for rank in range(world_size)}
         for part in (self.path / "embeddings").iterdir():
             if part.name not in expected:
@@ -173,7 +167,7 @@ class RunDir:
         confidence: np.ndarray,
         labels: np.ndarray | None,
     ) -> None:
-        """Write ``assignments.parquet``; an unknown label (-1) is null."""
+        """Write ``assignments.parquet``, in which an unknown label (-1) is null."""
         columns = {
             "id": pa.array(ids, pa.int64()),
             "path": pa.array(paths, pa.string()),
@@ -185,13 +179,13 @@ class RunDir:
         write_parquet(self.path / "assignments.parquet", pa.table(columns))
 
     def write_merges(self, merges: dict[str, np.ndarray]) -> None:
-        """Write ``merges.parquet``: merge i makes node n + i of ``left`` and ``right``."""
+        """Write ``merges.parquet``: merge i joins nodes ``left`` and ``right`` into node n + i."""
         types = {"left": pa.int32(), "right": pa.int32(), "affinity": pa.float64(), "size": pa.int32()}
         table = pa.table({name: pa.array(merges[name], kind) for name, kind in types.items()})
         write_parquet(self.path / "merges.parquet", table)
 
     def write_rejected(self, rejected: Sequence[tuple[str, str]]) -> None:
-        """Write ``rejected.parquet``, also when it is empty."""
+        """Write ``rejected.parquet``, even if it is empty."""
         paths, reasons = [path for path, _ in rejected], [reason for _, reason in rejected]
         table = pa.table({"path": pa.array(paths, pa.string()), "reason": pa.array(reasons, pa.string())})
         write_parquet(self.path / "rejected.parquet", table)
@@ -201,7 +195,7 @@ class RunDir:
         return [json.loads(line) for line in self.metrics.read_text().splitlines()]
 
     def health(self) -> dict[str, Any]:
-        """Return the figures of the last epoch and the last clustering, and what they warn of."""
+        """Return the figures of the last epoch and the last clustering, and their warnings."""
         last: dict[str, dict[str, Any]] = {}
         for row in self.rows():
             last[row.get("kind", "")] = row
@@ -215,7 +209,7 @@ class RunDir:
             partial.write_text(page)
 
     def write_summary(self, summary: RunSummary) -> None:
-        """Write ``summary.json``, the last file of all: where it lies, the run is complete."""
+        """Write ``summary.json``, the last file: a folder that has it holds a complete run."""
         write_json(self.path / "summary.json", asdict(summary))
 
     def summary(self) -> RunSummary:
@@ -224,20 +218,20 @@ class RunDir:
 
 
 def _is_left_by_a_kill(name: str) -> bool:
-    """Tell whether a file is one that was not finished, or held the lock, when a job was killed."""
+    """Return whether a killed job leaves a file of this name: one it was writing, or its lock."""
     return name.startswith(LOCK) or name.endswith(".partial")
 
 
 def _lock_file(file: Any, folder: Path) -> None:
     try:
         import fcntl
-    except ImportError:  # no such locks on Windows; two jobs in one folder are the user's to avoid there
+    except ImportError:  # Windows has no such locks
         return
     try:
         fcntl.flock(file, fcntl.LOCK_EX | fcntl.LOCK_NB)
     except BlockingIOError:
-        raise UserError(f"Another job is at work in {folder}: wait for it, or choose another --out.") from None
-    except OSError:  # a file system without locks
+        raise UserError(f"Another job is working in {folder}: wait for it, or choose another --out.") from None
+    except OSError:  # the file system has no locks
         return
 
 

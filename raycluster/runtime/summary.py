@@ -1,4 +1,4 @@
-"""What a finished run reports: the content of ``summary.json``, and the same in a few lines for the terminal."""
+"""What a finished run reports: the content of ``summary.json``, and a few lines on the terminal."""
 
 from __future__ import annotations
 
@@ -6,8 +6,8 @@ from dataclasses import dataclass, field
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
-from raycluster.runtime.clock import duration
-from raycluster.runtime.console import Say
+from raycluster.runtime.console import Console
+from raycluster.runtime.units import count, duration
 
 if TYPE_CHECKING:
     from raycluster.runtime.run_dir import RunDir
@@ -15,25 +15,25 @@ if TYPE_CHECKING:
 
 @dataclass(frozen=True)
 class RunSummary:
-    """What a finished run has to say for itself; the content of ``summary.json``.
+    """The outcome of a finished run; the content of ``summary.json``.
 
     Attributes
     ----------
     method : str
     images, rejected, clusters : int
-        How many images were clustered, how many inputs were set aside, and how many clusters there are.
+        How many images were clustered, how many inputs were rejected, and how many clusters there are.
     seconds : float
-        From the first start to the end, without the time between a kill and the next start.
+        From the first start to the end, not counting the time between a kill and the next start.
     stages : dict of str to float
-        Seconds a stage.
+        Seconds by stage.
     quality : dict
-        For each clustering ``nmi``, ``nmi_geometric``, ``acc``, ``ari``; empty where no labels are known.
+        ``nmi``, ``nmi_geometric``, ``acc`` and ``ari`` of each clustering; empty if no labels are known.
     reported : str
-        The one of them that is in ``assignments.parquet``.
+        The clustering that is in ``assignments.parquet``.
     rejected_reasons : dict of str to int
         How often each reason occurred.
     health : dict
-        The last word of the metrics on it, ``warnings`` in sentences among them.
+        The last metrics of the run's health, with ``warnings`` as sentences.
     """
 
     method: str
@@ -48,35 +48,43 @@ class RunSummary:
     health: dict[str, Any] = field(default_factory=dict)
 
 
-def describe_summary(folder: Path, summary: RunSummary) -> str:
-    """Say in a few lines what was done, where it lies, how long it took and what was set aside."""
+def show_summary(console: Console, folder: Path, summary: RunSummary) -> None:
+    """Say what the run found, how long it took, what was rejected, what to worry about, and where the results are."""
+    console.say("\n".join(summary_lines(summary)))
+    for warning in summary.health.get("warnings", []):
+        console.warn(warning)
+    page = "; open report.html to see the clusters" if (folder / "report.html").exists() else ""
+    console.say(f"All results are in {folder}{page}.")
+
+
+def repeat_summary(console: Console, run_dir: RunDir, what: str) -> RunSummary:
+    """Say that the folder already holds ``what``, show its summary, and return it."""
+    summary = run_dir.summary()
+    console.say(f"{run_dir.path} already holds this {what}, finished.")
+    show_summary(console, run_dir.path, summary)
+    return summary
+
+
+def summary_lines(summary: RunSummary) -> list[str]:
+    """Return what was found, stages and scores, as lines."""
     stages = ", ".join(f"{name.replace('_', ' ')} {duration(seconds)}" for name, seconds in summary.stages.items())
-    what = "vectors" if summary.method == "gdl" else "images"
-    images = f"{summary.method}: {summary.images:,} {what} in {summary.clusters} clusters"
-    lines = [f"{images}, {duration(summary.seconds)} ({stages})"]
+    rows = count(summary.images, "vector" if summary.method == "gdl" else "image")
+    found = f"{summary.method}: {rows} in {count(summary.clusters, 'cluster')}"
+    lines = [f"{found}, {duration(summary.seconds)} ({stages})"]
     if summary.rejected:
-        lines.append(f"{summary.rejected:,} input(s) were set aside (rejected.parquet):")
-        lines += [f"  {count:,} x {reason}" for reason, count in summary.rejected_reasons.items()]
+        lines.append(f"{count(summary.rejected, 'input')} rejected (rejected.parquet):")
+        lines += [f"  {times:,} x {reason}" for reason, times in summary.rejected_reasons.items()]
     if summary.health.get("alternatives"):
         lines.append(f"Other numbers of clusters that fit: {', '.join(map(str, summary.health['alternatives']))}")
-    if summary.quality:
-        width = max(12, *(len(name) + 2 for name in summary.quality))
-        lines.append(
-            f"{'clustering':<{width}}{'NMI':>8}{'NMI geo.':>10}{'ACC':>8}{'ARI':>8}   (labels served for this only)"
-        )
-        lines += [
-            f"{name:<{width}}{q['nmi']:>8.3f}{q['nmi_geometric']:>10.3f}{q['acc']:>8.3f}{q['ari']:>8.3f}"
-            + ("   in assignments.parquet" if name == summary.reported else "")
-            for name, q in summary.quality.items()
-        ]
-    lines += [f"warning: {warning}" for warning in summary.health.get("warnings", [])]
-    shown = ", report.html shows the clusters" if (folder / "report.html").exists() else ""
-    return "\n".join([*lines, f"All results are in {folder}{shown}."])
+    return lines + (_quality_table(summary) if summary.quality else [])
 
 
-def repeat_summary(run_dir: RunDir, what: str, say: Say) -> RunSummary:
-    """Say that the folder holds ``what``, tell of it, and return its summary."""
-    summary = run_dir.summary()
-    say(f"{run_dir.path} holds this {what}")
-    say(describe_summary(run_dir.path, summary))
-    return summary
+def _quality_table(summary: RunSummary) -> list[str]:
+    width = max(12, *(len(name) + 2 for name in summary.quality))
+    title = f"{'clustering':<{width}}{'NMI':>8}{'NMI geo.':>10}{'ACC':>8}{'ARI':>8}"
+    rows = [
+        f"{name:<{width}}{q['nmi']:>8.3f}{q['nmi_geometric']:>10.3f}{q['acc']:>8.3f}{q['ari']:>8.3f}"
+        + ("   in assignments.parquet" if name == summary.reported else "")
+        for name, q in summary.quality.items()
+    ]
+    return [f"{title}   (labels are used for these scores only)", *rows]

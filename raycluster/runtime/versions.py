@@ -1,4 +1,4 @@
-"""Which versions made a result."""
+"""Which versions produced a result."""
 
 from __future__ import annotations
 
@@ -9,7 +9,7 @@ PACKAGES = ("torch", "torchvision", "ray", "faiss-gpu", "faiss-cpu", "numba", "n
 
 
 def installed_versions() -> dict[str, str]:
-    """Return the versions of Python and of the packages that decide results, as far as they are installed."""
+    """Return the versions of Python and of the installed packages that affect results."""
     found = {}
     for name in PACKAGES:
         try:

@@ -1,24 +1,23 @@
-"""What a sweep says while it runs: a line a trial, as they end."""
+"""The progress of a sweep: a line for each trial that ends, and a live line that counts trials."""
 
 from __future__ import annotations
 
 import time
+from collections import deque
 from typing import Any
 
 from ray.tune import Callback
 
-from raycluster.runtime.clock import duration
-from raycluster.runtime.console import Say
+from raycluster.runtime.console import Console
+from raycluster.runtime.units import count
 from raycluster.sweeps.ledger import DONE, Ledger
 from raycluster.sweeps.results import best_row, line, write_results
 from raycluster.sweeps.search import METRIC
 from raycluster.training.trainer import TrainingRun
 
-QUIET_S = 300.0  # after so long a word is said, so that nobody thinks that nothing happens
-
 
 class ProgressCallback(Callback):
-    """Hears of every trial that ends, notes what the trial could not note itself, and tells of it.
+    """Follows the trials of Ray Tune, records what a trial could not record itself, and shows how far the sweep is.
 
     Parameters
     ----------
@@ -26,21 +25,35 @@ class ProgressCallback(Callback):
     run : TrainingRun
     objective : str
     scheduler : {"none", "asha", "pbt"}
-        With none, nobody stops a trial but the time budget.
+        With "none", only the time budget stops trials.
+    trials : int
+        How many there are to be in all.
     deadline : float or None
-        By time.monotonic: what ends after it was stopped by the time budget, and is continued another time.
-    say : callable
+        By ``time.monotonic``. A trial that ends later was stopped by the time budget, and is continued another time.
+
+    Notes
+    -----
+    Ray Tune calls this in its own thread, and pickles it: it keeps the lines for the console until :meth:`show`.
     """
 
     def __init__(
-        self, ledger: Ledger, run: TrainingRun, objective: str, scheduler: str, deadline: float | None, say: Say
+        self,
+        ledger: Ledger,
+        run: TrainingRun,
+        objective: str,
+        scheduler: str,
+        trials: int,
+        deadline: float | None,
     ) -> None:
         self._ledger, self._run, self._objective, self._scheduler = ledger, run, objective, scheduler
-        self._deadline, self._say = deadline, say
-        self._began = self._last = time.monotonic()
+        self._trials, self._deadline = trials, deadline
+        self._lines: deque[str] = deque()
+        self._rows = ledger.rows()
+        self._failed: set[int] = set()
+        self._running = 0
 
     def on_trial_complete(self, iteration: int, trials: list[Any], trial: Any, **info: Any) -> None:
-        """Tell of a trial that has come to its end, or was stopped by the scheduler."""
+        """Report a trial that has finished, or that the scheduler has stopped."""
         number = int(str(trial))
         if self._ledger.state(number) not in DONE:
             if self._scheduler == "none" or (self._deadline is not None and time.monotonic() >= self._deadline):
@@ -55,32 +68,45 @@ class ProgressCallback(Callback):
                     "seconds": round(last.get("time_total_s", 0.0), 2),
                 },
             )
-        self._tell(number)
+        self._report(number)
 
     def on_trial_error(self, iteration: int, trials: list[Any], trial: Any, **info: Any) -> None:
-        """Tell of a trial that has failed for good."""
+        """Report a trial that has failed for good."""
         number = int(str(trial))
         if self._ledger.outcome(number) is None:
             self._ledger.write_outcome(number, {"state": "failed", "error": _sentence(trial)})
-        self._tell(number)
+        self._failed.add(number)
+        self._report(number)
 
     def on_step_end(self, iteration: int, trials: list[Any], **info: Any) -> None:
-        """Say something where nothing has been said for long."""
-        if time.monotonic() - self._last > QUIET_S:
-            self._last = time.monotonic()
-            begun = sum(row["state"] == "begun" for row in self._ledger.rows())
-            self._say(f"       {begun} trial(s) on their way, {duration(self._last - self._began)} so far")
+        """Count the trials that are running."""
+        self._running = sum(trial.status == "RUNNING" for trial in trials)
 
-    def _tell(self, number: int) -> None:
-        rows = self._ledger.rows()
-        best = best_row(rows)
-        self._last = time.monotonic()
+    def show(self, console: Console) -> None:
+        """Show the trials that have ended since the last call, and how far the sweep is."""
+        while self._lines:
+            console.say(self._lines.popleft())
+        console.progress("running trials", self.describe())
+
+    def describe(self) -> str:
+        """Say how many trials are done, running and left, and which is the best so far."""
+        done = len(self._failed) + sum(row["state"] in DONE for row in self._rows[: self._trials])
+        left = max(0, self._trials - done - self._running)
+        parts = [f"{done} of {count(self._trials, 'trial')} done", f"{self._running} running", f"{left} left"]
+        best = best_row(self._rows)
+        parts += [f"best {self._objective} {best['objective']:.4f} (trial {best['trial']})"] if best else []
+        return "  ".join(parts)
+
+    def _report(self, number: int) -> None:
+        self._rows = self._ledger.rows()
+        best = best_row(self._rows)
         note = "  best so far" if best and best["trial"] == number else ""
-        self._say(line(rows[number], list(rows[number]["settings"]), note))
+        row = self._rows[number]
+        self._lines.append(line(row, list(row["settings"]), note))
         write_results(self._ledger, self._run, self._objective)
 
 
 def _sentence(trial: Any) -> str:
-    """Return why a trial failed that could not note it itself: on a machine without the folder, or dead."""
+    """Return why a trial failed that could not record it: on a machine without the folder, or because it died."""
     story = (trial.get_error() or "").splitlines()
     return next((line for line in reversed(story) if "UserError: " in line), "its process died twice")

@@ -1,4 +1,4 @@
-"""What comes out of a sweep: a table of the trials, the best settings, pictures, and lines for the terminal."""
+"""The outcome of a sweep: a table of the trials, the best settings, pictures, and lines for the console."""
 
 from __future__ import annotations
 
@@ -9,8 +9,8 @@ import pyarrow as pa
 from scipy.stats import spearmanr
 
 from raycluster.report.sweep_page import sweep_page
-from raycluster.runtime.clock import duration
 from raycluster.runtime.files import atomic_write, plain, write_json, write_parquet
+from raycluster.runtime.units import duration
 from raycluster.sweeps.ledger import Ledger
 from raycluster.sweeps.objective import BY_LABELS, OBJECTIVES, comparable
 from raycluster.training.trainer import TrainingRun
@@ -19,10 +19,10 @@ FLAGS = ("data", "clusters", "seed", "labels", "image_size", "color")
 
 
 def write_results(ledger: Ledger, run: TrainingRun, objective: str) -> None:
-    """Write ``trials.parquet``, ``best.json`` and ``sweep.html`` as things stand.
+    """Write ``trials.parquet``, ``best.json`` and ``sweep.html`` with what is known so far.
 
     ``best.json`` holds the method, the data and all settings of the best trial, as ``raycluster train --config`` takes
-    them; it is there from the first finished trial on.
+    them; it exists as soon as a trial has finished.
     """
     rows = ledger.rows()
     write_parquet(ledger.path / "trials.parquet", trials_table(rows))
@@ -36,7 +36,7 @@ def write_results(ledger: Ledger, run: TrainingRun, objective: str) -> None:
 
 
 def trials_table(rows: list[dict[str, Any]]) -> pa.Table:
-    """Return the rows of a ledger as columns: settings and scores have the names ``setting.x`` and ``score.x``."""
+    """Return the rows of a ledger as columns; those of settings and scores are called ``setting.x`` and ``score.x``."""
     kinds = {
         "trial": pa.int32(),
         "state": pa.string(),
@@ -55,19 +55,19 @@ def trials_table(rows: list[dict[str, Any]]) -> pa.Table:
 
 
 def best_row(rows: list[dict[str, Any]]) -> dict[str, Any] | None:
-    """Return the finished trial with the largest objective; of equals the first."""
+    """Return the finished trial with the largest objective, the first among equals."""
     finished = [row for row in rows if row["state"] == "finished" and row["objective"] is not None]
     return max(finished, key=lambda row: comparable(row["objective"]), default=None)
 
 
 def rank_agreement(rows: list[dict[str, Any]]) -> list[dict[str, Any]]:
-    """Return Spearman's correlation of every score with those by labels, over finished trials.
+    """Return Spearman's correlation of every score with the scores by labels, over finished trials.
 
     Returns
     -------
     table : list of dict
-        ``score``, ``nmi``, ``acc``, ``ari`` and ``trials`` each, the best by NMI first; empty where no labels are known
-        or fewer than 3 trials are finished.
+        Rows of ``score``, ``nmi``, ``acc``, ``ari`` and ``trials``, the best by NMI first; empty if no labels are known
+        or fewer than 3 trials have finished.
     """
     known = [row["scores"] for row in rows if row["state"] == "finished" and row["scores"].get("nmi") is not None]
     if len(known) < 3:
@@ -82,7 +82,7 @@ def rank_agreement(rows: list[dict[str, Any]]) -> list[dict[str, Any]]:
 
 
 def header(settings: list[str], objective: str) -> str:
-    """Return the line above the table of trials."""
+    """Return the title line of the table of trials."""
     names = "".join(f"{_short(name):>14}" for name in settings)
     return f"{'trial':>5}  {'state':<9}{objective[:14]:>15}{'NMI':>8}{names}{'took':>14}"
 
@@ -112,7 +112,7 @@ def _spearman(a: list[float], b: list[float]) -> float | None:
 
 
 def _column(values: list[Any]) -> pa.Array:
-    """Return values as numbers where they are; what is of several kinds, as text."""
+    """Return values as numbers if they all are, and values of several kinds as text."""
     try:
         return pa.array([float(value) if isinstance(value, float) else value for value in values])
     except (pa.ArrowInvalid, pa.ArrowTypeError):

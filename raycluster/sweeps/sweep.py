@@ -1,4 +1,4 @@
-"""A sweep: many training runs with different settings, on all cores there are, and which of them did best."""
+"""A sweep: many training runs with different settings, on all available cores, and which of them did best."""
 
 from __future__ import annotations
 
@@ -7,7 +7,6 @@ import importlib.util
 import os
 import time
 import uuid
-from concurrent.futures import wait
 from dataclasses import dataclass, replace
 from typing import TYPE_CHECKING, Any
 
@@ -15,13 +14,16 @@ from raycluster.data.sources import resolve_source
 from raycluster.errors import TrainingFailed, UserError, check_setting
 from raycluster.methods import find_method
 from raycluster.options import SweepOptions
-from raycluster.runtime.clock import duration
-from raycluster.runtime.console import Say, print_now
+from raycluster.runtime.background import run_beside
+from raycluster.runtime.console import Console
 from raycluster.runtime.files import remove_tree
+from raycluster.runtime.machine import available_cores
+from raycluster.runtime.object_store import memory_for_images
 from raycluster.runtime.paths import absolute_out
-from raycluster.runtime.ray_errors import dead_ray_process
-from raycluster.runtime.resources import Node, available_cores, places_on
-from raycluster.runtime.session import memory_for_images, private_node, ray_session
+from raycluster.runtime.ray_errors import check_ray_alive
+from raycluster.runtime.resources import Node, places_on
+from raycluster.runtime.session import private_node, ray_session
+from raycluster.runtime.units import count, duration
 from raycluster.runtime.versions import installed_versions
 from raycluster.sweeps.ledger import Ledger
 from raycluster.sweeps.objective import check_objective
@@ -49,15 +51,16 @@ def sweep(
     options: SweepOptions,
     method: str,
     preset: str = "default",
-    say: Say = print_now,
+    console: Console | None = None,
 ) -> dict[str, Any]:
-    """Run a sweep, or go on with it, and write its folder.
+    """Run a sweep, or continue it, and write its folder.
 
     Parameters
     ----------
     options : SweepOptions
     method, preset : str
-    say : callable
+    console : Console, optional
+        Shows trials as they end, and the best in the end; by default on the standard output.
 
     Returns
     -------
@@ -67,10 +70,15 @@ def sweep(
     Raises
     ------
     UserError
-        If something about the input or the settings does not allow it; a sentence says what.
+        If the input or the settings do not allow it; a sentence says why.
     TrainingFailed
-        If no trial could be finished.
+        If no trial finished.
     """
+    with console or Console() as shown:
+        return _sweep(options, method, preset, shown)
+
+
+def _sweep(options: SweepOptions, method: str, preset: str, console: Console) -> dict[str, Any]:
     run, space = _what(options, method, preset)
     ledger = Ledger(absolute_out(options.out))
     identity = _identity(options, run, preset, space)
@@ -78,38 +86,39 @@ def sweep(
     trials = _number_of_trials(options, space)
     check_early(run)
     ledger.run_dir.check_writable()
-    os.environ.setdefault("RAY_AIR_NEW_OUTPUT", "0")  # Tune's own tables; ours are enough
-    os.environ.setdefault("TUNE_DISABLE_SIGINT_HANDLER", "1")  # which would take ctrl-C for a regular end
+    os.environ.setdefault("RAY_AIR_NEW_OUTPUT", "0")  # no tables of Tune's own
+    os.environ.setdefault("TUNE_DISABLE_SIGINT_HANDLER", "1")  # which would take Ctrl-C for a normal end
     cores = available_cores() if private_node() else None
     began = time.monotonic()
-    with ray_session() as cluster:
+    with ray_session(console) as cluster:
         shares = allocate(cluster.nodes, options, ledger.left(trials), cores)
         with ledger.run_dir.lock():
-            images = _open(run, options, say)
-            _begin(ledger, identity, images.fingerprint, say)
+            images = _open(run, options, console)
+            _begin(ledger, identity, images.fingerprint)
             _plan(ledger, options, run, space, trials)
             left = ledger.left(trials)
             write_results(ledger, run, options.objective)
             if left:
-                sentence = f"{trials} trials, {shares.at_a_time} at a time, {shares.cpus:g} core(s) each"
+                each = f"{shares.cpus:g} {'core' if shares.cpus == 1 else 'cores'} each"
+                sentence = f"{count(trials, 'trial')}, {shares.at_a_time} at a time, {each}"
                 done = f"; {trials - left} are done already" if left < trials else ""
-                say(f"{sentence}{done}. Results go to {ledger.path}")
-                _run_trials(ledger, options, run, space, trials, shares, images, say)
+                console.say(f"{sentence}{done}. Results go to {ledger.path}")
+                _run_trials(ledger, options, run, space, trials, shares, images, cluster.logs, console)
             write_results(ledger, run, options.objective)
-    return _tell(ledger, options, trials, time.monotonic() - began, say)
+    return _show_outcome(ledger, options, trials, time.monotonic() - began, console)
 
 
 def allocate(nodes: list[Node], options: SweepOptions, left: int, cores: int | None = None) -> Allocation:
-    """Share the cluster's cores and GPUs out among trials, so that none waits for ever and no core has two threads.
+    """Share the cluster's cores and GPUs among trials, so that none waits forever and no core runs two threads.
 
     Parameters
     ----------
     nodes : list of Node
     options : SweepOptions
     left : int
-        How many trials are still to be done: fewer have more cores each.
+        How many trials are still to be done; the fewer, the more cores for each.
     cores : int, optional
-        Of this machine, where a private Ray was told of more.
+        The cores of this machine, if a private Ray was told that there are more.
 
     Raises
     ------
@@ -132,15 +141,15 @@ def allocate(nodes: list[Node], options: SweepOptions, left: int, cores: int | N
         raise UserError(f"--max-concurrent {at_a_time}, but there are {here}: choose at most {most}.")
     at_a_time = min(at_a_time, max(1, left))
     if options.workers:
-        # The workers of a trial take the cores, the trial itself none to speak of; one core is left to Ray Data.
+        # The workers of a trial take the cores, and the trial itself next to nothing; one core is left to Ray Data.
         free = max(1, cpus - 1) / (at_a_time * options.workers)
         return Allocation(at_a_time, float(int(free)) if free >= 1 else max(0.01, int(free * 100) / 100), share)
-    # The largest number of cores for which so many trials fit on the machines.
+    # The largest number of cores with which that many trials fit on the machines.
     return Allocation(at_a_time, next(float(c) for c in range(cpus, 0, -1) if places(c) >= at_a_time), share)
 
 
 def _gpus_of_trial(nodes: list[Node], asked: float | None) -> float:
-    """Return the part of a GPU that a trial gets."""
+    """Return the share of a GPU that each trial gets."""
     gpus = sum(node.gpus for node in nodes)
     share = float(bool(gpus)) if asked is None else asked
     if share < 0 or (share > 1 and share % 1):
@@ -153,7 +162,7 @@ def _gpus_of_trial(nodes: list[Node], asked: float | None) -> float:
 
 
 def _what(options: SweepOptions, method: str, preset: str) -> tuple[TrainingRun, Space]:
-    """Check what is asked for, and return the run that all trials are variants of, and what is varied."""
+    """Check the options, and return the run that all trials are variants of, and what is varied."""
     chosen = find_method(method)
     if preset not in chosen.presets:
         raise UserError(f"There is no preset {preset!r}: choose one of {', '.join(chosen.presets)}.")
@@ -192,7 +201,7 @@ def _what(options: SweepOptions, method: str, preset: str) -> tuple[TrainingRun,
 
 
 def _check_population(options: SweepOptions, space: Space) -> None:
-    """Find out whether population-based training can do what is asked for."""
+    """Raise :class:`UserError` unless population-based training is possible with these options."""
     if options.search == "optuna":
         raise UserError("--scheduler pbt begins with settings that are drawn: leave out --search optuna.")
     if not isinstance(space.get("learning_rate"), Range):
@@ -202,7 +211,7 @@ def _check_population(options: SweepOptions, space: Space) -> None:
 
 
 def _identity(options: SweepOptions, run: TrainingRun, preset: str, space: Space) -> dict[str, Any]:
-    """Return all that decides what a trial is; a sweep is continued only where this is the same."""
+    """Return everything that affects a trial; a sweep is continued only if this is the same."""
     told = {name: dimension.__dict__ for name, dimension in space.items()}
     known = run.identity | {"method": f"a sweep of {run.method.name}", "preset": preset, "space": told}
     return known | {name: getattr(options, name) for name in ("search", "scheduler", "objective")}
@@ -219,30 +228,30 @@ def _number_of_trials(options: SweepOptions, space: Space) -> int:
     return options.trials or whole
 
 
-def _open(run: TrainingRun, options: SweepOptions, say: Say) -> HeldImages:
+def _open(run: TrainingRun, options: SweepOptions, console: Console) -> HeldImages:
     from raycluster.sweeps.shared_work import hold
 
-    images = open_source(run, say)
+    images = open_source(run, console)
     check_objective(options.objective, images.labels, run.data)
     if images.n_bytes > memory_for_images():
         raise UserError(
-            f"The images take {images.n_bytes / 1e9:.1f} GB, more than may be held in memory: sweep on a part of them."
+            f"The images take {images.n_bytes / 1e9:.1f} GB, more than may be kept in memory: sweep on a part of them."
         )
     return hold(images)
 
 
-def _begin(ledger: Ledger, identity: dict[str, Any], fingerprint: str, say: Say) -> None:
+def _begin(ledger: Ledger, identity: dict[str, Any], fingerprint: str) -> None:
     """Write the config of a new sweep, or check that the images of a continued one are the same."""
     if ledger.run_dir.state(identity) == "new":
         ledger.run_dir.write_config(
             {"identity": identity, "fingerprint": fingerprint, "versions": installed_versions()}
         )
     elif ledger.run_dir.config()["fingerprint"] != fingerprint:
-        raise UserError(f"The images have changed since {ledger.path} was begun: choose another --out.")
+        raise UserError(f"The images have changed since the sweep in {ledger.path} began: choose another --out.")
 
 
 def _plan(ledger: Ledger, options: SweepOptions, run: TrainingRun, space: Space, trials: int) -> None:
-    """Plan the trials that are not planned yet; Optuna plans its own, but for the first."""
+    """Plan the trials that are not planned yet; Optuna plans its own, except the first."""
     planned = ledger.plan()
     if options.search == "grid":
         planned += grid(space)[len(planned) : trials]
@@ -261,9 +270,10 @@ def _run_trials(
     trials: int,
     shares: Allocation,
     images: HeldImages,
-    say: Say,
+    logs: str,
+    console: Console,
 ) -> None:
-    """Have Ray Tune run all trials that are not done."""
+    """Let Ray Tune run all trials that are not done."""
     from ray import tune
 
     from raycluster.sweeps.progress_callback import ProgressCallback
@@ -273,13 +283,13 @@ def _run_trials(
     interval = run.method.epochs_between_checks(run.settings)
     run = replace(run, gpus_per_worker=shares.gpus, cpus_per_worker=shares.cpus if run.workers else None)
     job = TrialJob(str(ledger.path), run, options.objective, options.scheduler, interval, int(max(1, shares.cpus)))
-    # A trial that starts a trainer takes next to nothing itself: its workers would wait for the core that it holds.
+    # A trial that starts a trainer takes next to nothing itself, or its workers would wait for the core that it holds.
     resources = {"cpu": 0.01} if run.workers else {"cpu": shares.cpus, "gpu": shares.gpus}
     searcher = optuna_search(space, options.seed, ledger) if options.search == "optuna" else None
     to_do, is_population = ledger.to_do(trials), options.scheduler == "pbt"
     deadline = None if options.time_budget is None else time.monotonic() + 60 * options.time_budget
-    teller = ProgressCallback(ledger, run, options.objective, options.scheduler, deadline, say)
-    say(header(list(space), options.objective))
+    progress = ProgressCallback(ledger, run, options.objective, options.scheduler, trials, deadline)
+    console.say(header(list(space), options.objective))
     tuner = tune.Tuner(
         tune.with_resources(tune.with_parameters(run_trial, job=job, images=images), resources),
         param_space=dict.fromkeys(["number", *space]) if is_population else None,
@@ -289,10 +299,10 @@ def _run_trials(
             search_alg=population(ledger, to_do) if is_population else PlannedSearch(ledger, to_do, trials, searcher),
             scheduler=make_scheduler(options.scheduler, interval, space),
             num_samples=ledger.left(trials),
-            # More would fit, where trials take next to nothing, or where cores do not divide evenly. A trial that
-            # population-based training has paused is counted too, so that it needs all of them.
+            # More would fit if trials take next to nothing, or if cores do not divide evenly. Population-based training
+            # has no limit, because trials that it has paused count too.
             max_concurrent_trials=None if is_population else shares.at_a_time,
-            reuse_actors=True,  # a process takes several seconds of computing to import torch and Ray
+            reuse_actors=True,  # a process takes several seconds to import torch and Ray
             time_budget_s=None if options.time_budget is None else 60 * options.time_budget,
             trial_name_creator=_number,
             trial_dirname_creator=_number,
@@ -301,58 +311,60 @@ def _run_trials(
             name=uuid.uuid4().hex,
             storage_path=str(ledger.path / "tune"),
             failure_config=tune.FailureConfig(max_failures=1),
-            callbacks=[teller],
+            callbacks=[progress],
             verbose=0,
         ),
     )
-    _fit(tuner)
+
+    def meanwhile() -> None:
+        check_ray_alive(logs)
+        progress.show(console)
+
+    try:
+        run_beside(tuner.fit, meanwhile)
+    finally:
+        progress.show(console)
     remove_tree(ledger.path / "tune")
-
-
-def _fit(tuner: Any) -> None:
-    """Have Ray Tune work in a thread beside: here signals arrive, and here it is seen if Ray itself dies."""
-    from raycluster.runtime.background import run_in_thread
-
-    done = run_in_thread(tuner.fit)
-    while not wait([done], timeout=0.3).done:
-        dead = dead_ray_process()
-        if dead:
-            raise TrainingFailed(
-                f"Ray's {dead} on this machine has died, perhaps for want of memory: the same command goes on."
-            )
-    done.result()
 
 
 def _number(trial: Any) -> str:
     return f"{trial.config['number']:04d}"
 
 
-def _tell(ledger: Ledger, options: SweepOptions, trials: int, seconds: float, say: Say) -> dict[str, Any]:
-    """Say what came out, and return the row of the best trial."""
+def _show_outcome(
+    ledger: Ledger, options: SweepOptions, trials: int, seconds: float, console: Console
+) -> dict[str, Any]:
+    """Show how the sweep ended, and return the row of the best trial."""
     rows = ledger.rows()
     best = best_row(rows)
-    asked = rows[:trials]
-    count = {state: sum(row["state"] == state for row in asked) for state in ("finished", "stopped", "failed")}
+    states = [row["state"] for row in rows[:trials]]
+    counts = {state: states.count(state) for state in ("finished", "stopped", "failed")}
     if best is None:
         reasons = "; ".join(dict.fromkeys(row["error"] for row in rows if row["error"]))
-        raise TrainingFailed(f"No trial was finished{f' ({reasons})' if reasons else ''}: the same command goes on.")
-    parts = ", ".join(f"{number} {state}" for state, number in count.items() if number)
-    left = trials - sum(count.values())
-    say(f"{parts}{f', {left} left' if left > 0 else ''} in {duration(seconds)}. The best by {options.objective}:")
+        raise TrainingFailed(
+            f"No trial finished{f' ({reasons})' if reasons else ''}. Run the same command again to continue."
+        )
+    parts = ", ".join(f"{number} {state}" for state, number in counts.items() if number)
+    left = trials - sum(counts.values())
+    remaining = f", {left} left" if left > 0 else ""
+    console.say(f"{parts}{remaining} in {duration(seconds)}. The best by {options.objective}:")
     names = list(best["settings"])
-    say(header(names, options.objective))
+    console.say(header(names, options.objective))
     finished = [row for row in rows if row["state"] == "finished" and row["objective"] is not None]
     for row in sorted(finished, key=lambda row: -row["objective"])[:MOST_SHOWN]:
-        say(line(row, names))
+        console.say(line(row, names))
     for row in rank_agreement(rows):
         if row["score"] == options.objective and row["nmi"] is not None:
-            agreement = f"Spearman's correlation with NMI over {row['trials']} trials is {row['nmi']:.2f}"
-            say(f"{agreement} (labels served for this only)")
-    if count["failed"]:
-        say(f"warning: {count['failed']} trial(s) failed (trials.parquet says why); the same command tries them again.")
+            correlation = f"Spearman's correlation with NMI over {row['trials']} trials: {row['nmi']:.2f}"
+            console.say(f"{correlation} (labels are used for this figure only)")
+    if counts["failed"]:
+        failed = count(counts["failed"], "trial")
+        console.warn(f"{failed} failed, for reasons in trials.parquet. Run the same command again to retry.")
     if left > 0 and options.time_budget is not None:
-        say("The time is up: the same command with a larger --time-budget goes on.")
+        console.say("Time is up. Run the same command with a larger --time-budget to continue.")
     config = ledger.path / "best.json"
-    say(f"All results are in {ledger.path}, sweep.html shows them. Train with the best settings on other data:")
-    say(f"  raycluster train --config {config} --data OTHER --clusters K")
+    console.say(
+        f"All results are in {ledger.path}; sweep.html shows them. To train with the best settings on other data:"
+    )
+    console.say(f"  raycluster train --config {config} --data OTHER --clusters K")
     return best

@@ -13,9 +13,10 @@ from ray.util import get_node_ip_address
 
 from raycluster.data.vectors import open_vectors
 from raycluster.errors import UserError
+from raycluster.runtime.console import Console
 from raycluster.runtime.files import remove_tree
+from raycluster.runtime.machine import available_cores
 from raycluster.runtime.ray_errors import root_cause
-from raycluster.runtime.resources import available_cores
 from raycluster.runtime.run_dir import RunDir
 from raycluster.sweeps.ledger import Ledger
 from raycluster.sweeps.objective import all_scores
@@ -95,7 +96,7 @@ def run_trial(config: dict[str, Any], job: TrialJob, images: HeldImages) -> None
 def _train(run: TrainingRun, job: TrialJob, images: HeldImages) -> dict[str, Any]:
     run_dir = RunDir(run.out)
     if run.workers:
-        summary = run_training(run, say=lambda line: None)
+        summary = run_training(run, Console(quiet=True))
     else:
         hand_over = job.scheduler == "pbt"
         clusters_wanted = int(run.clusters) if job.scheduler != "none" else 0

@@ -1,4 +1,4 @@
-"""The end of a run: every row is counted, the last files are written."""
+"""The end of a run: every row is accounted for, and the last files are written."""
 
 from __future__ import annotations
 
@@ -22,17 +22,17 @@ if TYPE_CHECKING:
 def finish(
     run_dir: RunDir, method: str, images: ImageSet, workers: int, found: WorkerResults, clock: Clock
 ) -> RunSummary:
-    """Check that every row is there, write the remaining files, and the summary last.
+    """Check that no row is missing, and write the remaining files, the summary last.
 
     Parameters
     ----------
     run_dir : RunDir
-        Where the workers have written their embeddings and the model.
+        Where the workers have written the embeddings and the model.
     method : str
     images : ImageSet
     workers : int
     found : WorkerResults
-        Of worker 0.
+        The results of worker 0.
     clock : Clock
     """
     if not np.array_equal(np.sort(run_dir.embedded_ids(workers)), images.ids):

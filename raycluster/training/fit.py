@@ -1,21 +1,22 @@
-"""The one fit of a run: Ray Train's part, with its progress told and its failures explained."""
+"""The single fit of a run by Ray Train, with its progress shown and its failures explained."""
 
 from __future__ import annotations
 
 import time
 import uuid
-from concurrent.futures import wait
 from typing import Any
 
 import ray.train.torch
 
-from raycluster.runtime.background import run_in_thread
-from raycluster.runtime.console import Say, describe
+from raycluster.errors import TrainingFailed, UserError
+from raycluster.runtime.background import run_beside
+from raycluster.runtime.console import Console
 from raycluster.runtime.files import remove_tree
 from raycluster.runtime.metrics_log import MetricsFollower
-from raycluster.runtime.ray_errors import MISTAKES, explain, root_cause
+from raycluster.runtime.ray_errors import MISTAKES, check_ray_alive, explain, root_cause
 from raycluster.runtime.resources import Plan
 from raycluster.runtime.run_dir import RunDir
+from raycluster.training.progress import TrainingProgress
 from raycluster.training.worker import WorkerJob, train_worker
 from raycluster.training.worker_results import WorkerResults
 
@@ -24,53 +25,63 @@ BUSY_AFTER_S = 60.0
 
 
 class StopOnMistakes(ray.train.UserCallback):
-    """Ends the run at once for errors of input or program; Ray Train alone would try every one of them three times."""
+    """Ends the run at once on mistakes in the input or the program; Ray Train itself would retry each three times."""
 
     def after_exception(self, run_context: Any, worker_exceptions: dict[int, Exception]) -> None:
-        """Raise the mistake: Ray Train takes an error in a callback for final."""
+        """Raise the mistake: Ray Train does not retry after an error in a callback."""
         for error in worker_exceptions.values():
             cause = root_cause(error)
             if isinstance(cause, MISTAKES):
                 raise cause
 
 
-def fit(job: WorkerJob, plan: Plan, run_dir: RunDir, logs: str, say: Say) -> WorkerResults:
-    """Train, and return what worker 0 returned.
+def fit(job: WorkerJob, plan: Plan, run_dir: RunDir, logs: str, console: Console) -> WorkerResults:
+    """Train, show the progress, and return what worker 0 returned.
 
-    Ray Train runs in a thread beside; here the progress is told, and here ctrl-C arrives.
+    Ray Train runs in another thread, so that this one hears Ctrl-C.
 
     Raises
     ------
     UserError, TrainingFailed
     """
-    follower = MetricsFollower(run_dir.metrics)
-    follower.new_rows()  # those of an earlier sitting were told then
-    done = run_in_thread(build_trainer(job, plan, run_dir).fit)
-    began, told = time.monotonic(), False
-    while not wait([done], timeout=0.3).done:
-        told = _tell_new(follower, say) or told
-        if not told and time.monotonic() - began > BUSY_AFTER_S:
-            say(f"Still waiting for {plan}: other jobs may be using the cluster.")
-            told = True
-    _tell_new(follower, say)
-    remove_tree(run_dir.checkpoints / "ray")
+    follower, progress = MetricsFollower(run_dir.metrics), TrainingProgress(console)
+    follower.new_rows()  # those from before a restart have been shown
+    began = time.monotonic()
+
+    def show_new_rows() -> None:
+        for row in follower.new_rows():
+            progress.show(row)
+
+    def meanwhile() -> None:
+        check_ray_alive(logs)
+        show_new_rows()
+        if progress.begun:
+            console.progress("training")
+        else:
+            busy = ": other jobs may be using the cluster" if time.monotonic() - began > BUSY_AFTER_S else ""
+            console.progress("training", f"waiting for {plan}{busy}")
+
     try:
-        returned: WorkerResults = done.result().return_value
-        return returned
+        result: Any = run_beside(build_trainer(job, plan, run_dir).fit, meanwhile)
+        results: WorkerResults = result.return_value
+        return results
     except Exception as error:
         log = run_dir.error_log if run_dir.error_log.exists() else logs
-        raise explain(error, "Training", log) from error
+        raise explain(error, "Training", log, (UserError, TrainingFailed)) from error
+    finally:
+        show_new_rows()
+        remove_tree(run_dir.checkpoints / "ray")
 
 
 def build_trainer(job: WorkerJob, plan: Plan, run_dir: RunDir) -> ray.train.torch.TorchTrainer:
-    """Return the trainer; checkpoints are our own, and Ray Train's storage holds nothing of worth."""
+    """Return the trainer. Checkpoints are our own, so that Ray Train's storage holds nothing of value."""
     resources = {"CPU": plan.cpus_per_worker}
     if plan.gpus_per_worker:
         resources["GPU"] = plan.gpus_per_worker
     return ray.train.torch.TorchTrainer(
         train_worker,  # type: ignore[arg-type]  # Ray Train returns what worker 0 returns
         train_loop_config={"job": job},
-        # NCCL wants a whole GPU for every worker.
+        # NCCL needs a whole GPU for every worker.
         torch_config=ray.train.torch.TorchConfig(backend="nccl" if plan.gpus_per_worker > 0.5 else "gloo"),
         scaling_config=ray.train.ScalingConfig(
             num_workers=plan.workers, use_gpu=plan.gpus_per_worker > 0, resources_per_worker=resources
@@ -85,10 +96,3 @@ def build_trainer(job: WorkerJob, plan: Plan, run_dir: RunDir) -> ray.train.torc
             callbacks=[StopOnMistakes()],  # type: ignore[list-item]  # as above
         ),
     )
-
-
-def _tell_new(follower: MetricsFollower, say: Say) -> bool:
-    rows = follower.new_rows()
-    for row in rows:
-        say(describe(row))
-    return bool(rows)

@@ -1,6 +1,6 @@
-"""A training run in the process that asks for it: the same run folder as by Ray Train, without its start.
+"""A training run in the calling process: the same run folder as with Ray Train, without the time that takes to start.
 
-Sweeps train many small networks; a fit of Ray Train costs each of them 10 to 25 seconds before the first batch.
+Sweeps train many small networks, and a fit by Ray Train costs each of them 10 to 25 seconds before the first batch.
 """
 
 from __future__ import annotations
@@ -34,7 +34,7 @@ if TYPE_CHECKING:
 
 
 class InProcessContext(RunContext):
-    """The context of the only worker, which is its own driver.
+    """The context of a single worker that is its own driver.
 
     Parameters
     ----------
@@ -44,16 +44,16 @@ class InProcessContext(RunContext):
     seed : int
     labels : ndarray of int64, shape (n,), or None
     on_save : callable, optional
-        Called as ``on_save(context, folder)`` after each checkpoint, with the folder that checkpoints lie in.
+        Called as ``on_save(context, folder)`` after each checkpoint, with the folder of the checkpoints.
     answer : callable, optional
-        Takes a driver's function, its features and its keyword arguments, and calls it; to share work between runs.
+        Calls a function of the driver with its features and keyword arguments; runs can share work through it.
 
     Attributes
     ----------
     model : Module
-        What the method trains.
+        The network in training.
     epochs : int
-        How many it has trained so far.
+        How many epochs it has been trained so far.
     """
 
     model: nn.Module
@@ -73,7 +73,7 @@ class InProcessContext(RunContext):
         self._on_save, self._answer = on_save, answer
 
     def wrap(self, model: nn.Module, sync_batchnorm: bool = True) -> nn.Module:
-        """Return the model on the device, and keep it in sight."""
+        """Return the model on the device, and keep it as an attribute."""
         self.model = model.to(self.device)
         return self.model
 
@@ -84,7 +84,7 @@ class InProcessContext(RunContext):
     def run_on_driver(
         self, step: int, function: Callable[..., Answer], ids: np.ndarray, features: np.ndarray, **kwargs: Any
     ) -> Answer:
-        """Run the function here; asked again after a kill it is computed again, to the same answer."""
+        """Run the function here. After a kill it is computed again, with the same answer."""
         rows = gather_rows([(ids, features)], self.feed.n)
         answer: Answer = self._answer(function, rows, **kwargs) if self._answer else function(rows, **kwargs)
         return answer
@@ -96,7 +96,7 @@ class InProcessContext(RunContext):
             self.epochs += 1
 
     def save(self, tensors: dict[str, torch.Tensor], state: dict[str, Any]) -> None:
-        """Write a checkpoint, and tell who listens."""
+        """Write a checkpoint, and call ``on_save``."""
         super().save(tensors, state)
         if self._on_save:
             self._on_save(self, self._folder)
@@ -109,22 +109,22 @@ def train_in_process(
     on_save: Callable[[InProcessContext, Path], None] | None = None,
     answer: Callable[..., Any] | None = None,
 ) -> RunSummary:
-    """Train in this process, or continue what was begun in ``run.out``, and write the run folder.
+    """Train in this process, or continue the run in ``run.out``, and write the run folder.
 
     Parameters
     ----------
     run : TrainingRun
     images : ImageSet
-        Already open; ``load`` and ``take`` must do without Ray where Ray has no core left.
+        Their ``load`` and ``take`` must work without Ray if Ray has no free core.
     threads : int
-        How many to compute with; a continued run keeps its own number.
+        How many threads to compute with; a continued run keeps its own number.
     on_save, answer
         As for :class:`InProcessContext`.
 
     Raises
     ------
     UserError
-        If the folder holds another run, or the method refuses its input.
+        If the folder holds another run, or the method rejects its input.
     """
     clock = Clock(time.perf_counter(), "ray_start")
     run_dir = RunDir(run.out)
@@ -157,7 +157,7 @@ def train_in_process(
 
 
 def compute_with(threads: int) -> None:
-    """Let every library of this process compute with so many threads."""
+    """Set the number of threads for every library in this process."""
     torch.set_num_threads(threads)
     faiss.omp_set_num_threads(threads)
     numba.set_num_threads(min(threads, numba.config.NUMBA_NUM_THREADS))  # type: ignore[attr-defined]

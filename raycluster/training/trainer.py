@@ -1,4 +1,4 @@
-"""One training run from start to end: the images, one Ray Train fit, the files, the summary."""
+"""A training run from start to end: the images, a single fit by Ray Train, the files and the summary."""
 
 from __future__ import annotations
 
@@ -16,11 +16,14 @@ from raycluster.data.sources import list_source, printable
 from raycluster.errors import UserError, check_setting
 from raycluster.methods.base import Method
 from raycluster.runtime.clock import Clock
-from raycluster.runtime.console import Say, print_now
-from raycluster.runtime.resources import Plan, available_cores, plan_resources
+from raycluster.runtime.console import Console
+from raycluster.runtime.machine import available_cores
+from raycluster.runtime.object_store import memory_for_images
+from raycluster.runtime.resources import Plan, plan_resources
 from raycluster.runtime.run_dir import RunDir
-from raycluster.runtime.session import NAMESPACE, memory_for_images, private_node, ray_session
-from raycluster.runtime.summary import RunSummary, describe_summary, repeat_summary
+from raycluster.runtime.session import NAMESPACE, private_node, ray_session
+from raycluster.runtime.summary import RunSummary, repeat_summary, show_summary
+from raycluster.runtime.units import count
 from raycluster.runtime.versions import installed_versions
 from raycluster.training.finish import finish
 
@@ -30,7 +33,7 @@ if TYPE_CHECKING:
 
 @dataclass(frozen=True)
 class TrainingRun:
-    """What is to be trained, on what, and where it goes.
+    """What to train, on which images, and where the results go.
 
     Attributes
     ----------
@@ -47,7 +50,7 @@ class TrainingRun:
         As in :func:`raycluster.runtime.resources.plan_resources`.
     feed : {"auto", "resident", "streaming"}
     cpus_per_worker : float, optional
-        By default as many as there are.
+        By default all that there are.
     """
 
     method: Method
@@ -66,21 +69,21 @@ class TrainingRun:
 
     @property
     def identity(self) -> dict[str, Any]:
-        """All that decides the result; a run is continued only where this is the same."""
+        """Everything that affects the result; a run is continued only if this is the same."""
         names = ("method", "data", "clusters", "seed", "labels", "image_size", "color")
         known = {name: getattr(self, name) for name in names}
         known |= {"method": self.method.name, "data": printable(self.data)}
         return known | asdict(self.settings)
 
 
-def run_training(run: TrainingRun, say: Say = print_now) -> RunSummary:
-    """Train, or continue what was begun in ``run.out``, and write the run folder.
+def run_training(run: TrainingRun, console: Console | None = None) -> RunSummary:
+    """Train, or continue the run in ``run.out``, and write the run folder.
 
     Parameters
     ----------
     run : TrainingRun
-    say : callable
-        Takes each line that is meant for the person at the keyboard.
+    console : Console, optional
+        Shows progress and the summary; by default on the standard output.
 
     Returns
     -------
@@ -90,15 +93,22 @@ def run_training(run: TrainingRun, say: Say = print_now) -> RunSummary:
     ------
     UserError
         If the input or the cluster does not allow the run.
+    TrainingFailed
+        If the training broke down; the same call continues it.
     """
+    with console or Console() as shown:
+        return _run_training(run, shown)
+
+
+def _run_training(run: TrainingRun, console: Console) -> RunSummary:
     began = time.perf_counter()
     run_dir = RunDir(run.out)
     check_asked(run)
     if run_dir.state(run.identity) == "finished":
-        return repeat_summary(run_dir, "run already, finished.", say)
+        return repeat_summary(console, run_dir, "run")
     check_early(run)
     run_dir.check_writable()
-    with ray_session() as cluster:
+    with ray_session(console) as cluster:
         import ray
 
         from raycluster.data.feed import choose_feed
@@ -107,15 +117,17 @@ def run_training(run: TrainingRun, say: Say = print_now) -> RunSummary:
 
         plan_resources(cluster.nodes, run.workers, run.gpus_per_worker)
         clock = Clock(began, "ray_start")
-        images = open_source(run, say)
+        images = open_source(run, console)
         feed, sentence = choose_feed(images.n_bytes, memory_for_images(), run.feed)
         streaming = feed == "streaming"
         plan = plan_resources(cluster.nodes, run.workers, run.gpus_per_worker, streaming, run.cpus_per_worker)
         with run_dir.lock():
             if run_dir.state(run.identity) == "finished":  # by another job, while this one was starting
-                return repeat_summary(run_dir, "run already, finished.", say)
+                return repeat_summary(console, run_dir, "run")
             threads = begin(run, run_dir, images, max(1, min(int(plan.cpus_per_worker), available_cores())))
-            say(f"{sentence} Results go to {run_dir.path}")
+            console.say(f"{sentence} Results go to {run_dir.path}")
+            if not streaming:
+                console.progress("loading images")
             pixels = None if streaming else ray.put(images.load())
             clock.lap("images")
             run_dir.error_log.unlink(missing_ok=True)
@@ -134,17 +146,18 @@ def run_training(run: TrainingRun, say: Say = print_now) -> RunSummary:
                     paths=ray.put(images.paths),
                     labels=ray.put(images.labels),
                 )
-                found = fit(job, plan, run_dir, cluster.logs, say)
+                found = fit(job, plan, run_dir, cluster.logs, console)
             clock.lap("worker_start")
             clock.stages["worker_start"] -= found.seconds
             clock.stages["training"] = found.seconds_in_all
+            console.progress("writing results")
             summary = finish(run_dir, run.method.name, images, plan.workers, found, clock)
-    say(describe_summary(run_dir.path, summary))
+    show_summary(console, run_dir.path, summary)
     return summary
 
 
 def check_asked(run: TrainingRun) -> None:
-    """Find out what is wrong with what was asked for, before anything is looked at."""
+    """Raise :class:`UserError` if the settings make no sense, whatever the images are."""
     if run.clusters != "auto" and run.clusters < 2:
         raise UserError(f"clusters={run.clusters}: there is nothing to cluster, choose at least 2.")
     check_setting("seed", run.seed, run.seed >= 0, "0 or more")
@@ -153,35 +166,37 @@ def check_asked(run: TrainingRun) -> None:
 
 
 def check_early(run: TrainingRun) -> None:
-    """Find out what can be found out before Ray is there, which takes seconds to start."""
+    """Raise :class:`UserError` for whatever can be found out before Ray starts, which takes seconds."""
     path = Path(run.data)
     looks_good = path.is_file() or (path.is_dir() and os.access(path, os.R_OK | os.X_OK) and any(path.iterdir()))
     if run.data != "digits" and "://" not in run.data and not looks_good:
-        list_source(run.data)  # a glob, or it says what is wrong
+        list_source(run.data)  # a glob, or an error that says what is wrong
     node = private_node()
     if node:
         plan_resources([node], run.workers, run.gpus_per_worker)
 
 
-def open_source(run: TrainingRun, say: Say) -> ImageSet:
-    """Open the images, and tell of them."""
+def open_source(run: TrainingRun, console: Console) -> ImageSet:
+    """Open the images, and say what they are."""
+    console.progress(f"looking at {run.data}")
     from raycluster.data.images import open_images
 
     images = open_images(run.data, run.labels, run.image_size, run.color, run.method.square_sizes)
     for note in images.notes:
-        say(note)
+        console.say(note)
     channels, height, width = images.shape
-    aside = f", {len(images.rejected):,} set aside" if images.rejected else ""
-    say(f"{run.data}: {images.n:,} images of {height} x {width} pixels in {channels} channel(s){aside}")
+    rejected = f", {len(images.rejected):,} rejected" if images.rejected else ""
+    shape = f"{height} x {width} pixels in {count(channels, 'channel')}"
+    console.say(f"{run.data}: {count(images.n, 'image')} of {shape}{rejected}")
     if run.clusters != "auto" and run.clusters > images.n:
-        see = f" ({len(images.rejected)} were set aside)" if images.rejected else ""
+        see = f" ({len(images.rejected)} were rejected)" if images.rejected else ""
         raise UserError(
             f"clusters={run.clusters}, but only {images.n} images were readable{see}: choose at most {images.n}."
         )
     fewest = max(2, run.workers or 1)
     if images.n < fewest:
         raise UserError(
-            f"Only {images.n} images were readable: {fewest} are needed, one for each worker and at least 2."
+            f"Only {images.n} images were readable, but {fewest} are needed: one for each worker, and at least 2."
         )
     return images
 
@@ -189,14 +204,14 @@ def open_source(run: TrainingRun, say: Say) -> ImageSet:
 def begin(run: TrainingRun, run_dir: RunDir, images: ImageSet, threads: int) -> int:
     """Write the config of a new run, or check that the images of a continued one are the same.
 
-    Returns the number of threads for each worker: a continued run keeps its own, because sums over other parts are
-    rounded differently.
+    Returns the number of threads for each worker. A continued run keeps its own, because sums that are split among
+    another number of threads are rounded differently.
     """
     if (run_dir.path / "config.json").exists():
         config = run_dir.config()
         if config["fingerprint"] != images.fingerprint:
             raise UserError(
-                f"The images in {run.data} have changed since {run_dir.path} was begun: choose another --out."
+                f"The images in {run.data} have changed since the run in {run_dir.path} began: choose another --out."
             )
         return int(config["threads"])
     run_dir.write_rejected(images.rejected)
@@ -219,14 +234,14 @@ def begin(run: TrainingRun, run_dir: RunDir, images: ImageSet, threads: int) -> 
 
 @contextlib.contextmanager
 def driver_actor(run_dir: RunDir, n: int, plan: Plan) -> Iterator[str]:
-    """Keep a driver actor for ``n`` rows alive, and give its name."""
+    """Keep a driver actor for ``n`` rows alive, and yield its name."""
     import ray
 
     from raycluster.training.driver import ClusterDriver
 
     name = f"driver-{uuid.uuid4().hex[:12]}"
     options = {"name": name, "namespace": NAMESPACE, "max_restarts": -1, "num_cpus": 0, "num_gpus": plan.driver_gpus}
-    # In a trial of Ray Tune it would else be confined to the trial's own share of a core.
+    # By default, in a trial of Ray Tune, it would be confined to the trial's own share of a core.
     driver: Any = (
         ray.remote(ClusterDriver)
         .options(**options, scheduling_strategy="DEFAULT")

@@ -18,7 +18,7 @@ from raycluster.errors import UserError
 from raycluster.methods.base import Answer, Context, Outcome
 from raycluster.nn.collective import all_gather_with_gradient
 from raycluster.nn.sync_batch_norm import synchronize_batch_norm
-from raycluster.runtime.resources import available_cores
+from raycluster.runtime.machine import available_cores
 from raycluster.runtime.run_dir import RunDir
 from raycluster.runtime.session import NAMESPACE
 from raycluster.training.driver import ask_driver

@@ -6,7 +6,7 @@ import sys
 import pytest
 
 import raycluster
-from raycluster.cli.main import COMMANDS, parse, sayer
+from raycluster.cli.main import COMMANDS, parse
 from raycluster.methods import METHODS
 
 SCREENS = ["", *COMMANDS, *(f"{command} {method}" for command in ("train", "sweep") for method in METHODS)]
@@ -108,12 +108,6 @@ def test_words_that_cannot_be_parsed_are_answered_with_2(line, said, call):
     code, _, error = call(line)
     assert code == 2
     assert said in error
-
-
-def test_a_quiet_command_prints_warnings_only(capsys):
-    for quiet in (True, False):
-        sayer(quiet)("digits: 1,797 images\n  warning: few clusters")
-    assert capsys.readouterr().out == "  warning: few clusters\ndigits: 1,797 images\n  warning: few clusters\n"
 
 
 def test_quiet_is_a_flag_of_every_command():

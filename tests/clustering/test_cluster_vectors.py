@@ -1,4 +1,5 @@
 import json
+import threading
 
 import numpy as np
 import pyarrow as pa
@@ -7,8 +8,10 @@ import pytest
 from sklearn.datasets import load_digits
 
 import raycluster
+from raycluster.clustering import cluster_vectors
 from raycluster.errors import UserError
 from raycluster.graph import GraphDegreeLinkage
+from raycluster.graph.settings import GraphSettings
 from raycluster.graph.tree import MergeTree
 
 
@@ -54,7 +57,7 @@ def test_any_other_number_of_clusters_can_be_cut_from_the_merges(clustered):
 def test_a_finished_clustering_is_told_again_and_another_one_refused(table, clustered, capsys):
     out, summary = clustered
     assert raycluster.cluster(table, 10, out) == summary
-    assert "holds this clustering already" in capsys.readouterr().out
+    assert "already holds this clustering" in capsys.readouterr().out
     with pytest.raises(UserError, match="--clusters was 10 and is now 9"):
         raycluster.cluster(table, 9, out)
 
@@ -104,3 +107,23 @@ def test_memory_is_stated_before_anything_is_read_and_refused_where_it_does_not_
     with pytest.raises(UserError, match=r"takes up to 1\.2 GB of memory, and 0\.5 GB are available: choose fewer"):
         raycluster.cluster(table, 10, tmp_path / "none")
     assert not (tmp_path / "none").exists()
+
+
+def test_long_work_is_done_beside_the_main_thread_which_hears_signals(tmp_path, monkeypatch):
+    threads = {}
+
+    def noting(function):
+        def noted(*arguments, **settings):
+            threads[function.__name__] = threading.current_thread()
+            return function(*arguments, **settings)
+
+        return noted
+
+    for function in ("rank_n_clusters", "NeighborIndex"):
+        monkeypatch.setattr(cluster_vectors, function, noting(getattr(cluster_vectors, function)))
+    monkeypatch.setattr(cluster_vectors, "private_node", lambda: True)
+    monkeypatch.setattr(GraphSettings, "build_tree", noting(GraphSettings.build_tree))
+    np.save(tmp_path / "v.npy", load_digits().data[:100].astype(np.float32))
+    raycluster.cluster(tmp_path / "v.npy", "auto", tmp_path / "out")
+    assert set(threads) == {"rank_n_clusters", "NeighborIndex", "build_tree"}
+    assert threading.main_thread() not in threads.values()

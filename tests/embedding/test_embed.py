@@ -108,7 +108,7 @@ def test_the_same_command_embeds_what_was_added_and_otherwise_nothing(run, photo
     before = {path: path.stat().st_mtime_ns for path in (tmp_path / "out").rglob("*.*")}
     again = raycluster.embed(run, photos, tmp_path / "out", workers=2)
     assert again == first
-    assert "holds these embeddings already, and nothing has changed" in capsys.readouterr().out
+    assert "already holds these embeddings, and nothing has changed" in capsys.readouterr().out
     unchanged = {path for path in before if path.name != "rejected.parquet"}
     assert all(path.stat().st_mtime_ns == before[path] for path in unchanged)
 

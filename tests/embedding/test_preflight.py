@@ -4,7 +4,6 @@ import pytest
 
 from raycluster.embedding.preflight import check_disk, shard_limit, spilled_bytes
 from raycluster.errors import UserError
-from raycluster.runtime.clock import size
 
 
 def test_an_ordinary_object_store_leaves_the_shards_alone():
@@ -29,10 +28,6 @@ def test_a_disk_that_cannot_hold_the_embeddings_is_refused_before_the_start(tmp_
     with pytest.raises(UserError, match=re.escape(sentence)):
         check_disk(tmp_path / "not" / "there", 10**12, 128, 0)
     assert "1,000 embeddings of 128 numbers will take about 572.2 kB of" in check_disk(tmp_path, 1000, 128, 9000)
-
-
-def test_sizes_are_said_as_people_say_them():
-    assert [size(n) for n in (0, 784, 33_554_432, 4.26e9)] == ["0 B", "784 B", "33.6 MB", "4.3 GB"]
 
 
 def test_ray_tells_what_it_has_spilled(ray_session):

@@ -98,7 +98,7 @@ def test_every_input_has_a_row_also_the_unreadable_in_the_place_of_its_name(jule
     assert [row["cluster"] for row in rows] == [expected[0], -1, expected[1], -1, expected[2]]
     assert rows[1]["reason"] == "unreadable: the file is empty"
     assert "label" not in rows[0]
-    assert "2 were unreadable" in capsys.readouterr().out
+    assert "2 unreadable:" in capsys.readouterr().out
 
 
 def test_known_classes_are_scored_with_and_without_the_refused(jule_run, digit_files, out):
@@ -139,7 +139,7 @@ def test_the_same_command_again_tells_what_was_found_and_another_is_refused(jule
     written = out.stat().st_mtime_ns
     capsys.readouterr()
     assert raycluster.assign(jule_run, source, out) == summary
-    assert "holds this assignment already" in capsys.readouterr().out
+    assert "already holds this assignment" in capsys.readouterr().out
     assert out.stat().st_mtime_ns == written
     with pytest.raises(UserError, match="differs in --refuse-above"):
         raycluster.assign(jule_run, source, out, refuse_above=2)
@@ -150,7 +150,7 @@ def test_the_same_command_again_tells_what_was_found_and_another_is_refused(jule
 def test_nothing_is_refused_where_that_was_asked_for_also_when_it_is_told_again(jule_run, out, capsys):
     for _ in range(2):
         assert raycluster.assign(jule_run, "digits", out, refuse_above=float("inf")).refused == 0
-        assert "refused:" not in capsys.readouterr().out
+        assert "unassigned" not in capsys.readouterr().out
 
 
 def test_files_of_others_are_left_alone(jule_run, tmp_path):

@@ -1,3 +1,4 @@
+import io
 from dataclasses import asdict, replace
 
 import numpy as np
@@ -19,6 +20,7 @@ from raycluster.results.evaluate import (
     in_numbers_of_run,
     labeled_rows,
 )
+from raycluster.runtime.console import Console
 
 
 @pytest.mark.parametrize(
@@ -73,13 +75,14 @@ def test_clusters_of_the_run_are_scored_on_other_images_frozen_and_found_anew():
 
 
 def test_classes_of_other_images_are_numbered_as_in_the_run_by_their_names():
-    pixels, told = np.arange(4)[:, None], []
+    pixels, told = np.arange(4)[:, None], io.StringIO()
+    console = Console(stream=told)
     labels = np.array([0, 1, 2, 1])
-    seen, numbers = in_numbers_of_run(pixels, labels, ["bird", "cat", "dog"], ["ape", "cat", "dog"], told.append)
+    seen, numbers = in_numbers_of_run(pixels, labels, ["bird", "cat", "dog"], ["ape", "cat", "dog"], console)
     assert (seen[:, 0].tolist(), numbers.tolist()) == ([1, 2, 3], [1, 2, 1])
-    assert "left out of --shift: bird" in told[0]
-    assert in_numbers_of_run(pixels, labels, None, None, told.append)[1] is labels
-    with pytest.raises(UserError, match="numbers only"):
-        in_numbers_of_run(pixels, labels, ["a", "b", "c"], None, told.append)
-    with pytest.raises(UserError, match="is one of the run's"):
-        in_numbers_of_run(pixels, labels, ["a", "b", "c"], ["d"], told.append)
+    assert "left out of --shift: bird" in told.getvalue()
+    assert in_numbers_of_run(pixels, labels, None, None, console)[1] is labels
+    with pytest.raises(UserError, match="only numbers"):
+        in_numbers_of_run(pixels, labels, ["a", "b", "c"], None, console)
+    with pytest.raises(UserError, match=r"knows none of the classes .*a, b, c"):
+        in_numbers_of_run(pixels, labels, ["a", "b", "c"], ["d"], console)

@@ -10,10 +10,11 @@ from raycluster.data.images import open_images
 from raycluster.embedding.embed import EmbedOptions, embed_source
 from raycluster.errors import UserError
 from raycluster.results.export import ExportOptions, export_tables
+from raycluster.runtime.console import Console
 
 
 def export(run, form, out, **settings):
-    return export_tables(ExportOptions(run=str(run), format=form, out=str(out), **settings), lambda line: None)
+    return export_tables(ExportOptions(run=str(run), format=form, out=str(out), **settings), Console(quiet=True))
 
 
 @pytest.fixture(scope="module")
@@ -60,13 +61,16 @@ def test_without_the_images_their_paths_stay(jule_run, tmp_path):
 
 
 def test_images_that_are_gone_or_changed_leave_paths_and_a_sentence(jule_run, tmp_path):
-    told = []
+    told = io.StringIO()
     options = ExportOptions(
         run=str(jule_run), format="atlas", out=str(tmp_path / "t.parquet"), data=str(tmp_path / "x")
     )
-    table = pq.read_table(export_tables(options, told.append))
+    table = pq.read_table(export_tables(options, Console(stream=told)))
     assert "image" not in table.column_names
-    assert told[0] == f"The table holds the paths of the images only: There is no file or folder {tmp_path / 'x'}."
+    assert (
+        f"The table holds only the paths of the images: There is no file or folder {tmp_path / 'x'}.\n"
+        in told.getvalue()
+    )
 
 
 def test_numpy_arrays_open_without_pickle_and_row_beside_row(jule_run, tmp_path):
@@ -137,7 +141,7 @@ def test_the_same_command_again_writes_nothing_and_another_is_refused(jule_run, 
         written = out.stat().st_mtime_ns
         export_tables(ExportOptions(run=str(jule_run), format=form, out=str(out), images=False))
         assert out.stat().st_mtime_ns == written
-        assert "holds this table already, of 400 rows" in capsys.readouterr().out
+        assert "already holds this table, of 400 rows" in capsys.readouterr().out
         with pytest.raises(UserError, match="which differs in --images: choose another --out"):
             export(jule_run, form, out)
     (tmp_path / "mine").mkdir()

@@ -1,3 +1,5 @@
+import io
+
 import numpy as np
 import pyarrow as pa
 import pyarrow.parquet as pq
@@ -9,6 +11,7 @@ from raycluster.methods.concurl.network import ConcurlNet
 from raycluster.methods.dccm.network import DccmCNN
 from raycluster.metrics import shift
 from raycluster.results.shift import classes_of_run, reader, shift_of_run
+from raycluster.runtime.console import Console
 from raycluster.runtime.run_dir import RunDir
 
 
@@ -45,12 +48,12 @@ def test_each_network_reads_clusters_and_the_features_to_refit_on(net, clusterin
 
 def test_the_table_is_said_and_the_picture_lies_in_the_run_folder(run, monkeypatch):
     monkeypatch.setattr(shift, "FACTORS", {"hue": (0, 0.25), "blur": (0, 0.1)})
-    told = []
+    told = io.StringIO()
     pixels = np.random.default_rng(0).integers(0, 256, (8, 3, 32, 32), dtype=np.uint8)
     net = ConcurlNet((3, 32, 32), 3, "resnet18").eval()
     net.clustering = "outcode"
-    rows = shift_of_run(run, net, pixels, np.array([5, 7] * 4), 0, told.append)
+    rows = shift_of_run(run, net, pixels, np.array([5, 7] * 4), 0, Console(stream=told))
     assert [(row["factor"], row["amount"]) for row in rows] == [("hue", 0), ("hue", 0.25), ("blur", 0), ("blur", 0.1)]
     assert rows[0]["frozen"] == rows[2]["frozen"]
-    assert [line.split()[0] for line in told[1:]] == ["hue", "blur"]
+    assert [line.split()[0] for line in told.getvalue().splitlines()[1:]] == ["hue", "blur"]
     assert (run.path / "shift.svg").read_text().startswith("<svg")

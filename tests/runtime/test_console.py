@@ -1,90 +1,165 @@
-import json
+import io
+import sys
 import time
+from types import SimpleNamespace
 
-from tensorboard.backend.event_processing.event_accumulator import EventAccumulator
+import pytest
 
-from raycluster.runtime.clock import Clock, duration
-from raycluster.runtime.console import describe
-from raycluster.runtime.metrics_log import MetricsFollower, MetricsLog
-
-
-def log(tmp_path, keep=0):
-    return MetricsLog(tmp_path / "metrics.jsonl", tmp_path / "tensorboard", keep)
+from raycluster.runtime.console import LOG_S, STILL_S, Console
 
 
-def test_each_row_is_one_line_of_json(tmp_path):
-    metrics = log(tmp_path)
-    metrics.append({"loss": 1.0, "quality": {"nmi": 0.5}})
-    metrics.append({"loss": float("inf")})
-    lines = (tmp_path / "metrics.jsonl").read_text().splitlines()
-    assert [json.loads(line) for line in lines] == [{"loss": 1.0, "quality": {"nmi": 0.5}}, {"loss": None}]
-    assert metrics.lines == 2
+@pytest.fixture
+def clock(monkeypatch):
+    """The time that the console sees, which stands still."""
+    now = [1000.0]
+    monkeypatch.setattr("raycluster.runtime.console.time", SimpleNamespace(monotonic=lambda: now[0]))
+    return now
 
 
-def test_lines_after_the_checkpoint_are_cut_off_and_told_again(tmp_path):
-    follower = MetricsFollower(tmp_path / "metrics.jsonl")
-    assert follower.new_rows() == []
-    first = log(tmp_path)
-    for epoch in range(3):
-        first.append({"epoch": epoch})
-    assert [row["epoch"] for row in follower.new_rows()] == [0, 1, 2]
-    assert follower.new_rows() == []
-
-    second = log(tmp_path, keep=1)
-    second.append({"kind": "start"})
-    assert follower.new_rows() == [{"kind": "start"}]
-    second.append({"epoch": 1})
-    second.append({"epoch": 2})
-    assert [row["epoch"] for row in follower.new_rows()] == [1, 2]
-    lines = (tmp_path / "metrics.jsonl").read_text().splitlines()
-    assert len(lines) == second.lines == 4
+def wait_for(condition):
+    for _ in range(100):
+        if condition():
+            return
+        time.sleep(0.05)
+    raise AssertionError("it did not happen within five seconds")
 
 
-def test_a_line_that_is_being_written_is_waited_for(tmp_path):
-    path = tmp_path / "metrics.jsonl"
-    follower = MetricsFollower(path)
-    path.write_text('{"a": 1}\n{"a": ')
-    assert follower.new_rows() == [{"a": 1}]
-    path.write_text('{"a": 1}\n{"a": 2}\n')
-    assert follower.new_rows() == [{"a": 2}]
+def test_on_a_terminal_a_stage_has_one_line_that_is_rewritten_and_stays_as_it_was_last(terminal):
+    with Console(stream=terminal.stream) as console:
+        console.progress("training")
+        for epoch in range(1, 4):
+            console.progress("training", f"epoch {epoch}/3")
+            wait_for(lambda epoch=epoch: f"epoch {epoch}/3" in terminal.screen()[-1])
+            assert len(terminal.screen()) == 1
+            assert terminal.cursor_is_hidden
+        console.progress("writing")
+        wait_for(lambda: terminal.screen()[-1].endswith("0:00  writing"))
+    assert [line.split("  ")[0] for line in terminal.screen()] == ["epoch 3/3", "writing"]
+    assert not terminal.cursor_is_hidden
 
 
-def test_tensorboard_shows_every_line_once_also_after_a_restart(tmp_path):
-    first = log(tmp_path)
-    for loss in (3.0, 2.0, 1.5):
-        first.append({"loss": loss, "quality": {"nmi": 0.5}, "warnings": ["text"]})
-    second = log(tmp_path, keep=2)
-    second.append({"loss": 1.0})
-    events = EventAccumulator(str(tmp_path / "tensorboard")).Reload()
-    assert [(event.step, event.value) for event in events.Scalars("loss")] == [(0, 3.0), (1, 2.0), (2, 1.0)]
-    assert len(events.Scalars("quality/nmi")) == 2
+def test_on_a_terminal_the_live_line_shows_that_time_passes_while_nothing_is_reported(terminal):
+    with Console(stream=terminal.stream) as console:
+        console.progress("merging clusters")
+        wait_for(lambda: "0:01  merging clusters" in terminal.screen()[0])
 
 
-def test_rows_are_told_in_words():
-    epoch = {"kind": "epoch", "period": 1, "epoch": 3, "epochs": 20, "loss": 0.01234, "images_per_second": 1834.4}
-    told = describe(epoch | {"clusters": 1212, "eta": 130.0, "warnings": ["the loss is not finite"]})
-    assert told == (
-        "period 2, epoch 3/20  loss 0.0123  1,834 images/s  1,212 clusters  about 2 min 10 s left\n"
-        "  warning: the loss is not finite"
-    )
-    assert describe({"kind": "epoch", "epoch": 1, "epochs": 2, "quality": {"acc": 0.5}}) == "epoch 1/2  ACC 0.500"
-    period = {"kind": "period", "period": 2, "clusters": 10, "clustering": "rc", "quality": {"nmi": 0.9, "acc": 0.95}}
-    assert (
-        describe(period | {"graph_seconds": 1.0})
-        == "period 2 done (rc)  10 clusters  NMI 0.900  ACC 0.950  graph 1.0 s"
-    )
-    assert describe({"kind": "new thing", "score": 0.25}) == "score 0.25"
+def test_a_line_that_lasts_takes_the_place_of_the_state(terminal):
+    with Console(stream=terminal.stream) as console:
+        console.progress("training", "epoch 20/20")
+        console.say("period 1 done")
+        wait_for(lambda: terminal.screen()[-1].endswith("0:00  training"))
+        assert terminal.screen()[0] == "period 1 done"
+    assert terminal.screen() == ["period 1 done"]
 
 
-def test_durations_are_told_as_people_say_them():
-    told = [duration(seconds) for seconds in (0.44, 9.94, 9.96, 59.4, 59.6, 200, 3599.6, 7500)]
-    assert told == ["0.4 s", "9.9 s", "10 s", "59 s", "1 min 00 s", "3 min 20 s", "1 h 00 min", "2 h 05 min"]
+def test_a_long_line_is_left_to_the_terminal_to_wrap(terminal):
+    path = "/folder" * 50
+    with Console(stream=terminal.stream) as console:
+        console.say(path)
+    assert terminal.screen() == [path]
 
 
-def test_the_clock_gives_all_time_to_stages(monkeypatch):
-    times = iter([8.0, 10.0, 11.0, 15.0, 16.0])
-    monkeypatch.setattr("time.perf_counter", lambda: next(times))
-    clock = Clock(time.perf_counter(), "start")
-    for stage in ("images", "training", "images"):
-        clock.lap(stage)
-    assert clock.stages == {"start": 2.0, "images": 1.0 + 1.0, "training": 4.0}
+def test_a_warning_on_the_same_terminal_makes_the_live_line_move_down(terminal):
+    with Console(stream=terminal.stream, errors=terminal.stream) as console:
+        console.progress("training", "epoch 1/2")
+        console.warn("the embedding has collapsed")
+        wait_for(lambda: "epoch 1/2" in terminal.screen()[-1])
+        assert terminal.screen()[0] == "warning: the embedding has collapsed"
+    assert terminal.screen()[1].startswith("epoch 1/2")
+
+
+def test_the_live_line_is_closed_when_an_error_or_an_interruption_comes(terminal):
+    def break_off(error):
+        with Console(stream=terminal.stream) as console:
+            console.progress("training", "epoch 1/2")
+            raise error
+
+    for error in (ValueError, KeyboardInterrupt, SystemExit):
+        with pytest.raises(error):
+            break_off(error)
+        assert terminal.screen()[-1].startswith("epoch 1/2")
+        assert not terminal.cursor_is_hidden
+
+
+@pytest.mark.parametrize("setting", [("TERM", "dumb"), ("FORCE_COLOR", "1")])
+def test_a_dumb_terminal_and_a_pipe_get_plain_lines(setting, terminal, monkeypatch):
+    monkeypatch.setenv(*setting)
+    stream = terminal.stream if setting[0] == "TERM" else io.StringIO()
+    with Console(stream=stream) as console:
+        console.progress("starting Ray")
+        console.progress("training", "epoch 1/2")
+    written = terminal.screen() if setting[0] == "TERM" else stream.getvalue().splitlines()
+    assert written[:2] == ["starting Ray", "epoch 1/2"]
+    assert "\x1b" not in terminal.raw
+
+
+def test_in_a_log_there_is_a_line_every_few_seconds_and_the_last_state(clock):
+    log = io.StringIO()
+    with Console(stream=log) as console:
+        console.progress("training", "epoch 1/100")
+        for epoch in range(2, 100):
+            clock[0] += LOG_S / 4
+            console.progress("training", f"epoch {epoch}/100")
+        console.progress("writing results")
+    lines = log.getvalue().splitlines()
+    assert lines[0] == "epoch 1/100"
+    assert lines[1:-2] == [f"epoch {epoch}/100" for epoch in range(5, 100, 4)]
+    assert lines[-2:] == ["epoch 99/100  4 min 05 s", "writing results"]
+
+
+def test_in_a_log_a_line_that_lasts_takes_the_place_of_the_state(clock):
+    log = io.StringIO()
+    with Console(stream=log) as console:
+        console.progress("training", "epoch 1/2")
+        console.progress("training", "epoch 2/2")
+        console.say("period 1 done")
+    assert log.getvalue().splitlines() == ["epoch 1/2", "period 1 done"]
+
+
+def test_in_a_log_a_stage_without_news_is_shown_to_be_alive_now_and_then(clock):
+    log = io.StringIO()
+    console = Console(stream=log)
+    for _ in range(int(2.5 * STILL_S)):
+        console.progress("merging clusters")
+        clock[0] += 1
+    assert log.getvalue().splitlines() == [
+        "merging clusters",
+        "merging clusters  (1 min 00 s so far)",
+        "merging clusters  (2 min 00 s so far)",
+    ]
+
+
+def test_quiet_leaves_nothing_but_warnings_on_the_standard_error(capsys):
+    with Console(quiet=True) as console:
+        console.progress("training", "epoch 1/2")
+        console.say("period 1 done")
+        console.warn("the embedding has collapsed")
+    assert capsys.readouterr() == ("", "warning: the embedding has collapsed\n")
+
+
+def test_lines_go_to_the_standard_output_at_once_and_warnings_to_the_standard_error(capsys):
+    console = Console()
+    console.say("[bold]a folder[/bold] :smile:")  # no markup
+    assert capsys.readouterr() == ("[bold]a folder[/bold] :smile:\n", "")
+    console.warn("look")
+    assert capsys.readouterr() == ("", "warning: look\n")
+
+
+def test_other_prints_do_not_break_the_live_line(terminal, monkeypatch):
+    monkeypatch.setattr(sys, "stdout", terminal.stream)
+    with Console() as console:
+        console.progress("training", "epoch 1/2")
+        print("a library speaks")
+        wait_for(lambda: "epoch 1/2" in terminal.screen()[-1])
+        assert terminal.screen()[0] == "a library speaks"
+    assert sys.stdout is terminal.stream
+
+
+def test_it_may_be_entered_again(terminal):
+    console = Console(stream=terminal.stream)
+    with console, console:
+        console.progress("trials", "1 done")
+    with console:
+        console.progress("trials", "2 done")
+    assert [line.split("  ")[0] for line in terminal.screen()] == ["1 done", "2 done"]

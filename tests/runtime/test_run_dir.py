@@ -9,7 +9,6 @@ import torch
 from safetensors.torch import load_file
 
 from raycluster.errors import UserError
-from raycluster.runtime.files import atomic_write, write_json
 from raycluster.runtime.run_dir import RunDir
 from raycluster.runtime.summary import RunSummary
 
@@ -82,22 +81,6 @@ def test_a_second_job_is_kept_out_while_the_first_is_at_work(begun):
     with begun.lock():
         pass
     assert not (begun.path / ".lock").exists()
-
-
-def test_a_file_is_there_whole_or_not_at_all(tmp_path):
-    path = tmp_path / "value.json"
-    write_json(path, {"loss": float("nan"), "n": np.int64(3), "shape": (1, 2), "mean": np.float32(0.5)})
-    assert json.loads(path.read_text()) == {"loss": None, "n": 3, "shape": [1, 2], "mean": 0.5}
-
-    def write_half():
-        with atomic_write(path) as partial:
-            partial.write_text("half")
-            raise ZeroDivisionError
-
-    with pytest.raises(ZeroDivisionError):
-        write_half()
-    assert json.loads(path.read_text())["n"] == 3
-    assert [p.name for p in tmp_path.iterdir()] == ["value.json"]
 
 
 def test_results_are_readable_without_ray(begun):

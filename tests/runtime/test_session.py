@@ -5,7 +5,6 @@ import sys
 import pytest
 
 from raycluster.errors import TrainingFailed
-from raycluster.runtime.paths import under_job_submit
 from raycluster.runtime.resources import Node
 from raycluster.runtime.session import private_node, start_private
 
@@ -34,10 +33,6 @@ def test_a_private_ray_leaves_its_token_nowhere_and_a_signal_stops_it(tmp_path):
 
 
 def test_a_job_joins_the_cluster_that_it_was_submitted_to(monkeypatch):
-    monkeypatch.delenv("RAY_JOB_CONFIG_JSON_ENV_VAR", raising=False)
-    assert not under_job_submit()
-    monkeypatch.setenv("RAY_JOB_CONFIG_JSON_ENV_VAR", "{}")
-    assert under_job_submit()
     monkeypatch.setenv("RAY_ADDRESS", "10.0.0.1:6379")
     assert private_node() is None
 

@@ -1,71 +1,60 @@
-import time
-from dataclasses import replace
+import io
 
-import numpy as np
-import pyarrow.parquet as pq
 import pytest
 
-from raycluster.data.decode import Rejected
-from raycluster.data.images import open_images
-from raycluster.runtime.clock import Clock
+from raycluster.runtime.console import Console
 from raycluster.runtime.run_dir import RunDir
-from raycluster.runtime.summary import describe_summary
-from raycluster.training.finish import finish
+from raycluster.runtime.summary import RunSummary, repeat_summary, show_summary
 
-BLOCKS = [np.full((4, 4), value, np.uint8) for value in (0, 10, 240, 250)]
+SCORES = {"nmi": 0.5, "nmi_geometric": 0.5, "acc": 0.75, "ari": 0.25}
+SUMMARY = RunSummary(
+    method="jule",
+    images=1797,
+    rejected=2,
+    clusters=10,
+    seconds=65.0,
+    stages={"ray_start": 5.0, "training": 60.0},
+    quality={"pixels": SCORES, "rc": SCORES},
+    reported="rc",
+    rejected_reasons={"the file is empty": 2},
+    health={"warnings": ["90% of the images are in one cluster"], "alternatives": [7, 12]},
+)
 
 
 @pytest.fixture
-def images(tmp_path):
-    """Four readable images out of five, with the ids 0, 1, 3 and 4."""
-    np.savez(tmp_path / "blocks.npz", images=BLOCKS, labels=[0, 0, 1, 1])
-    images = open_images(str(tmp_path / "blocks.npz"))
-    return replace(images, ids=np.array([0, 1, 3, 4]), rejected=[Rejected("blocks.npz#2", "damaged")])
+def shown():
+    """A console, and what it has shown."""
+    out, errors = io.StringIO(), io.StringIO()
+    return Console(stream=out, errors=errors), out, errors
 
 
-@pytest.fixture
-def trained(tmp_path, images):
-    """The run folder as the workers leave it, and what they return."""
-    run_dir = RunDir(tmp_path / "run")
-    run_dir.path.mkdir()
-    run_dir.write_embeddings(0, 1, images.ids, images.paths, np.eye(4, dtype=np.float32))
-    run_dir.metrics.write_text('{"kind": "period", "clusters_in_use": 2, "warnings": ["look here"]}\n')
-    clusters = np.array([1, 1, 0, 0], np.int32)
-    found = {"clusterings": {"rc": clusters}, "reported": "rc", "confidence": np.ones(4, np.float32), "merges": None}
-    return run_dir, found
+def test_the_summary_says_what_was_found_and_where_it_is(tmp_path, shown):
+    console, out, errors = shown
+    (tmp_path / "report.html").touch()
+    show_summary(console, tmp_path, SUMMARY)
+    lines = out.getvalue().splitlines()
+    assert lines[0] == "jule: 1,797 images in 10 clusters, 1 min 05 s (ray start 5.0 s, training 1 min 00 s)"
+    assert lines[1:3] == ["2 inputs rejected (rejected.parquet):", "  2 x the file is empty"]
+    assert lines[3] == "Other numbers of clusters that fit: 7, 12"
+    assert [line.split()[0] for line in lines[4:-1]] == ["clustering", "pixels", "rc"]
+    assert [line.endswith("in assignments.parquet") for line in lines[4:-1]] == [False, False, True]
+    assert lines[-1] == f"All results are in {tmp_path}; open report.html to see the clusters."
+    assert errors.getvalue() == "warning: 90% of the images are in one cluster\n"
 
 
-def finished(images, trained):
-    run_dir, found = trained
-    return finish(run_dir, "jule", images, 1, found, Clock(time.perf_counter(), "training"))
+def test_the_summary_of_a_finished_run_is_shown_again(tmp_path, shown):
+    console, out, errors = shown
+    run_dir = RunDir(tmp_path)
+    run_dir.write_summary(SUMMARY)
+    assert repeat_summary(console, run_dir, "run") == SUMMARY
+    lines = out.getvalue().splitlines()
+    assert lines[0] == f"{tmp_path} already holds this run, finished."
+    assert lines[-1] == f"All results are in {tmp_path}."
+    assert "one cluster" in errors.getvalue()
 
 
-def test_the_run_ends_with_every_row_written_and_told(images, trained):
-    summary = finished(images, trained)
-    run_dir = trained[0]
-    assert (summary.images, summary.rejected, summary.clusters) == (4, 1, 2)
-    assert summary.quality["rc"]["acc"] == 1
-    assert run_dir.summary() == summary
-    table = pq.read_table(run_dir.path / "assignments.parquet").to_pydict()
-    assert (table["id"], table["cluster"], table["label"]) == ([0, 1, 3, 4], [1, 1, 0, 0], [0, 0, 1, 1])
-    assert "<img" in (run_dir.path / "report.html").read_text()
-    told = describe_summary(run_dir.path, summary)
-    assert "jule: 4 images in 2 clusters" in told
-    assert "1 x damaged" in told
-    assert [line.split()[0] for line in told.splitlines() if line.endswith("in assignments.parquet")] == ["rc"]
-    assert "warning: look here" in told
-    assert str(run_dir.path) in told.splitlines()[-1]
-
-
-def test_a_run_that_lost_an_embedding_does_not_end_well(images, trained):
-    run_dir, _ = trained
-    run_dir.write_embeddings(0, 1, images.ids[:3], images.paths[:3], np.eye(3, dtype=np.float32))
-    with pytest.raises(RuntimeError, match="not every image was embedded exactly once"):
-        finished(images, trained)
-    assert not (run_dir.path / "summary.json").exists()
-
-
-def test_a_clustering_of_too_few_rows_does_not_end_well(images, trained):
-    trained[1]["clusterings"]["rc"] = np.zeros(3, np.int32)
-    with pytest.raises(RuntimeError, match="rc has 3 rows for 4 images"):
-        finished(images, trained)
+def test_a_warning_is_shown_even_when_quiet(tmp_path):
+    out, errors = io.StringIO(), io.StringIO()
+    show_summary(Console(quiet=True, stream=out, errors=errors), tmp_path, SUMMARY)
+    assert out.getvalue() == ""
+    assert errors.getvalue().startswith("warning: ")

@@ -1,10 +1,13 @@
+import io
 import time
 from types import SimpleNamespace
 
 import pytest
+from ray import cloudpickle
 
 from raycluster.methods import find_method
 from raycluster.methods.jule.settings import JuleSettings
+from raycluster.runtime.console import Console
 from raycluster.sweeps.ledger import Ledger
 from raycluster.sweeps.progress_callback import ProgressCallback
 from raycluster.training.trainer import TrainingRun
@@ -13,7 +16,7 @@ RUN = TrainingRun(find_method("jule"), JuleSettings(), "digits", 10, "")
 
 
 class Trial(SimpleNamespace):
-    """What a teller looks at of Ray Tune's trials."""
+    """What the callback sees of a trial of Ray Tune."""
 
     error = None
 
@@ -31,49 +34,83 @@ def ledger(tmp_path):
     return ledger
 
 
-def teller(ledger, scheduler="none", deadline=None):
-    said = []
-    return ProgressCallback(ledger, RUN, "balance", scheduler, deadline, said.append), said
+def progress_of(ledger, scheduler="none", deadline=None):
+    return ProgressCallback(ledger, RUN, "balance", scheduler, 2, deadline)
 
 
-def test_a_finished_trial_is_told_and_written_down(ledger):
+def said_by(progress):
+    said = io.StringIO()
+    progress.show(Console(stream=said))
+    return said.getvalue().splitlines()[:-1]  # the last line is the count of trials
+
+
+def test_a_finished_trial_is_shown_and_written_down(ledger):
     ledger.write_outcome(0, {"state": "finished", "objective": 0.5, "scores": {}, "seconds": 1.0, "epochs": 2})
-    hearer, said = teller(ledger)
-    hearer.on_trial_complete(0, [], Trial(number=0, last_result={}))
-    assert said[0].endswith("best so far")
+    progress = progress_of(ledger)
+    progress.on_trial_complete(0, [], Trial(number=0, last_result={}))
+    assert said_by(progress)[0].endswith("best so far")
     assert (ledger.path / "best.json").exists()
 
 
 def test_a_trial_that_the_scheduler_stopped_is_noted_with_its_last_objective(ledger):
-    hearer, said = teller(ledger, "asha")
-    hearer.on_trial_complete(0, [], Trial(number=1, last_result={"objective": 0.3, "epochs": 4, "time_total_s": 2.0}))
+    progress = progress_of(ledger, "asha")
+    progress.on_trial_complete(0, [], Trial(number=1, last_result={"objective": 0.3, "epochs": 4, "time_total_s": 2.0}))
     assert ledger.outcome(1) == {"state": "stopped", "objective": 0.3, "epochs": 4, "seconds": 2.0}
-    assert "stopped" in said[0]
+    assert "stopped" in said_by(progress)[0]
 
 
 def test_a_trial_that_the_time_budget_stopped_is_left_to_be_continued(ledger):
-    hearer, said = teller(ledger, "asha", deadline=time.monotonic() - 1)
-    hearer.on_trial_complete(0, [], Trial(number=1, last_result={"objective": 0.3}))
+    progress = progress_of(ledger, "asha", deadline=time.monotonic() - 1)
+    progress.on_trial_complete(0, [], Trial(number=1, last_result={"objective": 0.3}))
     assert ledger.outcome(1) is None
-    assert said == []
+    assert said_by(progress) == []
 
 
 def test_without_a_scheduler_a_trial_that_left_nothing_was_not_stopped_and_is_tried_again(ledger):
-    hearer, said = teller(ledger)
-    hearer.on_trial_complete(0, [], Trial(number=1, last_result={"objective": 0.3}))
+    progress = progress_of(ledger)
+    progress.on_trial_complete(0, [], Trial(number=1, last_result={"objective": 0.3}))
     assert ledger.to_do(2) == [0, 1]
-    assert said == []
+    assert said_by(progress) == []
 
 
 def test_a_trial_that_could_not_reach_the_folder_is_noted_with_the_sentence(ledger):
-    hearer, _ = teller(ledger)
+    progress = progress_of(ledger)
     story = "Traceback\n  line\nraycluster.errors.UserError: /a does not exist on machine 10.0.0.2: choose\n\n"
-    hearer.on_trial_error(0, [], Trial(number=0, error=story))
+    progress.on_trial_error(0, [], Trial(number=0, error=story))
     assert "UserError: /a does not exist on machine 10.0.0.2" in ledger.outcome(0)["error"]
 
 
 def test_a_trial_whose_process_died_is_noted_as_failed(ledger):
-    hearer, said = teller(ledger)
-    hearer.on_trial_error(0, [], Trial(number=0))
+    progress = progress_of(ledger)
+    progress.on_trial_error(0, [], Trial(number=0))
     assert ledger.state(0) == "failed"
-    assert said[0].endswith("its process died twice")
+    assert said_by(progress)[0].endswith("its process died twice")
+
+
+def test_the_live_line_counts_trials_and_names_the_best(ledger):
+    progress = progress_of(ledger)
+    trials = [Trial(number=0, last_result={}, status="RUNNING"), Trial(number=1, status="PENDING")]
+    progress.on_step_end(0, trials)
+    assert progress.describe() == "0 of 2 trials done  1 running  1 left"
+    ledger.write_outcome(0, {"state": "finished", "objective": 0.5, "scores": {}, "seconds": 1.0, "epochs": 2})
+    trials[0].status, trials[1].status = "TERMINATED", "RUNNING"
+    progress.on_trial_complete(0, trials, trials[0])
+    progress.on_step_end(0, trials)
+    assert progress.describe() == "1 of 2 trials done  1 running  0 left  best balance 0.5000 (trial 0)"
+    progress.on_trial_error(0, trials, trials[1])
+    trials[1].status = "ERROR"
+    progress.on_step_end(0, trials)
+    assert progress.describe() == "2 of 2 trials done  0 running  0 left  best balance 0.5000 (trial 0)"
+
+
+def test_a_trial_that_failed_in_an_earlier_sweep_is_left_to_be_tried_again(ledger):
+    ledger.write_outcome(0, {"state": "failed", "error": "no room"})
+    progress = progress_of(ledger)
+    assert progress.describe() == "0 of 2 trials done  0 running  2 left"
+
+
+def test_ray_tune_can_pickle_it(ledger):
+    progress = progress_of(ledger)
+    progress.on_trial_error(0, [], Trial(number=0))
+    assert said_by(cloudpickle.loads(cloudpickle.dumps(progress))) == said_by(progress)
+    assert said_by(progress) == []  # each line is shown once

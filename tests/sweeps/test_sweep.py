@@ -1,6 +1,7 @@
 """Sweeps on the Ray that the tests share; each trial is a real, small run."""
 
 import importlib.util
+import io
 import json
 
 import pyarrow.parquet as pq
@@ -8,6 +9,7 @@ import pytest
 
 from raycluster.errors import UserError
 from raycluster.options import DEFAULT_OBJECTIVE, SweepOptions
+from raycluster.runtime.console import Console
 from raycluster.runtime.resources import Node
 from raycluster.sweeps.ledger import Ledger
 from raycluster.sweeps.sweep import Allocation, allocate, sweep
@@ -16,10 +18,10 @@ QUICK = ("epochs_per_period=1", "rounds=0")
 
 
 def run(digits_npz, out, method="jule", **options):
-    told = []
+    told = io.StringIO()
     given = {"clusters": 5, "fixed": QUICK, "space": ("unroll_rate=0.6:0.95", "margin=0.1:0.5"), "trials": 3}
     options = SweepOptions(data=digits_npz, out=str(out), **(given | options))
-    return sweep(options, method, say=told.append), "\n".join(told)
+    return sweep(options, method, console=Console(stream=told, errors=told)), told.getvalue()
 
 
 @pytest.fixture(scope="module")
@@ -43,7 +45,7 @@ def test_a_sweep_leaves_a_table_the_best_settings_pictures_and_run_folders(swept
     for number in range(3):
         assert (out / "trials" / f"{number:04d}" / "summary.json").exists()
     assert not (out / "tune").exists()
-    assert "3 trials, 2 at a time, 2 core(s) each" in told
+    assert "3 trials, 2 at a time, 2 cores each" in told
     assert f"The best by {DEFAULT_OBJECTIVE}" in told
 
 
@@ -68,7 +70,7 @@ def test_the_same_call_again_keeps_what_is_done_and_more_trials_are_added(swept,
     half_made.mkdir()
     (half_made / "rejected.parquet").touch()
     _, told = run(digits_npz, out, space=space, max_concurrent=2, trials=4)
-    assert "4 trials, 1 at a time, 4 core(s) each; 3 are done already" in told
+    assert "4 trials, 1 at a time, 4 cores each; 3 are done already" in told
     assert pq.read_table(out / "trials.parquet")["state"].to_pylist() == ["finished"] * 4
     assert {path: path.stat().st_mtime_ns for path in before} == before
     _, told = run(digits_npz, out, space=space, trials=2)
@@ -88,7 +90,7 @@ def test_a_trial_that_fails_is_tried_once_more_and_does_not_end_the_sweep(ray_se
     table = pq.read_table(tmp_path / "trials.parquet").to_pydict()
     assert table["state"] == ["finished", "failed"]
     assert "--small-batch 64: choose at most the large batch, 40" in table["error"][1]
-    assert "1 trial(s) failed" in told
+    assert "warning: 1 trial failed" in told
 
 
 def test_asha_ends_trials_that_are_behind(ray_session, digits_npz, tmp_path):

@@ -1,5 +1,6 @@
 """Real fits on Ray with a small method; each costs seconds, so each shows several things."""
 
+import io
 import json
 import os
 import signal
@@ -20,6 +21,7 @@ from torch import nn
 from raycluster.errors import TrainingFailed, UserError
 from raycluster.methods.base import Method, Outcome
 from raycluster.methods.network import MethodNetwork
+from raycluster.runtime.console import Console
 from raycluster.training.trainer import TrainingRun, run_training
 
 N = 23  # does not divide by two
@@ -149,10 +151,10 @@ def photos(tmp_path_factory):
 
 
 def train(photos, out, clusters=CLUSTERS, settings=None, **options):
-    told = []
+    told = io.StringIO()
     settings = settings or SmallSettings()
     run = TrainingRun(small(), settings, str(photos), clusters, str(out), labels="folders", **options)
-    return run_training(run, told.append), "\n".join(told)
+    return run_training(run, Console(stream=told)), told.getvalue()
 
 
 @pytest.fixture(scope="module")
@@ -172,7 +174,7 @@ def assert_same_model(out, other, **tolerance):
         torch.testing.assert_close(value, weights[name], msg=name, **tolerance)
 
 
-def test_a_run_leaves_every_image_in_every_file_and_says_what_it_set_aside(alone, photos):
+def test_a_run_leaves_every_image_in_every_file_and_says_what_it_rejected(alone, photos):
     out, summary, told = alone
     assert (summary.images, summary.rejected, summary.clusters) == (N, 1, CLUSTERS)
     assert summary.quality["small"]["acc"] == 1.0
@@ -220,7 +222,7 @@ def test_two_workers_that_lose_a_worker_and_the_driver_find_what_one_finds(alone
     out = tmp_path / "two"
     summary, told = train(photos, out, settings=settings, workers=2)
     assert {path.name for path in tmp_path.iterdir()} == {"worker", "driver", "two"}
-    assert "training goes on from the checkpoint" in told
+    assert "Training continues from the checkpoint" in told
     assert [row.get("epoch") for row in metrics(out)] == [None, 1, None, 2, 3]
     assert (summary.images, summary.quality) == (N, alone[1].quality)
     parts = [pq.read_table(part) for part in sorted((out / "embeddings").iterdir())]
@@ -247,6 +249,6 @@ def test_a_run_that_broke_down_is_continued_by_the_same_call(alone, photos, tmp_
 
 
 def test_more_clusters_than_images_are_refused(photos, tmp_path, ray_session):
-    with pytest.raises(UserError, match=r"clusters=24, but only 23 images were readable \(1 were set aside\)"):
+    with pytest.raises(UserError, match=r"clusters=24, but only 23 images were readable \(1 were rejected\)"):
         train(photos, tmp_path / "out", clusters=24)
     assert not (tmp_path / "out").exists()

@@ -1,5 +1,6 @@
 """ConCURL on several workers: one step on two gloo processes, and whole runs on Ray, in one of which a worker dies."""
 
+import io
 import json
 import os
 import signal
@@ -23,6 +24,7 @@ from raycluster.nn.collective import all_gather_with_gradient
 from raycluster.nn.sync_batch_norm import synchronize_batch_norm
 from raycluster.results.evaluate import EvaluateOptions, evaluate_run
 from raycluster.runtime.checkpoint import load_latest
+from raycluster.runtime.console import Console
 from raycluster.training.local_context import LocalContext
 from raycluster.training.trainer import TrainingRun, run_training
 
@@ -120,13 +122,13 @@ def digits(tmp_path_factory):
 
 
 def train(digits, out, settings, **options):
-    lines = []
+    told = io.StringIO()
     run = TrainingRun(
         replace(find_method("concurl"), train=train_and_die_once), settings, digits, 3, str(out), **options
     )
-    summary = run_training(run, lines.append)
+    summary = run_training(run, Console(stream=told))
     rows = [json.loads(line) for line in (out / "metrics.jsonl").read_text().splitlines()]
-    return summary, rows, "\n".join(lines)
+    return summary, rows, told.getvalue()
 
 
 def test_two_workers_recover_from_the_death_of_one_with_the_same_result(ray_session, digits, tmp_path):
@@ -139,7 +141,7 @@ def test_two_workers_recover_from_the_death_of_one_with_the_same_result(ray_sess
     assert [part.num_rows for part in parts] == [30, 31]
 
     _, rows, output = train(digits, broken, replace(QUICK, flags=str(tmp_path)), workers=2)
-    assert "training goes on from the checkpoint" in output
+    assert "Training continues from the checkpoint" in output
     assert [row["kind"] for row in rows] == ["start", "epoch", "period", "start", "epoch", "period"]
     weights = load_file(broken / "model" / "model.safetensors")
     for name, value in load_file(whole / "model" / "model.safetensors").items():
@@ -150,7 +152,7 @@ def test_two_workers_recover_from_the_death_of_one_with_the_same_result(ray_sess
     for name in ("bank.rows", "bank.z_bar", "transforms"):
         assert torch.equal(saved[name], expected[name]), name
 
-    found = evaluate_run(EvaluateOptions(run=str(whole)), lambda line: None)
+    found = evaluate_run(EvaluateOptions(run=str(whole)), Console(quiet=True))
     assert set(found["frozen"]) == {"trunk", "head", "nce"}
     assert set(found["consensus"]) == {"consensus", "seeds", "projections", "algorithms"}
 

@@ -1,5 +1,6 @@
 """DCCM on Ray: two workers, one of which dies, and streaming images."""
 
+import io
 import json
 import os
 import signal
@@ -18,6 +19,7 @@ from raycluster.methods import find_method
 from raycluster.methods.dccm.settings import DccmSettings
 from raycluster.methods.dccm.train import train_dccm
 from raycluster.results.evaluate import EvaluateOptions, evaluate_run
+from raycluster.runtime.console import Console
 from raycluster.training.trainer import TrainingRun, run_training
 
 N = 131  # not divisible by two
@@ -60,11 +62,11 @@ def digits(tmp_path_factory):
 
 
 def train(digits, out, settings, **options):
-    lines = []
+    told = io.StringIO()
     run = TrainingRun(replace(find_method("dccm"), train=train_and_die_once), settings, digits, 10, str(out), **options)
-    summary = run_training(run, lines.append)
+    summary = run_training(run, Console(stream=told))
     rows = [json.loads(line) for line in (out / "metrics.jsonl").read_text().splitlines()]
-    return summary, rows, "\n".join(lines)
+    return summary, rows, told.getvalue()
 
 
 def test_two_workers_recover_from_the_death_of_one_with_the_same_result(ray_session, digits, tmp_path):
@@ -79,14 +81,14 @@ def test_two_workers_recover_from_the_death_of_one_with_the_same_result(ray_sess
     assert [part.num_rows for part in parts] == [65, 66]
 
     _, rows, output = train(digits, broken, replace(QUICK, flags=str(tmp_path)), workers=2)
-    assert "training goes on from the checkpoint" in output
+    assert "Training continues from the checkpoint" in output
     assert [row.get("epoch") for row in rows] == [None, 1, None, 2, None]
     weights = load_file(broken / "model" / "model.safetensors")
     for name, value in load_file(whole / "model" / "model.safetensors").items():
         assert (weights[name] == value).all(), name
     assert pq.read_table(broken / "assignments.parquet") == pq.read_table(whole / "assignments.parquet")
 
-    found = evaluate_run(EvaluateOptions(run=str(whole)), lambda line: None)
+    found = evaluate_run(EvaluateOptions(run=str(whole)), Console(quiet=True))
     assert set(found["frozen"]) == {"conv", "fc"}
     assert found["frozen"]["conv"]["accuracy"] > 0.3
     assert json.loads((whole / "evaluation.json").read_text()) == found

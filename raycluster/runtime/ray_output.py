@@ -1,0 +1,40 @@
+"""What Ray prints on its own, kept off the terminal. Its log files have all of it."""
+
+from __future__ import annotations
+
+import contextlib
+import ctypes
+import functools
+import os
+from collections.abc import Iterator
+
+
+@contextlib.contextmanager
+def quiet_ray() -> Iterator[None]:
+    """Connect to Ray inside of this, and the terminal stays free of Ray's own lines.
+
+    The C++ core of Ray writes errors, such as ``core_worker.cc: ... constructor arguments in the object store``, to
+    its log file, and always to C's ``stderr`` too. It looks that variable up while it connects; in the meantime it
+    points to a stream that leads nowhere. Python's standard error is another object, and works as ever.
+    """
+    import ray._private.worker
+
+    stderr, nowhere = _c_streams()
+    before, stderr.value = stderr.value, nowhere
+    try:
+        yield
+    finally:
+        stderr.value = before
+    # A thread that prints what raylets report, such as the last 20 lines of the log of one that has died.
+    ray._private.worker._worker_logs_enabled = False
+
+
+@functools.cache
+def _c_streams() -> tuple[ctypes.c_void_p, int | None]:
+    """Return C's variable ``stderr``, and a stream to the null device, which stays open because Ray keeps it."""
+    try:
+        library = ctypes.CDLL(None)
+        library.fopen.restype = ctypes.c_void_p
+        return ctypes.c_void_p.in_dll(library, "stderr"), library.fopen(os.devnull.encode(), b"w")
+    except (AttributeError, OSError, TypeError, ValueError):  # a system that names it otherwise: Ray prints there
+        return ctypes.c_void_p(), None

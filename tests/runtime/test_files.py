@@ -1,0 +1,51 @@
+import json
+import math
+
+import numpy as np
+import pyarrow as pa
+import pyarrow.parquet as pq
+import pytest
+
+from raycluster.runtime.files import atomic_write, plain, remove_tree, write_json, write_parquet
+
+
+def test_a_file_is_there_whole_or_not_at_all(tmp_path):
+    path = tmp_path / "value.json"
+    write_json(path, {"loss": float("nan"), "n": np.int64(3), "shape": (1, 2), "mean": np.float32(0.5)})
+    assert json.loads(path.read_text()) == {"loss": None, "n": 3, "shape": [1, 2], "mean": 0.5}
+
+    def write_half():
+        with atomic_write(path) as partial:
+            partial.write_text("half")
+            raise ZeroDivisionError
+
+    with pytest.raises(ZeroDivisionError):
+        write_half()
+    assert json.loads(path.read_text())["n"] == 3
+    assert [p.name for p in tmp_path.iterdir()] == ["value.json"]
+
+
+def test_two_writers_of_one_file_do_not_meet(tmp_path):
+    with atomic_write(tmp_path / "a") as first, atomic_write(tmp_path / "a") as second:
+        assert first != second
+        first.write_text("first")
+        second.write_text("second")
+    assert (tmp_path / "a").read_text() == "first"  # the last to be renamed
+
+
+def test_a_table_is_written_atomically_too(tmp_path):
+    write_parquet(tmp_path / "t.parquet", pa.table({"id": [1, 2]}))
+    assert pq.read_table(tmp_path / "t.parquet")["id"].to_pylist() == [1, 2]
+    assert [path.name for path in tmp_path.iterdir()] == ["t.parquet"]
+
+
+def test_values_are_made_fit_for_json():
+    value = {1: (np.int64(2), np.array([0.5, math.inf])), "nested": [{"nan": math.nan}], "flag": True, "none": None}
+    assert plain(value) == {"1": [2, [0.5, None]], "nested": [{"nan": None}], "flag": True, "none": None}
+
+
+def test_a_folder_is_removed_whether_it_exists_or_not(tmp_path):
+    (tmp_path / "a" / "b").mkdir(parents=True)
+    for _ in range(2):
+        remove_tree(tmp_path / "a")
+        assert not (tmp_path / "a").exists()

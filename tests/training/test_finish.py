@@ -1,0 +1,65 @@
+import time
+from dataclasses import replace
+
+import numpy as np
+import pyarrow.parquet as pq
+import pytest
+
+from raycluster.data.decode import Rejected
+from raycluster.data.images import open_images
+from raycluster.runtime.clock import Clock
+from raycluster.runtime.run_dir import RunDir
+from raycluster.training.finish import finish
+from raycluster.training.worker_results import WorkerResults
+
+BLOCKS = [np.full((4, 4), value, np.uint8) for value in (0, 10, 240, 250)]
+
+
+@pytest.fixture
+def images(tmp_path):
+    """Four readable images out of five, with the ids 0, 1, 3 and 4."""
+    np.savez(tmp_path / "blocks.npz", images=BLOCKS, labels=[0, 0, 1, 1])
+    images = open_images(str(tmp_path / "blocks.npz"))
+    return replace(images, ids=np.array([0, 1, 3, 4]), rejected=[Rejected("blocks.npz#2", "damaged")])
+
+
+@pytest.fixture
+def trained(tmp_path, images):
+    """The run folder as the workers leave it, and what they return."""
+    run_dir = RunDir(tmp_path / "run")
+    run_dir.path.mkdir()
+    run_dir.write_embeddings(0, 1, images.ids, images.paths, np.eye(4, dtype=np.float32))
+    run_dir.metrics.write_text('{"kind": "period", "clusters_in_use": 2, "warnings": ["look here"]}\n')
+    clusters = np.array([1, 1, 0, 0], np.int32)
+    confidence = np.ones(4, np.float32)
+    return run_dir, WorkerResults({"rc": clusters}, "rc", confidence, None, seconds=1.0, seconds_in_all=2.0)
+
+
+def finished(images, trained):
+    run_dir, found = trained
+    return finish(run_dir, "jule", images, 1, found, Clock(time.perf_counter(), "training"))
+
+
+def test_the_run_ends_with_every_row_written(images, trained):
+    summary = finished(images, trained)
+    run_dir = trained[0]
+    assert (summary.images, summary.rejected, summary.clusters) == (4, 1, 2)
+    assert summary.quality["rc"]["acc"] == 1
+    assert run_dir.summary() == summary
+    table = pq.read_table(run_dir.path / "assignments.parquet").to_pydict()
+    assert (table["id"], table["cluster"], table["label"]) == ([0, 1, 3, 4], [1, 1, 0, 0], [0, 0, 1, 1])
+    assert "<img" in (run_dir.path / "report.html").read_text()
+
+
+def test_a_run_that_lost_an_embedding_does_not_end_well(images, trained):
+    run_dir, _ = trained
+    run_dir.write_embeddings(0, 1, images.ids[:3], images.paths[:3], np.eye(3, dtype=np.float32))
+    with pytest.raises(RuntimeError, match="not every image was embedded exactly once"):
+        finished(images, trained)
+    assert not (run_dir.path / "summary.json").exists()
+
+
+def test_a_clustering_of_too_few_rows_does_not_end_well(images, trained):
+    trained[1].clusterings["rc"] = np.zeros(3, np.int32)
+    with pytest.raises(RuntimeError, match="rc has 3 rows for 4 images"):
+        finished(images, trained)
