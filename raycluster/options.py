@@ -22,6 +22,7 @@ Scheduler = Literal["none", "asha", "pbt"]
 
 DEFAULT_METHOD = "jule"
 DEFAULT_OBJECTIVE = "stability"
+RENAMED = {"join_pieces": "join_small_components"}  # settings that had another name in earlier versions
 
 
 @dataclass(frozen=True, kw_only=True)

@@ -11,9 +11,9 @@ from typing import NamedTuple
 ROOT = Path(__file__).parents[1]
 # Bottom to top. A package may import those of its own layer and of the layers below it.
 LAYERS = [
-    {"errors"},
+    {"errors", "lazy", "reproduction"},
     {"graph", "nn", "data"},
-    {"metrics"},
+    {"metrics", "options"},
     {"runtime"},
     {"methods"},
     {"report"},
@@ -22,6 +22,7 @@ LAYERS = [
     {"api"},
     {"raycluster"},
     {"cli", "jobs", "tune"},
+    {"__main__"},
 ]
 HEIGHT = {package: height for height, layer in enumerate(LAYERS) for package in layer}
 WITHOUT_RAY = {"errors", "graph", "nn", "data", "metrics", "methods"}

@@ -8,7 +8,7 @@ from pathlib import Path
 from typing import Any
 
 from raycluster.errors import UserError
-from raycluster.runtime.run_dir import RENAMED
+from raycluster.options import RENAMED
 
 OTHERS = ("method", "preset")
 

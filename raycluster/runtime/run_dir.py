@@ -15,6 +15,7 @@ import pyarrow as pa
 import pyarrow.parquet as pq
 
 from raycluster.errors import UserError
+from raycluster.options import RENAMED
 from raycluster.runtime.files import atomic_write, write_json, write_parquet
 from raycluster.runtime.summary import RunSummary
 
@@ -22,7 +23,6 @@ if TYPE_CHECKING:
     from torch import nn
 
 LOCK = ".lock"
-RENAMED = {"join_pieces": "join_small_components"}  # settings that had another name in earlier versions
 # What says where in the run a line of metrics stands, rather than how the run does.
 PLACE = (
     "kind",

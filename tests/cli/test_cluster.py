@@ -17,4 +17,5 @@ def test_the_command_clusters_a_matrix_and_says_where_the_results_are(call, tmp_
 
 def test_a_bad_call_ends_with_one_sentence(call, tmp_path):
     words = ["cluster", "--embeddings", tmp_path / "nothing.npy", "--clusters", 8, "--out", tmp_path / "out"]
-    assert call(words) == (2, "", f"error: There is no file or folder {tmp_path / 'nothing.npy'}.\n")
+    code, _, error = call(words)
+    assert (code, error) == (2, f"error: There is no file or folder {tmp_path / 'nothing.npy'}.\n")
