@@ -118,7 +118,7 @@ def test_the_same_command_embeds_what_was_added_and_otherwise_nothing(run, photo
     grown = raycluster.embed(run, photos, tmp_path / "out")
     assert (grown.rows, grown.images, grown.rejected, grown.embedded_now) == (45, 41, 4, 2)
     told = capsys.readouterr().out
-    for sentence in ("New: 1 file(s) (ant.png)", "Changed: 1 file(s) (cat/00.png)", "No longer there: 1 file(s)"):
+    for sentence in ("New: 1 file(s) (ant.png)", "Changed: 1 file(s) (cat/00.png)", "Deleted: 1 file(s)"):
         assert sentence in told
     found = open_vectors(str(tmp_path / "out" / "embeddings"))
     assert dict(zip(found.paths[-2:], found.ids[-2:].tolist(), strict=True)) == {"ant.png": 45, "cat/00.png": 46}
