@@ -5,7 +5,6 @@ import copy
 import numpy as np
 import pytest
 import torch
-import torch.distributed as dist
 from torch import nn
 
 from raycluster.nn.collective import all_gather_with_gradient
@@ -35,14 +34,11 @@ def train_two_steps(model: nn.Module, trained: nn.Module, images: torch.Tensor, 
         optimizer.step()
 
 
-def worker(rank: int, store: str, out) -> None:
-    dist.init_process_group("gloo", init_method=f"file://{store}", rank=rank, world_size=2)
-    torch.set_num_threads(1)
+def worker(rank: int) -> dict[str, np.ndarray]:
     model = synchronize_batch_norm(network())
     trained = nn.parallel.DistributedDataParallel(model, broadcast_buffers=False)
     train_two_steps(model, trained, IMAGES[SPLITS[rank]], all_gather_with_gradient)
-    out.put((rank, {name: value.numpy().copy() for name, value in model.state_dict().items()}))
-    dist.destroy_process_group()
+    return {name: value.numpy() for name, value in model.state_dict().items()}
 
 
 def test_two_workers_train_like_one_with_the_whole_batch(on_two_workers):

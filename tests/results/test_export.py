@@ -109,7 +109,7 @@ def test_a_folder_of_embeddings_that_nobody_has_clustered_is_exported_too(jule_r
     }
 
 
-def test_an_export_of_embeddings_gets_its_images_by_their_paths(jule_run, digit_files, tmp_path, ray_session):
+def test_an_export_of_embeddings_gets_its_images_by_their_paths(jule_run, digit_files, tmp_path, embed_here):
     data, out = str(digit_files / "new.npz"), tmp_path / "out"
     embed_source(EmbedOptions(model=str(jule_run), data=data, out=str(out)))
     table = pq.read_table(export(out, "atlas", tmp_path / "t.parquet"))

@@ -1,6 +1,7 @@
+from unittest.mock import patch
+
 import pytest
 import torch
-import torch.distributed as dist
 from torch.nn import functional as F
 
 from raycluster.methods.concurl import memory_bank
@@ -59,9 +60,8 @@ N = 7  # not divisible by two
 IDS, EMBEDDINGS = torch.tensor([5, 0, 2, 3]), F.normalize(torch.randn(4, 3, generator=torch.Generator().manual_seed(1)))
 
 
-def worker(rank: int, store: str, out) -> None:
-    dist.init_process_group("gloo", init_method=f"file://{store}", rank=rank, world_size=2)
-    memory_bank.CHUNK = 2  # so that there are several chunks
+@patch.object(memory_bank, "CHUNK", 2)  # so that there are several chunks
+def worker(rank: int) -> tuple:
     bank = MemoryBank(N, 3, 0, CPU, "partitioned", rank, 2, all_gather_with_gradient)
     ids, embeddings = IDS.split(2)[rank], EMBEDDINGS.split(2)[rank]
     found = bank.lookup(ids).tolist()
@@ -72,8 +72,7 @@ def worker(rank: int, store: str, out) -> None:
     if rank == 0:
         bank.load_state(state)
         assert torch.equal(bank.rows, rows)
-    out.put((rank, (found, bank.n_own, z_bar, state["rows"].tolist())))
-    dist.destroy_process_group()
+    return found, bank.n_own, z_bar, state["rows"].tolist()
 
 
 def test_a_partitioned_bank_has_looks_up_and_moves_the_same_rows_as_a_replicated_one(on_two_workers):
