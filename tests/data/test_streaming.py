@@ -140,6 +140,7 @@ class Worker:
         return steps, [row for batch in self.feed.eval_batches(7) for row in batch.ids.tolist()]
 
 
+@pytest.mark.slow
 def test_all_workers_get_their_images_even_if_only_one_cpu_is_free(ray_session, tmp_path):
     images = [{"bytes": _png(i)} for i in range(N)]
     pq.write_table(pa.table({"image": images}), tmp_path / "a.parquet", row_group_size=10)

@@ -34,6 +34,7 @@ def test_a_bad_call_of_a_script_ends_with_one_sentence_and_2(tmp_path):
     assert failed.stderr.count("\n") == 1
 
 
+@pytest.mark.slow
 def test_a_killed_job_goes_on_where_it_was_and_embeds_nothing_twice(ray_session, tmp_path, capsys, monkeypatch):
     monkeypatch.setattr("signal.signal", lambda *_: None)
     torch.manual_seed(0)

@@ -38,6 +38,7 @@ def toy_run(toy, digits_npz, tmp_path_factory):
     return out
 
 
+@pytest.mark.slow
 def test_it_trains_and_is_continued_by_the_same_command(toy_run, digits_npz, capsys):
     assert set(pq.read_table(toy_run / "assignments.parquet")["cluster"].to_pylist()) == set(range(5))
     assert json.loads((toy_run / "config.json").read_text())["identity"]["epochs"] == 3
@@ -47,6 +48,7 @@ def test_it_trains_and_is_continued_by_the_same_command(toy_run, digits_npz, cap
     assert main(f"train toy --data {digits_npz} --clusters 5 --epochs 4 --out {toy_run}".split()) == 2
 
 
+@pytest.mark.slow
 def test_it_assigns_the_images_of_its_run_to_their_clusters(toy_run, digits_npz, tmp_path):
     out = tmp_path / "assigned.parquet"
     assert main(f"assign --model {toy_run} --data {digits_npz} --out {out} --refuse-above inf".split()) == 0
@@ -54,7 +56,8 @@ def test_it_assigns_the_images_of_its_run_to_their_clusters(toy_run, digits_npz,
     assert pq.read_table(out)["cluster"].equals(given)
 
 
-def test_it_embeds_what_it_embedded_in_training(toy_run, digits_npz, tmp_path):
+@pytest.mark.slow
+def test_it_embeds_what_it_embedded_in_training(toy_run, digits_npz, tmp_path, embed_here):
     assert main(f"embed --model {toy_run} --data {digits_npz} --out {tmp_path / 'vectors'}".split()) == 0
     again, before = (
         np.stack(pq.read_table(folder / "embeddings").sort_by("id")["embedding"].to_numpy(zero_copy_only=False))
@@ -63,6 +66,7 @@ def test_it_embeds_what_it_embedded_in_training(toy_run, digits_npz, tmp_path):
     np.testing.assert_allclose(again, before, rtol=1e-5, atol=1e-6)
 
 
+@pytest.mark.slow
 def test_it_is_evaluated_also_on_shifted_images(toy_run):
     assert main(f"evaluate --run {toy_run} --shift".split()) == 0
     found = json.loads((toy_run / "evaluation.json").read_text())
@@ -71,6 +75,7 @@ def test_it_is_evaluated_also_on_shifted_images(toy_run):
     assert {row["factor"] for row in found["shift"]} >= {"rotation", "blur"}
 
 
+@pytest.mark.slow
 def test_it_is_swept_over_its_own_search_space(toy, digits_npz, tmp_path):
     out = tmp_path / "sweep"
     words = f"sweep toy --data {digits_npz} --clusters 5 --trials 2 --fixed epochs=1 --objective silhouette --out {out}"

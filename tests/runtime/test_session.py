@@ -22,6 +22,7 @@ with ray_session() as cluster:
 """
 
 
+@pytest.mark.slow
 def test_a_private_ray_leaves_its_token_nowhere_and_a_signal_stops_it(tmp_path):
     keep = {name: value for name, value in os.environ.items() if not name.startswith("RAY_")}
     done = subprocess.run(

@@ -83,6 +83,7 @@ def test_other_settings_on_the_same_folder_are_refused_by_name(swept, digits_npz
         run(digits_npz, swept[0], space=swept[1], objective="nmi")
 
 
+@pytest.mark.slow
 def test_a_trial_that_fails_is_tried_once_more_and_does_not_end_the_sweep(ray_session, digits_npz, tmp_path):
     # Each value is good beside those of the preset, both together are not.
     space, fixed = ("small_batch=16,64", "large_batch=40"), ("epochs=1", "repeats=1", "augmentations=1", "mi_places=4")
@@ -93,6 +94,7 @@ def test_a_trial_that_fails_is_tried_once_more_and_does_not_end_the_sweep(ray_se
     assert "warning: 1 trial failed" in told
 
 
+@pytest.mark.slow
 def test_asha_ends_trials_that_are_behind(ray_session, digits_npz, tmp_path):
     # The rate that trains comes first, the other makes the network diverge in its first epoch.
     space, fixed = ("learning_rate=1e-2,1e30",), ("epochs_per_period=1", "rounds=0", "unroll_rate=0.3")
@@ -103,6 +105,7 @@ def test_asha_ends_trials_that_are_behind(ray_session, digits_npz, tmp_path):
     assert [(tmp_path / "trials" / name / "summary.json").exists() for name in ("0000", "0001")] == [True, False]
 
 
+@pytest.mark.slow
 def test_with_population_based_training_bad_trials_go_on_from_good_ones(ray_session, digits_npz, tmp_path):
     space, fixed = ("learning_rate=log:1e-4:1e-1",), ("epochs_per_period=1", "rounds=0", "unroll_rate=0.3")
     # One at a time: they take turns after every look, so that none is at its end before it has been compared.

@@ -10,11 +10,13 @@ from pathlib import Path
 
 import numpy as np
 import pyarrow.parquet as pq
+import pytest
 from sklearn.datasets import load_digits
 
 SCRIPT = Path(__file__).parents[2] / "tune" / "sweep.py"
 
 
+@pytest.mark.slow
 def test_a_killed_sweep_keeps_finished_trials_and_continues_the_others(tmp_path):
     digits, out = load_digits(), tmp_path / "sweep"
     np.savez(tmp_path / "digits.npz", images=(digits.images[:300] * 15).astype(np.uint8), labels=digits.target[:300])

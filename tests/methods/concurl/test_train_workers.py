@@ -17,6 +17,8 @@ from safetensors.torch import load_file
 from sklearn.datasets import load_digits
 
 from raycluster.data.feed import Batch, ResidentFeed
+from raycluster.data.images import open_images
+from raycluster.data.streaming import StreamingFeed
 from raycluster.methods import find_method
 from raycluster.methods.concurl.settings import ConcurlSettings
 from raycluster.methods.concurl.train import CLUSTERINGS, _Concurl, train_concurl
@@ -131,6 +133,7 @@ def train(digits, out, settings, **options):
     return summary, rows, told.getvalue()
 
 
+@pytest.mark.slow
 def test_two_workers_recover_from_the_death_of_one_with_the_same_result(ray_session, digits, tmp_path):
     whole, broken = tmp_path / "whole", tmp_path / "broken"
     summary, rows, output = train(digits, whole, QUICK, workers=2)
@@ -157,8 +160,10 @@ def test_two_workers_recover_from_the_death_of_one_with_the_same_result(ray_sess
     assert set(found["consensus"]) == {"consensus", "seeds", "projections", "algorithms"}
 
 
-def test_all_streaming_images_are_clustered(ray_session, digits, tmp_path):
-    summary, rows, _ = train(digits, tmp_path / "out", replace(QUICK, epochs=1), feed="streaming")
-    assert summary.images == N
-    assert [row["iteration"] for row in rows if row["kind"] == "epoch"] == [3]
-    assert pq.read_table(tmp_path / "out" / "assignments.parquet").num_rows == N
+def test_all_streaming_images_are_clustered(ray_session, digits):
+    feed = StreamingFeed(open_images(digits, square_sizes=find_method("concurl").square_sizes))
+    context = LocalContext(feed)
+    outcome = train_concurl(replace(QUICK, epochs=1), 3, context)
+    assert [row["iteration"] for row in context.rows if row["kind"] == "epoch"] == [3]
+    np.testing.assert_array_equal(outcome.ids, np.arange(N))
+    assert {len(clustering) for clustering in outcome.clusterings.values()} == {N}

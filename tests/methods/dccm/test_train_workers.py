@@ -69,6 +69,7 @@ def train(digits, out, settings, **options):
     return summary, rows, told.getvalue()
 
 
+@pytest.mark.slow
 def test_two_workers_recover_from_the_death_of_one_with_the_same_result(ray_session, digits, tmp_path):
     whole, broken = tmp_path / "whole", tmp_path / "broken"
     summary, rows, output = train(digits, whole, QUICK, workers=2)
@@ -94,6 +95,7 @@ def test_two_workers_recover_from_the_death_of_one_with_the_same_result(ray_sess
     assert json.loads((whole / "evaluation.json").read_text()) == found
 
 
+@pytest.mark.slow
 def test_all_streaming_images_are_clustered(ray_session, digits, tmp_path):
     summary, rows, _ = train(digits, tmp_path / "out", replace(QUICK, epochs=1), feed="streaming")
     assert summary.images == N
