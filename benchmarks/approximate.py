@@ -15,6 +15,7 @@ merging, and the making of tables for it, remain exact and on one core.
 
 from __future__ import annotations
 
+import logging
 import os
 import time
 from dataclasses import dataclass
@@ -58,7 +59,9 @@ def main(options: Options) -> None:
     compile_kernels()
     for source in options.sources:
         if not ray.is_initialized():
-            ray.init(address="local", num_cpus=1, include_dashboard=False, log_to_driver=False, logging_level="ERROR")
+            ray.init(
+                address="local", num_cpus=1, include_dashboard=False, log_to_driver=False, logging_level=logging.ERROR
+            )
         images = open_images(source)
         assert images.labels is not None
         rows = pixel_rows(images.load())

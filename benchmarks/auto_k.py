@@ -27,6 +27,7 @@ number; mnist-t10k and those were trained for fewer epochs than the default; cif
 
 from __future__ import annotations
 
+import logging
 import platform
 import time
 from collections.abc import Callable
@@ -82,7 +83,7 @@ class Graph:
 
 @dataclass
 class Data:
-    """One data set with its nearest neighbours, as many as any table below needs."""
+    """One data set with its nearest neighbors, as many as any table below needs."""
 
     name: str
     features: np.ndarray
@@ -122,7 +123,7 @@ def main(options: Options) -> None:
 def open_source(source: str) -> Data:
     path = Path(source)
     if (path / "embeddings").is_dir():
-        features = np.stack(pq.read_table(path / "embeddings")["embedding"].to_numpy())
+        features = np.stack(list(pq.read_table(path / "embeddings")["embedding"].to_numpy()))
         labels = pq.read_table(path / "assignments.parquet")["label"].to_numpy()
         name = f"{path.name}, features"
     elif path.suffix == ".npz" and "X" in np.load(path, allow_pickle=False):
@@ -130,7 +131,9 @@ def open_source(source: str) -> Data:
             features, labels, name = arrays["X"], arrays["y"], f"{path.stem}, features"
     else:
         if not ray.is_initialized():
-            ray.init(address="local", num_cpus=1, include_dashboard=False, log_to_driver=False, logging_level="ERROR")
+            ray.init(
+                address="local", num_cpus=1, include_dashboard=False, log_to_driver=False, logging_level=logging.ERROR
+            )
         images = open_images(source)
         if images.labels is None:
             images = open_images(source, labels="folders")

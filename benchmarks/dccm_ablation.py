@@ -12,6 +12,7 @@ epoch and for nothing else.
 from __future__ import annotations
 
 import json
+import logging
 import time
 from dataclasses import asdict, dataclass, replace
 from pathlib import Path
@@ -25,8 +26,7 @@ from quality import machine, spread
 
 from raycluster.data.feed import ResidentFeed
 from raycluster.data.images import open_images
-from raycluster.methods.dccm.network import SIDES
-from raycluster.methods.dccm.settings import PRESETS, DccmSettings
+from raycluster.methods.dccm.settings import PRESETS, SIDES, DccmSettings
 from raycluster.methods.dccm.train import train_dccm
 from raycluster.metrics.quality import clustering_quality
 from raycluster.training.local_context import LocalContext
@@ -66,7 +66,7 @@ def main(command: Run | Table) -> None:
     if isinstance(command, Table):
         print_table(done)
         return
-    ray.init(address="local", include_dashboard=False, log_to_driver=False, logging_level="ERROR")
+    ray.init(address="local", include_dashboard=False, log_to_driver=False, logging_level=logging.ERROR)
     images = open_images(command.source, square_sizes=SIDES)
     if images.labels is None:
         raise SystemExit("This source has no labels, so there is nothing to measure.")

@@ -24,7 +24,7 @@ import torch
 import tyro
 
 from raycluster.data.feed import Batch, ResidentFeed
-from raycluster.methods.dccm.augmentation import augment_like_released
+from raycluster.methods.dccm.augmentation import augment
 from raycluster.methods.dccm.losses import draw_partners, graph_loss, label_loss, make_targets, mutual_information_loss
 from raycluster.methods.dccm.network import DccmOutput, Discriminator
 from raycluster.methods.dccm.settings import PRESETS, DccmSettings
@@ -89,7 +89,7 @@ def our_loop(begun: tuple[_Dccm, Batch, torch.Tensor], updates: int) -> Callable
     def loop() -> int:
         steps = (
             (view, partners, small)
-            for small in method.cut(large, probabilities)
+            for small in method.small_batches(large, probabilities)
             for view, partners in zip(small.views, small.partners, strict=True)
         )
         for view, partners, small in islice(steps, updates):
@@ -113,7 +113,7 @@ def plain_loop(begun: tuple[_Dccm, Batch, torch.Tensor], updates: int) -> Callab
             partners, counted = draw_partners(targets.links, method.generator)
             for _ in range(s.augmentations):
                 with method.context.autocast():
-                    passed = net.encoder(augment_like_released(large.images[block], method.generator))
+                    passed = net.encoder(augment(large.images[block], method.generator))
                     scores = torch.stack([score(discriminator, passed, column) for column in partners.T], dim=1)
                 loss = graph_loss(passed.probabilities, targets.links)
                 loss = loss + s.alpha * label_loss(passed.probabilities, targets.labels, targets.confident)

@@ -23,7 +23,7 @@ import torch
 import tyro
 
 from raycluster.data.blocks import read_block
-from raycluster.data.rows import find_rows, list_images
+from raycluster.data.row_index import index_rows, list_images
 from raycluster.embedding.embed import EmbedOptions, EmbedSummary, embed_source, load_network
 from raycluster.embedding.part_files import write_part
 from raycluster.embedding.stream import embed_pixels
@@ -86,7 +86,7 @@ def plain_loop(options: Options, path: Path) -> float:
     net, _ = load_network(asked(options, "", None))
     size = net.embedding_size
     started = time.perf_counter()
-    rows = find_rows(list_images(options.source)).rows
+    rows = index_rows(list_images(options.source)).rows
     embeddings = np.empty((len(rows), size), np.float32)
     good = np.ones(len(rows), bool)
     for start, stop in rows.ranges(0, len(rows), int(np.prod(net.shape))).tolist():

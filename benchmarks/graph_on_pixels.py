@@ -10,6 +10,7 @@ on one core.
 
 from __future__ import annotations
 
+import logging
 import platform
 import time
 from dataclasses import dataclass
@@ -32,7 +33,7 @@ from raycluster.graph import (
 from raycluster.methods.jule.train import pixel_rows
 from raycluster.metrics.quality import clustering_quality
 
-PUBLISHED = GraphDegreeLinkage(n_neighbors=20, affinity="global", join_pieces=False)
+PUBLISHED = GraphDegreeLinkage(n_neighbors=20, affinity="global", join_small_components=False)
 SETTINGS = {"published": PUBLISHED, "default": GraphDegreeLinkage()}
 
 
@@ -45,12 +46,12 @@ class Options:
 
 
 def main(options: Options) -> None:
-    ray.init(address="local", include_dashboard=False, log_to_driver=False, logging_level="ERROR")
+    ray.init(address="local", include_dashboard=False, log_to_driver=False, logging_level=logging.ERROR)
     print(
         f"{platform.processor() or platform.machine()}, numba {numba.__version__}, faiss {faiss.__version__}, "
-        f"{faiss.omp_get_max_threads()} threads and {faiss.get_num_gpus()} GPUs for neighbours"
+        f"{faiss.omp_get_max_threads()} threads and {faiss.get_num_gpus()} GPUs for neighbors"
     )
-    print("data                           n    K  settings   K_s  clusters   NMI geo    ACC   neighbours s   merging s")
+    print("data                           n    K  settings   K_s  clusters   NMI geo    ACC   neighbors s   merging s")
     compile_kernels()
     for source in options.sources:
         images = open_images(source)
@@ -75,7 +76,7 @@ def measure(settings: GraphDegreeLinkage, rows: np.ndarray, labels: np.ndarray, 
     weights = sample_affinity(distances, settings.sigma_scale, settings.affinity)
     first = first_clusters(ids)
     merging = time.process_time()
-    tree = link(ids, weights, first, join_pieces=settings.join_pieces, features=rows)
+    tree = link(ids, weights, first, join_small_components=settings.join_small_components, features=rows)
     merged = time.process_time()
     quality = clustering_quality(labels, tree.cut(n_clusters))
     print(

@@ -1,4 +1,4 @@
-"""Exact against approximate search of neighbours: seconds of CPU, and how many neighbours the approximate one finds.
+"""Exact against approximate search of neighbors: seconds of CPU, and how many neighbors the approximate one finds.
 
     python benchmarks/neighbors.py 'mnist/*-images-*' | tee benchmarks/neighbors.txt
     OMP_NUM_THREADS=1 python benchmarks/neighbors.py
@@ -10,6 +10,7 @@ the first rows and is multiplied up to all; recall is that of these rows.
 
 from __future__ import annotations
 
+import logging
 import platform
 import time
 from collections.abc import Callable, Iterator
@@ -27,7 +28,7 @@ from raycluster.graph.neighbors import faiss_index
 from raycluster.graph.neighbors.distances import squared_distances
 
 COMPARED = 8192
-EXACT_UNITS = faiss_index.EXACT_UNITS
+MAX_EXACT_COST = faiss_index.MAX_EXACT_COST
 Result = TypeVar("Result")
 
 
@@ -47,7 +48,7 @@ def main(options: Options) -> None:
         f"{faiss.omp_get_max_threads()} threads, {faiss.get_num_gpus()} GPUs, K_s {options.n_neighbors}"
     )
     print("                                       exact   approximate: CPU s        lists")
-    print("data                      n     d      CPU s    build  search    probed/all  recall   told  chosen")
+    print("data                      n     d      CPU s    build  search    probed/all  recall  stated chosen")
     nearest_neighbors(np.zeros((10, 2), np.float32), 2)  # compiles
     for name, features in data_sets(options.sources):
         measure(name, features, options.n_neighbors)
@@ -57,13 +58,13 @@ def data_sets(sources: tuple[str, ...]) -> Iterator[tuple[str, np.ndarray]]:
     yield "mixture", mixture(100_000, 160)
     yield "mixture", mixture(200_000, 64)
     if sources:
-        ray.init(address="local", include_dashboard=False, log_to_driver=False, logging_level="ERROR")
+        ray.init(address="local", include_dashboard=False, log_to_driver=False, logging_level=logging.ERROR)
     for source in sources:
         pixels = open_images(source).load()
         pixels = pixels.reshape(len(pixels), -1).astype(np.float32) / 255
         yield f"{source[-12:]} pixels", pixels
-        centred = pixels - pixels.mean(axis=0)
-        reduced = centred @ np.linalg.eigh(centred.T @ centred)[1][:, -160:]
+        centered = pixels - pixels.mean(axis=0)
+        reduced = centered @ np.linalg.eigh(centered.T @ centered)[1][:, -160:]
         yield f"{source[-12:]} reduced", reduced / np.linalg.norm(reduced, axis=1, keepdims=True)
 
 
@@ -81,14 +82,14 @@ def mixture(n: int, d: int, n_components: int = 50, directions: int = 12) -> np.
 
 def measure(name: str, features: np.ndarray, k: int) -> None:
     n, d = features.shape
-    faiss_index.EXACT_UNITS = np.inf
+    faiss_index.MAX_EXACT_COST = np.inf
     exact, exact_seconds = timed(lambda: NeighborIndex(features, k).rows(0, COMPARED))
-    faiss_index.EXACT_UNITS = 0
+    faiss_index.MAX_EXACT_COST = 0
     index, build_seconds = timed(lambda: NeighborIndex(features, k))
     (ids, _), search_seconds = timed(index.rows)
     found = squared_distances(features[:COMPARED], features, ids[:COMPARED])
     recall = (found <= exact[1][:, -1:]).mean()
-    faiss_index.EXACT_UNITS = EXACT_UNITS
+    faiss_index.MAX_EXACT_COST = MAX_EXACT_COST
     chosen = "exact" if faiss_index.can_be_exact(n, d, faiss.get_num_gpus()) else "lists"
     told = index.search
     print(

@@ -11,6 +11,7 @@ compute the scores after a run and for nothing else.
 from __future__ import annotations
 
 import json
+import logging
 import os
 import platform
 import time
@@ -69,7 +70,7 @@ def main(command: Run | Table) -> None:
     done = [json.loads(line) for line in RESULTS.read_text().splitlines()] if RESULTS.exists() else []
     key = {"data": command.name, "preset": command.preset, "settings": asdict(settings)}
     seeds = [seed for seed in command.seeds if not any(row.items() >= (key | {"seed": seed}).items() for row in done)]
-    ray.init(address="local", include_dashboard=False, log_to_driver=False, logging_level="ERROR")
+    ray.init(address="local", include_dashboard=False, log_to_driver=False, logging_level=logging.ERROR)
     images = open_images(command.source, labels=command.labels)
     if images.labels is None:
         raise SystemExit("This source has no labels, so there is nothing to measure.")

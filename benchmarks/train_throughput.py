@@ -9,6 +9,7 @@ meet the same machine. The streaming feed, which decodes every epoch anew throug
 
 from __future__ import annotations
 
+import logging
 import os
 import statistics
 import time
@@ -45,7 +46,7 @@ class Options:
 
 
 def main(options: Options) -> None:
-    ray.init(address="local", include_dashboard=False, log_to_driver=False, logging_level="ERROR")
+    ray.init(address="local", include_dashboard=False, log_to_driver=False, logging_level=logging.ERROR)
     images = open_images(options.source)
     pixels = images.load()
     torch.set_num_threads(options.threads)

@@ -1,34 +1,8 @@
-"""Write the results of a run, of a clustering or of an embedding as tables that other tools open.
-
-python jobs/export.py --run runs/photos --format atlas --out photos.parquet
-embedding-atlas photos.parquet --x projection_x --y projection_y --neighbors neighbors --image image
-
-python jobs/export.py --run runs/photos --format numpy --out photos-arrays            for scikit-learn
-python jobs/export.py --run runs/photos --format clip-retrieval --out photos-clip
-autofaiss build_index --embeddings=photos-clip/img_emb --index_path=knn.index --index_infos_path=infos.json
-"""
-
-from __future__ import annotations
+"""``raycluster export`` as a script, for ``ray job submit``: the same flags, the same help."""
 
 import sys
 
-from raycluster.cli.exit_codes import run_command
-
-STOPPED = "Stopped. The same command begins again."
-
-
-def main(arguments: list[str]) -> int:
-    """Run the command, and return its exit code."""
-
-    def work() -> None:
-        import tyro
-
-        from raycluster.results.export import ExportOptions, export_tables
-
-        export_tables(tyro.cli(ExportOptions, prog="python jobs/export.py", description=__doc__, args=arguments))
-
-    return run_command(work, STOPPED)
-
+from raycluster.cli.main import main
 
 if __name__ == "__main__":
-    sys.exit(main(sys.argv[1:]))
+    sys.exit(main(["export", *sys.argv[1:]]))

@@ -1,31 +1,24 @@
-"""raycluster: a folder of unlabelled images in, clusters and embeddings out."""
+"""raycluster: a folder of unlabeled images in, clusters and embeddings out."""
 
 from __future__ import annotations
 
-import importlib
-from typing import TYPE_CHECKING, Any
+from typing import TYPE_CHECKING
+
+from raycluster.lazy import importing
 
 if TYPE_CHECKING:
     from raycluster.api import assign as assign
     from raycluster.api import cluster as cluster
     from raycluster.api import embed as embed
+    from raycluster.api import evaluate as evaluate
+    from raycluster.api import export as export
+    from raycluster.api import sweep as sweep
     from raycluster.api import train as train
     from raycluster.graph.estimator import GraphDegreeLinkage as GraphDegreeLinkage
 
 __version__ = "0.1.0"
 
-_HOMES = {
-    "assign": "raycluster.api",
-    "train": "raycluster.api",
-    "embed": "raycluster.api",
-    "cluster": "raycluster.api",
-    "GraphDegreeLinkage": "raycluster.graph.estimator",
-}
-__all__ = ["GraphDegreeLinkage", "assign", "cluster", "embed", "train"]
-
-
-def __getattr__(name: str) -> Any:
-    """Load a public name when it is first used, so that importing raycluster imports neither Ray nor torch."""
-    if name not in _HOMES:
-        raise AttributeError(f"module 'raycluster' has no attribute {name!r}")
-    return getattr(importlib.import_module(_HOMES[name]), name)
+__all__ = ["GraphDegreeLinkage", "assign", "cluster", "embed", "evaluate", "export", "sweep", "train"]
+__getattr__ = importing(
+    __name__, dict.fromkeys(__all__, "raycluster.api") | {"GraphDegreeLinkage": "raycluster.graph.estimator"}
+)

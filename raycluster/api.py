@@ -1,81 +1,490 @@
-"""``raycluster.train``, ``.embed``, ``.cluster`` and ``.assign``: what the jobs of these names do, from Python."""
+"""What the commands do, from Python: a function for each, with the options of its command as parameters."""
 
 from __future__ import annotations
 
-import dataclasses
 import os
 import re
-from dataclasses import dataclass
+from collections.abc import Sequence
+from dataclasses import asdict
 from pathlib import Path
 from typing import TYPE_CHECKING, Any, Literal
 
 from raycluster.data.sources import resolve_source
 from raycluster.errors import UserError
-from raycluster.methods import find_method
+from raycluster.methods import METHODS, find_method
+from raycluster.options import (
+    DEFAULT_METHOD,
+    DEFAULT_OBJECTIVE,
+    AssignOptions,
+    ClusterOptions,
+    Color,
+    EmbedOptions,
+    EvaluateOptions,
+    ExportOptions,
+    FeedMode,
+    ImageSize,
+    LabelSource,
+    Scheduler,
+    Search,
+    SweepOptions,
+    TableFormat,
+    TrainOptions,
+)
+from raycluster.runtime.console import Console
 from raycluster.runtime.paths import absolute_out, under_job_submit
 from raycluster.runtime.summary import RunSummary
-from raycluster.training.trainer import TrainingRun, run_training
 
 if TYPE_CHECKING:
     from raycluster.embedding.embed import EmbedSummary
+    from raycluster.graph.settings import GraphSettings
     from raycluster.results.assign import AssignSummary
 
-
-@dataclass(frozen=True)
-class TrainOptions:
-    """What every method is told."""
-
-    data: str = "digits"
-    """Where the images are: a folder (searched to the bottom), a file or a glob, here or behind a URI; image files,
-    Parquet, NPZ, IDX or WebDataset tar. Or: digits, the small set that comes with scikit-learn."""
-    clusters: int | Literal["auto"] | None = None
-    """K, how many clusters to find; auto: as many as the merge tree and its graph show, chosen anew as features get
-    better."""
-    out: str | None = None
-    """The run folder; by default runs/DATA-METHOD-seedS. The same command again continues what was begun there."""
-    seed: int = 0
-    """Starts the random numbers; on one worker without a GPU the same seed gives the same result."""
-    workers: int | None = None
-    """How many processes train together; by default one a GPU, or one in all without GPUs."""
-    gpus_per_worker: float | None = None
-    """GPUs each of them gets; by default 0.9 of one, so that the driver actor has the rest, and 0 without GPUs."""
-    feed: Literal["auto", "resident", "streaming"] = "auto"
-    """Hold all images in memory (resident) or decode them anew every epoch (streaming); by default what fits."""
-    image_size: int | tuple[int, int] | Literal["original"] | None = None
-    """Side of a square, or height and width, that the images are brought to; by default chosen, and told."""
-    color: Literal["keep", "gray", "rgb"] = "keep"
-    """Keep grey sets grey and colour sets in colour, or turn all to one of them."""
-    labels: Literal["auto", "folders"] = "auto"
-    """Where known classes are found, for reporting only: in the files, or in the names of their folders."""
+StrPath = str | os.PathLike[str]
 
 
 def train(
-    data: str = TrainOptions.data,
-    clusters: int | Literal["auto"] | None = TrainOptions.clusters,
-    out: str | os.PathLike[str] | None = TrainOptions.out,
-    seed: int = TrainOptions.seed,
+    data: StrPath = "digits",
+    clusters: int | Literal["auto"] | None = None,
+    out: StrPath | None = None,
+    seed: int = 0,
     *,
-    method: str = "jule",
+    method: str | None = None,
     preset: str = "default",
-    workers: int | None = TrainOptions.workers,
-    gpus_per_worker: float | None = TrainOptions.gpus_per_worker,
-    feed: Literal["auto", "resident", "streaming"] = TrainOptions.feed,
-    image_size: int | tuple[int, int] | Literal["original"] | None = TrainOptions.image_size,
-    color: Literal["keep", "gray", "rgb"] = TrainOptions.color,
-    labels: Literal["auto", "folders"] = TrainOptions.labels,
-    **settings: Any,
+    settings: Any = None,
+    workers: int | None = None,
+    gpus_per_worker: float | None = None,
+    feed: FeedMode = "auto",
+    image_size: ImageSize | None = None,
+    color: Color = "keep",
+    labels: LabelSource = "auto",
 ) -> RunSummary:
-    """Cluster images: train, and write the run folder, or continue what was begun there.
+    """Train a clustering method on images, and write a run folder, or continue the run in it.
 
     Parameters
     ----------
-    data, clusters, out, seed, workers, gpus_per_worker, feed, image_size, color, labels
-        See :class:`TrainOptions`.
-    method : str
+    data : path-like
+        The images: a folder with its subfolders, a file, a glob or a URI of image files, Parquet, NPZ, IDX or
+        WebDataset tar files; or ``digits``, a small set that comes with scikit-learn.
+    clusters : int or "auto", optional
+        K, the number of clusters; JULE can choose it itself, with "auto". By default 10 for the digits; for other data
+        it is required.
+    out : path-like, optional
+        The run folder; by default ``runs/DATA-METHOD-seedN``.
+    seed : int
+        The seed of all random numbers; on one worker without a GPU, the same seed gives the same result.
+    method : str, optional
+        ``jule``, ``dccm`` or ``concurl``; by default the one that ``settings`` belong to, or else JULE.
     preset : str
-        The settings to start from: ``default`` or ``paper``, or another that the method has.
-    **settings
-        Settings of the method, by the names of its settings class.
+        The settings to train with, unless ``settings`` are given: ``default``, ``paper``, or another that the method
+        has.
+    settings : JuleSettings, DccmSettings or ConcurlSettings, optional
+        The settings of the method, from its module ``raycluster.methods.METHOD.settings``.
+    workers : int, optional
+        The number of processes that train together; by default one per GPU, or one if there is no GPU.
+    gpus_per_worker : float, optional
+        GPUs for each worker; by default 0.9 of one, so that the driver actor has the rest, or 0 if there is no GPU.
+    feed : {"auto", "resident", "streaming"}
+        Hold all images in memory, or decode them in every epoch; by default what fits.
+    image_size : int, (int, int) or "original", optional
+        Resize images to squares of this side, or to this height and width; by default chosen from the images and
+        printed.
+    color : {"keep", "gray", "rgb"}
+        Convert all images, or leave them as they are.
+    labels : {"auto", "folders"}
+        Where known classes are found, for reporting only: in the files, or in folder names.
+
+    Returns
+    -------
+    summary : RunSummary
+        How many images there were, their clusters, the scores and the times.
+
+    Raises
+    ------
+    UserError
+        If the input, the settings or the cluster do not allow the run; a sentence says why.
+    TrainingFailed
+        If the training broke down; the same call continues it.
+
+    Examples
+    --------
+    >>> summary = raycluster.train("photos/", clusters=20)  # doctest: +SKIP
+    >>> settings = JuleSettings(unroll_rate=0.2)  # doctest: +SKIP
+    >>> summary = raycluster.train("faces/", clusters=20, settings=settings, labels="folders")  # doctest: +SKIP
+    >>> summary.quality["rc"]["nmi"]  # doctest: +SKIP
+    """
+    name, settings = _method_and_settings(method, preset, settings)
+    options = TrainOptions(
+        data=os.fspath(data),
+        clusters=clusters,
+        out=None if out is None else os.fspath(out),
+        seed=seed,
+        workers=workers,
+        gpus_per_worker=gpus_per_worker,
+        feed=feed,
+        image_size=image_size,
+        color=color,
+        labels=labels,
+    )
+    return train_with(options, name, settings)
+
+
+def embed(
+    model: StrPath,
+    data: StrPath,
+    out: StrPath,
+    *,
+    weights: StrPath | None = None,
+    image_size: int | None = None,
+    labels: LabelSource = "auto",
+    workers: int | None = None,
+    gpus_per_worker: float | None = None,
+) -> EmbedSummary:
+    """Embed images with a trained network, each image exactly once.
+
+    Called again, it does what an interruption left undone, embeds new and changed files, and removes the rows of
+    deleted ones.
+
+    Parameters
+    ----------
+    model : path-like
+        The folder of a finished run, or the name of a torchvision network, such as ``resnet18``, with its ``weights``.
+    data : path-like
+        The images, as for :func:`train`.
+    out : path-like
+        The folder for the embeddings.
+    weights : path-like, optional
+        The weights of a torchvision network: a safetensors file, or a state dict (.pth) of nothing but tensors.
+    image_size : int, optional
+        For a torchvision network, the side of the squares that images are resized to; by default 224.
+    labels : {"auto", "folders"}
+        Where known classes are found, to be written next to the embeddings: in the files, or in folder names.
+    workers : int, optional
+        The number of processes that embed; by default one per GPU, or without GPUs one per core, at most 8 a machine.
+    gpus_per_worker : float, optional
+        GPUs for each worker; by default 0.9 of one, or 0 if there is no GPU.
+
+    Returns
+    -------
+    summary : EmbedSummary
+        How many images were embedded and rejected, and how long it took.
+
+    Raises
+    ------
+    UserError
+        If the input, the folder or the cluster do not allow it; a sentence says why.
+    TrainingFailed
+        If Ray broke down; the same call goes on from there.
+    """
+    from raycluster.embedding.embed import embed_source
+
+    return embed_source(
+        EmbedOptions(
+            model=os.fspath(model),
+            data=os.fspath(data),
+            out=os.fspath(out),
+            weights=None if weights is None else os.fspath(weights),
+            image_size=image_size,
+            labels=labels,
+            workers=workers,
+            gpus_per_worker=gpus_per_worker,
+        )
+    )
+
+
+def cluster(
+    embeddings: StrPath,
+    clusters: int | Literal["auto"],
+    out: StrPath,
+    *,
+    column: str | None = None,
+    settings: GraphSettings | None = None,
+) -> RunSummary:
+    """Cluster vectors, such as embeddings, by graph degree linkage.
+
+    Parameters
+    ----------
+    embeddings : path-like
+        The vectors: a folder, a file or a glob of Parquet with a column of vectors, or of NPY.
+    clusters : int or "auto"
+        K, the number of clusters; "auto" chooses it from the graph and the merge tree.
+    out : path-like
+        The folder for the results.
+    column : str, optional
+        The column of the vectors in Parquet; by default ``embedding``, or else the only column of vectors.
+    settings : GraphSettings, optional
+        The graph and the merging, from :mod:`raycluster.graph.settings`.
+
+    Returns
+    -------
+    summary : RunSummary
+        How many vectors there were, their clusters, the scores and the times.
+
+    Raises
+    ------
+    UserError
+        If the input or the folder do not allow it; a sentence says why.
+    """
+    from raycluster.clustering.cluster_vectors import cluster_vectors
+
+    graph = {} if settings is None else asdict(settings)
+    return cluster_vectors(
+        ClusterOptions(embeddings=os.fspath(embeddings), clusters=clusters, out=os.fspath(out), column=column, **graph)
+    )
+
+
+def assign(
+    model: StrPath, data: StrPath, out: StrPath, *, refuse_above: float = 1.0, labels: LabelSource = "auto"
+) -> AssignSummary:
+    """Assign new images to the clusters of a finished run, and write one row for each of them.
+
+    Parameters
+    ----------
+    model : path-like
+        The folder of a finished run.
+    data : path-like
+        The new images, as for :func:`train`.
+    out : path-like
+        The Parquet file for the results.
+    refuse_above : float
+        Leave an image unassigned if its nearest image of the run is farther away than this many times the distance that
+        99 of 100 images of the run have to their own nearest one; infinity assigns every image.
+    labels : {"auto", "folders"}
+        Where known classes are found, for reporting only: in the files, or in folder names.
+
+    Returns
+    -------
+    summary : AssignSummary
+        How many images were assigned, refused and unreadable, and the scores if classes are known.
+
+    Raises
+    ------
+    UserError
+        If the run, the images or the file do not allow it; a sentence says why.
+    """
+    from raycluster.results.assign import assign_images
+
+    return assign_images(
+        AssignOptions(
+            model=os.fspath(model),
+            data=os.fspath(data),
+            out=os.fspath(out),
+            refuse_above=refuse_above,
+            labels=labels,
+        )
+    )
+
+
+def evaluate(
+    run: StrPath,
+    data: StrPath | None = None,
+    *,
+    labels: LabelSource | None = None,
+    seed: int = 0,
+    shift: bool = False,
+) -> dict[str, Any]:
+    """Find out what the features of a finished run know about classes, and write ``evaluation.json`` into its folder.
+
+    Parameters
+    ----------
+    run : path-like
+        The folder of a finished run.
+    data : path-like, optional
+        Other images with known classes, as for :func:`train`; by default those of the run.
+    labels : {"auto", "folders"}, optional
+        Where known classes are found: in the files, or in folder names; by default as in the run, or "auto" for other
+        images.
+    seed : int
+        Decides which images train the classifier, and which test it.
+    shift : bool
+        Also change up to 1,000 images in one factor at a time, and see whether they stay in their clusters. For
+        networks that assign clusters, those of DCCM and ConCURL.
+
+    Returns
+    -------
+    result : dict
+        The content of ``evaluation.json``.
+
+    Raises
+    ------
+    UserError
+        If the run is not finished, or no classes are known.
+    """
+    from raycluster.results.evaluate import evaluate_run
+
+    return evaluate_run(
+        EvaluateOptions(
+            run=os.fspath(run), data=None if data is None else os.fspath(data), labels=labels, seed=seed, shift=shift
+        )
+    )
+
+
+def export(
+    run: StrPath,
+    format: TableFormat,
+    out: StrPath,
+    *,
+    embeddings: StrPath | None = None,
+    data: StrPath | None = None,
+    images: bool = True,
+    seed: int = 0,
+) -> Path:
+    """Write the results of a run, of a clustering or of an embedding as tables that other tools open.
+
+    Parameters
+    ----------
+    run : path-like
+        The folder of a run, of a clustering, or of embeddings.
+    format : {"atlas", "numpy", "clip-retrieval"}
+        A Parquet file for embedding-atlas, a folder of NPY files, or a folder that clip-retrieval and autofaiss read.
+    out : path-like
+        The file or folder for the results.
+    embeddings : path-like, optional
+        Where the embeddings are; by default in the folder, or where it was clustered from.
+    data : path-like, optional
+        For atlas, where the images are; by default where the run found them.
+    images : bool
+        For atlas, put the images into the file, as PNG of the size that the network takes.
+    seed : int
+        For atlas, the seed of the projection to two dimensions.
+
+    Returns
+    -------
+    path : Path
+        Where the tables are.
+
+    Raises
+    ------
+    UserError
+        If the folder or ``out`` do not allow it; a sentence says why.
+    """
+    from raycluster.results.export import export_tables
+
+    return export_tables(
+        ExportOptions(
+            run=os.fspath(run),
+            format=format,
+            out=os.fspath(out),
+            embeddings=None if embeddings is None else os.fspath(embeddings),
+            data=None if data is None else os.fspath(data),
+            images=images,
+            seed=seed,
+        )
+    )
+
+
+def sweep(
+    data: StrPath,
+    clusters: int | Literal["auto"] | None,
+    out: StrPath,
+    *,
+    method: str = DEFAULT_METHOD,
+    preset: str = "default",
+    trials: int | None = None,
+    space: Sequence[str] = (),
+    fixed: Sequence[str] = (),
+    search: Search = "random",
+    scheduler: Scheduler = "none",
+    objective: str = DEFAULT_OBJECTIVE,
+    max_concurrent: int | None = None,
+    time_budget: float | None = None,
+    seed: int = 0,
+    gpus_per_trial: float | None = None,
+    workers: int | None = None,
+    image_size: ImageSize | None = None,
+    color: Color = "keep",
+    labels: LabelSource = "auto",
+) -> dict[str, Any]:
+    """Find good settings of a method: train with many, and see which do best.
+
+    Called again, it keeps the finished trials and continues the others.
+
+    Parameters
+    ----------
+    data : path-like
+        The images, as for :func:`train`.
+    clusters : int, "auto" or None
+        K, the number of clusters, as for :func:`train`.
+    out : path-like
+        The folder of the sweep.
+    method : str
+        ``jule``, ``dccm`` or ``concurl``.
+    preset : str
+        The settings that every trial starts from.
+    trials : int, optional
+        How many settings to try; by default 20, or the whole grid. The first trial has the settings of the preset.
+    space : sequence of str
+        What to vary: ``NAME=LOW:HIGH``, ``NAME=log:LOW:HIGH`` or ``NAME=A,B,C`` each; by default what the method
+        proposes.
+    fixed : sequence of str
+        Settings that all trials share, ``NAME=VALUE`` each.
+    search : {"random", "grid", "optuna"}
+        Draw settings at random, try every combination, or let Optuna choose, if it is installed.
+    scheduler : {"none", "asha", "pbt"}
+        Run all trials to the end, stop those that are not among the best third, or let bad ones go on from the network
+        of good ones with another learning rate.
+    objective : str
+        The score to maximize: pixel_agreement, predictability, stability, neighbor_agreement, silhouette, consensus or
+        balance, which need no classes, or nmi, acc or ari, which compare with known ones.
+    max_concurrent : int, optional
+        The number of trials at a time; by default one per GPU, or one per core.
+    time_budget : float, optional
+        Stop after this many minutes.
+    seed : int
+        The seed of the search and of every trial.
+    gpus_per_trial : float, optional
+        GPUs for each trial, or a part of one; by default 1, or 0 if there is no GPU.
+    workers : int, optional
+        Train each trial with this many processes of Ray Train; by default each trial is one process.
+    image_size, color, labels
+        As for :func:`train`.
+
+    Returns
+    -------
+    best : dict
+        The best trial: ``trial``, ``settings``, ``objective``, ``scores``, ``seconds``, ``folder``.
+
+    Raises
+    ------
+    UserError
+        If the input or the settings do not allow it; a sentence says why.
+    TrainingFailed
+        If no trial could be finished.
+    """
+    from raycluster.sweeps.sweep import sweep as run_sweep
+
+    options = SweepOptions(
+        data=os.fspath(data),
+        clusters=clusters,
+        out=os.fspath(out),
+        trials=trials,
+        space=tuple(space),
+        fixed=tuple(fixed),
+        search=search,
+        scheduler=scheduler,
+        objective=objective,
+        max_concurrent=max_concurrent,
+        time_budget=time_budget,
+        seed=seed,
+        gpus_per_trial=gpus_per_trial,
+        workers=workers,
+        image_size=image_size,
+        color=color,
+        labels=labels,
+    )
+    return run_sweep(options, method, preset)
+
+
+def train_with(options: TrainOptions, method: str, settings: Any, console: Console | None = None) -> RunSummary:
+    """Do what :func:`train` does, with the options and settings in hand.
+
+    Parameters
+    ----------
+    options : TrainOptions
+    method : str
+    settings : dataclass
+        The settings of the method.
+    console : Console, optional
+        Takes each sentence for the terminal.
 
     Returns
     -------
@@ -84,100 +493,16 @@ def train(
     Raises
     ------
     UserError
-        If something about the input, the settings or the cluster does not allow the run; a sentence says what.
-
-    Examples
-    --------
-    >>> summary = raycluster.train("photos/", clusters=20, unroll_rate=0.2)  # doctest: +SKIP
-    >>> summary.quality["rc"]["nmi"]  # doctest: +SKIP
+        If the input, the settings or the cluster do not allow the run.
     """
-    chosen = find_method(method)
-    if preset not in chosen.presets:
-        raise UserError(f"There is no preset {preset!r}: choose one of {', '.join(chosen.presets)}.")
-    _check_names(method, settings, chosen.settings)
-    options = TrainOptions(
-        data, clusters, str(out) if out else None, seed, workers, gpus_per_worker, feed, image_size, color, labels
-    )
-    return train_with(options, method, dataclasses.replace(chosen.presets[preset], **settings))
+    from raycluster.training.trainer import TrainingRun, run_training
 
-
-def cluster(
-    embeddings: str | os.PathLike[str], clusters: int | Literal["auto"], out: str | os.PathLike[str], **settings: Any
-) -> RunSummary:
-    """Cluster vectors by graph degree linkage, and write the results to ``out``.
-
-    Parameters
-    ----------
-    embeddings, clusters, out
-        See :class:`raycluster.clustering.cluster_vectors.ClusterOptions`.
-    **settings
-        Its other fields.
-
-    Raises
-    ------
-    UserError
-        If something about the input or the folder does not allow it; a sentence says what.
-    """
-    from raycluster.clustering.cluster_vectors import ClusterOptions, cluster_vectors
-
-    _check_names("cluster", settings, ClusterOptions)
-    return cluster_vectors(
-        ClusterOptions(embeddings=os.fspath(embeddings), clusters=clusters, out=os.fspath(out), **settings)
-    )
-
-
-def embed(
-    model: str | os.PathLike[str], data: str | os.PathLike[str], out: str | os.PathLike[str], **settings: Any
-) -> EmbedSummary:
-    """Embed images with a trained network, and write the embeddings to ``out``; continue what was begun there.
-
-    Parameters
-    ----------
-    model, data, out
-        See :class:`raycluster.embedding.embed.EmbedOptions`.
-    **settings
-        Its other fields.
-
-    Raises
-    ------
-    UserError
-        If something about the input, the folder or the cluster does not allow it; a sentence says what.
-    """
-    from raycluster.embedding.embed import EmbedOptions, embed_source
-
-    _check_names("embed", settings, EmbedOptions)
-    return embed_source(EmbedOptions(model=os.fspath(model), data=os.fspath(data), out=os.fspath(out), **settings))
-
-
-def assign(model: str | os.PathLike[str], data: str, out: str | os.PathLike[str], **settings: Any) -> AssignSummary:
-    """Assign new images to the clusters of a finished run, and write one row for each to the Parquet file ``out``.
-
-    Parameters
-    ----------
-    model, data, out
-        See :class:`raycluster.results.assign.AssignOptions`.
-    **settings
-        Its other fields.
-
-    Raises
-    ------
-    UserError
-        If something about the run, the images or the file does not allow it; a sentence says what.
-    """
-    from raycluster.results.assign import AssignOptions, assign_images
-
-    _check_names("assign", settings, AssignOptions)
-    return assign_images(AssignOptions(model=os.fspath(model), data=data, out=os.fspath(out), **settings))
-
-
-def train_with(options: TrainOptions, method: str, settings: Any) -> RunSummary:
-    """Do what :func:`train` does, with the settings in hand."""
     chosen = find_method(method)
     clusters = options.clusters
     if clusters == "auto" and not chosen.finds_k:
         raise UserError(
-            f"{method} cannot choose the number of clusters, since its network is built for a certain one: give "
-            "--clusters K, or let jule choose."
+            f"{method} cannot choose the number of clusters, because its network is built for a given number: give "
+            "--clusters K, or use jule, which can choose."
         )
     if clusters is None:
         if options.data != "digits":
@@ -186,11 +511,21 @@ def train_with(options: TrainOptions, method: str, settings: Any) -> RunSummary:
                 "--clusters auto."
             )
         clusters = 10
-    data = resolve_source(options.data)
-    given = {name: getattr(options, name) for name in ("seed", "labels", "image_size", "color")}
-    given |= {name: getattr(options, name) for name in ("workers", "gpus_per_worker", "feed")}
-    out = str(out_folder(options, method))
-    return run_training(TrainingRun(chosen, settings, data, clusters, out, **given))
+    run = TrainingRun(
+        method=chosen,
+        settings=settings,
+        data=resolve_source(options.data),
+        clusters=clusters,
+        out=str(out_folder(options, method)),
+        seed=options.seed,
+        labels=options.labels,
+        image_size=options.image_size,
+        color=options.color,
+        workers=options.workers,
+        gpus_per_worker=options.gpus_per_worker,
+        feed=options.feed,
+    )
+    return run_training(run, console)
 
 
 def out_folder(options: TrainOptions, method: str) -> Path:
@@ -202,8 +537,20 @@ def out_folder(options: TrainOptions, method: str) -> Path:
     return absolute_out(name if under_job_submit() else f"runs/{name}")
 
 
-def _check_names(method: str, settings: dict[str, Any], known_by: type) -> None:
-    known = [field.name for field in dataclasses.fields(known_by)]
-    for name in settings:
-        if name not in known:
-            raise UserError(f"{method} has no setting {name!r}; it has {', '.join(known)}.")
+def _method_and_settings(method: str | None, preset: str, settings: Any) -> tuple[str, Any]:
+    """Return the name of the method and its settings, where either may be known by the other."""
+    if settings is None:
+        name = method or DEFAULT_METHOD
+        presets = find_method(name).presets
+        if preset not in presets:
+            raise UserError(f"There is no preset {preset!r}: choose one of {', '.join(presets)}.")
+        return name, presets[preset]
+    names = [name for name in METHODS if type(settings) is find_method(name).settings]
+    if not names:
+        known = ", ".join(find_method(name).settings.__name__ for name in METHODS)
+        raise UserError(f"settings is a {type(settings).__name__}: give one of {known}.")
+    if method not in (None, names[0]):
+        raise UserError(f"settings are those of {names[0]}, but method is {method!r}: leave one of them out.")
+    if preset != "default":
+        raise UserError(f"settings and preset {preset!r} are both given: leave one of them out.")
+    return names[0], settings

@@ -1,10 +1,10 @@
-"""The exceptions that are meant for the person at the keyboard."""
+"""Exceptions whose messages are meant for the user."""
 
 
 class UserError(ValueError):
-    """A sentence that says what is wrong and how to mend it; jobs print it alone, without a traceback.
+    """A sentence that says what is wrong and how to fix it; commands print it alone, without a traceback.
 
-    A ValueError, as scikit-learn wants it of its estimators.
+    It is a ValueError because scikit-learn expects its estimators to raise those.
     """
 
 
@@ -15,4 +15,4 @@ def check_setting(name: str, value: object, is_good: bool, wanted: str) -> None:
 
 
 class TrainingFailed(Exception):
-    """The training broke down for a reason that is not the user's input; a sentence says which, and where to look."""
+    """Training broke down for a reason other than the user's input; the message says what it was and where to look."""

@@ -1,9 +1,12 @@
 """Fixtures for all tests."""
 
 import os
+from concurrent.futures import ProcessPoolExecutor
+from datetime import timedelta
 
 import pytest
 import torch
+import torch.distributed as dist
 
 # One thread a process, this one too: tests run many processes on few cores.
 os.environ.setdefault("OMP_NUM_THREADS", "1")
@@ -37,18 +40,48 @@ def digits_npz(tmp_path_factory):
 
 
 @pytest.fixture
-def on_two_workers(tmp_path):
-    """Run ``worker(rank, store, out)`` in two processes, and return what each puts into ``out`` as (rank, answer)."""
+def embed_here(ray_session, monkeypatch):
+    """Embed in this process, in place of actors, each of which takes seconds to start."""
+    import pyarrow as pa
+
+    from raycluster.embedding import stream
+
+    def embed_shards(order, shards, net, out, plan, tasks_decode):
+        embedder = stream.Embedder(net, order, out, threads=1)
+        for shard, start, stop in shards.tolist():
+            done = embedder(pa.table({"shard": [shard], "start": [start], "stop": [stop]}))
+            yield stream.Done(**done.to_pylist()[0])
+
+    monkeypatch.setattr(stream, "embed_shards", embed_shards)
+
+
+@pytest.fixture(scope="session")
+def two_processes():
+    """Two processes that the tests of a session share: importing torch costs each of them seconds."""
+    context = torch.multiprocessing.get_context("spawn")
+    with ProcessPoolExecutor(1, context) as first, ProcessPoolExecutor(1, context) as second:
+        yield first, second
+
+
+@pytest.fixture
+def on_two_workers(two_processes, tmp_path):
+    """Run ``worker(rank)`` in a gloo group of two processes, and return what each of them returns."""
 
     def run(worker):
-        context = torch.multiprocessing.get_context("spawn")
-        out = context.Queue()
-        processes = [context.Process(target=worker, args=(rank, str(tmp_path / "store"), out)) for rank in range(2)]
-        for process in processes:
-            process.start()
-        by_rank = dict(out.get(timeout=120) for _ in processes)
-        for process in processes:
-            process.join()
-        return by_rank
+        store = str(tmp_path / "store")
+        answers = [process.submit(in_group, worker, rank, store) for rank, process in enumerate(two_processes)]
+        if errors := [error for answer in answers if (error := answer.exception(timeout=300))]:
+            raise ExceptionGroup("not all workers came to an end", errors)
+        return [answer.result() for answer in answers]
 
     return run
+
+
+def in_group(worker, rank, store):
+    torch.set_num_threads(1)
+    timeout = timedelta(minutes=5)
+    dist.init_process_group("gloo", init_method=f"file://{store}", rank=rank, world_size=2, timeout=timeout)
+    try:
+        return worker(rank)
+    finally:
+        dist.destroy_process_group()

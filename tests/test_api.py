@@ -5,8 +5,12 @@ from pathlib import Path
 import pytest
 
 import raycluster
-from raycluster.api import TrainOptions, out_folder
+from raycluster.api import out_folder
 from raycluster.errors import UserError
+from raycluster.graph.settings import GraphSettings
+from raycluster.methods.dccm.settings import DccmSettings
+from raycluster.methods.jule.settings import PRESETS, JuleSettings
+from raycluster.options import TrainOptions
 
 
 def test_importing_the_package_imports_neither_ray_nor_torch():
@@ -16,6 +20,21 @@ def test_importing_the_package_imports_neither_ray_nor_torch():
         raycluster.nonsense  # noqa: B018
 
 
+def test_the_package_is_typed_and_every_public_name_is_there():
+    assert (Path(raycluster.__file__).parent / "py.typed").exists()
+    assert sorted(raycluster.__all__) == [
+        "GraphDegreeLinkage",
+        "assign",
+        "cluster",
+        "embed",
+        "evaluate",
+        "export",
+        "sweep",
+        "train",
+    ]
+    assert all(callable(getattr(raycluster, name)) for name in raycluster.__all__)
+
+
 @pytest.mark.parametrize(
     ("call", "sentence"),
     [
@@ -23,16 +42,60 @@ def test_importing_the_package_imports_neither_ray_nor_torch():
         ({"method": "concur"}, "no method 'concur': choose one of jule, dccm, concurl"),
         ({"method": "dccm", "clusters": "auto"}, "dccm cannot choose the number of clusters"),
         ({"method": "dccm", "image_size": 40}, "--image-size 40 x 40: .* squares of 32, 64 or 96 pixels"),
-        ({"method": "dccm", "small_batch": 1}, "--small-batch 1: choose at least 2"),
-        ({"method": "dream"}, "no method 'dream'"),
         ({"preset": "fast"}, "no preset 'fast': choose one of default, paper"),
-        ({"unrol_rate": 0.5}, "no setting 'unrol_rate'; it has .*unroll_rate"),
         ({"clusters": 1}, "choose at least 2"),
+        ({"settings": DccmSettings(), "method": "jule"}, "settings are those of dccm, but method is 'jule'"),
+        ({"settings": JuleSettings(), "preset": "paper"}, "settings and preset 'paper' are both given"),
+        ({"settings": GraphSettings()}, "settings is a GraphSettings: give one of JuleSettings, DccmSettings"),
+        ({"settings": DccmSettings(), "clusters": "auto"}, "dccm cannot choose the number of clusters"),
     ],
 )
 def test_wrong_calls_are_answered_in_a_sentence(call, sentence, tmp_path):
     with pytest.raises(UserError, match=sentence):
         raycluster.train(out=tmp_path / "out", **call)
+
+
+def test_settings_name_the_method_and_presets_are_settings(monkeypatch, tmp_path):
+    got = []
+    monkeypatch.setattr("raycluster.api.train_with", lambda options, method, settings: got.append((method, settings)))
+    raycluster.train()
+    raycluster.train(preset="paper")
+    raycluster.train(settings=DccmSettings(alpha=1.0))
+    raycluster.train(Path("photos"), 20, tmp_path, method="jule", settings=JuleSettings(rounds=0))
+    assert got == [
+        ("jule", PRESETS["default"]),
+        ("jule", PRESETS["paper"]),
+        ("dccm", DccmSettings(alpha=1.0)),
+        ("jule", JuleSettings(rounds=0)),
+    ]
+
+
+def test_functions_hand_on_what_they_are_given(monkeypatch):
+    got = {}
+    homes = {
+        "embed": "raycluster.embedding.embed.embed_source",
+        "cluster": "raycluster.clustering.cluster_vectors.cluster_vectors",
+        "assign": "raycluster.results.assign.assign_images",
+        "evaluate": "raycluster.results.evaluate.evaluate_run",
+        "export": "raycluster.results.export.export_tables",
+        "sweep": "raycluster.sweeps.sweep.sweep",
+    }
+    for name, home in homes.items():
+        monkeypatch.setattr(home, lambda *given, name=name: got.__setitem__(name, given))
+    raycluster.embed(Path("m"), Path("d"), Path("o"), weights=Path("w"), workers=2)
+    raycluster.cluster(Path("e"), 5, Path("o"), settings=GraphSettings(n_neighbors=7))
+    raycluster.assign(Path("m"), Path("d"), Path("o"), refuse_above=2)
+    raycluster.evaluate(Path("r"), Path("d"), shift=True)
+    raycluster.export(Path("r"), "numpy", Path("o"), images=False)
+    raycluster.sweep(Path("d"), 5, Path("o"), method="dccm", preset="cpu", space=["alpha=1:2"], trials=3)
+    options = {name: given[0] for name, given in got.items()}
+    assert (options["embed"].model, options["embed"].weights, options["embed"].workers) == ("m", "w", 2)
+    assert (options["cluster"].embeddings, options["cluster"].clusters, options["cluster"].n_neighbors) == ("e", 5, 7)
+    assert (options["assign"].data, options["assign"].refuse_above) == ("d", 2)
+    assert (options["evaluate"].run, options["evaluate"].data, options["evaluate"].shift) == ("r", "d", True)
+    assert (options["export"].format, options["export"].images) == ("numpy", False)
+    assert (options["sweep"].space, options["sweep"].trials) == (("alpha=1:2",), 3)
+    assert got["sweep"][1:] == ("dccm", "cpu")
 
 
 def test_the_run_folder_is_named_after_the_data(monkeypatch, tmp_path):

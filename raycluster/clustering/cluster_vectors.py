@@ -4,21 +4,21 @@ from __future__ import annotations
 
 import time
 from collections import Counter
-from dataclasses import asdict, dataclass, replace
-from typing import Any, Literal
+from dataclasses import asdict, replace
+from typing import Any
 
 import numpy as np
 
 from raycluster.data.sources import resolve_source
 from raycluster.data.vectors import VectorSet, count_vectors, open_vectors
-from raycluster.errors import UserError, check_setting
+from raycluster.errors import UserError
 from raycluster.graph.memory import clustering_bytes
 from raycluster.graph.n_clusters import rank_n_clusters
 from raycluster.graph.neighbors.faiss_index import Search
 from raycluster.graph.neighbors.nearest import NeighborIndex
-from raycluster.graph.settings import GraphSettings
 from raycluster.metrics.health import Advice, clustering_health, embedding_health, neighbor_agreement, warnings_for
 from raycluster.metrics.quality import clustering_quality
+from raycluster.options import ClusterOptions
 from raycluster.report.k_plot import k_plot
 from raycluster.results.finished_run import check_complete
 from raycluster.runtime.background import run_beside
@@ -38,26 +38,6 @@ ADVICE = Advice(
     one_cluster="the clusters have chained together; try fewer --n-neighbors, or --affinity local",
     collapsed="try other embeddings",
 )
-
-
-@dataclass(frozen=True, kw_only=True)
-class ClusterOptions(GraphSettings):
-    """What is clustered, into how many clusters, on which graph."""
-
-    embeddings: str
-    """Where the vectors are: Parquet with a column of vectors (such as a run's embeddings/), or NPY; a folder, a file
-    or a glob."""
-    clusters: int | Literal["auto"]
-    """K, how many clusters to find; auto: as many as the merge tree and its graph show."""
-    out: str
-    """The folder for the results. The same command again tells what was found there, or begins anew what was killed."""
-    column: str | None = None
-    """The column of the vectors; by default embedding, or else the only one that can be."""
-
-    def __post_init__(self) -> None:
-        """Refuse settings that mean nothing."""
-        super().__post_init__()
-        check_setting("clusters", self.clusters, self.clusters == "auto" or self.clusters >= 1, "at least 1, or auto")
 
 
 def cluster_vectors(options: ClusterOptions, console: Console | None = None) -> RunSummary:

@@ -1,4 +1,4 @@
-"""The search for neighbours on many processes: each takes blocks of rows, and one gathers the graph."""
+"""The search for neighbors on many processes: each one searches blocks of rows, and one collects the graph."""
 
 from __future__ import annotations
 
@@ -24,17 +24,18 @@ def neighbors_in_blocks(
     gpus_per_task: float = 0,
     block_rows: int = BLOCK_ROWS,
 ) -> tuple[np.ndarray, np.ndarray, Search]:
-    """Search the neighbours of all rows by Ray tasks, a block of rows each.
+    """Search for the neighbors of all rows with Ray tasks, each for a block of rows.
 
     Parameters
     ----------
     features, n_neighbors, seed
         As for :func:`raycluster.graph.neighbors.nearest.nearest_neighbors`.
     n_tasks : int
-        How many tasks there are at a time. Each holds a copy of the features.
+        How many tasks run at a time. Each one holds a copy of the features.
     cpus_per_task, gpus_per_task : float
-        What a task takes of the cluster; it computes with so many threads, at least one. 0 where the cores belong to
-        workers that wait. With GPUs, the search is exact up to the size that all tasks together can do.
+        The resources of a task; it computes with as many threads as it has CPUs, but at least one. Use 0 CPUs if the
+        cores belong to workers that are waiting. With GPUs, the search is exact up to the size that all tasks can
+        handle together.
     block_rows : int
         Rounded up to a multiple of ALIGNMENT.
 
@@ -42,15 +43,15 @@ def neighbors_in_blocks(
     -------
     ids : ndarray of int32, shape (n, n_neighbors)
     sq_distances : ndarray of float32, shape (n, n_neighbors)
-        Both as :func:`raycluster.graph.neighbors.nearest.nearest_neighbors` returns them for the same seed; on CPUs the same
-        bit for bit.
+        Both as :func:`raycluster.graph.neighbors.nearest.nearest_neighbors` returns them for the same seed; on CPUs,
+        the same bit for bit.
     search : Search
-        What was chosen.
+        Whether the search is exact or approximate, and its recall.
 
     Raises
     ------
     UserError
-        As there.
+        As for :func:`raycluster.graph.neighbors.nearest.nearest_neighbors`.
     """
     index = NeighborIndex(features, n_neighbors, seed, math.ceil(n_tasks * gpus_per_task))
     n, k = len(features), index.n_neighbors

@@ -1,4 +1,4 @@
-"""Files that hold whole arrays of images: NPZ and IDX, and the digits that come with scikit-learn."""
+"""Files that contain whole arrays of images: NPZ and IDX, and the digits that come with scikit-learn."""
 
 from __future__ import annotations
 
@@ -12,7 +12,7 @@ from typing import BinaryIO
 import numpy as np
 
 from raycluster.data.decode import Unreadable, as_image, scale_to_uint8
-from raycluster.data.sources import Location
+from raycluster.data.location import Location
 
 IDX_TYPES = {8: ">u1", 9: ">i1", 11: ">i2", 12: ">i4", 13: ">f4", 14: ">f8"}
 IDX_LONGEST_HEADER = 4 + 4 * 255
@@ -21,18 +21,18 @@ ZIP_LOCAL_HEADER = 30
 
 
 def read_npz(location: Location, name: str, array: str = "images") -> np.ndarray:
-    """Return one array of an NPZ file; one that is stored uncompressed on this machine is mapped, not read.
+    """Return one array of an NPZ file; if it is uncompressed and on this machine, it is memory-mapped, not read.
 
     Raises
     ------
     Unreadable
-        If the file is damaged, holds pickled objects or has no such array.
+        If the file is damaged, contains pickled objects or has no such array.
     """
     try:
         with location.open(name) as file, zipfile.ZipFile(file) as archive:
             if f"{array}.npy" not in archive.namelist():
-                found = ", ".join(entry.removesuffix(".npy") for entry in archive.namelist()) or "nothing"
-                raise Unreadable(f"it has no array named {array} (it has {found})")
+                present = ", ".join(entry.removesuffix(".npy") for entry in archive.namelist()) or "nothing"
+                raise Unreadable(f"it has no array named {array} (it has {present})")
             member = archive.getinfo(f"{array}.npy")
             path = location.local_path(name)
             if path and member.compress_type == zipfile.ZIP_STORED:
@@ -40,7 +40,7 @@ def read_npz(location: Location, name: str, array: str = "images") -> np.ndarray
             with archive.open(member) as stream:
                 return np.lib.format.read_array(stream, allow_pickle=False)
     except (zipfile.BadZipFile, zlib.error, EOFError, ValueError) as error:
-        raise Unreadable(f"not a whole NPZ file: {error}") from None
+        raise Unreadable(f"not a complete NPZ file: {error}") from None
 
 
 def read_npz_labels(location: Location, name: str) -> np.ndarray | None:
@@ -51,12 +51,12 @@ def read_npz_labels(location: Location, name: str) -> np.ndarray | None:
 
 
 def read_idx(location: Location, name: str) -> np.ndarray:
-    """Return the array of an IDX file, gzipped or not; a plain file on this machine is mapped, not read.
+    """Return the array of an IDX file, gzipped or not; a plain file on this machine is memory-mapped, not read.
 
     Raises
     ------
     Unreadable
-        If the file is damaged or no IDX file.
+        If the file is damaged or not an IDX file.
     """
     try:
         with location.open(name) as file:
@@ -71,7 +71,7 @@ def read_idx(location: Location, name: str) -> np.ndarray:
         dtype, shape, start = _idx_header(data)
         return np.frombuffer(data, dtype, int(np.prod(shape)), start).reshape(shape)
     except (gzip.BadGzipFile, zlib.error, EOFError, ValueError, struct.error) as error:
-        raise Unreadable(f"not a whole IDX file: {error}") from None
+        raise Unreadable(f"not a complete IDX file: {error}") from None
 
 
 def idx_labels_name(name: str) -> str:
@@ -94,24 +94,26 @@ def check_images(images: np.ndarray) -> tuple[int, int, int]:
     Raises
     ------
     Unreadable
-        If there are none, or they cannot be brought to uint8 pixels by :func:`raycluster.data.decode.as_image`.
+        If there are none, or :func:`raycluster.data.decode.as_image` cannot convert them to uint8 pixels.
     """
     if images.ndim not in (3, 4) or images.size == 0:
         raise Unreadable(f"its images have shape {images.shape}, not (N, H, W) or (N, H, W, C)")
-    height, width, *colours = as_image(images[0]).shape
+    height, width, *channels = as_image(images[0]).shape
     if images.dtype != np.uint8:
         for start in range(0, len(images), 1000):
             scale_to_uint8(images[start : start + 1000])
-    return height, width, 3 if colours else 1
+    return height, width, 3 if channels else 1
 
 
 def read_npy_header(file: BinaryIO) -> tuple[tuple[int, ...], bool, np.dtype]:
-    """Return shape, whether columns come first, and dtype of an array in NumPy's format; the file stands at its data.
+    """Return shape, whether the order is Fortran's, and dtype of an array in NumPy's format.
+
+    It leaves the file positioned at the data.
 
     Raises
     ------
     ValueError
-        If it is no such array.
+        If it is not such an array.
     """
     version = np.lib.format.read_magic(file)
     read_header = np.lib.format.read_array_header_1_0 if version == (1, 0) else np.lib.format.read_array_header_2_0
@@ -126,7 +128,7 @@ def _map_member(path: str, member: zipfile.ZipInfo) -> np.ndarray:
         file.seek(member.header_offset + ZIP_LOCAL_HEADER + name_length + extra_length)
         shape, is_fortran, dtype = read_npy_header(file)
         if dtype.hasobject:
-            raise ValueError("it holds pickled objects, which are never loaded")
+            raise ValueError("it contains pickled objects, which are never loaded")
         return np.memmap(path, dtype, "r", file.tell(), shape, "F" if is_fortran else "C")
 
 

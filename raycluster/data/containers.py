@@ -1,4 +1,4 @@
-"""Files that hold many single images: Parquet with an image column, and WebDataset tar."""
+"""Files that contain many separate images: Parquet with an image column, and WebDataset tar."""
 
 from __future__ import annotations
 
@@ -7,7 +7,7 @@ import json
 import os
 import tarfile
 from collections.abc import Iterable, Iterator
-from typing import Any
+from typing import Any, TypeGuard
 
 import numpy as np
 import pyarrow as pa
@@ -15,42 +15,43 @@ import pyarrow.compute as pc
 import pyarrow.parquet as pq
 
 from raycluster.data.decode import Unreadable
-from raycluster.data.sources import IMAGE_SUFFIXES, Location
+from raycluster.data.location import Location
+from raycluster.data.sources import IMAGE_SUFFIXES
 
 Item = bytes | np.ndarray | Unreadable
 
 
 @contextlib.contextmanager
 def open_parquet(location: Location, name: str) -> Iterator[pq.ParquetFile]:
-    """Open a Parquet file; :class:`Unreadable` if it turns out to be damaged."""
+    """Open a Parquet file; raise :class:`Unreadable` if it turns out to be damaged."""
     try:
         with location.open(name) as file, pq.ParquetFile(file) as parquet:
             yield parquet
     except pa.ArrowInvalid as error:
-        raise Unreadable(f"not a whole Parquet file: {error}") from None
+        raise Unreadable(f"not a complete Parquet file: {error}") from None
 
 
 def image_column(schema: pa.Schema) -> str:
-    """Return the name of the column that holds images: ``image``, or else the only one that can.
+    """Return the name of the column with the images: ``image``, or else the only column that can contain them.
 
     Raises
     ------
     Unreadable
-        If there is none, or more than one.
+        If there is no such column, or more than one.
     """
     if "image" in schema.names:
         if not _can_hold_images(schema.field("image").type):
-            raise Unreadable(f"its column image holds {schema.field('image').type}, which is no image")
+            raise Unreadable(f"its column image holds {schema.field('image').type}, which is not an image")
         return "image"
     fitting = [field.name for field in schema if _can_hold_images(field.type)]
     if len(fitting) != 1:
         what = f"the columns {', '.join(fitting)} could all be images" if fitting else "no column holds images"
-        raise Unreadable(f"{what}: name the one that does 'image'")
+        raise Unreadable(f"{what}: rename the right one to 'image'")
     return fitting[0]
 
 
 def parquet_labels(file: pq.ParquetFile) -> tuple[np.ndarray | None, list[str] | None]:
-    """Return the column ``label`` (-1 or None where it is null) and the class names that Hugging Face noted, if any."""
+    """Return the column ``label`` (-1 or None where it is null) and the class names in Hugging Face's metadata."""
     if "label" not in file.schema_arrow.names:
         return None, None
     column = file.read(columns=["label"]).column(0)
@@ -72,19 +73,20 @@ def read_row_group(location: Location, name: str, group: int) -> pa.ChunkedArray
         return pc.struct_field(images, "bytes") if is_struct else images
 
 
-def items_of(column: pa.ChunkedArray, places: np.ndarray) -> list[Item]:
-    """Return the images at some ascending places of a column: bytes, or an array of pixels."""
-    first = int(places[0])
-    array = column.slice(first, int(places[-1]) - first + 1).combine_chunks()
+def items_of(column: pa.ChunkedArray, positions: np.ndarray) -> list[Item]:
+    """Return the images at some positions of a column, in ascending order: bytes, or arrays of pixels."""
+    first = int(positions[0])
+    array = column.slice(first, int(positions[-1]) - first + 1).combine_chunks()
     values = _values(array)
     is_null = array.is_null().to_numpy(zero_copy_only=False)
-    return [Unreadable("there is no image (null)") if is_null[i] else values[i] for i in places - first]
+    return [Unreadable("there is no image (null)") if is_null[i] else values[i] for i in positions - first]
 
 
 def scan_tar(location: Location, name: str) -> tuple[np.ndarray, np.ndarray | None]:
     """Return where the images in a tar file begin (int64) and their labels, from members ``<same name>.cls``.
 
-    Where the file is cut off, one more place stands for all that is missing; :func:`read_members` cannot read it.
+    If the file is truncated, one more offset stands for everything that is missing; :func:`read_members` returns
+    :class:`Unreadable` for it.
     """
     offsets, keys, classes = [], [], {}
     try:
@@ -104,12 +106,12 @@ def scan_tar(location: Location, name: str) -> tuple[np.ndarray, np.ndarray | No
                 elif base.endswith(".cls") and (content := archive.extractfile(member)):
                     classes[key] = content.read().decode("utf-8", "replace").strip()
     except tarfile.TarError as error:
-        raise Unreadable(f"not a whole tar file: {error}") from None
+        raise Unreadable(f"not a complete tar file: {error}") from None
     return np.array(offsets, np.int64), _class_labels([classes.get(key) for key in keys]) if classes else None
 
 
 def _members(archive: tarfile.TarFile) -> Iterator[tarfile.TarInfo | None]:
-    """Yield the members, and None at the end where the two blocks of zeros that end a tar file are missing."""
+    """Yield the members, and None at the end if the two blocks of zeros that end a tar file are missing."""
     try:
         yield from archive
         archive.fileobj.seek(archive.offset)
@@ -121,23 +123,23 @@ def _members(archive: tarfile.TarFile) -> Iterator[tarfile.TarInfo | None]:
 
 
 def read_members(location: Location, name: str, offsets: Iterable[int]) -> list[Item]:
-    """Return the members of a tar file that begin at these places."""
+    """Return the members of a tar file that begin at these offsets."""
     members: list[Item] = []
     with location.open(name) as file:
         for offset in offsets:
-            file.seek(int(offset) - tarfile.BLOCKSIZE)  # the header, which has the size, comes right before the data
+            file.seek(int(offset) - tarfile.BLOCKSIZE)  # the header, which states the size, comes right before the data
             try:
                 header = tarfile.TarInfo.frombuf(file.read(tarfile.BLOCKSIZE), tarfile.ENCODING, "surrogateescape")
             except tarfile.TarError:
-                members.append(Unreadable("the tar file is cut off or damaged from here on"))
+                members.append(Unreadable("the tar file is truncated or damaged from here on"))
                 continue
             data = file.read(header.size)
-            members.append(data if len(data) == header.size else Unreadable("the tar file is cut off within it"))
+            members.append(data if len(data) == header.size else Unreadable("the tar file is truncated within it"))
     return members
 
 
 def _class_labels(texts: list[str | None]) -> np.ndarray:
-    """Return classes as whole numbers (-1 where unknown) if all of them are, else as they are."""
+    """Return classes as integers (-1 where unknown) if all of them are, otherwise as texts."""
     with contextlib.suppress(ValueError):
         return np.array([-1 if text is None else int(text) for text in texts], np.int64)
     return np.array(texts, dtype=object)
@@ -155,16 +157,17 @@ def _can_hold_images(kind: pa.DataType) -> bool:
     return pa.types.is_binary(kind) or pa.types.is_large_binary(kind) or pa.types.is_fixed_size_binary(kind)
 
 
-def is_list(kind: pa.DataType) -> bool:
-    """Tell whether a column of this type holds lists, of one length or of any."""
+def is_list(kind: pa.DataType) -> TypeGuard[pa.ListType | pa.LargeListType | pa.FixedSizeListType]:
+    """Return whether a column of this type contains lists, of fixed or variable length."""
     return pa.types.is_list(kind) or pa.types.is_large_list(kind) or pa.types.is_fixed_size_list(kind)
 
 
 def _values(array: Any) -> Any:
-    """Return something with one bytes object or one array of pixels an index."""
+    """Return a sequence with one bytes object or one array of pixels per index."""
     if isinstance(array, pa.FixedShapeTensorArray):
         if array.null_count:
-            return [None if row is None else np.reshape(row, array.type.shape) for row in array.storage.to_pylist()]
+            shape = array.type.shape  # type: ignore[attr-defined]  # missing from the stubs
+            return [None if row is None else np.reshape(row, shape) for row in array.storage.to_pylist()]
         return array.to_numpy_ndarray()
     if isinstance(array, pa.ExtensionArray):  # Ray's tensor types
         return array.to_numpy(zero_copy_only=False)
@@ -182,18 +185,18 @@ def _values(array: Any) -> Any:
 
 
 def _one_image(row: list[Any]) -> Item:
-    """Return one image from nested lists, whatever the sizes of its neighbours."""
+    """Return one image from nested lists; other images may have other sizes."""
     try:
         pixels = np.array(row)
     except ValueError:
-        return Unreadable("its rows are of different lengths")
+        return Unreadable("its rows have different lengths")
     return pixels if pixels.ndim > 1 else _square(pixels[None])[0]
 
 
 def _square(flat: np.ndarray) -> Any:
-    """Return flat lists of numbers as square grey images: the only shape that they tell."""
+    """Return flat lists of numbers as square gray images: the only shape that a length alone can imply."""
     side = round(flat.shape[1] ** 0.5)
     if side * side == flat.shape[1]:
         return flat.reshape(-1, side, side)
-    reason = f"a flat list of {flat.shape[1]} numbers is no square grey image: store nested lists or a tensor"
+    reason = f"a flat list of {flat.shape[1]} numbers is not a square gray image: store nested lists or a tensor"
     return [Unreadable(reason)] * len(flat)

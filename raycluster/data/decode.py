@@ -1,4 +1,4 @@
-"""One image: from whatever was found to uint8 pixels, and from those to the size and colour of the set."""
+"""One image: decoded to uint8 pixels, and those converted to the size and color of its set."""
 
 from __future__ import annotations
 
@@ -10,32 +10,31 @@ from typing import NamedTuple
 import numpy as np
 from PIL import Image, ImageOps, UnidentifiedImageError
 
-# Other formats that Pillow knows are not tried: some of them start outside programs.
+# Other formats that Pillow supports are not tried: some of them start external programs.
 FORMATS = ("PNG", "JPEG", "PPM", "GIF", "BMP", "DIB", "WEBP", "TIFF")
 MAX_PIXELS = 2**27
 ORIENTATION = 0x0112
 
-
-# How the reason begins where it was not the content that was at fault: such files are tried again the next time.
+# How the reason begins when the content is not at fault: such files are tried again the next time.
 UNREACHABLE = "cannot be read for now: "
 
 
 class Unreadable(Exception):
-    """One image or file that is set aside; the message is the reason, in plain words."""
+    """One image or file that cannot be read or decoded; the message is the reason, in plain words."""
 
 
 class Rejected(NamedTuple):
-    """An input that was set aside, and why."""
+    """An input row that did not become a result, and why."""
 
     path: str
     reason: str
 
 
 def decode(data: bytes) -> np.ndarray:
-    """Decode an encoded image, its first frame if it has several.
+    """Decode an encoded image; of an animation, the first frame.
 
-    Transparent parts lie on white, 16 bits are scaled to 8, palettes and CMYK become RGB (a palette of greys becomes
-    grey), and a camera's orientation mark is obeyed.
+    Transparent areas are placed on white, 16 bits are scaled to 8, palettes and CMYK become RGB (a palette of grays
+    becomes gray), and the image is rotated as its EXIF orientation says.
 
     Parameters
     ----------
@@ -44,7 +43,7 @@ def decode(data: bytes) -> np.ndarray:
 
     Returns
     -------
-    pixels : ndarray of uint8, shape (H, W) if grey, (H, W, 3) if in colour
+    pixels : ndarray of uint8, shape (H, W) if gray, (H, W, 3) if in color
 
     Raises
     ------
@@ -58,7 +57,7 @@ def decode(data: bytes) -> np.ndarray:
             with Image.open(io.BytesIO(data), formats=FORMATS) as image:
                 if image.width * image.height > MAX_PIXELS:
                     raise Unreadable(
-                        f"too large: {image.width} x {image.height} pixels, at most {MAX_PIXELS:,} are read"
+                        f"too large: {image.width} x {image.height} pixels, at most {MAX_PIXELS:,} are supported"
                     )
                 image.load()
                 return _pixels(_upright(image))
@@ -67,37 +66,37 @@ def decode(data: bytes) -> np.ndarray:
     except UnidentifiedImageError:
         raise Unreadable("not an image: its content is of no known format") from None
     except Image.DecompressionBombError:
-        raise Unreadable(f"too large: at most {MAX_PIXELS:,} pixels are read") from None
-    except Exception as error:  # decoders answer damaged data with exceptions of any kind
+        raise Unreadable(f"too large: at most {MAX_PIXELS:,} pixels are supported") from None
+    except Exception as error:  # decoders raise exceptions of any kind on damaged data
         raise Unreadable(f"damaged: {error}") from None
 
 
 def scale_to_uint8(values: np.ndarray) -> np.ndarray:
-    """Return numbers as uint8: whole numbers in 0..255 as they are, floats in [0, 1] scaled, booleans as 0 or 255.
+    """Return numbers as uint8: integers in 0..255 unchanged, floats in [0, 1] scaled, booleans as 0 or 255.
 
     Raises
     ------
     Unreadable
-        If the numbers are of another kind or range, or not numbers at all.
+        If the values have another type or range, or are not numbers at all.
     """
     if values.dtype == np.uint8:
         return values
     if values.dtype == bool:
         return values.astype(np.uint8) * np.uint8(255)
     if values.dtype.kind not in "iuf":
-        raise Unreadable(f"its pixels are not numbers but {values.dtype}")
+        raise Unreadable(f"its pixels are {values.dtype}, not numbers")
     low, high = (values.min(), values.max()) if values.size else (0, 0)
     if values.dtype.kind == "f":
         if not (low >= 0 and high <= 1):
-            raise Unreadable(f"floating-point pixels must lie in [0, 1], these go from {low:g} to {high:g}")
+            raise Unreadable(f"floating-point pixels must be in [0, 1], these range from {low:g} to {high:g}")
         return np.rint(values * 255).astype(np.uint8)
     if not (low >= 0 and high <= 255):
-        raise Unreadable(f"whole-number pixels must lie in 0..255, these go from {low} to {high}")
+        raise Unreadable(f"integer pixels must be in 0..255, these range from {low} to {high}")
     return values.astype(np.uint8)
 
 
 def as_image(values: np.ndarray) -> np.ndarray:
-    """Return an array of pixels as :func:`decode` would return an image.
+    """Return an array of pixels in the form in which :func:`decode` returns an image.
 
     Parameters
     ----------
@@ -114,7 +113,7 @@ def as_image(values: np.ndarray) -> np.ndarray:
     if values.ndim == 3 and values.shape[-1] not in (1, 3, 4) and values.shape[0] in (1, 3):
         values = np.moveaxis(values, 0, -1)
     if values.size == 0 or values.ndim not in (2, 3) or (values.ndim == 3 and values.shape[-1] not in (1, 3, 4)):
-        raise Unreadable(f"an array of shape {values.shape} is no image: (H, W) or (H, W, 3) is expected")
+        raise Unreadable(f"an array of shape {values.shape} is not an image: (H, W) or (H, W, 3) is expected")
     pixels = scale_to_uint8(values)
     if pixels.ndim == 2 or pixels.shape[-1] == 3:
         return pixels
@@ -122,16 +121,16 @@ def as_image(values: np.ndarray) -> np.ndarray:
 
 
 def prepare(pixels: np.ndarray, shape: tuple[int, int, int]) -> np.ndarray:
-    """Bring an image to the colour and size of its set.
+    """Convert an image to the color and size of its set.
 
-    Sides that shrink by whole numbers are averaged over exactly the pixels that fall together, all others are
-    interpolated linearly over the area that a new pixel covers, so that fine patterns do not alias.
+    If both sides shrink by an integer factor, each new pixel is the mean of exactly the pixels it replaces. Otherwise
+    it is interpolated linearly over the area it covers, so that fine patterns do not alias.
 
     Parameters
     ----------
     pixels : ndarray of uint8, shape (H, W) or (H, W, 3)
     shape : tuple of int
-        Channels (1 or 3), height and width wanted.
+        The wanted channels (1 or 3), height and width.
 
     Returns
     -------
@@ -153,18 +152,18 @@ def prepare(pixels: np.ndarray, shape: tuple[int, int, int]) -> np.ndarray:
 
 
 def prepare_block(values: np.ndarray, shape: tuple[int, int, int]) -> np.ndarray | None:
-    """Do for images in one array what :func:`as_image` and :func:`prepare` do for each, where only the layout changes.
+    """Apply :func:`as_image` and :func:`prepare` to all images of an array at once, if only the layout changes.
 
     Parameters
     ----------
     values : ndarray of numbers, shape (m, H, W) or (m, H, W, C)
     shape : tuple of int
-        Channels (1 or 3), height and width wanted.
+        The wanted channels (1 or 3), height and width.
 
     Returns
     -------
     prepared : ndarray of uint8, shape (m, *shape), or None
-        None if the images have to be scaled, resized or recoloured, one by one.
+        None if the images have to be scaled, resized or converted in color, one by one.
     """
     channels, height, width = shape
     layouts = [(height, width, channels)] + [(height, width)] * (channels == 1)
@@ -174,7 +173,7 @@ def prepare_block(values: np.ndarray, shape: tuple[int, int, int]) -> np.ndarray
 
 
 def _upright(image: Image.Image) -> Image.Image:
-    with contextlib.suppress(Exception):  # a damaged EXIF block is no reason to lose the picture
+    with contextlib.suppress(Exception):  # a damaged EXIF block is no reason to lose the image
         if image.getexif().get(ORIENTATION, 1) != 1:
             return ImageOps.exif_transpose(image)
     return image
@@ -183,10 +182,10 @@ def _upright(image: Image.Image) -> Image.Image:
 def _pixels(image: Image.Image) -> np.ndarray:
     if image.mode.startswith("I;16"):
         return _from_16_bit(np.asarray(image))
-    if image.mode == "I":  # Pillow's mode for 16-bit PGM, and for 32-bit TIFF, whose white point nobody knows
+    if image.mode == "I":  # Pillow's mode for 16-bit PGM, and for 32-bit TIFF, whose white point is unknown
         values = np.asarray(image)
         if values.min() < 0 or values.max() > 65535:
-            raise Unreadable("32-bit whole-number pixels have no known white point: save it with 8 or 16 bits")
+            raise Unreadable("32-bit integer pixels have no known white point: save it with 8 or 16 bits")
         return _from_16_bit(values)
     if image.mode == "F":
         return scale_to_uint8(np.asarray(image))
@@ -194,10 +193,10 @@ def _pixels(image: Image.Image) -> np.ndarray:
         pixels = _on_white(image)
     else:
         pixels = np.asarray(image.convert("L" if image.mode in ("1", "L") else "RGB"))
-    is_grey = image.mode in ("1", "L", "LA", "La") or (
-        image.mode in ("P", "PA") and (pixels == pixels[..., :1]).all()  # these have no other way to be grey
+    is_gray = image.mode in ("1", "L", "LA", "La") or (
+        image.mode in ("P", "PA") and (pixels == pixels[..., :1]).all()  # palettes have no other way to be gray
     )
-    return pixels[..., 0] if is_grey and pixels.ndim == 3 else pixels
+    return pixels[..., 0] if is_gray and pixels.ndim == 3 else pixels
 
 
 def _on_white(image: Image.Image) -> np.ndarray:

@@ -1,4 +1,4 @@
-"""Batches of images for training and evaluation, the same for every method and every way of holding the data."""
+"""Batches of images for training and evaluation, with one interface wherever the images are kept."""
 
 from __future__ import annotations
 
@@ -13,14 +13,14 @@ FeedName = Literal["resident", "streaming"]
 
 
 class Batch(NamedTuple):
-    """Images as uint8 [B, C, H, W] and their row numbers in the image set as int64 [B], both on the device."""
+    """Images, uint8 [B, C, H, W], and their row numbers in the image set, int64 [B], both on the device."""
 
     images: torch.Tensor
     ids: torch.Tensor
 
 
 class Feed(Protocol):
-    """One worker's view of an image set of ``n`` images of one ``shape`` (channels, height, width)."""
+    """One worker's view of an image set: ``n`` images of one ``shape`` (channels, height, width)."""
 
     n: int
     shape: tuple[int, int, int]
@@ -29,18 +29,18 @@ class Feed(Protocol):
         """Return the number of training batches in an epoch, the same on every worker."""
 
     def train_batches(self, batch_size: int, epoch: int, groups: np.ndarray | None = None) -> Iterator[Batch]:
-        """Yield ``steps(batch_size)`` shuffled batches of this worker's part of ``batch_size`` images.
+        """Yield this worker's part of each of the ``steps(batch_size)`` shuffled batches.
 
-        ``batch_size`` is the size of the whole batch, over all workers. The order depends on the seed and the epoch
-        alone. ``groups`` (int [n]) asks for batches in which images of one group come together.
+        ``batch_size`` is the size of the whole batch, over all workers. The order depends only on the seed and the
+        epoch. With ``groups`` (int [n]), images of the same group appear together in batches.
         """
 
     def eval_batches(self, batch_size: int) -> Iterator[Batch]:
-        """Yield this worker's share in order; over all workers every image exactly once."""
+        """Yield this worker's share in order; over all workers, every image appears exactly once."""
 
 
 class ResidentFeed:
-    """All images in memory, on the device that trains: an epoch is an index, no image moves.
+    """All images in memory, on the training device: an epoch only indexes them, and no image is copied to it.
 
     Parameters
     ----------
@@ -59,7 +59,7 @@ class ResidentFeed:
         seed: int = 0,
     ) -> None:
         with warnings.catch_warnings():
-            # Images from the object store are read-only, and nothing writes to them here.
+            # Images from the object store are read-only, and nothing here writes to them.
             warnings.filterwarnings("ignore", message="The given NumPy array is not writable")
             self.images = torch.as_tensor(images).to(device)
         self.n = len(self.images)
@@ -87,37 +87,37 @@ class ResidentFeed:
             yield Batch(self.images[ids], ids)
 
 
-def choose_feed(n_bytes: int, budget: float, asked: FeedName | Literal["auto"] = "auto") -> tuple[FeedName, str]:
-    """Choose how images get to the training: from memory if all of them fit, else as a stream.
+def choose_feed(n_bytes: int, budget: float, requested: FeedName | Literal["auto"] = "auto") -> tuple[FeedName, str]:
+    """Choose how training gets its images: from memory if all of them fit, otherwise as a stream.
 
     Parameters
     ----------
     n_bytes : int
-        What all images take as uint8.
+        The size of all images as uint8.
     budget : float
-        Bytes of memory that may be spent on them.
-    asked : {"auto", "resident", "streaming"}
+        How many bytes of memory they may take.
+    requested : {"auto", "resident", "streaming"}
 
     Returns
     -------
     name : {"resident", "streaming"}
     sentence : str
-        The choice and its reason, for the person at the keyboard.
+        The choice and its reason, for the user.
     """
-    name: FeedName = asked if asked != "auto" else "resident" if n_bytes <= budget else "streaming"
-    how = {"resident": "held in memory", "streaming": "streamed from their source in every epoch"}[name]
+    name: FeedName = requested if requested != "auto" else "resident" if n_bytes <= budget else "streaming"
+    how = {"resident": "kept in memory", "streaming": "streamed from their source in every epoch"}[name]
     size = f"{n_bytes / 1e6:,.1f} MB"
-    why = "as asked for" if asked != "auto" else f"{size} of images, {budget / 1e6:,.1f} MB may be held"
+    why = "as requested" if requested != "auto" else f"{size} of images, up to {budget / 1e6:,.1f} MB fit"
     return name, f"The images are {how} ({why})."
 
 
 def share(n: int, rank: int, world_size: int) -> tuple[int, int]:
-    """Return ``(start, stop)`` of a worker's contiguous share of n rows; shares differ by one row at most."""
+    """Return ``(start, stop)`` of a worker's contiguous share of n rows; shares differ by at most one row."""
     return rank * n // world_size, (rank + 1) * n // world_size
 
 
 def local_batch_size(n: int, batch_size: int, world_size: int) -> int:
-    """Return how many images of each batch one worker gets: at least one, no more than there are."""
+    """Return how many images of each batch one worker gets: at least one, and no more than its share of all images."""
     return max(1, min(-(-batch_size // world_size), n // world_size))
 
 
@@ -129,9 +129,9 @@ def training_steps(n: int, batch_size: int, world_size: int) -> int:
 def shuffled_order(
     rows: np.ndarray, seed: list[int], groups: np.ndarray | None = None, run_length: int = 5
 ) -> np.ndarray:
-    """Return the rows in random order; with groups, in random order of short runs of one group each.
+    """Return the rows in random order; with groups, as short runs of one group each, in random order.
 
-    Early in JULE there are thousands of tiny clusters, and batches drawn at random hold few pairs of one cluster.
+    Early in JULE there are thousands of tiny clusters, and random batches contain few pairs from the same cluster.
     Runs of up to ``run_length`` images of one group keep pairs together and still mix many groups in a batch.
 
     Parameters
@@ -152,7 +152,7 @@ def shuffled_order(
         return order
     by_group = order[np.argsort(groups[order], kind="stable")]
     _, first, size = np.unique(groups[by_group], return_index=True, return_counts=True)
-    place = np.arange(len(by_group)) - np.repeat(first, size)
-    starts_run = place % run_length == 0
+    position = np.arange(len(by_group)) - np.repeat(first, size)
+    starts_run = position % run_length == 0
     run = np.cumsum(starts_run) - 1
     return by_group[np.argsort(rng.permutation(starts_run.sum())[run], kind="stable")]

@@ -1,4 +1,4 @@
-"""Known classes, for reporting only: from folders, or from what files carry."""
+"""Known classes, for reporting only: from the names of folders, or from labels in the files."""
 
 from __future__ import annotations
 
@@ -10,12 +10,12 @@ UNKNOWN = -1
 
 
 def folder_labels(names: list[str]) -> tuple[np.ndarray, list[str]]:
-    """Return numbers for the folders that files lie in directly, in the order of their names.
+    """Assign a number to each folder that directly contains files, in the order of their names.
 
     Parameters
     ----------
     names : list of str
-        File names relative to the source; a file that lies in no folder has no label.
+        File names relative to the source; a file that is not in a folder has no label.
 
     Returns
     -------
@@ -29,20 +29,20 @@ def folder_labels(names: list[str]) -> tuple[np.ndarray, list[str]]:
 
 
 def join_labels(parts: list[np.ndarray | None], counts: list[int]) -> tuple[np.ndarray | None, list[str] | None]:
-    """Join the labels of several files; -1 for the images of a file that has none, None if no file has any.
+    """Join the labels of several files: -1 for the images of a file without labels, None if no file has any.
 
-    Negative numbers, null and NaN stand for unknown classes, and become -1.
+    Negative numbers, null and NaN stand for unknown classes and become -1.
 
     Parameters
     ----------
     parts : list of (ndarray of shape (count,), or None)
-        Whole numbers, or anything else, which is then named and numbered in the order of the names.
+        Integers, or anything else, which is then converted to text and numbered in alphabetical order.
     counts : list of int
 
     Returns
     -------
     labels : ndarray of int64, shape (sum of counts,), or None
-    class_names : list of str, or None where classes were numbers already
+    class_names : list of str, or None where classes already were numbers
     """
     if all(part is None for part in parts):
         return None, None

@@ -1,4 +1,4 @@
-"""The feed for sets that do not fit in memory: read and decoded by Ray Data in every pass, while the model trains."""
+"""The feed for sets that do not fit in memory: Ray Data reads and decodes them in every pass while the model trains."""
 
 from __future__ import annotations
 
@@ -9,8 +9,9 @@ import numpy as np
 import ray
 import torch
 
+from raycluster.data.blocks import read_ranges
 from raycluster.data.feed import Batch, local_batch_size, share, shuffled_order, training_steps
-from raycluster.data.images import ImageSet, read_ranges
+from raycluster.data.images import ImageSet
 
 WINDOW_BYTES = 2**28
 FIRST_WINDOW_ROWS = 4096
@@ -19,13 +20,13 @@ Block = tuple[np.ndarray, np.ndarray]
 
 
 class StreamingFeed:
-    """A worker's view of an image set that stays on disk. To be made and used where Ray is initialised.
+    """A worker's view of an image set that stays on disk. Ray must be initialized where it is created and used.
 
-    A set is a list of ranges: up to 1,000 images that lie together in one file, or neighbouring image files. An epoch
-    shuffles that list, cuts it into equal shares of images, one a worker, and each worker streams its own share,
-    decoded by Ray tasks in this order. Images are mixed within windows of many ranges: the first window is small, so
-    that training starts soon, but holds several folders or files, each next one is twice as large, up to
-    ``window_bytes``.
+    A set is a list of ranges: up to 1,000 images that are stored together in one file, or adjacent image files. An
+    epoch shuffles that list and cuts it into equal shares of images, one per worker. Each worker streams its own
+    share, decoded by Ray tasks in this order. Images are mixed within windows of many ranges. The first window is
+    small, so that training starts soon, but spans several folders or files; each following one is twice as large, up
+    to ``window_bytes``.
 
     Parameters
     ----------
@@ -34,7 +35,7 @@ class StreamingFeed:
     rank, world_size : int
     seed : int
     window_bytes : int
-        How much of the set a worker holds in memory at a time.
+        How much of the set a worker keeps in memory at a time.
     """
 
     def __init__(
@@ -58,7 +59,10 @@ class StreamingFeed:
         return training_steps(self.n, batch_size, self._world_size)
 
     def train_batches(self, batch_size: int, epoch: int, groups: np.ndarray | None = None) -> Iterator[Batch]:
-        """Yield this worker's part of every batch of the epoch; the order depends on seed, epoch and workers alone."""
+        """Yield this worker's part of every batch of the epoch.
+
+        The order depends only on the seed, the epoch and the number of workers.
+        """
         local = local_batch_size(self.n, batch_size, self._world_size)
         ranges = np.random.default_rng([self._seed, epoch]).permutation(self._ranges)
         start, _ = share(self.n, self._rank, self._world_size)
@@ -72,18 +76,18 @@ class StreamingFeed:
         return self._batches(_windows(self._read(mine), sizes), local, mix)
 
     def eval_batches(self, batch_size: int) -> Iterator[Batch]:
-        """Yield this worker's contiguous share in order; over all workers every image exactly once."""
+        """Yield this worker's contiguous share in order; over all workers, every image appears exactly once."""
         mine = cut_ranges(self._ranges, *share(self.n, self._rank, self._world_size))
         windows = _windows(self._read(mine), repeat(batch_size))
         return self._batches(windows, batch_size, lambda window, rows: np.arange(len(rows)))
 
     def _read(self, ranges: np.ndarray) -> Iterator[Block]:
-        return read_ranges(self._rows, self.shape, ranges, in_order=True, sharers=self._world_size)
+        return read_ranges(self._rows, self.shape, ranges, in_order=True, n_streams=self._world_size)
 
     def _batches(
         self, windows: Iterable[list[Block]], size: int, order: Callable[[int, np.ndarray], np.ndarray]
     ) -> Iterator[Batch]:
-        """Cut windows into batches; what is left of one goes into the next, the last batch may be short."""
+        """Cut windows into batches; the remainder of one goes into the next, and the last batch may be short."""
         rows, images = np.empty(0, np.int64), np.empty((0, *self.shape), np.uint8)
         for number, window in enumerate(windows):
             rows = np.concatenate([rows, *(block[0] for block in window)])
@@ -101,12 +105,12 @@ class StreamingFeed:
 
 
 def cut_ranges(ranges: np.ndarray, start: int, stop: int) -> np.ndarray:
-    """Lay ranges end to end and return the part from ``start`` to ``stop``, as ranges again.
+    """Place ranges end to end and return the part from ``start`` to ``stop``, again as ranges.
 
     Parameters
     ----------
     ranges : ndarray of int64, shape (m, 2)
-        The first row of each, and the one after its last.
+        The first row of each range, and the row after its last.
     start, stop : int
 
     Returns
@@ -121,15 +125,15 @@ def cut_ranges(ranges: np.ndarray, start: int, stop: int) -> np.ndarray:
 
 
 def _windows(blocks: Iterable[Block], sizes: Iterator[int]) -> Iterator[list[Block]]:
-    """Collect blocks until each window has at least its size of rows; the last one has what is left."""
+    """Collect blocks until each window has at least its size in rows; the last window has what is left."""
     window: list[Block] = []
-    held, size = 0, next(sizes)
+    n_rows, size = 0, next(sizes)
     for block in blocks:
         window.append(block)
-        held += len(block[0])
-        if held >= size:
+        n_rows += len(block[0])
+        if n_rows >= size:
             yield window
-            window, held, size = [], 0, next(sizes)
+            window, n_rows, size = [], 0, next(sizes)
     if window:
         yield window
 

@@ -1,4 +1,4 @@
-"""Tables of vectors, such as embeddings: read whole, each row kept or set aside with the reason."""
+"""Tables of vectors, such as embeddings: read in full, each row either kept or rejected with the reason."""
 
 from __future__ import annotations
 
@@ -7,7 +7,7 @@ import hashlib
 import json
 from collections.abc import Iterator
 from dataclasses import dataclass
-from typing import NamedTuple
+from typing import Any, NamedTuple
 
 import numpy as np
 import pyarrow as pa
@@ -25,22 +25,22 @@ VECTORS = "embedding"
 
 @dataclass(frozen=True)
 class VectorSet:
-    """The usable vectors of a source. Row i is one vector everywhere; ``ids[i]`` is its public id.
+    """The usable vectors of a source. Row i is the same vector throughout the program; ``ids[i]`` is its public id.
 
     Attributes
     ----------
     vectors : ndarray of float32, shape (n, d)
     ids : ndarray of int64, shape (n,)
-        The column ``id``, or else the position in everything listed.
+        The column ``id``, or else the position among all rows listed.
     paths : list of str, length n
         The column ``path``, or else ``file#row``.
     labels : ndarray of int64, shape (n,), or None
         The column ``label``, for reporting only; -1 where unknown.
     rejected : list of Rejected
     notes : list of str
-        Sentences for the person at the keyboard.
+        Messages for the user.
     fingerprint : str
-        Changes with the names, sizes and times of change of the files.
+        Changes with the names, sizes and modification times of the files.
     """
 
     vectors: np.ndarray
@@ -53,7 +53,7 @@ class VectorSet:
 
 
 class _Part(NamedTuple):
-    """The rows of one file; a reason is empty where the vector is usable."""
+    """The rows of one file; the reason is empty where the vector is usable."""
 
     vectors: np.ndarray
     reasons: np.ndarray
@@ -66,14 +66,14 @@ class _Part(NamedTuple):
 def open_vectors(source: str, column: str | None = None) -> VectorSet:
     """Read vectors from Parquet (a column of lists or one-dimensional tensors) or NPY (a matrix).
 
-    A vector that is null, of another length than the first one, or holds NaN or infinity is set aside.
+    A vector that is null, has a different length from the first one, or contains NaN or infinity is rejected.
 
     Parameters
     ----------
     source : str
         A folder, a file or a glob, as in :func:`raycluster.data.sources.list_source`.
     column : str, optional
-        The column of the vectors in Parquet; by default ``embedding``, or else the only one that can be.
+        The Parquet column with the vectors; by default ``embedding``, or else the only column that can contain them.
 
     Raises
     ------
@@ -84,7 +84,7 @@ def open_vectors(source: str, column: str | None = None) -> VectorSet:
     size: int | None = None
     parts = []
     for name in listing.names:
-        with _sentence(source, name):
+        with _reading(source, name):
             part = (
                 _read_npy(listing, name, size) if listing.kind == "npy" else _read_parquet(listing, name, column, size)
             )
@@ -114,14 +114,14 @@ def open_vectors(source: str, column: str | None = None) -> VectorSet:
 
 
 def count_vectors(source: str, column: str | None = None) -> tuple[int, int]:
-    """Return how many rows a source of vectors has, and how many numbers in all, without reading any of them.
+    """Return how many rows a source of vectors has, and how many numbers in total, without reading any of them.
 
-    The parameters and what is raised are those of :func:`open_vectors`.
+    Parameters and errors are those of :func:`open_vectors`.
     """
     listing = list_source(source, VECTOR_SOURCES)
     rows = numbers = 0
     for name in listing.names:
-        with _sentence(source, name):
+        with _reading(source, name):
             if listing.kind == "npy":
                 with listing.location.open(name) as file:
                     shape, _, _ = read_npy_header(file)
@@ -138,7 +138,8 @@ def count_vectors(source: str, column: str | None = None) -> tuple[int, int]:
 
 
 @contextlib.contextmanager
-def _sentence(source: str, name: str) -> Iterator[None]:
+def _reading(source: str, name: str) -> Iterator[None]:
+    """Turn what goes wrong with a file into a :class:`UserError`."""
     try:
         yield
     except (Unreadable, pa.ArrowInvalid, ValueError, OSError) as error:
@@ -149,13 +150,13 @@ def _read_npy(listing: Listing, name: str, size: int | None) -> _Part:
     with listing.location.open(name) as file:
         matrix = np.lib.format.read_array(file, allow_pickle=False)
     if matrix.ndim != 2 or matrix.dtype.kind not in "iuf":
-        raise Unreadable(f"it holds {matrix.dtype} of shape {matrix.shape}, not a matrix of numbers")
+        raise Unreadable(f"it contains {matrix.dtype} of shape {matrix.shape}, not a matrix of numbers")
     reasons = np.full(len(matrix), "", dtype=object)
     vectors = matrix.astype(np.float32, copy=False)
     if size not in (None, matrix.shape[1]):
         vectors = np.zeros((len(matrix), size or 0), np.float32)
         reasons[:] = f"its vector has {matrix.shape[1]} numbers, the first one has {size}"
-    return _Part(vectors, _with_unusable(vectors, reasons), None, _row_names(name, len(matrix)), None, None)
+    return _Part(vectors, _reject_non_finite(vectors, reasons), None, _row_names(name, len(matrix)), None, None)
 
 
 def _read_parquet(listing: Listing, name: str, column: str | None, size: int | None) -> _Part:
@@ -172,7 +173,7 @@ def _read_parquet(listing: Listing, name: str, column: str | None, size: int | N
     paths = _row_names(name, len(table))
     if "path" in known and pa.types.is_string(schema.field("path").type):
         paths = [path or other for path, other in zip(table["path"].to_pylist(), paths, strict=True)]
-    return _Part(vectors, _with_unusable(vectors, reasons), ids, paths, labels, class_names)
+    return _Part(vectors, _reject_non_finite(vectors, reasons), ids, paths, labels, class_names)
 
 
 def _vector_column(schema: pa.Schema, column: str | None) -> str:
@@ -195,12 +196,12 @@ def _can_hold_vectors(kind: pa.DataType) -> bool:
 
 
 def _vectors_of(column: pa.ChunkedArray, size: int | None) -> tuple[np.ndarray, np.ndarray]:
-    """Return the vectors of a column, float32 [n, size], zeros where there is none, and the reasons of these."""
+    """Return the vectors of a column, float32 [n, size], zeros where one is not usable, and the reasons why not."""
     reasons = np.full(len(column), "", dtype=object)
     lengths = np.zeros(len(column), np.int64)
     chunks, start = [], 0
     for chunk in column.chunks:
-        array = chunk.storage if isinstance(chunk, pa.ExtensionArray) else chunk
+        array: Any = chunk.storage if isinstance(chunk, pa.ExtensionArray) else chunk
         length = pc.fill_null(pc.list_value_length(array), 0).to_numpy(zero_copy_only=False)
         lengths[start : start + len(array)] = length
         reasons[start : start + len(array)][array.is_null().to_numpy(zero_copy_only=False)] = (
@@ -221,7 +222,7 @@ def _vectors_of(column: pa.ChunkedArray, size: int | None) -> tuple[np.ndarray, 
     return vectors, reasons
 
 
-def _with_unusable(vectors: np.ndarray, reasons: np.ndarray) -> np.ndarray:
+def _reject_non_finite(vectors: np.ndarray, reasons: np.ndarray) -> np.ndarray:
     bad = ~np.isfinite(vectors).all(axis=1) & (reasons == "")
     reasons[bad] = "its vector holds NaN or infinity"
     return reasons
@@ -237,5 +238,5 @@ def _join_ids(parts: list[_Part], source: str) -> np.ndarray:
         return np.arange(sum(counts), dtype=np.int64)
     ids = np.concatenate([part.ids for part in parts if part.ids is not None])
     if len(np.unique(ids)) != len(ids):
-        raise UserError(f"The column id of {source} gives the same number to several rows: mend it, or leave it out.")
+        raise UserError(f"The column id of {source} has the same number in several rows: correct it, or drop it.")
     return ids

@@ -12,7 +12,7 @@ from collections import Counter
 from collections.abc import Iterator
 from dataclasses import asdict, dataclass, field, replace
 from pathlib import Path
-from typing import TYPE_CHECKING, Any, Literal
+from typing import TYPE_CHECKING, Any
 
 import numpy as np
 
@@ -20,10 +20,11 @@ from raycluster.data.sources import check_apart, printable, resolve_source
 from raycluster.embedding.part_files import RejectedRow, part_path, read_footer, read_ids
 from raycluster.embedding.preflight import check_disk, shard_limit, spilled_bytes
 from raycluster.embedding.state import EmbeddingState
-from raycluster.errors import TrainingFailed, UserError, check_setting
+from raycluster.errors import TrainingFailed, UserError
 from raycluster.methods.saved_network import load_network as load_run_network
 from raycluster.nn.backbone import has_backbone, load_backbone
 from raycluster.nn.network import Network
+from raycluster.options import EmbedOptions
 from raycluster.runtime.clock import Clock
 from raycluster.runtime.console import Console
 from raycluster.runtime.files import write_json
@@ -45,35 +46,6 @@ IMAGE_SIZE = 224
 MOST_CPU_WORKERS = 8
 LISTEN_S = 0.5
 BUSY_AFTER_S = 60.0
-
-
-@dataclass(frozen=True, kw_only=True)
-class EmbedOptions:
-    """Which network embeds what, and where the embeddings go."""
-
-    model: str
-    """The folder of a finished run; or the name of a torchvision network, such as resnet18, with its --weights."""
-    data: str
-    """Where the images are: a folder (searched to the bottom), a file or a glob, here or behind a URI; image files,
-    Parquet, NPZ, IDX or WebDataset tar. Or: digits, the small set that comes with scikit-learn."""
-    out: str
-    """The folder for the embeddings. The same command again does what is missing: what a kill has left undone, and
-    files that are new or changed."""
-    weights: str | None = None
-    """A safetensors file, or a state dict (.pth) that holds nothing but tensors, with the weights of a torchvision
-    network; timm's ResNets have the same."""
-    image_size: int | None = None
-    """Side of the squares that images are brought to for a torchvision network; 224 by default. A run knows its own."""
-    labels: Literal["auto", "folders"] = "auto"
-    """Where known classes are found, to be written beside the embeddings: in the files, or in their folders' names."""
-    workers: int | None = None
-    """How many processes embed; by default one a GPU, or without GPUs one a core, up to 8 a machine."""
-    gpus_per_worker: float | None = None
-    """GPUs each of them gets; by default 0.9 of one, and 0 without GPUs."""
-
-    def __post_init__(self) -> None:
-        """Refuse settings that mean nothing."""
-        check_setting("image_size", self.image_size, self.image_size is None or self.image_size >= 1, "at least 1")
 
 
 @dataclass(frozen=True)
@@ -364,7 +336,7 @@ def finish(run_dir: RunDir, state: EmbeddingState, progress: EmbedProgress, cons
         if footer is None:
             raise RuntimeError(f"{part} is not complete")
         ids.append(read_ids(part))
-        rejected += footer.aside
+        rejected += footer.rejected
     check_all_there(manifest.ids(0, manifest.next_id), np.concatenate(ids), rejected)
     run_dir.write_rejected([(row.path, row.reason) for row in sorted(rejected)])
     config = run_dir.config()

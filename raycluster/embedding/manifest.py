@@ -1,4 +1,4 @@
-"""Which file has which ids, and how ids are cut into shards: what an export remembers of a set that grows."""
+"""Which file has which ids, and how ids are cut into shards: what is remembered of a set that grows."""
 
 from __future__ import annotations
 
@@ -7,7 +7,7 @@ import os
 from dataclasses import dataclass, replace
 from functools import cached_property
 from pathlib import Path
-from typing import Any, NamedTuple
+from typing import Any, NamedTuple, cast
 
 import numpy as np
 import pyarrow as pa
@@ -23,7 +23,7 @@ SHARDS_WANTED = 64
 
 
 class Changes(NamedTuple):
-    """Files that are not as they were: positions in the listing for new and changed ones, names for vanished ones."""
+    """Files that differ from the manifest: positions in the listing of new and changed ones, names of deleted ones."""
 
     added: list[int]
     changed: list[int]
@@ -32,14 +32,14 @@ class Changes(NamedTuple):
 
 @dataclass(frozen=True)
 class IdBlock:
-    """The ids that were given out at one time, cut into shards of equal length.
+    """A range of ids that were assigned together, cut into shards of equal length.
 
     Attributes
     ----------
     start, stop : int
-        The first id, and the one after the last.
+        The first id, and the one past the last.
     shard_rows : int
-        How many ids a shard has; the last one may have fewer.
+        The ids in a shard; the last shard may have fewer.
     """
 
     start: int
@@ -47,27 +47,27 @@ class IdBlock:
     shard_rows: int
 
     def edges(self) -> np.ndarray:
-        """Return the first id of every shard and the one after its last, int64 (m, 2)."""
+        """Return the first id of every shard and the one past its last, int64 (m, 2)."""
         first = np.arange(self.start, self.stop, self.shard_rows, dtype=np.int64)
         return np.stack([first, np.minimum(first + self.shard_rows, self.stop)], axis=1)
 
 
 @dataclass(frozen=True)
 class Manifest:
-    """Files and the ids of their rows. A file has one range of ids for as long as it stays the same file.
+    """Files and the ids of their rows. A file keeps its range of ids for as long as it does not change.
 
     Attributes
     ----------
     names : list of str
-        As the file system spells them.
+        As spelled by the file system.
     sizes, modified : ndarray of int64, shape (m,)
         Bytes, and nanoseconds since 1970.
     first, rows : ndarray of int64, shape (m,)
-        The id of a file's first row, and how many rows it has; rising.
-    rounds : tuple of IdBlock
-        Shards are numbered through all of them.
+        The id of a file's first row, and how many rows it has; ascending.
+    blocks : tuple of IdBlock
+        Shards are numbered across all of them.
     class_names : tuple of str
-        Of known classes, in the order of their numbers; none where classes are numbers in the files.
+        Names of the known classes, in the order of their numbers; empty where the files have numbers only.
     """
 
     names: list[str]
@@ -75,12 +75,12 @@ class Manifest:
     modified: np.ndarray
     first: np.ndarray
     rows: np.ndarray
-    rounds: tuple[IdBlock, ...] = ()
+    blocks: tuple[IdBlock, ...] = ()
     class_names: tuple[str, ...] = ()
 
     @classmethod
     def empty(cls) -> Manifest:
-        """Return the manifest of an export that knows nothing yet."""
+        """Return the manifest of a folder in which nothing has been embedded yet."""
         nothing = np.empty(0, np.int64)
         return cls([], nothing, nothing, nothing, nothing)
 
@@ -91,19 +91,19 @@ class Manifest:
 
     @property
     def next_id(self) -> int:
-        """The first id that was never given out."""
-        return self.rounds[-1].stop if self.rounds else 0
+        """The first id that has never been assigned."""
+        return self.blocks[-1].stop if self.blocks else 0
 
     def edges(self) -> np.ndarray:
-        """Return the first id of every shard and the one after its last, int64 (shards, 2)."""
-        return np.concatenate([np.empty((0, 2), np.int64), *(one.edges() for one in self.rounds)])
+        """Return the first id of every shard and the one past its last, int64 (shards, 2)."""
+        return np.concatenate([np.empty((0, 2), np.int64), *(one.edges() for one in self.blocks)])
 
     @cached_property
     def _ends(self) -> np.ndarray:
         return self.first + self.rows
 
     def ids(self, start: int, stop: int) -> np.ndarray:
-        """Return those ids from ``start`` to ``stop`` that still stand for a row, int64, rising."""
+        """Return the ids from ``start`` to ``stop`` that still stand for a row, int64, ascending."""
         from_file = int(np.searchsorted(self._ends, start, side="right"))
         to_file = int(np.searchsorted(self.first, stop))
         files = slice(from_file, to_file)
@@ -113,11 +113,11 @@ class Manifest:
         return np.arange(counts.sum()) + np.repeat(first - before, counts)
 
     def file_of(self, ids: np.ndarray) -> np.ndarray:
-        """Return the positions in the manifest of the files that ids belong to."""
+        """Return the positions in the manifest of the files that the ids belong to."""
         return np.searchsorted(self.first, ids, side="right") - 1
 
     def compare(self, listing: Listing) -> Changes:
-        """Tell which files are new, changed (by size or time of change, as rsync does) or no longer there."""
+        """Find the files that are new, changed (by size or modification time, as in rsync) or deleted."""
         before = {
             name: (size, modified)
             for name, size, modified in zip(self.names, self.sizes.tolist(), self.modified.tolist(), strict=True)
@@ -127,19 +127,19 @@ class Manifest:
         changed = [
             i
             for i, name in enumerate(listing.names)
-            if name in before and before[name] != now[i] and listing.sizes[i] >= 0  # else it cannot be told now
+            if name in before and before[name] != now[i] and listing.sizes[i] >= 0  # else its size is unknown for now
         ]
         there = set(listing.names)
         return Changes(added, changed, [name for name in self.names if name not in there])
 
     def without(self, names: set[str]) -> Manifest:
-        """Return the manifest without some files; their ids are not given out again."""
+        """Return the manifest without some files; their ids are never reused."""
         kept = [i for i, name in enumerate(self.names) if name not in names]
         arrays = {name: getattr(self, name)[kept] for name in ("sizes", "modified", "first", "rows")}
         return replace(self, names=[self.names[i] for i in kept], **arrays)
 
     def with_files(self, listing: Listing, rows: np.ndarray, shard_rows: int) -> Manifest:
-        """Return the manifest with files behind all others, ``rows`` int64 [m] in each: a round of its own."""
+        """Return the manifest with more files at the end, ``rows`` int64 [m] in each, as an id block of their own."""
         if not len(listing.names):
             return self
         ends = self.next_id + np.cumsum(rows)
@@ -149,18 +149,18 @@ class Manifest:
             np.concatenate([self.modified, np.array(listing.modified, np.int64)]),
             np.concatenate([self.first, ends - rows]),
             np.concatenate([self.rows, rows]),
-            (*self.rounds, IdBlock(self.next_id, int(ends[-1]), shard_rows)),
+            (*self.blocks, IdBlock(self.next_id, int(ends[-1]), shard_rows)),
             self.class_names,
         )
 
     def save(self, path: Path) -> None:
-        """Write a Parquet file in one go."""
-        rounds = [[one.start, one.stop, one.shard_rows] for one in self.rounds]
+        """Write the manifest to a Parquet file, atomically."""
+        blocks = [[one.start, one.stop, one.shard_rows] for one in self.blocks]
         columns: dict[str, Any] = {"file": pa.array([os.fsencode(name) for name in self.names], pa.large_binary())}
         columns |= {name: getattr(self, name) for name in ("sizes", "modified", "first", "rows")}
-        told = {"rounds": json.dumps(rounds), "class_names": json.dumps(self.class_names)}
+        metadata = {"rounds": json.dumps(blocks), "class_names": json.dumps(self.class_names)}
         with atomic_write(path) as partial:
-            pq.write_table(pa.table(columns).replace_schema_metadata(told), partial)
+            pq.write_table(pa.table(columns).replace_schema_metadata(metadata), partial)
 
     @classmethod
     def load(cls, path: Path) -> Manifest:
@@ -175,18 +175,18 @@ class Manifest:
             table = pq.read_table(path, partitioning=None)
         except (pa.ArrowInvalid, OSError) as error:
             raise UserError(f"{path} cannot be read ({error}): choose another --out.") from None
-        rounds = tuple(IdBlock(*one) for one in json.loads(table.schema.metadata[b"rounds"]))
-        names = [os.fsdecode(name) for name in table["file"].to_pylist()]
+        blocks = tuple(IdBlock(*one) for one in json.loads(table.schema.metadata[b"rounds"]))
+        names = [os.fsdecode(name) for name in cast("list[bytes]", table["file"].to_pylist())]
         sizes, modified, first, rows = (table[name].to_numpy() for name in ("sizes", "modified", "first", "rows"))
         class_names = tuple(json.loads(table.schema.metadata[b"class_names"]))
-        return cls(names, sizes, modified, first, rows, rounds, class_names)
+        return cls(names, sizes, modified, first, rows, blocks, class_names)
 
 
 def shard_rows(n: int, image_bytes: int, shard_bytes: int) -> int:
     """Return how many of ``n`` images go into a shard.
 
-    As many as give 64 shards, but at least 512 and at most 4,096, and never more than ``shard_bytes`` of prepared
-    images; at least one.
+    Enough to make 64 shards, but between 512 and 4,096, and never more than ``shard_bytes`` of prepared images; at
+    least one.
     """
     wanted = min(MOST_SHARD_ROWS, max(FEWEST_SHARD_ROWS, n // SHARDS_WANTED))
     return max(1, min(wanted, shard_bytes // image_bytes))

@@ -1,4 +1,4 @@
-"""The Parquet files of an export, one a shard: each holds its rows, and tells in its footer of those set aside."""
+"""The Parquet files of embeddings, one per shard; the footer of each lists the rows that were rejected."""
 
 from __future__ import annotations
 
@@ -18,7 +18,7 @@ KEY = b"raycluster"
 
 
 class RejectedRow(NamedTuple):
-    """A row that has no embedding, and why."""
+    """A row that has no embedding, and the reason."""
 
     id: int
     path: str
@@ -26,14 +26,14 @@ class RejectedRow(NamedTuple):
 
 
 class Footer(NamedTuple):
-    """What a part tells of itself: how many rows it has, and which were set aside."""
+    """What a part file says about itself: how many rows it has, and which were rejected."""
 
     rows: int
-    aside: list[RejectedRow]
+    rejected: list[RejectedRow]
 
 
 def part_path(out: Path, shard: int) -> Path:
-    """Return the place of a shard's file."""
+    """Return the path of a shard's file."""
     return out / FOLDER / f"part-{shard:05d}.parquet"
 
 
@@ -43,9 +43,9 @@ def write_part(
     paths: pa.Array,
     labels: np.ndarray,
     embeddings: np.ndarray,
-    aside: Sequence[RejectedRow],
+    rejected: Sequence[RejectedRow],
 ) -> None:
-    """Write a part in one go: where the file is, the shard is done.
+    """Write a part file atomically: if the file is there, the shard is done.
 
     Parameters
     ----------
@@ -53,9 +53,9 @@ def write_part(
     ids : ndarray of int64, shape (m,)
     paths : Array of string, length m
     labels : ndarray of int64, shape (m,)
-        -1 where unknown, which becomes null.
+        -1, written as null, where unknown.
     embeddings : ndarray of float32, shape (m, d)
-    aside : sequence of RejectedRow
+    rejected : sequence of RejectedRow
         The rows of the shard that have no embedding.
     """
     values = pa.array(np.ascontiguousarray(embeddings, np.float32).reshape(-1))
@@ -67,36 +67,37 @@ def write_part(
             "label": pa.array(labels, pa.int64(), mask=labels < 0),
         }
     )
-    _write(path, table, aside)
+    _write(path, table, rejected)
 
 
 def read_footer(path: Path) -> Footer | None:
-    """Return what a part tells of itself, or None if it is no whole part."""
+    """Return the footer of a part file, or None if the file is incomplete."""
     try:
         metadata = pq.read_metadata(path)
-        return Footer(metadata.num_rows, [RejectedRow(*row) for row in json.loads(metadata.metadata[KEY])["aside"]])
+        notes = json.loads((metadata.metadata or {})[KEY])
+        return Footer(metadata.num_rows, [RejectedRow(*row) for row in notes["aside"]])
     except (pa.ArrowInvalid, KeyError, ValueError, TypeError, OSError):
         return None
 
 
 def read_ids(path: Path) -> np.ndarray:
-    """Return the ids of a part, int64."""
+    """Return the ids in a part file, int64."""
     ids: np.ndarray = pq.read_table(path, columns=["id"], partitioning=None)["id"].to_numpy()
     return ids
 
 
 def keep_ids(path: Path, ids: np.ndarray) -> None:
-    """Write a part anew, in one go, with those of its rows and rows set aside whose id is among ``ids``."""
+    """Rewrite a part file, atomically, with only those of its rows and rejected rows whose id is in ``ids``."""
     footer = read_footer(path)
     table = pq.read_table(path, partitioning=None)
     kept = table.filter(pa.array(np.isin(table["id"].to_numpy(), ids)))
     known = set(ids.tolist())
-    _write(path, kept, [row for row in footer.aside if row.id in known] if footer else [])
+    _write(path, kept, [row for row in footer.rejected if row.id in known] if footer else [])
 
 
-def _write(path: Path, table: pa.Table, aside: Sequence[RejectedRow]) -> None:
+def _write(path: Path, table: pa.Table, rejected: Sequence[RejectedRow]) -> None:
     path.parent.mkdir(exist_ok=True)
-    told = {KEY: json.dumps({"aside": [list(row) for row in aside]})}
+    metadata = {KEY: json.dumps({"aside": [list(row) for row in rejected]})}
     with atomic_write(path) as partial:
-        # Without dictionaries: no two embeddings, ids or paths are alike.
-        pq.write_table(table.replace_schema_metadata(told), partial, use_dictionary=False)
+        # No dictionary encoding: all embeddings, ids and paths differ.
+        pq.write_table(table.replace_schema_metadata(metadata), partial, use_dictionary=False)

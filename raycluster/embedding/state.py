@@ -1,4 +1,4 @@
-"""What is there and what is missing: the files of a source against the manifest and the parts of an export."""
+"""What is embedded and what is missing: the files of a source, compared with the manifest and the part files."""
 
 from __future__ import annotations
 
@@ -11,7 +11,8 @@ import pyarrow as pa
 
 from raycluster.data.decode import UNREACHABLE, Unreadable
 from raycluster.data.labels import UNKNOWN, folder_labels
-from raycluster.data.rows import FoundRows, Rows, find_rows, list_images
+from raycluster.data.row_index import RowIndex, index_rows, list_images
+from raycluster.data.rows import Rows
 from raycluster.data.sources import Listing, printable
 from raycluster.embedding.manifest import Changes, Manifest, shard_rows
 from raycluster.embedding.part_files import FOLDER, keep_ids, part_path, read_footer
@@ -23,7 +24,7 @@ NAMED = 3
 
 @dataclass(frozen=True)
 class PendingRows:
-    """The rows that are to be embedded, in the order of their ids, with what is known of them.
+    """The rows still to be embedded, in the order of their ids, with what is known about them.
 
     Attributes
     ----------
@@ -33,7 +34,7 @@ class PendingRows:
     labels : ndarray of int64, shape (n,)
         -1 where unknown.
     reasons : dict of int to str
-        By position, rows that stand for a container which could not be opened.
+        By position, rows that stand for a container that could not be opened.
     """
 
     rows: Rows
@@ -43,8 +44,8 @@ class PendingRows:
     reasons: dict[int, str]
 
 
-class Work(NamedTuple):
-    """What is to be done.
+class EmbeddingPlan(NamedTuple):
+    """What remains to be done.
 
     Attributes
     ----------
@@ -60,9 +61,9 @@ class Work(NamedTuple):
 
 
 class EmbeddingState:
-    """The state of an export, found out by looking: the manifest, the parts, and the files of the source.
+    """The state of an embedding folder, read off its files: the manifest, the part files, and the files of the source.
 
-    Nothing else says what is done: a shard is done if its part is there, whole, with the rows that it should have.
+    There is no other record: a shard is done if its part file is there, whole, with the rows that it should have.
 
     Parameters
     ----------
@@ -74,17 +75,18 @@ class EmbeddingState:
     Attributes
     ----------
     manifest : Manifest
-        Of the files that are as they were; after :meth:`plan`, of all.
+        Of the unchanged files; after :meth:`plan`, of all of them.
     changes : Changes
     damaged : int
-        How many parts were not whole, and were removed.
+        How many part files were incomplete and have been removed.
     unreachable : int
-        How many rows could not be read the last time for no fault of theirs; their parts were removed too.
+        How many rows could not be reached last time, although nothing is wrong with them; their part files are
+        removed too.
 
     Raises
     ------
     UserError
-        If the source cannot be listed, or what is missing of it looks like a mistake.
+        If the source cannot be listed, or so much of it is missing that this looks like a mistake.
     """
 
     def __init__(self, out: Path, data: str, labels: Literal["auto", "folders"] = "auto") -> None:
@@ -104,7 +106,7 @@ class EmbeddingState:
 
     @property
     def missing(self) -> np.ndarray:
-        """The numbers of the shards that have rows and no part."""
+        """The numbers of the shards that have rows but no part file."""
         edges = self.manifest.edges().tolist()
         return np.array(
             [
@@ -117,28 +119,28 @@ class EmbeddingState:
 
     @property
     def has_work(self) -> bool:
-        """Whether anything is to be embedded."""
+        """Whether anything remains to be embedded."""
         return bool(self.changes.added or self.changes.changed or len(self.missing))
 
-    def plan(self, image_bytes: int, shard_bytes: int) -> Work:
-        """Give ids to the new and changed files, write that down, and return all that is to be embedded.
+    def plan(self, image_bytes: int, shard_bytes: int) -> EmbeddingPlan:
+        """Give ids to new and changed files, record them in the manifest, and return everything still to be embedded.
 
         Parameters
         ----------
         image_bytes : int
-            What an image takes when it is prepared.
+            What one prepared image takes.
         shard_bytes : int
-            At most so much is a shard.
+            The most that a shard may take.
         """
         listing = self.listing
         place = {name: i for i, name in enumerate(listing.names)}
         new = sorted(self.changes.added + self.changes.changed)
         begun = [place[name] for name in self._names_of(self._missing_ids())]
         looked_at = sorted(set(new) | set(begun))
-        found = find_rows(listing.select(looked_at))
+        found = index_rows(listing.select(looked_at))
         counts = np.bincount(found.rows.file, minlength=len(looked_at))
         row_count = dict(zip(looked_at, counts.tolist(), strict=True))
-        # A container that could not be opened then and can be now, or the other way round, has other rows.
+        # A container that could not be opened before but can be now, or the other way around, has other rows.
         known_rows = dict(zip(self.manifest.names, self.manifest.rows.tolist(), strict=True))
         other = [i for i in begun if row_count[i] != known_rows[listing.names[i]]]
         first_row = np.cumsum(counts) - counts
@@ -152,7 +154,7 @@ class EmbeddingState:
         per_shard = shard_rows(int(rows.sum()), image_bytes, shard_bytes)
         manifest = manifest.with_files(listing.select(new), rows, per_shard)
         labels, notes = self._known_labels(found)
-        notes += [f"Other rows than before: {_some([printable(listing.names[i]) for i in other])}."] if other else []
+        notes += [f"The rows have changed in {_some([printable(listing.names[i]) for i in other])}."] if other else []
         self.manifest = manifest = replace(manifest, class_names=self.manifest.class_names)
         manifest.save(self._out / MANIFEST)
 
@@ -169,24 +171,24 @@ class EmbeddingState:
         order = PendingRows(found.rows.select(row), ids, paths, labels[row], why)
         stop = np.cumsum([len(part) for part in parts], dtype=np.int64)
         start = stop - [len(part) for part in parts]
-        return Work(order, np.stack([missing, start, stop], axis=1), found.notes + notes)
+        return EmbeddingPlan(order, np.stack([missing, start, stop], axis=1), found.notes + notes)
 
     def sentences(self) -> list[str]:
-        """Say what has changed since the last time."""
+        """Return sentences on what has changed since the last time."""
         names = [printable(self.listing.names[i]) for i in self.changes.changed]
         gone = [printable(name) for name in self.changes.deleted]
         said = []
         if self.damaged:
-            said.append(f"{self.damaged:,} part(s) were not whole or not as they should be: they are made again.")
+            said.append(f"{self.damaged:,} part file(s) were incomplete or inconsistent: they are written again.")
         if self.unreachable:
-            said.append(f"{self.unreachable:,} input(s) that could not be read are tried again, with their parts.")
-        if self.changes.added and self.manifest.rounds:
+            said.append(f"{self.unreachable:,} input(s) could not be reached last time: they are tried again.")
+        if self.changes.added and self.manifest.blocks:
             added = [printable(self.listing.names[i]) for i in self.changes.added]
-            said.append(f"New: {_some(added)}; ids go on from {self.manifest.next_id:,}.")
+            said.append(f"New: {_some(added)}; their ids start at {self.manifest.next_id:,}.")
         if names:
-            said.append(f"Changed: {_some(names)}. The old rows were taken out; they get new rows with new ids.")
+            said.append(f"Changed: {_some(names)}. Their old rows were removed; the new rows get new ids.")
         if gone:
-            said.append(f"No longer there: {_some(gone)}. The rows were taken out of their parts.")
+            said.append(f"Deleted: {_some(gone)}. Their rows were removed.")
         return said
 
     def _missing_ids(self) -> np.ndarray:
@@ -198,7 +200,7 @@ class EmbeddingState:
         return [self.manifest.names[i] for i in np.unique(self.manifest.file_of(ids)).tolist()]
 
     def _sweep(self) -> None:
-        """Remove what a kill has left and what is to be tried again, and bring parts to the rows still there."""
+        """Remove leftovers of a killed job and part files to be redone; drop rows of deleted files from the others."""
         folder, edges = self._out / FOLDER, self.manifest.edges().tolist()
         for leftover in folder.glob("*.partial"):
             leftover.unlink()
@@ -211,22 +213,22 @@ class EmbeddingState:
             if not part.exists():
                 continue
             ids, footer = self.manifest.ids(start, stop), read_footer(part)
-            if footer is not None and len(ids) < footer.rows + len(footer.aside):
+            if footer is not None and len(ids) < footer.rows + len(footer.rejected):
                 if len(ids):
                     keep_ids(part, ids)
                     footer = read_footer(part)
                 else:
                     part.unlink()
                     continue
-            if footer is None or len(ids) != footer.rows + len(footer.aside):
+            if footer is None or len(ids) != footer.rows + len(footer.rejected):
                 part.unlink()
                 self.damaged += 1
-            elif again := sum(row.reason.startswith(UNREACHABLE) for row in footer.aside):
+            elif again := sum(row.reason.startswith(UNREACHABLE) for row in footer.rejected):
                 part.unlink()
                 self.unreachable += again
 
-    def _known_labels(self, found: FoundRows) -> tuple[np.ndarray, list[str]]:
-        """Return known classes of what was found, by the numbers that they had before; new names come behind."""
+    def _known_labels(self, found: RowIndex) -> tuple[np.ndarray, list[str]]:
+        """Return the known classes of the rows found, numbered as before; new names are numbered after the old ones."""
         labels, class_names = found.labels, found.class_names
         if self._labels == "folders":
             labels, class_names = folder_labels(found.rows.paths())
@@ -236,9 +238,9 @@ class EmbeddingState:
         known = list(self.manifest.class_names)
         if class_names is None and not known:
             return labels, []
-        if class_names is None or (self.manifest.rounds and not known):
+        if class_names is None or (self.manifest.blocks and not known):
             return unknown, [
-                "Known classes are names in some files and numbers in others: those found now are left out."
+                "Known classes are names in some files and numbers in others: those found now are ignored."
             ]
         number_of = {name: number for number, name in enumerate(dict.fromkeys([*known, *class_names]))}
         self.manifest = replace(self.manifest, class_names=tuple(number_of))
@@ -247,30 +249,30 @@ class EmbeddingState:
 
 
 def _check_plausible(data: str, known: Manifest, listing: Listing, changes: Changes) -> None:
-    """Refuse to take rows out where the files are more likely out of reach than deleted."""
+    """Refuse to remove rows where their files are probably out of reach rather than deleted."""
     if changes.deleted and len(changes.deleted) == len(known.names):
         raise UserError(
-            f"None of the {len(known.names):,} files that were embedded from {data} is there any more: is it the right "
-            "folder, and is its disk there? If they were deleted on purpose, choose another --out."
+            f"None of the {len(known.names):,} files that were embedded from {data} exists any more: is this the right "
+            "folder, and is its disk mounted? If they were deleted on purpose, choose another --out."
         )
     if changes.deleted and not listing.is_whole:
         raise UserError(
             f"{len(changes.deleted):,} files that were embedded were not found, and {listing.notes[-1]} Make the "
-            "folder readable, so that it can be told whether they were deleted."
+            "folder readable, so that deleted files can be told from hidden ones."
         )
 
 
 def _check_still_readable(files: list[int], reasons: dict[int, Unreadable], listing: Listing) -> None:
-    """Refuse to go on where containers that were cut into shards before, and are the same files, cannot be opened."""
+    """Refuse to continue if an unchanged container that has been embedded before can no longer be opened."""
     lost = [i for i in files if i in reasons]
     if lost:
         raise UserError(
-            f"{printable(listing.names[lost[0]])} could be opened before, is the same file, and cannot be opened now: "
-            f"{reasons[lost[0]]}. Run the same command again when it can, or remove it."
+            f"{printable(listing.names[lost[0]])} has not changed, but can no longer be opened: "
+            f"{reasons[lost[0]]}. Run the same command again when it can be opened, or remove the file."
         )
 
 
 def _some(names: list[str]) -> str:
-    """Return how many names there are, and the first few."""
+    """Return how many names there are, with the first few of them."""
     more = ", ..." if len(names) > NAMED else ""
     return f"{len(names):,} file(s) ({', '.join(names[:NAMED])}{more})"

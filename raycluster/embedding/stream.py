@@ -1,12 +1,12 @@
-"""Shards through Ray Data: read and prepared by actors or by tasks beside them, embedded and written by actors."""
+"""Shards through Ray Data: actors embed and write them; reading and decoding is done by the actors or by tasks."""
 
 from __future__ import annotations
 
 import json
 import time
-from collections.abc import Iterator
+from collections.abc import Iterable, Iterator
 from pathlib import Path
-from typing import Any, NamedTuple
+from typing import Any, NamedTuple, cast
 
 import numpy as np
 import pyarrow as pa
@@ -25,15 +25,15 @@ from raycluster.runtime.resources import Plan
 
 BATCH = 250
 BATCH_BYTES = {"cpu": 2**25, "cuda": 2**28}  # of prepared images as floats
-# Two: while one shard is embedded, the next one is on its way.
+# While one shard is embedded, the next one is on its way.
 SHARDS_PER_ACTOR = 2
-NO_PROGRESS_S = 1800.0  # a shard of large images through a large network may take minutes on a CPU
+NO_PROGRESS_S = 1800.0  # a shard of large images can take minutes in a large network on a CPU
 STAGES = ("read", "decode", "forward", "write")
 NO_WORK = dict.fromkeys(STAGES, 0.0)
 
 
 class Done(NamedTuple):
-    """A shard that is done.
+    """A finished shard.
 
     Attributes
     ----------
@@ -41,7 +41,7 @@ class Done(NamedTuple):
     rows, aside : int
         How many rows were embedded, and how many set aside.
     seconds : dict of str to float
-        By stage.
+        Seconds by stage.
     """
 
     shard: int
@@ -53,26 +53,28 @@ class Done(NamedTuple):
 def embed_shards(
     order: PendingRows, shards: np.ndarray, net: Network, out: Path, plan: Plan, tasks_decode: bool = True
 ) -> Iterator[Done]:
-    """Embed shards and write their parts; yield each as it is done.
+    """Embed shards and write their part files; yield each shard when it is done.
 
-    What lies in the object store is prepared images as uint8, a shard at a time.
+    The object store holds prepared images as uint8, one shard per object.
 
     Parameters
     ----------
     order : PendingRows
     shards : ndarray of int64, shape (m, 3)
-        The number of each shard, its first position in ``order``, and the one after its last.
+        The number of each shard, its first position in ``order``, and the one past its last.
     net : network
     out : Path
     plan : Plan
     tasks_decode : bool
-        Whether images are read and decoded by tasks, on whatever cores the actors leave free, which keeps GPUs busy; or
-        by the actors themselves: on a CPU, handing images over costs more than it saves.
+        Whether tasks read and decode the images, on the cores that the actors leave free, which keeps GPUs busy; or the
+        actors themselves: on a CPU, passing the images on costs more than it saves.
     """
     held, network = ray.put(order), ray.put(net.cpu())
     blocks = np.array_split(shards, min(len(shards), MAX_TASKS))
-    units = [pa.table(dict(zip(("shard", "start", "stop"), block.T, strict=True))) for block in blocks]
-    dataset = ray.data.from_arrow(units)
+    units: list[pa.Table | bytes] = [
+        pa.table(dict(zip(("shard", "start", "stop"), block.T, strict=True))) for block in blocks
+    ]
+    dataset: ray.data.Dataset = ray.data.from_arrow(units)
     one_by_one: dict[str, Any] = {"batch_size": 1, "batch_format": "pyarrow"}
     if tasks_decode:
         shape = net.shape
@@ -96,20 +98,20 @@ def embed_shards(
     context.enable_progress_bars = False
     context.raise_original_map_exception = True
     context.execution_no_progress_timeout_s = NO_PROGRESS_S
-    context.target_max_block_size = 1  # a shard a block, whatever its size
+    context.target_max_block_size = 1  # one shard per block, whatever its size
     context.execution_options.preserve_order = False
     context.execution_options.resource_limits = stream_limits()
-    for done in dataset.iter_batches(batch_size=1, batch_format="pyarrow"):
+    for done in cast("Iterable[pa.Table]", dataset.iter_batches(batch_size=1, batch_format="pyarrow")):
         yield Done(**done.to_pylist()[0])
 
 
 def threads_of(plan: Plan) -> int:
-    """Return how many threads an actor computes with on a CPU."""
+    """Return how many threads an actor uses on a CPU."""
     return max(1, min(int(plan.cpus_per_worker), available_cores()))
 
 
 def prepare_shard(unit: pa.Table, order: PendingRows, shape: tuple[int, int, int]) -> pa.Table:
-    """Read the images of a shard, and bring them to the shape that the network takes: one row of uint8 bytes."""
+    """Read the images of a shard and bring them to the shape that the network takes: one row of uint8 bytes."""
     ((shard, start, stop),) = zip(*(unit[name].to_pylist() for name in ("shard", "start", "stop")), strict=True)
     images = np.empty((stop - start, *shape), np.uint8)
     reasons: dict[int, str] = {}
@@ -120,15 +122,15 @@ def prepare_shard(unit: pa.Table, order: PendingRows, shape: tuple[int, int, int
         reasons.update((first - start + i, reason) for i, reason in block.reasons.items())
         read, decode = read + block.read_seconds, decode + block.decode_seconds
     reasons |= {i - start: order.reasons[i] for i in range(start, stop) if i in order.reasons}
-    offsets = pa.py_buffer(np.array([0, images.nbytes], np.int64))
-    pixels = pa.LargeBinaryArray.from_buffers(pa.large_binary(), 1, [None, offsets, pa.py_buffer(images.reshape(-1))])
-    told = {"shard": shard, "start": start, "stop": stop, "reasons": json.dumps(list(reasons.items()))}
-    told |= {"read": read, "decode": decode}
-    return pa.table({name: [value] for name, value in told.items()} | {"images": pixels})
+    offsets = pa.py_buffer(np.array([0, images.nbytes], np.int64).data)
+    pixels = pa.LargeBinaryArray.from_buffers(pa.large_binary(), 1, [None, offsets, pa.py_buffer(images.data)])
+    columns = {"shard": shard, "start": start, "stop": stop, "reasons": json.dumps(list(reasons.items()))}
+    columns |= {"read": read, "decode": decode}
+    return pa.table({name: [value] for name, value in columns.items()} | {"images": pixels})
 
 
 class Embedder:
-    """An actor with the network, on its GPU if it has one. It embeds a shard at a time, and writes its part.
+    """An actor with the network, on its GPU if it has one. It embeds one shard at a time and writes its part file.
 
     Parameters
     ----------
@@ -136,7 +138,7 @@ class Embedder:
     order : PendingRows
     out : Path
     threads : int
-        How many of them it computes with on a CPU.
+        How many threads it uses on a CPU.
     """
 
     def __init__(self, net: Network, order: PendingRows, out: Path, threads: int) -> None:
@@ -147,11 +149,11 @@ class Embedder:
         self.order, self.out = order, out
 
     def __call__(self, given: pa.Table) -> pa.Table:
-        """Embed and write one shard, of which the images are given, or only which one it is."""
+        """Embed and write one shard; its images come with it, or are read here."""
         shard = given["shard"][0].as_py()
         footer = read_footer(part_path(self.out, shard))
-        if footer is not None:  # an actor that has died had finished it, and Ray asks again
-            return pa.Table.from_pylist([Done(shard, footer.rows, len(footer.aside), NO_WORK)._asdict()])
+        if footer is not None:  # an actor finished it and died, so Ray asks again
+            return pa.Table.from_pylist([Done(shard, footer.rows, len(footer.rejected), NO_WORK)._asdict()])
         prepared = given if "images" in given.column_names else prepare_shard(given, self.order, self.net.shape)
         (unit,) = prepared.drop_columns(["images"]).to_pylist()
         rows = np.arange(unit["start"], unit["stop"])
@@ -163,7 +165,9 @@ class Embedder:
         embeddings = embed_pixels(self.net, pixels if good.all() else pixels[good], self.size)
         was_embedded = time.perf_counter()
         finite = np.isfinite(embeddings).all(axis=1)
-        reasons |= dict.fromkeys(np.flatnonzero(good)[~finite].tolist(), "the network gives it an infinite embedding")
+        reasons |= dict.fromkeys(
+            np.flatnonzero(good)[~finite].tolist(), "the network gives it an embedding that is not finite"
+        )
         embeddings, good[good] = embeddings[finite], finite
         ids, paths = self.order.ids[rows], self.order.paths.slice(unit["start"], len(rows))
         aside = [RejectedRow(int(ids[i]), paths[i].as_py(), reason) for i, reason in sorted(reasons.items())]
@@ -178,7 +182,7 @@ class Embedder:
 
 @torch.inference_mode()
 def embed_pixels(net: Network, images: np.ndarray, size: int) -> np.ndarray:
-    """Return the embeddings float32 [n, size] of images uint8 [n, C, H, W], in full precision, on the net's device."""
+    """Return the embeddings float32 [n, size] of images uint8 [n, C, H, W], in full precision on the net's device."""
     device = next(net.parameters()).device
     most = BATCH_BYTES[device.type] // (4 * int(np.prod(net.shape)))
     batch = max(1, min(BATCH, most) if device.type == "cpu" else most)

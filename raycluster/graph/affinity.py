@@ -1,4 +1,4 @@
-"""Weights of the edges of the k-nearest-neighbour graph."""
+"""The weights of the edges of the k-nearest-neighbor graph."""
 
 from __future__ import annotations
 
@@ -12,25 +12,30 @@ Affinity = Literal["global", "local"]
 
 
 def sample_affinity(sq_distances: np.ndarray, sigma_scale: float = 1.0, kind: Affinity = "global") -> np.ndarray:
-    """Turn squared distances to neighbours into weights of directed edges.
+    """Turn squared distances to neighbors into weights of directed edges.
 
     Parameters
     ----------
     sq_distances : ndarray of float32, shape (n, k)
-        Squared distances to the K_s neighbours of every sample, ascending in each row. A row of fewer neighbours ends
-        with infinities; they count nowhere, and have weight 0.
+        Squared distances from every sample to its K_s neighbors, ascending in each row. A row with fewer neighbors ends
+        with infinities, which have weight 0 and do not count otherwise.
     sigma_scale : float
-        a. Larger values make far neighbours count more.
+        a. Larger values give distant neighbors more weight.
     kind : {"global", "local"}
-        "global" is the paper's: W_ij = exp(-d²_ij / σ²) with σ² = a times the mean squared distance over all edges
-        (JULE, eq. 1). "local" has a scale for every sample: W_ij = exp(-d²_ij / (2 a s_i)) · √(s̄ / s_i), with s_i the
-        squared distance to neighbour number K_s/2 and √s̄ the mean of the √s_i, so that W does not depend on the unit
-        of the features. Dense regions then hold together no more than sparse ones of the same shape.
+        "global" is the paper's affinity, W_ij = exp(-d²_ij / σ²), where σ² is a times the mean squared distance over
+        all edges (JULE). "local" has a scale for every sample: W_ij = exp(-d²_ij / (2 a s_i)) · √(s̄ / s_i), where s_i
+        is the squared distance to neighbor number K_s/2, and √s̄ is the mean of the √s_i, so that W does not depend on
+        the unit of the features. Dense regions then hold together no more strongly than sparse ones of the same shape.
 
     Returns
     -------
     ndarray of float32, shape (n, k)
-        Non-negative weights. All 1 where all distances are 0.
+        Weights of at least 0. If all distances are 0, all weights are 1.
+
+    Raises
+    ------
+    UserError
+        If ``sigma_scale`` is not above 0, or ``kind`` is unknown.
     """
     if sigma_scale <= 0:
         raise UserError(f"sigma_scale={sigma_scale}: choose a number above 0.")
@@ -44,8 +49,8 @@ def sample_affinity(sq_distances: np.ndarray, sigma_scale: float = 1.0, kind: Af
     if kind == "local":
         middle = np.maximum(is_edge.sum(axis=1) // 2, 1) - 1
         scale = np.take_along_axis(distances, middle[:, None], axis=1)
-        scale[~is_edge[:, 0]] = mean  # a row without neighbours: any finite number
-        # Among many exact duplicates s_i is 0; they count as very dense, not as infinitely so.
+        scale[~is_edge[:, 0]] = mean  # of a row without neighbors; any finite number will do
+        # Among many exact duplicates, s_i is 0: they count as very dense, but not as infinitely dense.
         scale = np.maximum(scale, 1e-4 * (scale.mean() or mean))
         root = np.sqrt(scale)
         return (np.exp(-distances / (2 * sigma_scale * scale)) * (root.mean() / root)).astype(np.float32)

@@ -1,4 +1,4 @@
-"""Graph degree linkage behind scikit-learn's interface."""
+"""Graph degree linkage with the interface of scikit-learn."""
 
 from __future__ import annotations
 
@@ -11,47 +11,48 @@ from sklearn.utils.validation import check_is_fitted, validate_data
 
 from raycluster.errors import UserError
 from raycluster.graph.affinity import Affinity, sample_affinity
-from raycluster.graph.kernel.components import first_clusters
 from raycluster.graph.linkage import link
 from raycluster.graph.n_clusters import NClusters, rank_n_clusters
 from raycluster.graph.neighbors.nearest import NeighborIndex, default_n_neighbors
-from raycluster.graph.neighbors.sparse import count_components, nearest_from_sparse, neighbors_from_sparse
+from raycluster.graph.neighbors.sparse import nearest_from_sparse, neighbors_from_sparse
+from raycluster.graph.stages.disconnected import count_components
+from raycluster.graph.stages.first_clusters import first_clusters
 from raycluster.graph.tree import MergeTree
 
 Metric = Literal["euclidean", "cosine", "precomputed"]
 
 
 class GraphDegreeLinkage(ClusterMixin, BaseEstimator):
-    """Agglomerative clustering on the directed k-NN graph (Zhang et al., ECCV 2012; with JULE's local structure term).
+    """Agglomerative clustering on the directed k-NN graph (Zhang et al., ECCV 2012), with JULE's local structure term.
 
-    The published settings are ``n_neighbors=20, affinity="global", join_pieces=False``.
+    The published settings are ``n_neighbors=20, affinity="global", join_small_components=False``.
 
     Parameters
     ----------
     n_clusters : int or "auto"
-        K. "auto" takes what the merge tree and its graph show (:func:`raycluster.graph.n_clusters.rank_n_clusters`).
+        K. "auto" chooses it by the merge tree and its graph (:func:`raycluster.graph.n_clusters.rank_n_clusters`).
     n_neighbors : int or "auto"
-        K_s. "auto" follows n (:func:`raycluster.graph.neighbors.nearest.default_n_neighbors`); of a precomputed graph it keeps
-        all neighbours.
+        K_s. "auto" depends on n (:func:`raycluster.graph.neighbors.nearest.default_n_neighbors`); for a precomputed
+        graph it keeps all neighbors.
     sigma_scale : float
-        a.
+        a, the factor on σ² in the affinity of two samples.
     n_neighbor_clusters : int
-        K_c.
+        K_c, the number of neighboring clusters that the local structure term compares.
     local_structure : float
-        λ; 0 merges the pair with the highest affinity.
-    join_pieces : bool
-        Whether small pieces without affinity join their nearest cluster first; see
-        :func:`raycluster.graph.kernel.components.join_small_components`.
+        λ, the weight of the local structure term; with 0, the pair with the highest affinity is merged.
+    join_small_components : bool
+        Whether small connected components, which have little or no affinity to other clusters, join their nearest
+        cluster first; see :func:`raycluster.graph.stages.small_components.join_small_components`.
     affinity : {"local", "global"}
         One scale for each sample, or one for all; see :func:`raycluster.graph.affinity.sample_affinity`.
     metric : {"euclidean", "cosine", "precomputed"}
-        "cosine" takes Euclidean distances of rows scaled to length 1. With "precomputed" a k-NN graph takes the place
+        "cosine" uses Euclidean distances of rows scaled to length 1. With "precomputed", a k-NN graph takes the place
         of the features: a sparse matrix [n, n] of plain, not squared, distances, such as
         ``sklearn.neighbors.kneighbors_graph(X, 20, mode="distance")``. Its rows may have different numbers of
-        neighbours.
+        neighbors.
     epsilon : float
-        ε; above 0, clusters are merged approximately, on all cores; see
-        :func:`raycluster.graph.approximate.merge_partitions`.
+        ε. Above 0, clusters are merged approximately, on all cores; see
+        :func:`raycluster.graph.stages.approximate.merge_partitions`.
 
     Attributes
     ----------
@@ -59,19 +60,19 @@ class GraphDegreeLinkage(ClusterMixin, BaseEstimator):
     n_clusters_ : int
         K, given or chosen.
     ranking_ : NClusters or None
-        With ``n_clusters="auto"``: ``ranking_.alternatives`` are the other numbers that suit, best first; where
-        ``ranking_.clearness`` is below about 0.5 there are no clear clusters.
+        With ``n_clusters="auto"``: ``ranking_.alternatives`` are the other numbers that fit, best first. If
+        ``ranking_.clearness`` is below about 0.5, there are no clear clusters.
     tree_ : MergeTree
-        All merges up to one cluster; ``tree_.cut(k)`` gives any other number of clusters.
+        All merges up to a single cluster; ``tree_.cut(k)`` gives any other number of clusters.
     children_ : ndarray of int32, shape (n - 1, 2)
         The merges; merge i makes node n + i.
     affinities_ : ndarray of float64, shape (n - 1,)
     n_leaves_ : int
     n_connected_components_ : int
-        Parts of the k-NN graph with no edge between them; more than K are joined without an affinity.
+        The number of connected components of the k-NN graph. If it exceeds K, some are joined without affinity.
     n_features_in_ : int
     search_ : Search
-        Whether the neighbours are exact. Not with ``metric="precomputed"``.
+        Whether the search for neighbors was exact. Not present with ``metric="precomputed"``.
     """
 
     def __init__(
@@ -81,7 +82,7 @@ class GraphDegreeLinkage(ClusterMixin, BaseEstimator):
         sigma_scale: float = 1.0,
         n_neighbor_clusters: int = 5,
         local_structure: float = 1.0,
-        join_pieces: bool = True,
+        join_small_components: bool = True,
         affinity: Affinity = "local",
         metric: Metric = "euclidean",
         epsilon: float = 0.0,
@@ -91,13 +92,13 @@ class GraphDegreeLinkage(ClusterMixin, BaseEstimator):
         self.sigma_scale = sigma_scale
         self.n_neighbor_clusters = n_neighbor_clusters
         self.local_structure = local_structure
-        self.join_pieces = join_pieces
+        self.join_small_components = join_small_components
         self.affinity = affinity
         self.metric = metric
         self.epsilon = epsilon
 
     def fit(self, X: Any, y: object = None) -> GraphDegreeLinkage:
-        """Cluster the rows of ``X``, float [n, d], or of a precomputed graph; ``y`` is ignored."""
+        """Cluster the rows of ``X``, float [n, d] or a precomputed graph; ``y`` is ignored."""
         X = self._validated(X, ensure_min_samples=2)
         n = X.shape[0]
         k = self.n_clusters
@@ -107,7 +108,7 @@ class GraphDegreeLinkage(ClusterMixin, BaseEstimator):
         if k_s != "auto" and not (isinstance(k_s, numbers.Integral) and k_s >= 1):
             raise UserError(f"n_neighbors={k_s!r}: choose a whole number of at least 1, or 'auto'.")
         if self.metric == "precomputed":
-            self.__dict__.pop("search_", None)  # of an earlier fit
+            self.__dict__.pop("search_", None)  # left by an earlier fit
             ids, distances = neighbors_from_sparse(X, None if k_s == "auto" else k_s)
         else:
             self._index = NeighborIndex(X, default_n_neighbors(n) if k_s == "auto" else k_s)
@@ -120,7 +121,7 @@ class GraphDegreeLinkage(ClusterMixin, BaseEstimator):
             first_clusters(ids),
             n_neighbor_clusters=self.n_neighbor_clusters,
             local_structure=self.local_structure,
-            join_pieces=self.join_pieces,
+            join_small_components=self.join_small_components,
             features=None if self.metric == "precomputed" else X,
             epsilon=self.epsilon,
         )
@@ -138,18 +139,18 @@ class GraphDegreeLinkage(ClusterMixin, BaseEstimator):
         return self
 
     def predict(self, X: Any) -> np.ndarray:
-        """Return the clusters of new points: each that of its nearest row in the fit.
+        """Return the clusters of new points, each that of its nearest fitted row.
 
-        It is what ``fit`` would do with the point, as far as the point itself goes: its first step puts every sample
-        into one cluster with its nearest neighbour, and merges part nobody. So the rows of the fit are predicted as
-        they were clustered, also when each is looked up among the others. (Votes of all K_s neighbours, and affinities
-        A({x}, C) on the graph with x added, agree less with a clustering of old and new points together.)
+        As far as the point itself is concerned, this is what ``fit`` would do: its first step puts every sample into
+        one cluster with its nearest neighbor, and no merge separates the two. Fitted rows are therefore predicted as
+        they were clustered, even if each one is compared only with the others. (Votes among all K_s neighbors, and
+        affinities A({x}, C) on the graph with x added, agree less with a clustering of old and new points together.)
 
         Parameters
         ----------
         X : array-like of float, shape (m, d)
-            With ``metric="precomputed"`` a sparse matrix [m, n] of distances to rows of the fit, at least one a point,
-            whose stored entries count also where they are 0.
+            With ``metric="precomputed"``, a sparse matrix [m, n] of distances to fitted rows, at least one for each
+            point. Stored entries count even if they are 0.
 
         Returns
         -------
@@ -161,7 +162,7 @@ class GraphDegreeLinkage(ClusterMixin, BaseEstimator):
         return self.labels_[nearest]
 
     def _validated(self, X: Any, **checks: Any) -> Any:
-        """Return float32 [n, d], for the cosine of length 1, or a CSR matrix of distances."""
+        """Return float32 [n, d], scaled to length 1 for the cosine, or a CSR matrix of distances."""
         if self.metric == "precomputed":
             if not hasattr(X, "tocsr"):
                 raise UserError(

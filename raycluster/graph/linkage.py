@@ -1,22 +1,22 @@
-"""Graph degree linkage: from a weighted k-NN graph and first clusters to the tree of merges."""
+"""Graph degree linkage: from a weighted k-NN graph and first clusters to the tree of all merges."""
 
 from __future__ import annotations
 
 import numbers
 
 import numpy as np
-from numba import njit
 
 from raycluster.errors import UserError
-from raycluster.graph.approximate import merge_partitions
-from raycluster.graph.disconnected import join_disconnected
-from raycluster.graph.kernel.components import join_small_components, joined_labels, smallest_rows
+from raycluster.graph.kernel.labels import join_labels, number_by_position, number_by_smallest_row, smallest_rows
 from raycluster.graph.kernel.merging import merge
-from raycluster.graph.kernel.partition import order_by_partition
 from raycluster.graph.kernel.touches import find_touches
+from raycluster.graph.stages import small_components
+from raycluster.graph.stages.approximate import merge_partitions
+from raycluster.graph.stages.disconnected import join_disconnected
+from raycluster.graph.stages.partition import order_by_partition
 from raycluster.graph.tree import MergeTree
 
-MANY = 65_536  # clusters, whose tables fit no cache
+REORDER_ABOVE = 65_536  # clusters, whose tables no longer fit into the processor's cache
 
 
 def link(
@@ -26,69 +26,69 @@ def link(
     n_clusters: int = 1,
     n_neighbor_clusters: int = 5,
     local_structure: float = 1.0,
-    join_pieces: bool = True,
+    join_small_components: bool = True,
     features: np.ndarray | None = None,
     epsilon: float = 0.0,
 ) -> MergeTree:
-    """Merge clusters one pair at a time, unless ε is above 0, until ``n_clusters`` are left (JULE, eqs. 3 and 4).
+    """Merge clusters until ``n_clusters`` are left, one pair at a time unless ε is above 0 (JULE).
 
     Parameters
     ----------
     neighbor_ids : ndarray of int32, shape (n, k)
-        The k-NN graph of :func:`raycluster.graph.neighbors.nearest.nearest_neighbors`.
+        The k-NN graph, from :func:`raycluster.graph.neighbors.nearest.nearest_neighbors`.
     weights : ndarray of float32, shape (n, k)
-        Its weights, of :func:`raycluster.graph.affinity.sample_affinity`.
+        Its weights, from :func:`raycluster.graph.affinity.sample_affinity`.
     labels : ndarray of int, shape (n,)
-        The clusters to begin with, such as :func:`raycluster.graph.kernel.components.first_clusters`.
+        The clusters to begin with, such as :func:`raycluster.graph.stages.first_clusters.first_clusters`.
     n_clusters : int
-        Where to stop. The merges do not depend on it: ``link(..., n_clusters=1).cut(K)`` gives the labels of
-        ``link(..., n_clusters=K).cut(K)``.
+        How many clusters to stop at. The merges do not depend on it: ``link(..., n_clusters=1).cut(K)`` gives the
+        labels of ``link(..., n_clusters=K).cut(K)``.
     n_neighbor_clusters : int
-        K_c.
+        K_c, the number of neighboring clusters that the local structure term compares.
     local_structure : float
-        λ.
-    join_pieces : bool
-        Whether small pieces of the graph are joined to their nearest cluster at the start
-        (:func:`raycluster.graph.kernel.components.join_small_components`). The paper does not.
+        λ, the weight of that term.
+    join_small_components : bool
+        Whether small connected components join their nearest cluster before the merging
+        (:func:`raycluster.graph.stages.small_components.join_small_components`). In the paper they do not.
     features : ndarray of float32, shape (n, d), optional
-        Decide the order in which parts of the graph without any edge between them are joined at the very end.
+        Decide the order of the very last merges, those of clusters that no edge connects.
     epsilon : float
         ε. Above 0, up to half of the clusters are merged approximately, on all cores, before the exact merging
-        (:func:`raycluster.graph.approximate.merge_partitions`).
+        (:func:`raycluster.graph.stages.approximate.merge_partitions`).
 
     Returns
     -------
     MergeTree
-        In this order: the merges that make the first clusters and the joins of small pieces, both with affinity
-        infinity, as they belong to the start; the merges by affinity. From here on with affinity 0: when no two
-        clusters have affinity any more, the merges by affinity of the graph with every edge counted in both directions
-        (W + Wᵀ); and when no edge is left between any two clusters, those with the closest centroids, or without
-        ``features`` the two smallest.
+        Its merges, in this order:
+
+        1. those that make the first clusters and those of small components, with infinite affinity, because they come
+           before the merging;
+        2. the merges by affinity;
+        3. when no two clusters have affinity any longer, the merges by affinity on the graph with every edge counted in
+           both directions (W + Wᵀ), with affinity 0;
+        4. when no edge is left between any two clusters, those with the closest centroids or, without ``features``, the
+           two smallest, with affinity 0.
+
+    Raises
+    ------
+    UserError
+        If shapes, numbers or settings make no sense.
     """
     neighbor_ids = np.ascontiguousarray(neighbor_ids, dtype=np.int32)
     weights = np.ascontiguousarray(weights, dtype=np.float32)
-    n, k = neighbor_ids.shape
-    if labels.shape != (n,):
-        raise UserError(f"The graph has {n} rows, but there are labels of shape {labels.shape}.")
-    if weights.shape != (n, k) or (features is not None and len(features) != n):
-        raise UserError(f"The graph has ids of shape {(n, k)}: weights must have the same, and features {n} rows.")
-    if k and not (neighbor_ids.min() >= 0 and neighbor_ids.max() < n):
-        raise UserError(f"The ids of neighbours must be rows, 0 to {n - 1}: give missing ones any row and weight 0.")
-    if k and not (weights.min() >= 0 and weights.max() < np.inf):
-        raise UserError("Weights must be 0 or more, and neither NaN nor infinite.")
+    _check_graph(neighbor_ids, weights, labels, features)
+    n = len(labels)
     if not (isinstance(n_clusters, numbers.Integral) and 1 <= n_clusters <= n):
         raise UserError(f"n_clusters={n_clusters} of {n} rows: choose a whole number from 1 to {n}.")
     if not (n_neighbor_clusters >= 1 and local_structure >= 0 and epsilon >= 0):
         raise UserError(
-            f"n_neighbor_clusters={n_neighbor_clusters}, local_structure={local_structure} and epsilon={epsilon}: "
-            "choose at least 1, 0 and 0."
+            f"n_neighbor_clusters={n_neighbor_clusters}, local_structure={local_structure} and epsilon={epsilon} must "
+            "be at least 1, 0 and 0."
         )
-    if 2 * n * k > np.iinfo(np.int32).max:
-        raise UserError(f"{n} rows with {k} neighbours are more than the merging can number: choose fewer neighbours.")
-    labels, kept, joined = _number_by_smallest_row(labels)
+    labels, kept, joined = number_by_smallest_row(labels)
     stages = [(kept, joined, np.full(len(kept), np.inf))]
-    if join_pieces:
-        labels, kept, joined = join_small_components(neighbor_ids, weights, labels)
+    if join_small_components:
+        labels, kept, joined = small_components.join_small_components(neighbor_ids, weights, labels)
         stages.append((kept, joined, np.full(len(kept), np.inf)))
     for two_way in (False, True):
         if labels.max() + 1 > n_clusters:
@@ -104,14 +104,27 @@ def link(
     return MergeTree.from_joins(n, kept[:n_merges], joined[:n_merges], affinity[:n_merges])
 
 
-def _number_by_smallest_row(labels: np.ndarray) -> tuple[np.ndarray, np.ndarray, np.ndarray]:
-    """Return labels numbered by smallest row, and the joins of single rows that make these clusters."""
-    _, first_row, inverse = np.unique(labels, return_index=True, return_inverse=True)
-    number = np.empty(len(first_row), np.int32)
-    number[np.argsort(first_row)] = np.arange(len(first_row))
-    smallest_row = first_row[inverse].astype(np.int32)
-    joined = np.flatnonzero(smallest_row != np.arange(len(labels))).astype(np.int32)
-    return number[inverse], smallest_row[joined], joined
+def _check_graph(
+    neighbor_ids: np.ndarray, weights: np.ndarray, labels: np.ndarray, features: np.ndarray | None
+) -> None:
+    """Raise a UserError unless the arrays make a graph."""
+    n, k = neighbor_ids.shape
+    if labels.shape != (n,):
+        raise UserError(f"The graph has {n} rows, but the labels have shape {labels.shape}.")
+    if weights.shape != (n, k) or (features is not None and len(features) != n):
+        raise UserError(
+            f"The graph has ids of shape {(n, k)}: the weights must have the same shape, and the features {n} rows."
+        )
+    if k and not (neighbor_ids.min() >= 0 and neighbor_ids.max() < n):
+        raise UserError(
+            f"The ids of neighbors must be rows, 0 to {n - 1}: for a missing one, use any row and weight 0."
+        )
+    if k and not (weights.min() >= 0 and weights.max() < np.inf):
+        raise UserError("Weights must be 0 or more, and neither NaN nor infinite.")
+    if 2 * n * k > np.iinfo(np.int32).max:
+        raise UserError(
+            f"{n} rows with {k} neighbors each are more than the merging can count: choose fewer neighbors."
+        )
 
 
 def _merge_by_affinity(
@@ -124,45 +137,25 @@ def _merge_by_affinity(
     two_way: bool,
     epsilon: float,
 ) -> tuple[np.ndarray, np.ndarray, np.ndarray, np.ndarray]:
-    """Return the labels after merging, and the merges.
+    """Return the labels after the merging, and the merges.
 
-    Many clusters are merged in an order of the rows that keeps neighbours together in memory; the merges are the same.
+    If there are many clusters, the rows are reordered so that neighbors lie close together in memory. The merges are
+    the same.
     """
     rows, stages = np.arange(len(labels), dtype=np.int32), []
-    in_parts = epsilon > 0 and not two_way
-    if in_parts or labels.max() + 1 > MANY:
+    is_approximate = epsilon > 0 and not two_way
+    if is_approximate or labels.max() + 1 > REORDER_ABOVE:
         graph = order_by_partition(neighbor_ids, weights, labels)
         rows, neighbor_ids, weights, _ = graph
-        if in_parts:
-            numbers, _, names = _number_clusters(labels, rows)
+        if is_approximate:
+            numbers, _, names = number_by_position(labels, rows)
             stages.append(merge_partitions(graph, numbers, names, n_neighbor_clusters, local_structure, epsilon))
-            labels = joined_labels(labels, smallest_rows(labels), *stages[0][:2])
+            labels = join_labels(labels, smallest_rows(labels), *stages[0][:2])
         del graph
-    numbers, size, names = _number_clusters(labels, rows)
+    numbers, size, names = number_by_position(labels, rows)
     touches = find_touches(neighbor_ids, weights, numbers, len(size), two_way)
-    del neighbor_ids, weights  # which may be copies, in the order of the parts
+    del neighbor_ids, weights  # which may be reordered copies
     stages.append(merge(touches, numbers, size, names, n_clusters, n_neighbor_clusters, local_structure))
     kept, joined, affinity = (np.concatenate(column) for column in zip(*stages, strict=True))
-    labels = joined_labels(labels, smallest_rows(labels), *stages[-1][:2])
+    labels = join_labels(labels, smallest_rows(labels), *stages[-1][:2])
     return labels, kept, joined, affinity
-
-
-@njit(cache=True, nogil=True)
-def _number_clusters(labels: np.ndarray, rows: np.ndarray) -> tuple[np.ndarray, np.ndarray, np.ndarray]:
-    """Return the cluster of each of ``rows``, numbered in their order, and the clusters' sizes and smallest rows."""
-    c = labels.max() + 1
-    number = np.full(c, -1, np.int32)
-    numbers = np.empty(len(rows), np.int32)
-    size = np.zeros(c, np.int32)
-    smallest_row = np.full(c, len(rows), np.int32)
-    n_found = 0
-    for place in range(len(rows)):
-        cluster = labels[rows[place]]
-        if number[cluster] < 0:
-            number[cluster] = n_found
-            n_found += 1
-        i = number[cluster]
-        numbers[place] = i
-        size[i] += 1
-        smallest_row[i] = min(smallest_row[i], rows[place])
-    return numbers, size, smallest_row

@@ -1,23 +1,23 @@
-"""How many clusters there are, from the merge tree and the k-NN graph alone."""
+"""The choice of K: how many clusters there are, judged by the merge tree and the k-NN graph alone."""
 
 from __future__ import annotations
 
 from typing import NamedTuple
 
 import numpy as np
-from numba import njit
 
 from raycluster.errors import UserError
-from raycluster.graph.kernel.components import smallest_cluster
+from raycluster.graph.kernel.compiled import compiled
+from raycluster.graph.stages.small_components import smallest_cluster
 from raycluster.graph.tree import MergeTree
 
-PRICE = 0.6  # t in the score: what one unit of separation may cost in edges cut; benchmarks/auto_k.py says why
-WINDOW = 2.0  # alternatives are what is best at a price up to this factor away from PRICE
-MOST_RANKED = 8
+PRICE = 0.6  # t in the score: how much cut one unit of separation may cost; benchmarks/auto_k.py says why
+WINDOW = 2.0  # the alternatives are the best at a price up to this factor away from PRICE
+MAX_RANKED = 8
 
 
 class Candidate(NamedTuple):
-    """A number of clusters that is the best one at some price.
+    """A number of clusters that is the best at some price.
 
     Attributes
     ----------
@@ -25,10 +25,11 @@ class Candidate(NamedTuple):
     score : float
         At the price :data:`PRICE`.
     clearness : float
-        Share of the allowed cut that was not needed. 1: no edge runs between the clusters. 0: no better than one
-        cluster. Below about 0.5 the graph shows no clear clusters.
+        Share of the affordable cut that was not needed. 1: no edge runs between the clusters. 0: no better than one
+        cluster. Below about 0.5, the graph shows no clear clusters.
     lowest_price, highest_price : float
-        The prices between which it is the best. Far apart where the number is the same at every resolution.
+        The number is the best at prices between these. They are far apart if the clusters are the same at every
+        resolution.
     """
 
     n_clusters: int
@@ -39,19 +40,20 @@ class Candidate(NamedTuple):
 
 
 class NClusters(NamedTuple):
-    """The answer of :func:`rank_n_clusters`.
+    """The result of :func:`rank_n_clusters`.
 
     Attributes
     ----------
     chosen : int
         K.
     ranked : tuple of Candidate
-        The chosen one, then what would be chosen at another price, between half and twice :data:`PRICE`, those for
-        which the price has to change least first. Where the structure is clear, few or none.
+        The chosen number, then those that would be chosen at another price, from half to twice :data:`PRICE`, starting
+        with the one for which the price has to change least. Few or none if the structure is clear.
     tried : ndarray of int64, shape (m,)
-        All numbers of clusters tried, ascending: those at which the tree parts two clusters of a size to be clusters.
+        All numbers of clusters that were compared, ascending: those at which the tree separates two clusters that are
+        large enough.
     scores : ndarray of float64, shape (m,)
-        Their scores.
+        The scores of these numbers.
     """
 
     chosen: int
@@ -61,12 +63,12 @@ class NClusters(NamedTuple):
 
     @property
     def alternatives(self) -> list[int]:
-        """The ranked numbers other than the chosen one."""
+        """The ranked numbers except the chosen one, best first."""
         return [candidate.n_clusters for candidate in self.ranked[1:]]
 
     @property
     def clearness(self) -> float:
-        """Of the chosen number; see :class:`Candidate`."""
+        """The clearness of the chosen number; see :class:`Candidate`."""
         return self.ranked[0].clearness
 
 
@@ -82,13 +84,14 @@ def rank_n_clusters(
     Parameters
     ----------
     tree : MergeTree
-        Of :func:`raycluster.graph.linkage.link`.
+        From :func:`raycluster.graph.linkage.link`.
     neighbor_ids : ndarray of int32, shape (n, k)
-        The graph that the tree was made from, best with k = :func:`raycluster.graph.neighbors.nearest.default_n_neighbors`.
+        The graph that the tree was made from, preferably with the default number of neighbors
+        (:func:`raycluster.graph.neighbors.nearest.default_n_neighbors`).
     weights : ndarray of float32, shape (n, k)
     min_clusters, max_clusters : int
-        Between which to choose. By default 2 and n/k: a cluster of fewer than k rows cannot fill its own neighbour
-        lists. (Where rows have different numbers of neighbours, k is the mean.)
+        The smallest and the largest number to choose from, by default 2 and n/k: a cluster of fewer than k rows cannot
+        fill its own neighbor lists. If rows have different numbers of neighbors, k is the mean.
 
     Returns
     -------
@@ -96,30 +99,32 @@ def rank_n_clusters(
 
     Notes
     -----
-    The K with the highest score(K) = t (1 - Σ_c p_c^(3/2)) - cut is chosen. p_c is the share of edge weight that ends
-    in cluster c, cut the share that runs between clusters, t = :data:`PRICE`. With p² and t = 1 it would be
-    modularity: to halve a cluster then pays if less than p/2 of its weight is cut, so that small clusters are never
-    told apart and large ones fall to pieces. With the entropy of p in place of 1 - Σp² the same share may be cut at any
-    size, and noise and chains fall into hundreds of clusters. The power 3/2 is between the two; the share is 0.176 √p.
+    The chosen K has the highest score(K) = t · separation - cut, where separation = 1 - Σ_c p_c^(3/2). p_c is the share
+    of edge weight that ends in cluster c, cut the share that runs between clusters, and t = :data:`PRICE`.
+
+    With p² and t = 1, the score would be modularity: then halving a cluster pays if less than p/2 of its weight is cut,
+    so that small clusters are never separated and large ones fall apart. With the entropy of p in place of 1 - Σp², the
+    same share may be cut at any size, and noise and chains fall apart into hundreds of clusters. The power 3/2 is
+    between the two: the share is 0.176 √p.
 
     As t grows, better and better connected clusters are split. The numbers that are the best for some t are the corners
-    of the convex hull of (1 - Σp^(3/2), cut); they, and nothing else, are ranked.
+    of the convex hull of (separation, cut); these, and only these, are ranked.
 
-    A few stray rows are cheap to part from the rest, and would make K = 11 of ten clusters. A number above the lowest
-    is therefore only tried if the merge next in the tree joins two clusters that are each as large as
-    :func:`raycluster.graph.kernel.components.smallest_cluster`.
+    A few stray rows are cheap to separate from the rest, which would turn ten clusters into K = 11. A number above the
+    lowest is therefore tried only if the next merge in the tree joins two clusters that are each at least as large as
+    :func:`raycluster.graph.stages.small_components.smallest_cluster`.
 
     Raises
     ------
     UserError
-        When the graph is not that of the tree or has no weight, or when ``min_clusters`` and ``max_clusters`` leave
-        nothing to choose from.
+        If the graph is not that of the tree or has no weight, or ``min_clusters`` and ``max_clusters`` leave nothing to
+        choose from.
     """
     n = tree.n_leaves
     if neighbor_ids.shape != weights.shape or len(neighbor_ids) != n:
         raise UserError(
-            f"The tree has {n} rows, the graph ids of shape {neighbor_ids.shape} and weights of shape {weights.shape}: "
-            "pass the graph that the tree was made from."
+            f"The tree has {n} rows, but the graph has ids of shape {neighbor_ids.shape} and weights of shape "
+            f"{weights.shape}: pass the graph that the tree was made from."
         )
     k = max(np.count_nonzero(weights) / n, 1)
     lowest = max(min_clusters, tree.n_roots)
@@ -139,19 +144,19 @@ def rank_n_clusters(
     low, high = np.append(0.0, between), np.append(between, np.inf)
     with np.errstate(divide="ignore"):
         change = np.maximum(np.maximum(np.log(low / PRICE), np.log(PRICE / high)), 0)
-    near = np.argsort(change, kind="stable")[:MOST_RANKED]
+    near = np.argsort(change, kind="stable")[:MAX_RANKED]
     ranked = []
     for i in near[change[near] <= np.log(WINDOW)]:
-        place = corners[i]
-        clearness = scores[place] / (PRICE * separation[place]) if separation[place] > 0 else 0.0
+        corner = corners[i]
+        clearness = scores[corner] / (PRICE * separation[corner]) if separation[corner] > 0 else 0.0
         ranked.append(
-            Candidate(int(tried[place]), float(scores[place]), float(clearness), float(low[i]), float(high[i]))
+            Candidate(int(tried[corner]), float(scores[corner]), float(clearness), float(low[i]), float(high[i]))
         )
     return NClusters(ranked[0].n_clusters, tuple(ranked), tried, scores)
 
 
 def _smaller_side(tree: MergeTree, n_clusters: np.ndarray) -> np.ndarray:
-    """Return the rows of the smaller of the two clusters that are merged next when so many are left."""
+    """Return how many rows the smaller one of the next two merged clusters has, when this many clusters are left."""
     size = np.append(np.ones(tree.n_leaves, np.int32), tree.size)
     merge = tree.n_leaves - n_clusters
     return np.minimum(size[tree.left[merge]], size[tree.right[merge]])
@@ -160,24 +165,24 @@ def _smaller_side(tree: MergeTree, n_clusters: np.ndarray) -> np.ndarray:
 def _curves(
     tree: MergeTree, neighbor_ids: np.ndarray, weights: np.ndarray, highest: int
 ) -> tuple[np.ndarray, np.ndarray]:
-    """Return 1 - Σp^(3/2) and the share of weight cut, for n_roots to ``highest`` clusters."""
+    """Return the separation and the cut of n_roots to ``highest`` clusters, float64 [highest - n_roots + 1] each."""
     labels = tree.cut(highest)
     volume, between = _volumes(neighbor_ids, weights, labels, highest)
     total = volume.sum() / 2
     if total <= 0:
-        raise UserError("No edge of the graph has a weight above 0: there is nothing to count clusters by.")
+        raise UserError("No edge of the graph has a weight above 0: it does not show how many clusters there are.")
     left, right = _top_merges(tree.n_leaves, tree.left, tree.right, labels, tree.n_leaves - highest)
-    above, when, power = _grow(left, right, volume / (2 * total))
-    joined = _joined_weight(neighbor_ids, weights, labels, above, when, len(left))
+    parent, when, power = _merge_forest(left, right, volume / (2 * total))
+    joined = _joined_weight(neighbor_ids, weights, labels, parent, when, len(left))
     cut = between - np.append(0.0, np.cumsum(joined))
     return (1 - power)[::-1], np.maximum(cut, 0.0)[::-1] / total
 
 
-@njit(cache=True, nogil=True)
+@compiled
 def _volumes(
     neighbor_ids: np.ndarray, weights: np.ndarray, labels: np.ndarray, n_clusters: int
 ) -> tuple[np.ndarray, float]:
-    """Return the weight of edges from and to every cluster, and that of edges between clusters."""
+    """Return the weight of the edges from and to every cluster, float64 [c], and of those between clusters."""
     volume = np.zeros(n_clusters)
     between = 0.0
     for i in range(len(labels)):
@@ -190,31 +195,31 @@ def _volumes(
     return volume, between
 
 
-@njit(cache=True, nogil=True)
+@compiled
 def _top_merges(
     n: int, left: np.ndarray, right: np.ndarray, labels: np.ndarray, first: int
 ) -> tuple[np.ndarray, np.ndarray]:
-    """Name the two sides of merge ``first`` and all later ones by the label of their smallest row."""
+    """Return the two sides of merge ``first`` and of all later ones, by the labels of their smallest rows."""
     row = np.arange(n + len(left))
     for i in range(len(left)):
         row[n + i] = row[left[i]]
     return labels[row[left[first:]]], labels[row[right[first:]]]
 
 
-@njit(cache=True, nogil=True)
-def _grow(left: np.ndarray, right: np.ndarray, share: np.ndarray) -> tuple[np.ndarray, np.ndarray, np.ndarray]:
-    """Hang the smaller side of every merge below the larger, so that no path is longer than log2 of the clusters.
+@compiled
+def _merge_forest(left: np.ndarray, right: np.ndarray, share: np.ndarray) -> tuple[np.ndarray, np.ndarray, np.ndarray]:
+    """Make the smaller side of every merge a child of the larger, so that no path is longer than log2 of the clusters.
 
     Returns
     -------
-    above : ndarray of int32, shape (c,)
+    parent : ndarray of int32, shape (c,)
     when : ndarray of int32, shape (c,)
-        The merge that hung it there; rising along every path.
+        The merge that gave every cluster its parent; increasing along every path.
     power : ndarray of float64, shape (merges + 1,)
-        Σp^(3/2) before the first merge and after each.
+        Σp^(3/2) before the first merge and after each merge.
     """
     c = len(share)
-    above = np.arange(c).astype(np.int32)
+    parent = np.arange(c).astype(np.int32)
     when = np.full(c, len(left), np.int32)
     members = np.ones(c, np.int32)
     share = share.copy()
@@ -222,26 +227,26 @@ def _grow(left: np.ndarray, right: np.ndarray, share: np.ndarray) -> tuple[np.nd
     power[0] = np.sum(share**1.5)
     for i in range(len(left)):
         a, b = left[i], right[i]
-        while above[a] != a:
-            a = above[a]
-        while above[b] != b:
-            b = above[b]
+        while parent[a] != a:
+            a = parent[a]
+        while parent[b] != b:
+            b = parent[b]
         if members[a] < members[b]:
             a, b = b, a
-        above[b] = a
+        parent[b] = a
         when[b] = i
         members[a] += members[b]
         power[i + 1] = power[i] - share[a] ** 1.5 - share[b] ** 1.5 + (share[a] + share[b]) ** 1.5
         share[a] += share[b]
-    return above, when, power
+    return parent, when, power
 
 
-@njit(cache=True, nogil=True)
+@compiled
 def _joined_weight(
-    neighbor_ids: np.ndarray, weights: np.ndarray, labels: np.ndarray, above: np.ndarray, when: np.ndarray, merges: int
+    neighbor_ids: np.ndarray, weights: np.ndarray, labels: np.ndarray, parent: np.ndarray, when: np.ndarray, merges: int
 ) -> np.ndarray:
-    """Return for every merge the weight of the edges whose ends it brings into one cluster."""
-    joined = np.zeros(merges + 1)  # the last place is for edges between roots, which no merge joins
+    """Return the weight of the edges whose ends each merge brings together, float64 [merges]."""
+    joined = np.zeros(merges + 1)  # the last entry is for edges between roots, which no merge brings together
     for i in range(len(labels)):
         for t in range(neighbor_ids.shape[1]):
             a, b = labels[i], labels[neighbor_ids[i, t]]
@@ -250,17 +255,17 @@ def _joined_weight(
                 if when[a] > when[b]:
                     a, b = b, a
                 merge = when[a]
-                a = above[a]
+                a = parent[a]
             if merge >= 0:
                 joined[merge] += weights[i, t]
     return joined[:merges]
 
 
 def _hull(separation: np.ndarray, cut: np.ndarray) -> np.ndarray:
-    """Return the places that minimise cut - t·separation for some t > 0; both rise with the place."""
+    """Return the indices that minimize cut - t·separation for some t > 0; both increase with the index."""
     corners: list[int] = []
     for i in range(len(cut)):
-        while corners and not cut[corners[-1]] < cut[i]:  # as little cut by more clusters
+        while corners and not cut[corners[-1]] < cut[i]:  # more separation for no more cut
             corners.pop()
         while len(corners) > 1 and _slope(separation, cut, corners[-2], corners[-1]) >= _slope(
             separation, cut, corners[-1], i

@@ -1,17 +1,20 @@
-"""The settings of the graph and the merging, the same for every method and job that clusters by them."""
+"""The settings of the graph and the merging, shared by every method and job that clusters with them."""
 
 from __future__ import annotations
 
 from dataclasses import dataclass
-
-import numpy as np
+from typing import TYPE_CHECKING
 
 from raycluster.errors import check_setting
 from raycluster.graph.affinity import Affinity, sample_affinity
-from raycluster.graph.kernel.components import first_clusters
-from raycluster.graph.linkage import link
-from raycluster.graph.neighbors.nearest import default_n_neighbors
-from raycluster.graph.tree import MergeTree
+from raycluster.reproduction import Reproduction
+
+if TYPE_CHECKING:
+    import numpy as np
+
+    from raycluster.graph.tree import MergeTree
+
+RENAMED = {"join_pieces": "join_small_components"}  # settings that had another name in earlier versions
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -19,23 +22,23 @@ class GraphSettings:
     """The settings of graph degree linkage, with the papers' symbols."""
 
     n_neighbors: int | None = None
-    """K_s, neighbours of each row in the graph; by default 1.2 n^(1/3), but at least 10 and at most 100."""
-    affinity: Affinity = "local"
-    """One σ for each row (local), or the paper's one for all (global)."""
+    """K_s, neighbors of each point in the graph. Default: 1.2 n^(1/3), from 10 to 100."""
+    affinity: Reproduction[Affinity] = "local"
+    """One σ for each point (local), or one for all points (global), as in the paper."""
     sigma_scale: float = 1.0
-    """a, the factor on σ² in the affinity of two rows."""
+    """a, the factor on σ² in the affinity of two points."""
     n_neighbor_clusters: int = 5
-    """K_c, neighbouring clusters that the local structure term compares with."""
+    """K_c, neighboring clusters in the local structure term."""
     local_structure: float = 1.0
     """λ, the weight of the local structure term."""
-    join_pieces: bool = True
-    """Join small pieces that the graph leaves without affinity to their nearest neighbour; the paper leaves them."""
+    join_small_components: Reproduction[bool] = True
+    """Join small connected components to their nearest cluster first; the paper does not."""
     epsilon: float = 0.0
-    """ε; above 0, merge up to half of the clusters in parts of the graph, on all cores at once, unless one in another
-    part is nearer by more than a factor 1 + ε; 0 merges exactly."""
+    """ε: 0 merges exactly. Above 0, up to half of the merges are made inside partitions of the graph, on all cores,
+    unless a cluster elsewhere is nearer by more than a factor 1 + ε."""
 
     def __post_init__(self) -> None:
-        """Refuse settings that mean nothing."""
+        """Check that every setting makes sense."""
         check_setting("n_neighbors", self.n_neighbors, self.n_neighbors is None or self.n_neighbors >= 1, "at least 1")
         check_setting("affinity", self.affinity, self.affinity in ("local", "global"), "local or global")
         check_setting("sigma_scale", self.sigma_scale, self.sigma_scale > 0, "a number above 0")
@@ -45,26 +48,32 @@ class GraphSettings:
 
     def neighbors_of(self, n: int) -> int:
         """Return K_s for n rows."""
+        from raycluster.graph.neighbors.nearest import default_n_neighbors
+
         return self.n_neighbors or default_n_neighbors(n)
 
     def build_tree(
         self, ids: np.ndarray, sq_distances: np.ndarray, features: np.ndarray | None, labels: np.ndarray | None = None
     ) -> tuple[MergeTree, np.ndarray]:
-        """Weigh the neighbours, and merge from ``labels``, or from single rows, to the root.
+        """Weight the edges, and merge from ``labels``, or from the first clusters, up to the root.
 
         Parameters
         ----------
         ids, sq_distances : ndarray, shape (n, k)
-            Of :func:`raycluster.graph.neighbors.nearest.nearest_neighbors`.
+            From :func:`raycluster.graph.neighbors.nearest.nearest_neighbors`.
         features : ndarray of float32, shape (n, d), or None
             As for :func:`raycluster.graph.linkage.link`.
         labels : ndarray of int, shape (n,), optional
+            The clusters to begin with; by default, the first clusters of the graph.
 
         Returns
         -------
         tree : MergeTree
         weights : ndarray of float32, shape (n, k)
         """
+        from raycluster.graph.linkage import link
+        from raycluster.graph.stages.first_clusters import first_clusters
+
         weights = sample_affinity(sq_distances, self.sigma_scale, self.affinity)
         tree = link(
             ids,
@@ -72,7 +81,7 @@ class GraphSettings:
             first_clusters(ids) if labels is None else labels,
             n_neighbor_clusters=self.n_neighbor_clusters,
             local_structure=self.local_structure,
-            join_pieces=self.join_pieces,
+            join_small_components=self.join_small_components,
             features=features,
             epsilon=self.epsilon,
         )

@@ -1,4 +1,4 @@
-"""The tree of all merges, from single rows up to the last clusters."""
+"""The tree of all merges, from single rows to the last clusters."""
 
 from __future__ import annotations
 
@@ -6,9 +6,9 @@ import numbers
 from dataclasses import dataclass
 
 import numpy as np
-from numba import njit
 
 from raycluster.errors import UserError
+from raycluster.graph.kernel.compiled import compiled
 
 
 @dataclass(frozen=True)
@@ -20,14 +20,14 @@ class MergeTree:
     n_leaves : int
         n. Nodes 0..n-1 are the rows.
     left, right : ndarray of int32, shape (n - r,)
-        The merges in the order in which they were done, until r clusters are left (r = 1 for a whole tree). ``left``
-        is the cluster with the smaller smallest row.
+        The merges in the order in which they happened, until r clusters are left (r = 1 for a complete tree). Of the
+        two clusters, ``left`` has the smaller smallest row.
     affinity : ndarray of float64, shape (n - r,)
-        Affinity A of the two merged clusters (JULE, eq. 3). Infinite for what is done before the merging by affinity:
-        the merges that make the first clusters, and the joins of small pieces. 0 where two clusters without affinity
-        were joined at the end.
+        Affinity A of the two merged clusters (JULE). Infinite for the merges that come before the merging by affinity:
+        those that make the first clusters, and those of small components. 0 for two clusters without affinity, which
+        are merged at the end.
     size : ndarray of int32, shape (n - r,)
-        Rows in the new cluster.
+        Number of rows in the new cluster.
     """
 
     n_leaves: int
@@ -38,9 +38,14 @@ class MergeTree:
 
     @classmethod
     def from_joins(cls, n_leaves: int, kept: np.ndarray, joined: np.ndarray, affinity: np.ndarray) -> MergeTree:
-        """Build the tree from merges of clusters that go by the name of their smallest row.
+        """Build the tree from merges of clusters that are named by their smallest rows.
 
-        Merge i joins the cluster of row ``joined[i]`` to that of row ``kept[i]``, and kept[i] < joined[i].
+        Parameters
+        ----------
+        n_leaves : int
+        kept, joined : ndarray of int32, shape (merges,)
+            Merge i joins the cluster of row ``joined[i]`` to that of row ``kept[i]``, and kept[i] < joined[i].
+        affinity : ndarray of float64, shape (merges,)
         """
         left, right, size = _nodes(n_leaves, kept, joined)
         return cls(n_leaves, left, right, affinity, size)
@@ -52,12 +57,12 @@ class MergeTree:
 
     @property
     def n_roots(self) -> int:
-        """Clusters left at the end, r."""
+        """The number of clusters left at the end, r."""
         return self.n_leaves - len(self.left)
 
     @property
     def parent(self) -> np.ndarray:
-        """The node that each node was merged into, int32 [n + (n - r)], -1 for the roots."""
+        """The node that each node became part of, int32 [n + (n - r)], -1 for the roots."""
         parent = np.full(self.n_leaves + len(self.left), -1, np.int32)
         nodes = np.arange(self.n_leaves, len(parent), dtype=np.int32)
         parent[self.left], parent[self.right] = nodes, nodes
@@ -65,13 +70,13 @@ class MergeTree:
 
     @property
     def heights(self) -> np.ndarray:
-        """The merges' heights in a drawing, float64 [n - r], rising from merge to merge.
+        """The heights of the merges in a drawing, float64 [n - r], strictly increasing.
 
-        Affinities do not fall from each merge to the next, since the merging goes by the score that sets neighbours off
-        against each other. The height of a merge is therefore that of the lowest affinity A so far, 1 + ln(A_max / A)
-        with A_max the highest that is finite. What is done before the merging by affinity has height 0, and joins
-        without affinity lie 1 above everything else. Equal heights are told apart by the smallest step of floating
-        point, so that a drawing cut at K clusters shows those of ``cut(K)``.
+        Affinity does not fall from every merge to the next, because the merging follows the score, which also compares
+        neighbors with one another. The height of a merge is therefore that of the lowest affinity A so far, 1 +
+        ln(A_max / A), where A_max is the highest finite affinity. Merges before the merging by affinity have height 0,
+        and merges without affinity are 1 above all others. Equal heights are separated by the smallest floating-point
+        step, so that a drawing cut at K clusters shows those of ``cut(K)``.
         """
         affinity = self.affinity
         is_merge = np.isfinite(affinity) & (affinity > 0)
@@ -79,7 +84,7 @@ class MergeTree:
         lowest = np.minimum.accumulate(np.where(is_merge, affinity, np.inf))
         height = np.where(np.isinf(lowest), 0.0, 1 + np.log(top / np.minimum(lowest, top)))
         height[affinity == 0] = height.max(initial=0.0) + 1
-        return _strictly_rising(height)
+        return _strictly_increasing(height)
 
     def cut(self, n_clusters: int | None = None, *, min_affinity: float | None = None) -> np.ndarray:
         """Return the labels at one moment of the merging: when ``n_clusters`` were left, or before affinity fell.
@@ -89,7 +94,7 @@ class MergeTree:
         n_clusters : int, optional
             K. The labels are those of a merging that stops there.
         min_affinity : float, optional
-            Above 0. The moment before the first merge of two clusters with an affinity lower than this.
+            Above 0. The moment is the one before the first merge with a lower affinity.
 
         Returns
         -------
@@ -99,8 +104,7 @@ class MergeTree:
         Raises
         ------
         UserError
-            When not exactly one of the two is given, when there are fewer rows than clusters wanted, or the tree was
-            not built that far up.
+            If not exactly one of the two is given, or the tree cannot be cut at that many clusters.
         """
         if (n_clusters is None) == (min_affinity is None):
             raise UserError("A tree is cut either at n_clusters or at min_affinity: give one of the two.")
@@ -117,28 +121,31 @@ class MergeTree:
         return _labels(self.n_leaves, self.left, self.right, self.n_leaves - n_clusters)
 
     def path_to_root(self, node: int) -> np.ndarray:
-        """Return the nodes from ``node`` (a row, or n + i for merge i) up to its root, int32, both included."""
+        """Return the nodes from ``node`` (a row, or n + i for merge i) up to its root, int32, including both."""
         if not 0 <= node < self.n_leaves + len(self.left):
-            raise UserError(f"node={node}: this tree has the nodes 0 to {self.n_leaves + len(self.left) - 1}.")
+            raise UserError(
+                f"node={node}: choose one of the nodes 0 to {self.n_leaves + len(self.left) - 1} of this tree."
+            )
         return _path(self.parent, node)
 
     def to_scipy(self) -> np.ndarray:
-        """Return the tree as SciPy's linkage matrix, float64 [n - 1, 4]: left, right, height, size of each merge.
+        """Return the tree as SciPy's linkage matrix, float64 [n - 1, 4]: left, right, height and size of every merge.
 
         ``scipy.cluster.hierarchy.dendrogram`` draws it, with :attr:`heights`.
 
         Raises
         ------
         UserError
-            When the tree was not built up to one root.
+            If the tree has more than one root.
         """
         if self.n_roots != 1:
-            raise UserError(f"This tree has {self.n_roots} roots, and SciPy knows only whole trees: link down to 1.")
+            raise UserError(f"This tree has {self.n_roots} roots, but SciPy takes only complete trees: link down to 1.")
         return np.column_stack([self.left, self.right, self.heights, self.size]).astype(np.float64)
 
 
-@njit(cache=True, nogil=True)
+@compiled
 def _nodes(n: int, kept: np.ndarray, joined: np.ndarray) -> tuple[np.ndarray, np.ndarray, np.ndarray]:
+    """Return the two nodes that every merge joins, and the number of rows in the new one."""
     node = np.arange(n).astype(np.int32)
     rows = np.ones(n, np.int32)
     left = np.empty(len(kept), np.int32)
@@ -153,8 +160,9 @@ def _nodes(n: int, kept: np.ndarray, joined: np.ndarray) -> tuple[np.ndarray, np
     return left, right, size
 
 
-@njit(cache=True, nogil=True)
+@compiled
 def _labels(n: int, left: np.ndarray, right: np.ndarray, n_merges: int) -> np.ndarray:
+    """Return the labels after the first ``n_merges`` merges."""
     smallest_row = np.arange(n + n_merges)
     above = np.arange(n)
     for i in range(n_merges):
@@ -162,7 +170,7 @@ def _labels(n: int, left: np.ndarray, right: np.ndarray, n_merges: int) -> np.nd
         above[smallest_row[right[i]]] = smallest_row[left[i]]
     labels = np.empty(n, np.int32)
     n_found = 0
-    for row in range(n):  # above[row] < row, so its label is known
+    for row in range(n):  # above[row] < row, so that its label is known already
         if above[row] == row:
             labels[row] = n_found
             n_found += 1
@@ -171,7 +179,7 @@ def _labels(n: int, left: np.ndarray, right: np.ndarray, n_merges: int) -> np.nd
     return labels
 
 
-@njit(cache=True, nogil=True)
+@compiled
 def _path(parent: np.ndarray, node: int) -> np.ndarray:
     path = [np.int32(node)]
     while parent[path[-1]] >= 0:
@@ -179,8 +187,9 @@ def _path(parent: np.ndarray, node: int) -> np.ndarray:
     return np.array(path)
 
 
-@njit(cache=True, nogil=True)
-def _strictly_rising(height: np.ndarray) -> np.ndarray:
+@compiled
+def _strictly_increasing(height: np.ndarray) -> np.ndarray:
+    """Raise every height above the one before it, by as little as possible."""
     for i in range(1, len(height)):
         height[i] = max(height[i], np.nextafter(height[i - 1], np.inf))
     return height

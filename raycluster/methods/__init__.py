@@ -1,4 +1,4 @@
-"""The methods, a folder each: settings, training loop, network, losses, augmentation, search space and health."""
+"""The methods, one folder each: settings, training loop, network, losses, augmentation, search space and health."""
 
 from __future__ import annotations
 
@@ -18,12 +18,12 @@ METHODS = {
 
 
 def find_method(name: str) -> Method:
-    """Return a method by its name.
+    """Return the method with this name.
 
     Raises
     ------
     UserError
-        If there is none of this name.
+        If there is no such method.
     """
     if name not in METHODS:
         raise UserError(f"There is no method {name!r}: choose one of {', '.join(METHODS)}.")

@@ -1,19 +1,22 @@
-"""What a method is: its settings, its training, its network, and the context that it trains in."""
+"""What a method is: its settings, its training, its network, and the context that it trains in.
+
+Importing this imports no torch, so that the command line can list methods and settings at once.
+"""
 
 from __future__ import annotations
 
 import contextlib
-from abc import abstractmethod
-from collections.abc import Callable, Iterable, Mapping
+from collections.abc import Callable, Mapping
 from dataclasses import dataclass
-from typing import Any, Literal, NamedTuple, Protocol, TypeVar
+from typing import TYPE_CHECKING, Any, Literal, NamedTuple, Protocol, TypeVar
 
-import numpy as np
-import torch
-from torch import nn
+if TYPE_CHECKING:
+    import numpy as np
+    import torch
+    from torch import nn
 
-from raycluster.data.feed import Feed
-from raycluster.nn.network import Network
+    from raycluster.data.feed import Feed
+    from raycluster.methods.network import MethodNetwork
 
 Clusters = int | Literal["auto"]
 
@@ -22,7 +25,7 @@ Answer = TypeVar("Answer")
 
 
 class Context(Protocol):
-    """What a method sees of the world: its data, its device, the other workers and the driver.
+    """A method's view of its surroundings: the data, the device, the other workers and the driver.
 
     Attributes
     ----------
@@ -33,7 +36,7 @@ class Context(Protocol):
     device : torch.device
     seed : int
     labels : ndarray of int64, shape (n,), or None
-        Known classes, for reporting only; -1 where unknown. No method may let them touch the training.
+        Known classes, for reporting only, -1 where unknown. No method may use them in training.
     """
 
     feed: Feed
@@ -44,13 +47,13 @@ class Context(Protocol):
     labels: np.ndarray | None
 
     def wrap(self, model: nn.Module, sync_batchnorm: bool = True) -> nn.Module:
-        """Return the model made ready to be trained by all workers together; BatchNorm sees all or only its own."""
+        """Return the model, ready to be trained by all workers; BatchNorm sees the images of all or of its worker."""
 
     def all_gather(self, tensor: torch.Tensor) -> torch.Tensor:
         """Return the workers' tensors [m, ...] of one shape, concatenated by rank [world_size * m, ...].
 
-        The gradient flows back to each worker's own part, so that a loss computed by everyone on the whole batch,
-        with a model from :meth:`wrap`, gives the gradient of one worker with the whole batch.
+        Gradients flow back to each worker's own part. If every worker computes the loss of the whole batch, with a
+        model from :meth:`wrap`, the gradient is that of a single worker with the whole batch.
         """
 
     def autocast(self) -> contextlib.AbstractContextManager[Any]:
@@ -59,22 +62,22 @@ class Context(Protocol):
     def run_on_driver(
         self, step: int, function: Callable[..., Answer], ids: np.ndarray, features: np.ndarray, **kwargs: Any
     ) -> Answer:
-        """Gather feature rows from all workers by id and return ``function(features, **kwargs)`` to every one.
+        """Gather feature rows from all workers by id, and return ``function(features, **kwargs)`` to each of them.
 
-        A collective call. ``ids`` (int64 [m]) and ``features`` (float32 [m, d]) are this worker's share; over all
-        workers every row 0..n-1 must be there exactly once. The function is annotated with the dataclass of arrays
-        that it returns. ``step`` numbers the calls of a run: a step that was completed before (the run was killed and
-        continued) is answered from the saved state.
+        A collective call. ``ids`` (int64 [m]) and ``features`` (float32 [m, d]) are this worker's share; across all
+        workers, every row 0..n-1 must come exactly once. The function is annotated with the dataclass that it returns.
+        ``step`` numbers the calls of a run: a step that was completed before the run was killed and continued is
+        answered from disk.
         """
 
     def report(self, row: dict[str, Any]) -> None:
-        """Record one line of metrics (rank 0 writes; the others' calls do nothing)."""
+        """Record one line of metrics; only rank 0 writes."""
 
     def save(self, tensors: dict[str, torch.Tensor], state: dict[str, Any]) -> None:
-        """Write a checkpoint (rank 0 writes): named tensors and a JSON-able state."""
+        """Write a checkpoint of named tensors and a JSON-able state; only rank 0 writes."""
 
     def restore(self) -> tuple[dict[str, torch.Tensor], dict[str, Any]] | None:
-        """Return the newest checkpoint of this run, or None at the very start."""
+        """Return the newest checkpoint of this run, or None if there is none yet."""
 
 
 class Prediction(NamedTuple):
@@ -96,35 +99,9 @@ class Prediction(NamedTuple):
     clustered: torch.Tensor | None = None
 
 
-class MethodNetwork(Network):
-    """The network that a method trains.
-
-    Attributes
-    ----------
-    assigns : bool
-        Whether the network itself gives an image its cluster.
-    n_clusters : int
-        K, where it does.
-    """
-
-    assigns = False
-    n_clusters: int
-
-    @abstractmethod
-    def architecture(self) -> dict[str, Any]:
-        """Return what is needed to build this network again and to prepare its input, fit for JSON."""
-
-    def predict(self, inputs: torch.Tensor) -> Prediction:
-        """Return the embeddings of prepared images, and their clusters where the network assigns them."""
-        return Prediction(list(self.layers(inputs).values())[-1])
-
-    def calibrate(self, batches: Iterable[torch.Tensor]) -> None:
-        """Measure on random batches of prepared images what evaluation mode needs and training does not keep up."""
-
-
 @dataclass(frozen=True)
 class Outcome:
-    """What a method hands back when it has finished.
+    """What a method returns when it has finished.
 
     Attributes
     ----------
@@ -153,7 +130,7 @@ class Outcome:
 
 @dataclass(frozen=True)
 class Method:
-    """A method: all that the rest of the project knows of it.
+    """A method: everything that the rest of the project knows about it.
 
     Attributes
     ----------
@@ -166,26 +143,26 @@ class Method:
     presets : dict of str to settings
         Complete settings by name; ``default`` is one of them.
     search_space : tuple of str
-        What a sweep tries unless it is told otherwise, as ``raycluster sweep --space`` takes it.
+        What a sweep tries by default, in the form that ``raycluster sweep --space`` takes.
     train : callable
         ``train(settings, clusters, context) -> Outcome``.
     architecture : str
         The ``name`` in ``model.json`` of the networks that it trains.
     build_network : callable
         Takes an architecture and the settings of the run, as far as they are known, and returns the
-        :class:`MethodNetwork` without its weights.
+        :class:`MethodNetwork`, without its weights.
     epochs_between_checks : callable
-        Takes settings; how many epochs a scheduler lets pass between two looks at a trial.
+        Takes settings, and returns how many epochs a scheduler waits between two checks of a trial.
     square_sizes : tuple of int, optional
-        The sides of squares that images have to have; by default any size will do.
+        The sides of the square images that the network takes; by default it takes any size.
     finds_k : bool
         Whether it can choose the number of clusters.
     recluster : callable, optional
-        ``recluster(network, pixels, settings, seed)``: clusterings of other images uint8 [n, C, H, W] by name, each
-        ``frozen``, as the run has it, or ``refitted``: ``{name: {how: int [n]}}``.
-    cluster_pixels : callable, optional
-        The driver function that begins with the neighbors of the raw pixels. It takes them ready-made as
-        ``neighbors``, so that the trials of a sweep need not search for them again.
+        ``recluster(network, pixels, settings, seed)`` clusters other images uint8 [n, C, H, W], ``frozen`` as in the
+        run, or ``refitted``: ``{name of the clustering: {"frozen" or "refitted": int [n]}}``.
+    pixel_clustering : callable, optional
+        Returns the driver function that clusters raw pixels. That one takes their ``neighbors`` if they are known, so
+        that the trials of a sweep need not search for them again.
     """
 
     name: str
@@ -200,4 +177,4 @@ class Method:
     square_sizes: tuple[int, ...] | None = None
     finds_k: bool = False
     recluster: Callable[[Any, np.ndarray, Any, int], dict[str, dict[str, np.ndarray]]] | None = None
-    cluster_pixels: Callable[..., Any] | None = None
+    pixel_clustering: Callable[[], Callable[..., Any]] | None = None

@@ -1,4 +1,4 @@
-"""The network of a finished run, built again from its folder."""
+"""The network of a finished run, rebuilt from its folder."""
 
 from __future__ import annotations
 
@@ -12,18 +12,18 @@ from safetensors.torch import load_file
 
 from raycluster.errors import UserError
 from raycluster.methods import METHODS, find_method
-from raycluster.methods.base import MethodNetwork
+from raycluster.methods.network import MethodNetwork
 
 
 def load_network(folder: Path, settings: Mapping[str, Any] | None = None) -> MethodNetwork:
-    """Build the network that a run has trained, ready to predict.
+    """Rebuild the network that a run has trained, ready to predict.
 
     Parameters
     ----------
     folder : Path
-        ``model/`` in the folder of a run, with ``model.json`` and ``model.safetensors``.
+        The ``model/`` folder of a run, with ``model.json`` and ``model.safetensors``.
     settings : mapping, optional
-        The settings of the run; some networks need them to say how confident they are.
+        The settings of the run; some networks need them to compute their confidence.
 
     Raises
     ------
@@ -31,7 +31,7 @@ def load_network(folder: Path, settings: Mapping[str, Any] | None = None) -> Met
         If there is no model, or it is damaged.
     """
     if not (folder / "model.json").exists() or not (folder / "model.safetensors").exists():
-        raise UserError(f"{folder} holds no model.json and model.safetensors: name the folder of a finished run.")
+        raise UserError(f"{folder} does not have model.json and model.safetensors: name the folder of a finished run.")
     try:
         architecture = json.loads((folder / "model.json").read_text())
         net = _build(architecture, settings or {}, folder)
@@ -50,5 +50,5 @@ def _build(architecture: Mapping[str, Any], settings: Mapping[str, Any], folder:
         if method.architecture == architecture["name"]:
             return method.build_network(architecture, settings)
     raise UserError(
-        f"{folder / 'model.json'} describes a network {architecture['name']!r} that this version does not know."
+        f"{folder / 'model.json'} describes a network {architecture['name']!r} that this version does not support."
     )

@@ -1,4 +1,4 @@
-"""Signs that a run learns or collapses, from what every method has at hand, and what to do about them in words."""
+"""Signs that a run is learning or collapsing, computed the same way for every method, and advice in words."""
 
 from __future__ import annotations
 
@@ -10,7 +10,7 @@ import numpy as np
 
 
 def clustering_health(assignments: np.ndarray, n_clusters: int) -> dict[str, Any]:
-    """Describe how images are spread over clusters.
+    """Describe how images are distributed over clusters.
 
     Parameters
     ----------
@@ -21,8 +21,8 @@ def clustering_health(assignments: np.ndarray, n_clusters: int) -> dict[str, Any
     Returns
     -------
     dict
-        ``clusters_in_use``; ``largest_share`` of all images; ``entropy`` of the shares in nats, at best
-        ``entropy_at_best`` = ln K.
+        ``clusters_in_use``; ``largest_share``, that of the largest cluster in all images; ``entropy`` of the shares
+        in nats; and its maximum, ``entropy_at_best`` = ln K.
     """
     shares = np.bincount(assignments, minlength=n_clusters) / len(assignments)
     used = shares[shares > 0]
@@ -35,14 +35,14 @@ def clustering_health(assignments: np.ndarray, n_clusters: int) -> dict[str, Any
 
 
 def confidence_health(confidence: np.ndarray) -> dict[str, float]:
-    """Return quantiles of images' largest probabilities (float [n]): ``probability_10``, ``_30`` … ``_90`` per cent."""
+    """Return the 10, 30, 50, 70 and 90% quantiles of confidences (float [n]) as ``probability_10`` and so on."""
     shares = range(10, 100, 20)
-    found = np.quantile(confidence, [share / 100 for share in shares])
-    return {f"probability_{share}": float(value) for share, value in zip(shares, found, strict=True)}
+    quantiles = np.quantile(confidence, [share / 100 for share in shares])
+    return {f"probability_{share}": float(value) for share, value in zip(shares, quantiles, strict=True)}
 
 
 def embedding_health(embeddings: np.ndarray, seed: int = 0, pairs: int = 10_000) -> dict[str, float]:
-    """Return ``mean_cosine`` between embeddings (float [n, d]) of random images: near 1 means one point for all."""
+    """Return ``mean_cosine`` between embeddings (float [n, d]) of random images: near 1, all are at one point."""
     first, second = np.random.default_rng(seed).integers(len(embeddings), size=(2, pairs))
     a, b = embeddings[first], embeddings[second]
     norms = np.linalg.norm(a, axis=1) * np.linalg.norm(b, axis=1)
@@ -50,7 +50,7 @@ def embedding_health(embeddings: np.ndarray, seed: int = 0, pairs: int = 10_000)
 
 
 def neighbor_agreement(neighbor_ids: np.ndarray, assignments: np.ndarray) -> np.ndarray:
-    """Return for every image the share of its nearest neighbours that lie in its own cluster.
+    """Return for every image the share of its nearest neighbors that are in its own cluster.
 
     Parameters
     ----------
@@ -66,14 +66,14 @@ def neighbor_agreement(neighbor_ids: np.ndarray, assignments: np.ndarray) -> np.
 
 @dataclass(frozen=True)
 class Advice:
-    """What to try against a collapse; each method knows its own settings.
+    """What to try when a run collapses, in terms of the settings of a method.
 
     Attributes
     ----------
     one_cluster : str
-        Where most images are in one cluster: why, and what to try.
+        If most images are in one cluster: why, and what to try.
     collapsed : str
-        Where all embeddings are alike: what to try.
+        If all embeddings are alike: what to try.
     """
 
     one_cluster: str
@@ -81,7 +81,7 @@ class Advice:
 
 
 def warnings_for(row: dict[str, Any], advice: Advice) -> list[str]:
-    """Say in sentences what is wrong in a line of metrics; an empty list if nothing is.
+    """Return sentences that say what is wrong in a row of metrics; an empty list if nothing is.
 
     Parameters
     ----------
@@ -91,23 +91,23 @@ def warnings_for(row: dict[str, Any], advice: Advice) -> list[str]:
     advice : Advice
         What to try.
     """
-    found = []
+    warnings = []
     k = round(math.exp(row["entropy_at_best"])) if "entropy_at_best" in row else 0
     if k != 1 and row.get("largest_share", 0) > max(0.5, min(0.9, 4 / max(k, 1))):
-        found.append(f"{row['largest_share']:.0%} of the images are in one cluster: {advice.one_cluster}")
+        warnings.append(f"{row['largest_share']:.0%} of the images are in one cluster: {advice.one_cluster}")
     if row.get("clusters_in_use", k) < k:
-        found.append(f"only {row['clusters_in_use']} of {k} clusters are in use: try fewer --clusters")
+        warnings.append(f"only {row['clusters_in_use']} of {k} clusters are in use: try fewer --clusters")
     if row.get("mean_cosine", 0) > 0.95:
-        found.append(
+        warnings.append(
             f"random images have a mean cosine of {row['mean_cosine']:.2f}: the embedding has collapsed to a point; "
             f"{advice.collapsed}"
         )
     for name in ("loss", "gradient_norm"):
         if not math.isfinite(row.get(name, 0.0)):
-            found.append(f"the {name.replace('_', ' ')} is not finite: try a lower --learning-rate")
+            warnings.append(f"the {name.replace('_', ' ')} is not finite: try a lower --learning-rate")
     if row.get("neighbor_agreement", 1) < 0.5:
-        found.append(
+        warnings.append(
             f"only {row['neighbor_agreement']:.0%} of nearest neighbors share a cluster: the clusters do not follow "
             "the embedding; try another number of --clusters"
         )
-    return found
+    return warnings

@@ -8,18 +8,18 @@ import faiss
 import numpy as np
 
 ITERATIONS = 50
-MOST_POINTS = 20_000  # a centroid; of larger sets a random sample is clustered, and all rows are assigned
+MAX_POINTS_PER_CENTROID = 20_000  # of larger sets a random sample is clustered, and then all rows are assigned
 
 
 class KMeans(NamedTuple):
-    """Centroids float32 [k, d], and the nearest one of every row, int32 [n]."""
+    """Centroids, float32 [k, d], and the nearest centroid of every row, int32 [n]."""
 
     centroids: np.ndarray
     labels: np.ndarray
 
 
 def kmeans(features: np.ndarray, n_clusters: int, seed: int = 0, starts: int = 20) -> KMeans:
-    """Cluster rows, and keep the best of several random starts.
+    """Cluster rows, keeping the best of several random starts.
 
     Parameters
     ----------
@@ -37,7 +37,7 @@ def kmeans(features: np.ndarray, n_clusters: int, seed: int = 0, starts: int = 2
         nredo=starts,
         seed=seed % 2**31,
         min_points_per_centroid=1,
-        max_points_per_centroid=MOST_POINTS,
+        max_points_per_centroid=MAX_POINTS_PER_CENTROID,
         gpu=bool(faiss.get_num_gpus()),
     )
     method.train(rows)

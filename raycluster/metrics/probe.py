@@ -1,4 +1,4 @@
-"""What frozen features know about classes: a small classifier, trained on some images and tried on the others."""
+"""How much frozen features reveal about classes: a small classifier, trained on some images and tested on others."""
 
 from __future__ import annotations
 
@@ -13,38 +13,38 @@ from sklearn.preprocessing import StandardScaler
 
 from raycluster.errors import UserError
 
-HIDDEN = 200  # units of the one hidden layer (DCCM, section 4.4)
+HIDDEN = 200  # units in the single hidden layer, as in DCCM's transfer experiment
 TEST_SHARE = 0.2
 EPOCHS = 50
 
 
 def probe_accuracy(features: np.ndarray, labels: np.ndarray, seed: int = 0) -> dict[str, float]:
-    """Train a classifier with one hidden layer on features, and try it on images that it has not seen.
+    """Train a classifier with one hidden layer on features, and test it on held-out images.
 
     Parameters
     ----------
     features : ndarray of float, shape (n, d)
     labels : ndarray of int, shape (n,)
-        Known classes; rows with label -1, and those of classes with fewer than 2 rows, are left out.
+        Known classes; rows with label -1, and classes with fewer than 2 rows, are ignored.
     seed : int
 
     Returns
     -------
     dict
-        ``accuracy`` on the test part, and how many images ``train`` and ``test`` hold.
+        ``accuracy`` on the test images, and the numbers of ``train`` and ``test`` images.
 
     Raises
     ------
     UserError
         If fewer than two classes are left, or fewer test images than classes.
     """
-    found, index, counts = np.unique(labels, return_inverse=True, return_counts=True)
+    values, index, counts = np.unique(labels, return_inverse=True, return_counts=True)
     usable = (labels >= 0) & (counts[index] >= 2)
-    classes, n = int(((counts >= 2) & (found >= 0)).sum()), int(usable.sum())
+    classes, n = int(((counts >= 2) & (values >= 0)).sum()), int(usable.sum())
     if classes < 2 or n * TEST_SHARE < classes:
         raise UserError(
-            f"{n} images in {classes} classes: to train and try a classifier, at least 2 classes are needed and "
-            f"{1 / TEST_SHARE:.0f} images of each."
+            f"{n} images in {classes} classes: training and testing a classifier takes at least 2 classes with "
+            f"{1 / TEST_SHARE:.0f} images each."
         )
     train_x, test_x, train_y, test_y = train_test_split(
         features[usable], labels[usable], test_size=TEST_SHARE, random_state=seed, stratify=labels[usable]

@@ -16,24 +16,24 @@ def clustering_quality(labels: np.ndarray, predicted: np.ndarray) -> dict[str, f
     Parameters
     ----------
     labels : ndarray of int, shape (n,)
-        Known classes; rows with label -1 are left out.
+        Known classes; rows with label -1 are ignored.
     predicted : ndarray of int, shape (n,)
 
     Returns
     -------
     dict of str to float
-        ``nmi``: mutual information over the arithmetic mean of the entropies (scikit-learn's default);
-        ``nmi_geometric``: over their geometric mean (the tables of 2016); ``acc``: share of rows in the right class
-        under the best one-to-one matching of clusters and classes; ``ari``: adjusted Rand index.
+        ``nmi``: mutual information divided by the arithmetic mean of the entropies (scikit-learn's default);
+        ``nmi_geometric``: divided by their geometric mean (as in papers of 2016); ``acc``: share of rows in the right
+        class under the best one-to-one matching of clusters to classes; ``ari``: adjusted Rand index.
 
     Raises
     ------
     UserError
-        When the lengths differ, or no row has a label.
+        If the lengths differ, or no row has a label.
     """
     labels, predicted = np.asarray(labels), np.asarray(predicted)
     if labels.shape != predicted.shape:
-        raise UserError(f"{len(labels)} labels for {len(predicted)} clustered rows: they must be of the same rows.")
+        raise UserError(f"{len(labels)} labels for {len(predicted)} clustered rows: both must be for the same rows.")
     known = labels != -1
     if not known.any():
         raise UserError("No row has a known label: there is nothing to compare the clusters with.")

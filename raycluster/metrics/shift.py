@@ -1,7 +1,8 @@
-"""How a clustering holds when images change, one factor at a time; the protocol is ours (ConCURL's facts, section 10).
+"""How well a clustering holds up when images change, one factor at a time.
 
-The network, its centres and the classes that clusters stand for are those of the clean training images. Shifted images
-are clustered twice: frozen, by the centres of the training, and refitted, by k-means on their own features.
+ConCURL's paper evaluates clusters under distribution shift, but without released code; the protocol here is our own.
+The network, its centers and the classes that clusters stand for come from the clean training images. Shifted images are
+clustered twice: frozen, by the centers from training, and refitted, by k-means on their own features.
 """
 
 from __future__ import annotations
@@ -37,12 +38,15 @@ Reader = Callable[[torch.Tensor], tuple[np.ndarray, np.ndarray]]
 
 
 def shift_images(images: torch.Tensor, factor: str, amount: float, seed: int = 0) -> torch.Tensor:
-    """Return images float32 [B, 3, H, W] in [0, 1], all changed alike in one of ``FACTORS``; the border is repeated."""
+    """Return images, float32 [B, 3, H, W] in [0, 1], all changed by the same amount in one of ``FACTORS``.
+
+    Where a warped image would need pixels beyond its border, the border is repeated.
+    """
     if factor in ("rotation", "shear", "translation", "scale"):
         return _warp(images, factor, amount)
     if factor == "noise":
-        drawn = torch.randn(images.shape, generator=torch.Generator().manual_seed(seed))
-        return (images + amount * drawn.to(images.device)).clamp(0, 1)
+        noise = torch.randn(images.shape, generator=torch.Generator().manual_seed(seed))
+        return (images + amount * noise.to(images.device)).clamp(0, 1)
     if factor == "blur":
         sigma = amount * images.shape[-1]
         return tv.gaussian_blur(images, [2 * int(3 * sigma) + 1] * 2, [sigma] * 2) if sigma else images
@@ -53,7 +57,7 @@ def shift_images(images: torch.Tensor, factor: str, amount: float, seed: int = 0
 def shift_table(
     images: torch.Tensor, labels: np.ndarray, read: Reader, classes: np.ndarray, n_clusters: int, seed: int = 0
 ) -> list[dict[str, Any]]:
-    """Score the clustering of clean and of shifted images.
+    """Score the clustering of clean and shifted images.
 
     Parameters
     ----------
@@ -62,9 +66,9 @@ def shift_table(
     labels : ndarray of int, shape (n,)
         Known classes.
     read : callable
-        Returns for images their frozen clusters int [n] and their features float32 [n, d].
+        Takes images, and returns their frozen clusters, int [n], and their features, float32 [n, d].
     classes : ndarray of int, shape (K,)
-        What each cluster stands for, of :func:`classes_of_clusters`.
+        The class that each cluster stands for, from :func:`classes_of_clusters`.
     n_clusters : int
         Of the refitted k-means.
     seed : int
@@ -72,14 +76,14 @@ def shift_table(
     Returns
     -------
     rows : list of dict
-        ``factor`` and ``amount``, ``frozen`` and ``refitted`` with ``acc``, ``nmi`` and ``ari``. Frozen accuracy is
-        that of ``classes``; refitted clusters are matched anew.
+        ``factor``, ``amount`` and ``clean``, then ``frozen`` and ``refitted`` with ``acc``, ``nmi`` and ``ari``. The
+        frozen accuracy is that of ``classes``; refitted clusters are matched to classes again.
     """
     rows = []
-    is_grey = bool((images == images[:, :1]).all())
+    is_gray = bool((images == images[:, :1]).all())
     for factor, amounts in FACTORS.items():
-        if is_grey and factor in ("saturation", "hue"):
-            continue  # which change nothing
+        if is_gray and factor in ("saturation", "hue"):
+            continue  # they do not change gray images
         for amount in amounts:
             is_clean = amount == CLEAN.get(factor, 0)
             clusters, features = read(images if is_clean else shift_images(images, factor, amount, seed))
@@ -88,31 +92,31 @@ def shift_table(
             scores = {"frozen": frozen, "refitted": refitted}
             rows.append(
                 {"factor": factor, "amount": amount, "clean": is_clean}
-                | {how: {name: found[name] for name in ("acc", "nmi", "ari")} for how, found in scores.items()}
+                | {how: {name: quality[name] for name in ("acc", "nmi", "ari")} for how, quality in scores.items()}
             )
     return rows
 
 
 def classes_of_clusters(clusters: np.ndarray, labels: np.ndarray, n_clusters: int) -> np.ndarray:
-    """Return the class that each cluster stands for, int64 [K]; -1 for clusters that are left over.
+    """Return the class that each cluster stands for, int64 [K]; -1 for clusters that remain unmatched.
 
-    Classes and clusters are matched one to one, so that as many images as possible are right; rows with label -1 do not
-    count.
+    Classes and clusters are matched one to one so that as many images as possible are in the right class. Rows with
+    label -1 are ignored.
     """
     known = labels >= 0
     present, index = np.unique(labels[known], return_inverse=True)
     table = contingency_matrix(
         np.concatenate([index, np.zeros(n_clusters, int)]), np.concatenate([clusters[known], np.arange(n_clusters)])
     )
-    table[0] -= 1  # the row that each cluster was given so that it has a column
-    found = np.full(n_clusters, -1, np.int64)
-    chosen_class, chosen_cluster = linear_sum_assignment(table, maximize=True)
-    found[chosen_cluster] = present[chosen_class]
-    return found
+    table[0] -= 1  # the extra row that each cluster was given so that it has a column
+    classes = np.full(n_clusters, -1, np.int64)
+    matched_class, matched_cluster = linear_sum_assignment(table, maximize=True)
+    classes[matched_cluster] = present[matched_class]
+    return classes
 
 
 def _warp(images: torch.Tensor, factor: str, amount: float) -> torch.Tensor:
-    """Turn, shear, shift or zoom square images about their centre."""
+    """Rotate, shear, shift or zoom square images about their center."""
     matrix = torch.eye(2, 3)
     radians = torch.deg2rad(torch.tensor(float(amount)))
     if factor == "rotation":

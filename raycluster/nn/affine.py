@@ -15,17 +15,17 @@ def random_affine(
     zoom: float,
     generator: torch.Generator | None = None,
 ) -> torch.Tensor:
-    """Turn, shift and zoom every image by its own random amount, bilinear, the border repeated.
+    """Rotate, shift and zoom every image by its own random amount, with bilinear sampling and the border repeated.
 
     Parameters
     ----------
     images : Tensor of float, shape (B, C, H, W)
     rotation : float
-        Up to how many degrees either way.
+        Maximum angle in degrees, in either direction.
     shift : float
-        Up to which part of the side, in each direction.
+        Maximum shift as a fraction of the side, in every direction.
     zoom : float
-        Up to which part larger or smaller.
+        Maximum change in size, as a fraction, larger or smaller.
     generator : Generator on the images' device
 
     Returns
@@ -37,12 +37,12 @@ def random_affine(
     angle = turn * (rotation * math.pi / 180)
     scale = 1 + scale * zoom
     cos, sin = angle.cos() / scale, angle.sin() / scale
-    # Coordinates run from -1 to 1 on either side, hence the aspect ratio and the factor 2.
+    # Coordinates run from -1 to 1 along both sides, hence the aspect ratio and the factor 2.
     to_x = torch.stack([cos, sin * (height / width), 2 * shift * right], dim=1)
     to_y = torch.stack([-sin * (width / height), cos, 2 * shift * down], dim=1)
-    place = torch.ones(3, height, width, device=images.device)
-    place[0] = torch.arange(1 - width, width, 2, device=images.device) / width
-    place[1] = torch.arange(1 - height, height, 2, device=images.device)[:, None] / height
-    # One product for all images; the sampling reads it as [B, H, W, 2] without a copy.
-    grid = (torch.stack([to_x, to_y], dim=1) @ place.flatten(1)).view(batch, 2, height, width).permute(0, 2, 3, 1)
+    pixels = torch.ones(3, height, width, device=images.device)  # x, y, 1
+    pixels[0] = torch.arange(1 - width, width, 2, device=images.device) / width
+    pixels[1] = torch.arange(1 - height, height, 2, device=images.device)[:, None] / height
+    # One product for all images; sampling reads it as [B, H, W, 2] without a copy.
+    grid = (torch.stack([to_x, to_y], dim=1) @ pixels.flatten(1)).view(batch, 2, height, width).permute(0, 2, 3, 1)
     return F.grid_sample(images, grid, mode="bilinear", padding_mode="border", align_corners=False)

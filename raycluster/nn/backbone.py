@@ -1,4 +1,4 @@
-"""Networks of torchvision with weights from a file, without their classifier."""
+"""Torchvision networks without their classifier, with weights from a file."""
 
 from __future__ import annotations
 
@@ -20,7 +20,7 @@ from raycluster.nn.pixels import rgb
 from raycluster.nn.resnet import MEAN, STD
 
 SHOWN_KEYS = 3
-# What readers of weights raise where a file is something else.
+# What the readers raise if a file does not contain weights.
 NOT_WEIGHTS = (
     *(SafetensorError, pickle.UnpicklingError, struct.error),
     *(RuntimeError, EOFError, LookupError, ValueError, TypeError, AttributeError),
@@ -28,20 +28,20 @@ NOT_WEIGHTS = (
 
 
 class Backbone(Network):
-    """Images to the features before the classifier.
+    """From images to the features before the classifier.
 
     Parameters
     ----------
     name : str
-        Of a torchvision classifier.
+        The name of a torchvision classifier.
     image_size : int
-        Side of the squares that images are brought to.
+        Side of the squares that images are resized to.
 
     Attributes
     ----------
     shape : (3, image_size, image_size)
     classifier : str
-        The name of the layer that was taken out: the last linear one.
+        The name of the layer that was removed: the last linear one.
 
     Raises
     ------
@@ -61,7 +61,7 @@ class Backbone(Network):
             self.trunk = torchvision.models.get_model(name, weights=None)
         linear = [path for path, module in self.trunk.named_modules() if isinstance(module, nn.Linear)]
         if not linear:
-            raise UserError(f"{name} ends in no linear layer whose input could be the embedding: choose another model.")
+            raise UserError(f"{name} has no linear layer whose input could be the embedding: choose another model.")
         self.classifier = linear[-1]
         parent, _, last = self.classifier.rpartition(".")
         setattr(self.trunk.get_submodule(parent), last, nn.Identity())
@@ -71,12 +71,12 @@ class Backbone(Network):
     @cached_property
     @torch.inference_mode()
     def embedding_size(self) -> int:  # type: ignore[override]
-        """How many features the trunk gives."""
+        """The number of features that the trunk outputs."""
         pixels = torch.zeros(1, *self.shape, dtype=torch.uint8, device=self.mean.device)
         return int(self.embed_images(pixels).shape[1])
 
     def prepare(self, images: torch.Tensor) -> torch.Tensor:
-        """Return images uint8 [B, 1 or 3, H, W] as floats [B, 3, H, W] in [0, 1]."""
+        """Return images, uint8 [B, 1 or 3, H, W], as floats [B, 3, H, W] in [0, 1]."""
         return rgb(images)
 
     def layers(self, inputs: torch.Tensor) -> dict[str, torch.Tensor]:
@@ -84,60 +84,60 @@ class Backbone(Network):
         return {"features": self(inputs)}
 
     def forward(self, images: torch.Tensor) -> torch.Tensor:
-        """Return features float32 [B, d] of images float [B, 3, image_size, image_size] in [0, 1]."""
+        """Return the features, float32 [B, d], of images, float [B, 3, image_size, image_size] in [0, 1]."""
         features: torch.Tensor = self.trunk((images - self.mean) / self.std)
         return features.flatten(1).float()
 
 
 def has_backbone(name: str) -> bool:
-    """Tell whether torchvision has a classifier of this name."""
+    """Return whether torchvision has a classifier of this name."""
     return name in torchvision.models.list_models(module=torchvision.models)
 
 
 def load_backbone(name: str, weights: Path, image_size: int = 224) -> Backbone:
-    """Build a torchvision network with the weights in a file, to predict with.
+    """Build a torchvision network with the weights in a file, ready to predict.
 
     Parameters
     ----------
     name : str
     weights : Path
         Safetensors, or a state dict that ``torch.load`` reads without unpickling anything but tensors. The keys are
-        torchvision's, which timm's ResNets have too; those of the classifier may be there or not.
+        torchvision's, which timm's ResNets share; those of the classifier may be present or not.
     image_size : int
 
     Raises
     ------
     UserError
-        If there is no such network, or the weights are not its own; the sentence names the keys.
+        If there is no such network, or the weights do not fit it; the message names the keys.
     """
     net = Backbone(name, image_size)
-    found = read_weights(weights)
-    found = {key: value for key, value in found.items() if not key.startswith(f"{net.classifier}.")}
-    own = net.trunk.state_dict()
-    # Counters of training steps, which old files lack, and which do nothing here.
-    missing = [key for key in own if key not in found and not key.endswith("num_batches_tracked")]
-    unexpected = [key for key in found if key not in own]
-    wrong = [
-        f"{key} is {tuple(found[key].shape)} and not {tuple(own[key].shape)}"
-        for key in own
-        if key in found and found[key].shape != own[key].shape
+    state = read_weights(weights)
+    state = {key: value for key, value in state.items() if not key.startswith(f"{net.classifier}.")}
+    expected = net.trunk.state_dict()
+    # Counters of training steps are missing in old files, and have no effect here.
+    missing = [key for key in expected if key not in state and not key.endswith("num_batches_tracked")]
+    unexpected = [key for key in state if key not in expected]
+    misshapen = [
+        f"{key} is {tuple(state[key].shape)} instead of {tuple(expected[key].shape)}"
+        for key in expected
+        if key in state and state[key].shape != expected[key].shape
     ]
-    troubles = [f"missing are {_first(missing)}"] if missing else []
-    troubles += [f"unknown are {_first(unexpected)}"] if unexpected else []
-    troubles += [_first(wrong)] if wrong else []
-    if troubles:
-        raise UserError(f"{weights} does not hold the weights of {name}: {'; '.join(troubles)}.")
-    net.trunk.load_state_dict(found, strict=False)
+    problems = [f"missing: {_first(missing)}"] if missing else []
+    problems += [f"unexpected: {_first(unexpected)}"] if unexpected else []
+    problems += [_first(misshapen)] if misshapen else []
+    if problems:
+        raise UserError(f"{weights} does not contain the weights of {name}: {'; '.join(problems)}.")
+    net.trunk.load_state_dict(state, strict=False)
     try:
         with torch.inference_mode():
             net.eval()(torch.zeros(1, *net.shape))
     except (RuntimeError, AssertionError, ValueError) as error:
-        raise UserError(f"--image-size {image_size}: {name} takes no images of this size ({error}).") from None
+        raise UserError(f"--image-size {image_size}: {name} does not support this size ({error}).") from None
     return net
 
 
 def read_weights(path: Path) -> dict[str, torch.Tensor]:
-    """Return the tensors in a file of weights by key; nothing in it is ever run.
+    """Return the tensors in a weights file by key; no code in the file is ever executed.
 
     Raises
     ------
@@ -146,22 +146,22 @@ def read_weights(path: Path) -> dict[str, torch.Tensor]:
     try:
         if path.suffix == ".safetensors":
             return load_file(path)
-        held: Any = torch.load(path, map_location="cpu", weights_only=True)
+        content: Any = torch.load(path, map_location="cpu", weights_only=True)
     except OSError as error:
         raise UserError(f"The weights {path} cannot be read: {error.strerror or error}.") from None
     except NOT_WEIGHTS as error:
         reason = str(error).strip().splitlines()[0].rstrip(".") if str(error).strip() else type(error).__name__
         raise UserError(
-            f"{path} holds no weights that can be read safely ({reason}): save the network's state_dict() with "
+            f"{path} contains no weights that can be read safely ({reason}): save the network's state_dict() with "
             "safetensors or torch.save."
         ) from None
-    if isinstance(held, dict) and isinstance(held.get("state_dict"), dict):
-        held = held["state_dict"]
-    if not isinstance(held, dict) or not all(
-        isinstance(key, str) and isinstance(value, torch.Tensor) for key, value in held.items()
+    if isinstance(content, dict) and isinstance(content.get("state_dict"), dict):
+        content = content["state_dict"]
+    if not isinstance(content, dict) or not all(
+        isinstance(key, str) and isinstance(value, torch.Tensor) for key, value in content.items()
     ):
-        raise UserError(f"{path} holds no state dict, tensors by name: save the network's state_dict().")
-    return held
+        raise UserError(f"{path} is not a state dict (tensors by name): save the network's state_dict().")
+    return content
 
 
 def _first(texts: list[str]) -> str:

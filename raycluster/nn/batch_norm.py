@@ -1,4 +1,4 @@
-"""BatchNorm that trains on the statistics of the batch alone, and predicts with those of all images, measured once."""
+"""BatchNorm that trains on the statistics of each batch and predicts with those of all images, measured once."""
 
 from __future__ import annotations
 
@@ -12,9 +12,9 @@ from torch.nn.modules.batchnorm import _BatchNorm
 
 
 class BatchNorm(_BatchNorm):
-    """Normalise by the batch while training; in evaluation mode by the statistics of :func:`population_statistics`.
+    """Normalize by the batch in training, and by the statistics from :func:`population_statistics` in evaluation mode.
 
-    Training keeps no running averages, which saves work in every step.
+    No running averages are updated in training, which saves work in every step.
     """
 
     def __init__(self, num_features: int) -> None:
@@ -22,10 +22,10 @@ class BatchNorm(_BatchNorm):
         self.measuring = False
 
     def _check_input_dim(self, input: torch.Tensor) -> None:
-        """Take inputs of any number of dimensions."""
+        """Accept inputs with any number of dimensions."""
 
     def forward(self, input: torch.Tensor) -> torch.Tensor:
-        """Return the normalised ``input``, float [B, C, ...]."""
+        """Return the normalized ``input``, float [B, C, ...]."""
         if self.measuring or not self.training:
             return super().forward(input)
         return F.batch_norm(input, None, None, self.weight, self.bias, training=True, eps=self.eps)
@@ -33,11 +33,11 @@ class BatchNorm(_BatchNorm):
 
 @contextlib.contextmanager
 def population_statistics(net: nn.Module) -> Iterator[list[torch.Tensor]]:
-    """Measure the population's mean and variance by the batches that pass through ``net`` in here.
+    """Measure the population's mean and variance on the batches that pass through ``net`` in this context.
 
-    They are the averages over these batches, which have to be drawn at random, and each of which is normalised by its
-    own statistics. Gives the statistics
-    as tensors that follow the measuring; several workers average them. ``net`` is left in evaluation mode.
+    They are averages over these batches, which must be random; each batch is normalized by its own statistics. The
+    context yields the statistics as tensors that are updated with every batch, so that several workers can average
+    them. ``net`` is left in evaluation mode.
     """
     norms = [module for module in net.modules() if isinstance(module, BatchNorm)]
     for norm in norms:

@@ -1,4 +1,4 @@
-"""Gathering tensors from all workers with a gradient that flows back."""
+"""Gathering tensors from all workers, with gradients that flow back to them."""
 
 from __future__ import annotations
 
@@ -25,10 +25,10 @@ class _AllGather(torch.autograd.Function):
 
 
 def all_gather_with_gradient(tensor: torch.Tensor) -> torch.Tensor:
-    """Return the workers' tensors [m, ...] of one shape, concatenated by rank [world_size * m, ...].
+    """Return the workers' tensors [m, ...], all of one shape, concatenated by rank: [world_size * m, ...].
 
-    The gradient of each worker's part is the sum over all workers of the gradients that they compute for it. Gradients
-    averaged over workers afterwards, as DistributedDataParallel does, are those of the mean of the workers' losses.
+    The gradient of each worker's part is the sum of the gradients that all workers compute for it. If these are then
+    averaged over workers, as in DistributedDataParallel, the result is the gradient of the mean of the workers' losses.
     """
     gathered: torch.Tensor = _AllGather.apply(tensor)
     return gathered

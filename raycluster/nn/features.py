@@ -1,4 +1,4 @@
-"""What a network makes of many images, layer by layer."""
+"""The features of many images in every layer of a network."""
 
 from __future__ import annotations
 
@@ -12,7 +12,7 @@ BATCH = 500
 
 @torch.inference_mode()
 def frozen_features(net: Network, pixels: np.ndarray) -> dict[str, np.ndarray]:
-    """Return the features of images uint8 [n, C, H, W] by name of their layer, float32 [n, d]; the embedding last."""
+    """Return the features, float32 [n, d], of images, uint8 [n, C, H, W], by layer name; the embedding comes last."""
     parts: dict[str, list[torch.Tensor]] = {}
     device = next(net.parameters()).device
     for images in torch.from_numpy(pixels).split(BATCH):

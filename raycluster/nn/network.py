@@ -1,4 +1,4 @@
-"""What every network of this project can do: take images as they are stored, and embed them."""
+"""What every network in this project can do: take images as they are stored, and embed them."""
 
 from __future__ import annotations
 
@@ -14,7 +14,7 @@ class Network(nn.Module, ABC):
     Attributes
     ----------
     shape : tuple of int
-        Channels, height and width of the images that it takes.
+        Channels, height and width of the images it takes.
     embedding_size : int
         d, the length of an embedding.
     """
@@ -24,12 +24,12 @@ class Network(nn.Module, ABC):
 
     @abstractmethod
     def prepare(self, images: torch.Tensor) -> torch.Tensor:
-        """Return images uint8 [B, C, H, W] as the floats in [0, 1] that the network takes."""
+        """Return images, uint8 [B, C, H, W], as the floats in [0, 1] that the network takes."""
 
     @abstractmethod
     def layers(self, inputs: torch.Tensor) -> dict[str, torch.Tensor]:
-        """Return the features float32 [B, d] of prepared images by the name of their layer, the embedding last."""
+        """Return the features, float32 [B, d], of prepared images by layer name; the embedding comes last."""
 
     def embed_images(self, images: torch.Tensor) -> torch.Tensor:
-        """Return the embeddings float32 [B, d] of images uint8 [B, C, H, W], as a run writes them."""
+        """Return the embeddings, float32 [B, d], of images, uint8 [B, C, H, W], as a run saves them."""
         return list(self.layers(self.prepare(images)).values())[-1]

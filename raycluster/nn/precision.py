@@ -1,4 +1,4 @@
-"""Mixed precision where the hardware computes in it."""
+"""Mixed precision where the hardware supports it."""
 
 from __future__ import annotations
 
@@ -9,7 +9,7 @@ import torch
 
 
 def mixed_precision(device: torch.device) -> contextlib.AbstractContextManager[Any]:
-    """Return bfloat16 autocast where the hardware multiplies in bfloat16, else a region that changes nothing."""
+    """Return bfloat16 autocast where the hardware multiplies in bfloat16, otherwise a context that does nothing."""
     if device.type == "cuda":
         native = torch.cuda.is_bf16_supported(including_emulation=False)
     else:

@@ -2,27 +2,24 @@
 
 from __future__ import annotations
 
-from typing import Literal
-
 import torchvision
 from torch import nn
 
-MEAN, STD = (0.485, 0.456, 0.406), (0.229, 0.224, 0.225)  # ImageNet's, for every set of images
+from raycluster.nn.trunks import Trunk
 
-
-Trunk = Literal["cifar_resnet18", "resnet18", "resnet34", "resnet50"]
+MEAN, STD = (0.485, 0.456, 0.406), (0.229, 0.224, 0.225)  # ImageNet's, used for every data set
 
 
 def default_trunk(side: int) -> Trunk:
-    """Return the released trunk: CIFAR ResNet-18 at 32 pixels, ResNet-50 at 160; between them, ResNet-18 of ours."""
+    """Return ConCURL's released trunk: CIFAR ResNet-18 at 32 pixels, ResNet-50 at 160; in between, ResNet-18."""
     return "cifar_resnet18" if side <= 32 else "resnet18" if side < 160 else "resnet50"
 
 
 def build_trunk(name: Trunk) -> tuple[nn.Module, int]:
-    """Return a trunk without its classifier, and how many features it has.
+    """Return a trunk without its classifier, and the number of features it outputs.
 
-    ``cifar_resnet18`` begins with a 3x3 convolution of stride 1, without pooling, and has PyTorch's default weights;
-    the others are torchvision's.
+    ``cifar_resnet18`` begins with a 3x3 convolution of stride 1 without pooling, and its convolutions have PyTorch's
+    default initialization; the other trunks are torchvision's.
     """
     if name == "cifar_resnet18":
         net = torchvision.models.resnet18()

@@ -1,4 +1,7 @@
-"""Balanced soft assignments: every image a distribution over prototypes, every prototype the same share of images."""
+"""Balanced soft assignments of images to prototypes, so that every prototype gets an equal share of the images.
+
+The Sinkhorn-Knopp iteration of Cuturi (NIPS 2013), as SwAV (Caron et al., NeurIPS 2020) uses it.
+"""
 
 from __future__ import annotations
 
@@ -9,31 +12,31 @@ import torch
 Gather = Callable[[torch.Tensor], torch.Tensor]
 
 
-def only_here(tensor: torch.Tensor) -> torch.Tensor:
-    """Return the tensor: one worker holds the whole batch."""
+def single_worker(tensor: torch.Tensor) -> torch.Tensor:
+    """Return the tensor unchanged: a single worker has the whole batch, so there is nothing to gather."""
     return tensor
 
 
 @torch.no_grad()
 def sinkhorn(
-    cosines: torch.Tensor, epsilon: float = 0.05, iterations: int = 3, gather: Gather = only_here
+    cosines: torch.Tensor, epsilon: float = 0.05, iterations: int = 3, gather: Gather = single_worker
 ) -> torch.Tensor:
-    """Return the targets Q of ConCURL and SwAV (ConCURL's facts, section 4.2), which carry no gradient.
+    """Return the soft assignments Q that ConCURL and SwAV use as targets; they carry no gradient.
 
-    In the logarithmic domain, where no exponential overflows. Scaling by constants (the total, 1/K, 1/B) falls out,
-    because the last step makes every image's row sum to 1.
+    The iterations run on logarithms, so that no exponential overflows. Scaling by constants (the total, 1/K, 1/B) is
+    omitted, because it cancels when the last step makes every image's row sum to 1.
 
     Parameters
     ----------
     cosines : Tensor, shape (B, K)
-        Of this worker's images to the prototypes.
+        Between this worker's images and the prototypes.
     epsilon : float
         ε, how soft the assignments are.
     iterations : int
-        0 gives a plain softmax.
+        With 0 the result is a plain softmax.
     gather : callable
-        Returns the workers' tensors [1, K] concatenated by rank, so that the prototypes are balanced over the batch of
-        all; by default this worker has all of it.
+        Returns the workers' tensors [1, K] concatenated by rank, so that prototypes are balanced over the batch of all
+        workers. By default this worker has the whole batch.
 
     Returns
     -------

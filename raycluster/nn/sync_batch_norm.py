@@ -1,4 +1,4 @@
-"""Batch normalisation over the batch of all workers, on every device (torch's own refuses CPU tensors)."""
+"""Batch normalization over the batch of all workers, on every device (PyTorch's own version rejects CPU tensors)."""
 
 from __future__ import annotations
 
@@ -10,9 +10,9 @@ from raycluster.nn.collective import all_gather_with_gradient
 
 
 class SyncBatchNorm(_BatchNorm):
-    """Normalise over the images of all workers while training; in evaluation mode, what every BatchNorm does.
+    """Normalize over the images of all workers in training; in evaluation mode, behave like any BatchNorm.
 
-    Workers may hold different numbers of images. The statistics are computed in float32.
+    Workers may have different numbers of images. The statistics are computed in float32.
     """
 
     def _check_input_dim(self, input: torch.Tensor) -> None:
@@ -20,7 +20,7 @@ class SyncBatchNorm(_BatchNorm):
             raise ValueError(f"expected at least 2 dimensions (batch, channels), got {input.dim()}")
 
     def forward(self, input: torch.Tensor) -> torch.Tensor:
-        """Return the normalised ``input``, float [B, C, ...]."""
+        """Return the normalized ``input``, float [B, C, ...]."""
         if not self.training:
             return super().forward(input)
         self._check_input_dim(input)
@@ -28,7 +28,7 @@ class SyncBatchNorm(_BatchNorm):
         others = [dim for dim in range(values.dim()) if dim != 1]
         variance, mean = torch.var_mean(values, others, correction=0)
         count = torch.full_like(mean, values.numel() / len(mean))
-        # One message holds all that is needed to put the parts together: [workers, 3, C].
+        # A single message has everything needed to combine the workers' statistics: [workers, 3, C].
         counts, means, variances = all_gather_with_gradient(torch.stack([count, mean, variance])[None]).unbind(1)
         total = counts.sum(0)
         mean = (counts * means).sum(0) / total
@@ -53,8 +53,8 @@ class SyncBatchNorm(_BatchNorm):
         self.running_var.lerp_(unbiased_variance, momentum)
 
 
-def synchronise_batchnorm(model: nn.Module) -> nn.Module:
-    """Replace every BatchNorm inside ``model`` by one that works over all workers; names and values stay."""
+def synchronize_batch_norm(model: nn.Module) -> nn.Module:
+    """Replace every BatchNorm inside ``model`` by one over all workers, with the same names and values."""
     for name, child in model.named_children():
         if isinstance(child, _BatchNorm):
             synced = SyncBatchNorm(
@@ -64,5 +64,5 @@ def synchronise_batchnorm(model: nn.Module) -> nn.Module:
             synced.train(child.training)
             setattr(model, name, synced)
         else:
-            synchronise_batchnorm(child)
+            synchronize_batch_norm(child)
     return model

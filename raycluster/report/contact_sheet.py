@@ -1,4 +1,4 @@
-"""Clusters as a person sees them: rows of thumbnails."""
+"""Clusters at a glance: rows of thumbnails."""
 
 from __future__ import annotations
 
@@ -12,7 +12,7 @@ GAP = 2
 def examples(
     assignments: np.ndarray, confidence: np.ndarray, per_cluster: int, least: bool = False
 ) -> list[np.ndarray]:
-    """Choose the images that show each cluster best, or least certainly.
+    """Choose the images that are assigned to each cluster with the highest confidence, or the lowest.
 
     Parameters
     ----------
@@ -21,12 +21,12 @@ def examples(
     confidence : ndarray of float, shape (n,)
     per_cluster : int
     least : bool
-        Take the lowest confidence instead of the highest.
+        Choose the lowest confidence instead of the highest.
 
     Returns
     -------
     rows : list of K ndarrays of int64
-        At most ``per_cluster`` rows each. Of equally confident images those are taken that lie evenly over the cluster.
+        At most ``per_cluster`` rows each. Among equally confident images, evenly spaced ones are chosen.
     """
     chosen = []
     for cluster in range(int(assignments.max()) + 1):
@@ -48,7 +48,8 @@ def contact_sheet(rows_of_images: list[np.ndarray]) -> Image.Image:
 
     Returns
     -------
-    PIL image, RGB
+    sheet : PIL.Image.Image
+        In RGB.
     """
     columns = max(len(images) for images in rows_of_images)
     step = TILE + GAP
@@ -60,7 +61,7 @@ def contact_sheet(rows_of_images: list[np.ndarray]) -> Image.Image:
 
 
 def _tile(image: np.ndarray) -> Image.Image:
-    """Fit an image into a square tile, its sides in proportion; small images keep their pixels sharp."""
+    """Fit an image into a square tile without distorting it; small images keep their pixels sharp."""
     channels, height, width = image.shape
     picture = Image.fromarray(image[0] if channels == 1 else np.moveaxis(image, 0, 2)).convert("RGB")
     scale = TILE / max(height, width)

@@ -1,4 +1,4 @@
-"""``report.html``: one page without a server, a script or a link to anywhere."""
+"""``report.html``: one page without a server, scripts or links."""
 
 from __future__ import annotations
 
@@ -11,8 +11,9 @@ from typing import Any
 import numpy as np
 
 from raycluster.report.contact_sheet import contact_sheet, examples
+from raycluster.report.svg import polyline
 
-MOST_CLUSTERS = 200
+MAX_CLUSTERS = 200
 TYPICAL, UNCERTAIN = 16, 8
 
 STYLE = """
@@ -32,12 +33,12 @@ def report_page(
     confidence: np.ndarray,
     read_images: Callable[[np.ndarray], np.ndarray],
 ) -> str:
-    """Return the page: what was done, how the training went, and every cluster with its typical and doubtful images.
+    """Return the page: what was done, how training went, and every cluster with its typical and its uncertain images.
 
     Parameters
     ----------
     summary : dict
-        What ``summary.json`` says.
+        The content of ``summary.json``.
     metrics : list of dict
         The lines of ``metrics.jsonl``.
     assignments : ndarray of int32, shape (n,)
@@ -51,7 +52,7 @@ def report_page(
     """
     sizes = np.bincount(assignments)
     in_use = np.count_nonzero(sizes)
-    shown = np.argsort(-sizes, kind="stable")[: min(in_use, MOST_CLUSTERS)]
+    shown = np.argsort(-sizes, kind="stable")[: min(in_use, MAX_CLUSTERS)]
     typical = examples(assignments, confidence, TYPICAL)
     uncertain = examples(assignments, confidence, UNCERTAIN, least=True)
     rows = np.unique(np.concatenate([chosen[c] for chosen in (typical, uncertain) for c in shown]))
@@ -79,7 +80,7 @@ def report_page(
             f"<!doctype html><html lang=en><meta charset=utf-8><title>{title}</title><style>{STYLE}</style>",
             f"<h1>{title}</h1>",
             f"<p>{html.escape(summary['method'])}, {summary['seconds']:.0f} seconds, "
-            f"{summary['rejected']:,} inputs set aside (rejected.parquet says why).</p>",
+            f"{summary['rejected']:,} inputs rejected (see rejected.parquet).</p>",
             *warnings,
             _quality_table(summary.get("quality") or {}, summary.get("reported", "")),
             _loss_curve([row for row in metrics if row.get("loss") is not None]),
@@ -93,7 +94,7 @@ def _quality_table(quality: dict[str, dict[str, float]], reported: str) -> str:
     if not quality:
         return ""
     scores = list(next(iter(quality.values())))
-    head = "".join(f"<th>{score}</th>" for score in ["against known labels", *scores])
+    head = "".join(f"<th>{score}</th>" for score in ["compared with known labels", *scores])
     body = "".join(
         f"<tr><td>{name}{' (shown here)' * (name == reported)}</td>"
         + "".join(f"<td>{values[score]:.3f}</td>" for score in scores)
@@ -107,13 +108,10 @@ def _loss_curve(epochs: list[dict[str, Any]], width: int = 600, height: int = 12
     if len(epochs) < 2:
         return ""
     losses = [row["loss"] for row in epochs]
-    steps = "; clusters merge where it steps" if "period" in epochs[0] else ""
+    jumps = "; it jumps where clusters merge" if "period" in epochs[0] else ""
     top = max(losses) or 1.0
-    points = " ".join(
-        f"{i * width / (len(losses) - 1):.1f},{height - loss / top * (height - 4):.1f}" for i, loss in enumerate(losses)
-    )
+    points = [(i * width / (len(losses) - 1), height - loss / top * (height - 4)) for i, loss in enumerate(losses)]
     return (
-        f"<p><small>loss by epoch, from {losses[0]:.4f} to {losses[-1]:.4f}{steps}</small></p>"
-        f'<svg viewBox="0 0 {width} {height}" width="{width}" height="{height}">'
-        f'<polyline points="{points}" fill="none" stroke="#36c" stroke-width="1.5"/></svg>'
+        f"<p><small>loss by epoch, from {losses[0]:.4f} to {losses[-1]:.4f}{jumps}</small></p>"
+        f'<svg viewBox="0 0 {width} {height}" width="{width}" height="{height}">{polyline(points)}</svg>'
     )

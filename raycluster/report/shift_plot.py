@@ -1,21 +1,23 @@
-"""A picture of how a clustering holds when images change: accuracy against each factor, as inline SVG."""
+"""A plot of how well a clustering holds up when images change: accuracy against each factor, as SVG."""
 
 from __future__ import annotations
 
 from typing import Any
 
+from raycluster.report.svg import BLUE, line, open_svg, polyline, text
+
 PANEL_WIDTH, PANEL_HEIGHT, COLUMNS = 200, 150, 5
 LEFT, RIGHT, TOP, BOTTOM = 34, 10, 24, 24  # margins of a panel, in pixels
-COLOURS = {"frozen": "#36c", "refitted": "#c63"}
+COLORS = {"frozen": BLUE, "refitted": "#c63"}
 
 
 def shift_plot(rows: list[dict[str, Any]]) -> str:
-    """Return one panel a factor, with a line for frozen and one for refitted clusters.
+    """Return one panel per factor, with a line for frozen clusters and one for refitted clusters.
 
     Parameters
     ----------
     rows : list of dict
-        Of :func:`raycluster.metrics.shift.shift_table`.
+        From :func:`raycluster.metrics.shift.shift_table`.
 
     Returns
     -------
@@ -24,17 +26,14 @@ def shift_plot(rows: list[dict[str, Any]]) -> str:
     """
     factors = list(dict.fromkeys(row["factor"] for row in rows))
     width, height = COLUMNS * PANEL_WIDTH, -(-len(factors) // COLUMNS) * PANEL_HEIGHT + 20
-    parts = [
-        f'<svg xmlns="http://www.w3.org/2000/svg" viewBox="0 0 {width} {height}" width="{width}" height="{height}" '
-        'role="img" font-family="system-ui, sans-serif" font-size="11">',
-        "<title>Accuracy of frozen and refitted clusters on shifted images</title>",
-    ]
+    title = "Accuracy of frozen and refitted clusters on shifted images"
+    parts = [open_svg(width, height, title, font_size=11, standalone=True)]
     for i, factor in enumerate(factors):
-        own = [row for row in rows if row["factor"] == factor]
-        place = f"translate({i % COLUMNS * PANEL_WIDTH} {i // COLUMNS * PANEL_HEIGHT})"
-        parts += [f'<g transform="{place}">', *_panel(factor, own), "</g>"]
-    for i, (name, colour) in enumerate(COLOURS.items()):
-        parts.append(f'<text x="{LEFT + 90 * i}" y="{height - 6}" fill="{colour}">{name}</text>')
+        panel = _panel(factor, [row for row in rows if row["factor"] == factor])
+        corner = f"translate({i % COLUMNS * PANEL_WIDTH} {i // COLUMNS * PANEL_HEIGHT})"
+        parts += [f'<g transform="{corner}">', *panel, "</g>"]
+    for i, (name, color) in enumerate(COLORS.items()):
+        parts.append(text(LEFT + 90 * i, height - 6, name, color, "start"))
     return "\n".join([*parts, "</svg>"])
 
 
@@ -48,19 +47,10 @@ def _panel(factor: str, rows: list[dict[str, Any]]) -> list[str]:
     def y(accuracy: float) -> float:
         return floor - (floor - TOP) * accuracy
 
-    parts = [f'<text x="{LEFT}" y="{TOP - 8}">{factor}</text>']
+    parts = [text(LEFT, TOP - 8, factor, "black", "start")]
     for tick in (0, 0.5, 1):
-        parts += [
-            f'<line x1="{LEFT}" y1="{y(tick):.1f}" x2="{right}" y2="{y(tick):.1f}" stroke="#ddd"/>',
-            f'<text x="{LEFT - 5}" y="{y(tick) + 4:.1f}" text-anchor="end" fill="#888">{tick:g}</text>',
-        ]
-    for row in rows:
-        weight = ' font-weight="bold"' if row["clean"] else ""
-        parts.append(
-            f'<text x="{x(row["amount"]):.1f}" y="{floor + 14}" text-anchor="middle" fill="#888"{weight}>'
-            f"{row['amount']:g}</text>"
-        )
-    for name, colour in COLOURS.items():
-        points = " ".join(f"{x(row['amount']):.1f},{y(row[name]['acc']):.1f}" for row in rows)
-        parts.append(f'<polyline points="{points}" fill="none" stroke="{colour}" stroke-width="1.5"/>')
+        parts += [line(LEFT, y(tick), right, y(tick)), text(LEFT - 5, y(tick) + 4, f"{tick:g}", anchor="end")]
+    parts += [text(x(row["amount"]), floor + 14, f"{row['amount']:g}", bold=row["clean"]) for row in rows]
+    for name, color in COLORS.items():
+        parts.append(polyline(((x(row["amount"]), y(row[name]["acc"])) for row in rows), color))
     return parts

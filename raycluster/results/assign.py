@@ -7,7 +7,7 @@ import json
 import time
 from dataclasses import asdict, dataclass, field
 from pathlib import Path
-from typing import Any, Literal, NamedTuple
+from typing import Any, NamedTuple
 
 import numpy as np
 import pyarrow as pa
@@ -15,11 +15,11 @@ import torch
 
 from raycluster.data.images import ImageSet, open_images
 from raycluster.data.sources import DIGITS, Listing, check_apart, list_source, printable, resolve_source
-from raycluster.errors import check_setting
 from raycluster.graph.neighbors.nearest import default_n_neighbors
 from raycluster.graph.neighbors.novelty import KnownRows
-from raycluster.methods.base import MethodNetwork
+from raycluster.methods.network import MethodNetwork
 from raycluster.metrics.quality import clustering_quality
+from raycluster.options import AssignOptions
 from raycluster.results.finished_run import RunVectors, finished_run, network_of, read_vectors
 from raycluster.results.provenance import existing_result, write_table
 from raycluster.runtime.clock import Clock
@@ -31,27 +31,6 @@ from raycluster.runtime.units import count, duration
 
 BATCH = 250
 WINDOW = 65_536  # embeddings that are collected before their neighbors are searched
-
-
-@dataclass(frozen=True, kw_only=True)
-class AssignOptions:
-    """Which images are assigned, and to the clusters of which run."""
-
-    model: str
-    """The folder of a finished run of jobs/train.py."""
-    data: str
-    """The new images, as jobs/train.py takes them."""
-    out: str
-    """The Parquet file for the results. The same command again tells what was found."""
-    refuse_above: float = 1.0
-    """Refuse images whose nearest image of the run is farther away than this many times the distance that 99 of 100
-    images of the run have to their own nearest one; inf refuses none."""
-    labels: Literal["auto", "folders"] = "auto"
-    """Where known classes are found, for reporting only: in the files, or in the names of their folders."""
-
-    def __post_init__(self) -> None:
-        """Refuse settings that mean nothing."""
-        check_setting("refuse_above", self.refuse_above, self.refuse_above > 0, "a number above 0, or inf")
 
 
 @dataclass(frozen=True)

@@ -2,8 +2,8 @@
 
 from __future__ import annotations
 
-from dataclasses import dataclass, fields
-from typing import Any, Literal
+from dataclasses import fields
+from typing import Any
 
 import numpy as np
 
@@ -11,11 +11,12 @@ from raycluster.data.images import ImageSet, open_images
 from raycluster.data.sources import resolve_source
 from raycluster.errors import UserError
 from raycluster.methods import find_method
-from raycluster.methods.base import MethodNetwork
+from raycluster.methods.network import MethodNetwork
 from raycluster.metrics.consensus import consensus_score
 from raycluster.metrics.probe import probe_accuracy
 from raycluster.metrics.quality import clustering_quality
 from raycluster.nn.features import frozen_features
+from raycluster.options import EvaluateOptions
 from raycluster.results.finished_run import finished_run, network_of
 from raycluster.results.shift import shift_of_run
 from raycluster.runtime.console import Console
@@ -24,22 +25,6 @@ from raycluster.runtime.session import ray_session
 from raycluster.runtime.units import count
 
 MOST_IMAGES = 20_000
-
-
-@dataclass(frozen=True, kw_only=True)
-class EvaluateOptions:
-    """Which run is evaluated, and on what."""
-
-    run: str
-    """The folder of a finished run."""
-    data: str | None = None
-    """Other images with known classes, as jobs/train.py takes them; by default those of the run."""
-    labels: Literal["auto", "folders"] | None = None
-    """Where known classes are found, as for jobs/train.py; by default as in the run, or auto for other images."""
-    seed: int = 0
-    """Draws the images that the classifier is trained on; the others try it."""
-    shift: bool = False
-    """Also change up to 1,000 of the images in one factor at a time, and see how the run's clusters hold."""
 
 
 def evaluate_run(options: EvaluateOptions, console: Console | None = None) -> dict[str, Any]:
@@ -81,7 +66,7 @@ def _evaluate_run(options: EvaluateOptions, console: Console) -> dict[str, Any]:
             (height, width),
             "gray" if channels == 1 else "rgb",
         )
-        rows, labels = labelled_rows(images, options.seed)
+        rows, labels = labeled_rows(images, options.seed)
         pixels = images.take(rows)
     console.progress("computing features")
     layers = frozen_features(net, pixels)
@@ -120,7 +105,7 @@ def _evaluate_run(options: EvaluateOptions, console: Console) -> dict[str, Any]:
     return result
 
 
-def labelled_rows(images: ImageSet, seed: int) -> tuple[np.ndarray, np.ndarray]:
+def labeled_rows(images: ImageSet, seed: int) -> tuple[np.ndarray, np.ndarray]:
     """Return rows, ascending, and labels of the images of known class, or of a sample if there are many."""
     rows = np.empty(0, np.int64) if images.labels is None else np.flatnonzero(images.labels >= 0)
     if len(rows) == 0 or images.labels is None:

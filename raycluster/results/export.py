@@ -6,9 +6,8 @@ import hashlib
 import io
 import json
 import time
-from dataclasses import dataclass
 from pathlib import Path
-from typing import Any, Literal
+from typing import Any
 
 import numpy as np
 import pyarrow as pa
@@ -20,6 +19,7 @@ from raycluster.data.sources import DIGITS, VECTOR_SOURCES, list_source, printab
 from raycluster.errors import UserError
 from raycluster.graph.neighbors.nearest import NeighborIndex
 from raycluster.graph.tree import MergeTree
+from raycluster.options import ExportOptions
 from raycluster.results.finished_run import RunVectors, read_vectors
 from raycluster.results.projection import project
 from raycluster.results.provenance import atomic_folder, existing_result, write_table
@@ -30,32 +30,9 @@ from raycluster.runtime.run_dir import RunDir
 from raycluster.runtime.session import ray_session_for
 from raycluster.runtime.units import count, duration
 
-Format = Literal["atlas", "numpy", "clip-retrieval"]
-
 NEIGHBORS = 15
 LEVELS = (2, 5, 10, 20, 50, 100, 200, 500)  # numbers of clusters that the merge tree is cut at
 BLOCK = 10_000  # images in one Arrow array
-
-
-@dataclass(frozen=True, kw_only=True)
-class ExportOptions:
-    """What is written for which tool."""
-
-    run: str
-    """The folder of a run, of a clustering, or of embeddings."""
-    format: Format
-    """atlas: one Parquet file for embedding-atlas; numpy: a folder of NPY files; clip-retrieval: img_emb/ and
-    metadata/, which clip-retrieval and autofaiss read."""
-    out: str
-    """The file or folder for the results."""
-    embeddings: str | None = None
-    """Where the embeddings are; by default in the folder, or where it was clustered from."""
-    data: str | None = None
-    """For atlas, where the images are; by default where the run found them."""
-    images: bool = True
-    """For atlas, put the images into the file, as PNG of the size that the network takes; without, their paths."""
-    seed: int = 0
-    """For atlas, starts the random numbers of the picture in two dimensions."""
 
 
 def export_tables(options: ExportOptions, console: Console | None = None) -> Path:
@@ -229,7 +206,8 @@ def pictures_of(
         return None
     kind = pa.struct([("bytes", pa.binary()), ("path", pa.string())])
     values = [{"bytes": data, "path": path} for data, path in zip(encoded, found.paths, strict=True)]
-    return pa.chunked_array([values[start : start + BLOCK] for start in range(0, len(values), BLOCK)], kind)
+    blocks = [values[start : start + BLOCK] for start in range(0, len(values), BLOCK)]
+    return pa.chunked_array(blocks, kind)  # type: ignore[call-overload]  # the stubs leave out structs
 
 
 def _embeddings_of(folder: Path, config: dict[str, Any], given: str | None) -> str:

@@ -1,10 +1,11 @@
-"""What the folder of a finished run holds, read back."""
+"""The contents of a finished run's folder, read back."""
 
 from __future__ import annotations
 
 import os
 from dataclasses import dataclass
 from pathlib import Path
+from typing import cast
 
 import numpy as np
 import pyarrow as pa
@@ -13,14 +14,14 @@ import pyarrow.parquet as pq
 from raycluster.data.vectors import open_vectors
 from raycluster.errors import UserError
 from raycluster.methods import METHODS
-from raycluster.methods.base import MethodNetwork
+from raycluster.methods.network import MethodNetwork
 from raycluster.methods.saved_network import load_network
 from raycluster.runtime.run_dir import RunDir
 
 
 @dataclass(frozen=True)
 class RunVectors:
-    """The embeddings of a run beside what it made of them, row by row in the order of ``assignments.parquet``.
+    """The embeddings of a run with its clusters, row by row in the order of ``assignments.parquet``.
 
     Attributes
     ----------
@@ -28,12 +29,12 @@ class RunVectors:
     paths : list of str, length n
     vectors : ndarray of float32, shape (n, d)
     clusters : ndarray of int32, shape (n,), or None
-        None, as confidence, where nothing has been clustered yet.
+        None, like ``confidence``, where nothing has been clustered yet.
     confidence : ndarray of float32, shape (n,), or None
     labels : ndarray of int64, shape (n,), or None
         Known classes, -1 where unknown.
     rejected : int
-        How many embeddings were left out, being null or not finite.
+        How many embeddings were left out because they are null or not finite.
     """
 
     ids: np.ndarray
@@ -51,7 +52,7 @@ def finished_run(path: str | os.PathLike[str]) -> RunDir:
     Raises
     ------
     UserError
-        If there is none.
+        If there is no finished run.
     """
     run_dir = RunDir(Path(path).expanduser())
     if not (run_dir.path / "summary.json").exists():
@@ -60,7 +61,7 @@ def finished_run(path: str | os.PathLike[str]) -> RunDir:
 
 
 def check_complete(source: str) -> None:
-    """Refuse vectors that lie in the folder of a run or an export that is not finished.
+    """Check that vectors do not belong to an unfinished run or an unfinished embedding.
 
     Raises
     ------
@@ -68,16 +69,22 @@ def check_complete(source: str) -> None:
     """
     for folder in (Path(source), Path(source).parent):
         if (folder / "config.json").exists() and not (folder / "summary.json").exists():
-            raise UserError(f"{folder} is not finished: run its command again first.")
+            raise UserError(f"{folder} is not finished: run the same command again first.")
 
 
 def network_of(run_dir: RunDir, purpose: str) -> MethodNetwork:
     """Return the network that a run has trained.
 
+    Parameters
+    ----------
+    run_dir : RunDir
+    purpose : str
+        What the network is for, to complete the sentence of an error.
+
     Raises
     ------
     UserError
-        If it has none, being a clustering of vectors.
+        If it has none because it is a clustering of vectors.
     """
     settings = run_dir.config()["identity"]
     if settings["method"] not in METHODS:
@@ -86,19 +93,19 @@ def network_of(run_dir: RunDir, purpose: str) -> MethodNetwork:
 
 
 def read_vectors(folder: Path, embeddings: str | None = None) -> RunVectors:
-    """Read the embeddings of a folder, or those that it was clustered from, and join its assignments by their ids.
+    """Read the embeddings of a folder, or those that it was clustered from, joined with its assignments by id.
 
     Parameters
     ----------
     folder : Path
-        With ``embeddings/`` and, where something has been clustered, ``assignments.parquet``.
+        With ``embeddings/`` and, if it has been clustered, ``assignments.parquet``.
     embeddings : str, optional
         Where the embeddings are, if not in the folder.
 
     Raises
     ------
     UserError
-        If there are no embeddings, or other ids in them than in the assignments.
+        If there are no embeddings, or their ids differ from those of the assignments.
     """
     source = embeddings or str(folder / "embeddings")
     check_complete(source)
@@ -110,14 +117,14 @@ def read_vectors(folder: Path, embeddings: str | None = None) -> RunVectors:
     by_id = np.argsort(found.ids)
     if not np.array_equal(found.ids[by_id], np.sort(ids)):
         raise UserError(
-            f"The {len(found.ids):,} embeddings in {source} are not those of the {len(ids):,} rows in "
-            f"{folder / 'assignments.parquet'}: name the ones that were clustered."
+            f"The {len(found.ids):,} embeddings in {source} do not match the {len(ids):,} rows in "
+            f"{folder / 'assignments.parquet'}: name the embeddings that were clustered."
         )
     rows = by_id[np.searchsorted(found.ids, ids, sorter=by_id)]
     in_order = np.array_equal(rows, np.arange(len(rows)))
     return RunVectors(
         ids=ids,
-        paths=table["path"].to_pylist(),
+        paths=cast("list[str]", table["path"].to_pylist()),
         vectors=found.vectors if in_order else found.vectors[rows],
         clusters=table["cluster"].to_numpy(),
         confidence=table["confidence"].to_numpy(),
@@ -126,5 +133,7 @@ def read_vectors(folder: Path, embeddings: str | None = None) -> RunVectors:
 
 
 def labels_in(table: pa.Table) -> np.ndarray | None:
-    """Return the known classes in a table of assignments, int64, -1 where unknown; None without such a column."""
-    return table["label"].fill_null(-1).to_numpy() if "label" in table.column_names else None
+    """Return the known classes in a table of assignments, int64, -1 where unknown; None if there is no such column."""
+    if "label" not in table.column_names:
+        return None
+    return table["label"].fill_null(-1).to_numpy()  # type: ignore[arg-type]  # the stubs want a Scalar

@@ -1,4 +1,4 @@
-"""A picture of vectors in two dimensions."""
+"""A map of vectors in two dimensions."""
 
 from __future__ import annotations
 
@@ -9,17 +9,17 @@ from sklearn.manifold import TSNE
 from raycluster.graph.neighbors.nearest import NeighborIndex
 
 COMPONENTS = 50
-LANDMARKS = 10_000  # rows that t-SNE places; its time grows faster than they do
+LANDMARKS = 10_000  # rows placed by t-SNE, whose time grows faster than linearly
 PERPLEXITY = 30
 NEAREST = 3
 
 
 def project(vectors: np.ndarray, seed: int = 0) -> np.ndarray:
-    """Place vectors in two dimensions, so that near ones lie near each other.
+    """Place vectors in two dimensions, so that similar ones lie close together.
 
-    Their 50 principal components are placed by t-SNE; of more than 10,000 rows, as many drawn at random are, and each
-    other one gets the mean place of the three of these that are nearest to it, weighted by the inverse of their squared
-    distances. For the same seed and number of threads the picture is the same.
+    t-SNE places the first 50 principal components. Of more than 10,000 rows it places a random sample of 10,000, and
+    every other row goes to the mean position of its three nearest rows in the sample, weighted by their inverse squared
+    distances. The same seed and number of threads give the same map.
 
     Parameters
     ----------

@@ -1,4 +1,4 @@
-"""Results that say by which command they were written, so that the same command again can tell of them."""
+"""Results that carry their provenance, so that the same command recognizes them when it is run again."""
 
 from __future__ import annotations
 
@@ -18,48 +18,45 @@ KEY = b"raycluster"
 NAME = "raycluster.json"
 
 
-def write_table(out: Path, table: pa.Table, told: dict[str, Any]) -> None:
-    """Write a Parquet file in one go, with what there is to say of it in its metadata."""
+def write_table(out: Path, table: pa.Table, provenance: dict[str, Any]) -> None:
+    """Write a Parquet file atomically, with its provenance in the metadata."""
     out.parent.mkdir(parents=True, exist_ok=True)
-    write_parquet(out, table.replace_schema_metadata({KEY: json.dumps(plain(told)).encode()}))
+    write_parquet(out, table.replace_schema_metadata({KEY: json.dumps(plain(provenance)).encode()}))
 
 
 @contextlib.contextmanager
-def atomic_folder(out: Path, told: dict[str, Any]) -> Iterator[Path]:
-    """Give a temporary folder to write to, and rename it to ``out`` when the writing has succeeded."""
+def atomic_folder(out: Path, provenance: dict[str, Any]) -> Iterator[Path]:
+    """Yield a temporary folder to write to, and rename it to ``out`` once everything is written."""
     partial = out.with_name(f"{out.name}.partial")
     remove_tree(partial)
     partial.mkdir(parents=True)
     try:
         yield partial
-        write_json(partial / NAME, told)
+        write_json(partial / NAME, provenance)
         partial.replace(out)
     finally:
         remove_tree(partial)
 
 
 def existing_result(out: Path, what: str, identity: dict[str, Any]) -> dict[str, Any] | None:
-    """Return the summary of a file or folder, if it has been written by the same command; None if nothing is there.
+    """Return the summary of a result that the same command has written before; None if there is no result yet.
 
-    What is told of it are ``what`` it is, the ``identity``, all that decided it, and the ``summary``.
+    Provenance is ``what`` the result is, its ``identity`` (everything that decides its content) and its ``summary``.
 
     Raises
     ------
     UserError
-        If something else lies there.
+        If something else is there.
     """
     if not out.exists():
         return None
-    told: dict[str, Any] = {}
+    provenance: dict[str, Any] = {}
     with contextlib.suppress(pa.ArrowInvalid, OSError, KeyError, ValueError):
-        told = json.loads((out / NAME).read_text() if out.is_dir() else (pq.read_schema(out).metadata or {})[KEY])
-    if told.get("what") != what:
-        raise UserError(f"{out} is there already, and no {what} of raycluster: choose another --out.")
-    changed = [name for name, value in identity.items() if told["identity"].get(name) != value]
+        provenance = json.loads((out / NAME).read_text() if out.is_dir() else (pq.read_schema(out).metadata or {})[KEY])
+    if provenance.get("what") != what:
+        raise UserError(f"{out} already exists and is not one of raycluster's {what}s: choose another --out.")
+    changed = [name for name, value in identity.items() if provenance["identity"].get(name) != value]
     if changed:
         names = " and ".join(name if " " in name else f"--{name.replace('_', '-')}" for name in changed)
-        raise UserError(
-            f"{out} holds another {what}, with other contents of {names}: choose another --out, or remove what is "
-            "there."
-        )
-    return dict(told["summary"])
+        raise UserError(f"{out} holds another {what}, which differs in {names}: choose another --out, or remove it.")
+    return dict(provenance["summary"])

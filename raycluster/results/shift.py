@@ -10,7 +10,7 @@ import pyarrow.parquet as pq
 import torch
 
 from raycluster.errors import UserError
-from raycluster.methods.base import MethodNetwork
+from raycluster.methods.network import MethodNetwork
 from raycluster.metrics.shift import Reader, classes_of_clusters, shift_table
 from raycluster.report.shift_plot import shift_plot
 from raycluster.results.finished_run import labels_in

@@ -68,7 +68,8 @@ def check_ray_alive(logs: str | Path) -> None:
 
 def _dead_ray_process() -> str | None:
     with contextlib.suppress(AttributeError):  # private to Ray; there is no such node on a cluster that was joined
-        from ray._private.worker import _global_node
+        from ray._private import worker
 
-        return next((name for name, _ in _global_node.dead_processes() if name in ("raylet", "gcs_server")), None)
+        node: Any = worker._global_node
+        return next((name for name, _ in node.dead_processes() if name in ("raylet", "gcs_server")), None)
     return None

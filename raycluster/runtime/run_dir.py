@@ -15,6 +15,7 @@ import pyarrow as pa
 import pyarrow.parquet as pq
 
 from raycluster.errors import UserError
+from raycluster.graph.settings import RENAMED
 from raycluster.runtime.files import atomic_write, write_json, write_parquet
 from raycluster.runtime.summary import RunSummary
 
@@ -114,6 +115,8 @@ class RunDir:
             raise UserError(
                 f"{self.path / 'config.json'} cannot be read ({error}): remove the folder, or choose another --out."
             ) from None
+        if "identity" in config:
+            config["identity"] = {RENAMED.get(name, name): value for name, value in config["identity"].items()}
         return config
 
     def write_config(self, config: dict[str, Any]) -> None:

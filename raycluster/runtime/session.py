@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import contextlib
+import logging
 import os
 import secrets
 import signal
@@ -128,14 +129,14 @@ def start_private(node: Node) -> str:
     # to the home folder, readable by everyone, and the next `ray start --head` would require it from everybody.
     os.environ.setdefault("RAY_AUTH_TOKEN", secrets.token_hex(32))
     try:
-        context = ray.init(
+        context: Any = ray.init(
             address="local",
-            num_cpus=node.cpus,
-            num_gpus=node.gpus,
+            num_cpus=int(node.cpus),
+            num_gpus=int(node.gpus),
             namespace=NAMESPACE,
             include_dashboard=False,
             log_to_driver=False,
-            logging_level="ERROR",
+            logging_level=logging.ERROR,
         )
     except Exception as error:  # Ray raises nothing more specific, after half a minute
         raise TrainingFailed(
@@ -154,7 +155,9 @@ def _join() -> str:
     address = os.environ["RAY_ADDRESS"]
     try:
         _check_reachable(address)
-        context = ray.init(namespace=NAMESPACE, log_to_driver=False, logging_level="ERROR", runtime_env=environment)
+        context: Any = ray.init(
+            namespace=NAMESPACE, log_to_driver=False, logging_level=logging.ERROR, runtime_env=environment
+        )
     except (OSError, RuntimeError, ValueError, ray.exceptions.AuthenticationError) as error:
         raise UserError(
             f"Cannot connect to the Ray cluster at RAY_ADDRESS={address}: {error}. Check the address, or unset the "

@@ -1,4 +1,4 @@
-"""The books of a sweep: which trials there are to be, with which settings, and what became of each."""
+"""The ledger of a sweep: which trials are planned, with which settings, and how each of them ended."""
 
 from __future__ import annotations
 
@@ -14,7 +14,7 @@ DONE = ("finished", "stopped")
 
 
 class Ledger:
-    """The files of a sweep in its folder; every one is written whole, so that a killed sweep knows where it stood.
+    """The files of a sweep in its folder; each is written atomically, so that a killed sweep knows where it was.
 
     Parameters
     ----------
@@ -32,26 +32,26 @@ class Ledger:
         return self.path / "trials" / f"{number:04d}"
 
     def plan(self) -> list[dict[str, Any]]:
-        """Return the settings of all trials that are planned, by number."""
+        """Return the settings of all planned trials, by number."""
         planned: list[dict[str, Any]] = json.loads(self._plan.read_text())["trials"] if self._plan.exists() else []
         return planned
 
     def write_plan(self, settings: list[dict[str, Any]]) -> None:
-        """Write the settings of all trials that are planned."""
+        """Write the settings of all planned trials."""
         write_json(self._plan, {"trials": settings})
 
     def outcome(self, number: int) -> dict[str, Any] | None:
-        """Return what became of a trial, if it has come to an end."""
+        """Return how a trial ended, or None if it has not."""
         path = self._outcomes / f"{number:04d}.json"
         return json.loads(path.read_text()) if path.exists() else None
 
     def write_outcome(self, number: int, outcome: dict[str, Any]) -> None:
-        """Write what became of a trial: ``state``, ``scores``, ``objective``, ``seconds``, ``error``."""
+        """Write how a trial ended: ``state``, ``scores``, ``objective``, ``seconds``, ``error``."""
         self._outcomes.mkdir(parents=True, exist_ok=True)
         write_json(self._outcomes / f"{number:04d}.json", outcome)
 
     def state(self, number: int) -> State:
-        """Tell how far a trial has come."""
+        """Return how far a trial has come."""
         outcome = self.outcome(number)
         if outcome:
             state: State = outcome["state"]
@@ -59,7 +59,7 @@ class Ledger:
         return "begun" if (self.trial_dir(number) / "config.json").exists() else "waiting"
 
     def present_settings(self, number: int) -> dict[str, Any]:
-        """Return a trial's settings: those planned, as far as population-based training has not changed them since."""
+        """Return a trial's settings: those planned, unless population-based training has changed them since."""
         return self._present(number, self.plan()[number])
 
     def _present(self, number: int, planned: dict[str, Any]) -> dict[str, Any]:
@@ -70,15 +70,15 @@ class Ledger:
         return {name: now[name] for name in planned}
 
     def to_do(self, trials: int) -> list[int]:
-        """Return the numbers of planned trials that have not been done; those that failed are tried again."""
+        """Return the numbers of the planned trials that are not done; failed ones are tried again."""
         return [n for n in range(min(trials, len(self.plan()))) if self.state(n) not in DONE]
 
     def left(self, trials: int) -> int:
-        """Return how many of so many trials are still to be done, those that are not planned yet among them."""
+        """Return how many of ``trials`` trials remain, including those that are not planned yet."""
         return len(self.to_do(trials)) + max(0, trials - len(self.plan()))
 
     def rows(self) -> list[dict[str, Any]]:
-        """Return one row a planned trial: number, state, settings, objective, scores, seconds, error, folder."""
+        """Return one row per planned trial: number, state, settings, objective, scores, seconds, error, folder."""
         rows = []
         for number, planned in enumerate(self.plan()):
             outcome = self.outcome(number) or {}

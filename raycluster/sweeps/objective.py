@@ -1,4 +1,4 @@
-"""What a sweep makes as large as it can: a score that needs no labels, or one that compares with known classes."""
+"""What a sweep maximizes: a score that needs no labels, or one that compares with known classes."""
 
 from __future__ import annotations
 
@@ -12,11 +12,10 @@ from raycluster.metrics.quality import clustering_quality
 
 BY_LABELS = ("nmi", "acc", "ari")
 OBJECTIVES = (*SCORES, *BY_LABELS)
-DEFAULT = "stability"
 
 
 def check_objective(name: str, labels: np.ndarray | None = None, data: str | None = None) -> None:
-    """Refuse an unknown objective; with ``data``, also one that asks for labels where there are none.
+    """Check that an objective exists and, given ``data``, that there are labels if it needs them.
 
     Raises
     ------
@@ -26,15 +25,15 @@ def check_objective(name: str, labels: np.ndarray | None = None, data: str | Non
         raise UserError(f"There is no objective {name!r}: choose one of {', '.join(OBJECTIVES)}.")
     if data and name in BY_LABELS and (labels is None or (labels < 0).all()):
         raise UserError(
-            f"--objective {name} compares with known classes, and {data} has none: leave it out, or give --labels "
-            "folders."
+            f"--objective {name} compares with known classes, but {data} has none: choose another objective, or give "
+            "--labels folders."
         )
 
 
 def all_scores(
     embeddings: np.ndarray, clusters: np.ndarray, pixels: np.ndarray, labels: np.ndarray | None
 ) -> dict[str, float]:
-    """Return every score of a finished run by name; those by labels only where labels are known."""
+    """Return every score of a finished run by name, those by labels only where labels are known."""
     found = label_free_scores(embeddings, clusters, pixels)
     if labels is not None and (labels >= 0).any():
         quality = clustering_quality(labels, clusters)
@@ -45,12 +44,12 @@ def all_scores(
 def objective_of(
     name: str, embeddings: np.ndarray, clusters: np.ndarray, pixels: np.ndarray, labels: np.ndarray | None
 ) -> float:
-    """Return the objective alone."""
+    """Return one score."""
     if name in BY_LABELS and labels is not None:
         return clustering_quality(labels, clusters)[name]
     return label_free_score(name, embeddings, clusters, pixels)
 
 
 def comparable(value: Any) -> float:
-    """Return an objective as a number to sort by: what is missing comes last."""
+    """Return an objective as a number to sort by; a missing one comes last."""
     return float("-inf") if value is None or not np.isfinite(value) else float(value)

@@ -1,4 +1,4 @@
-"""A look at a training run on its way, for schedulers that end bad trials early or let them go on from better ones."""
+"""The objective of a run in training, for schedulers that stop bad trials or continue them from better ones."""
 
 from __future__ import annotations
 
@@ -10,7 +10,7 @@ import numpy as np
 import torch
 from ray import tune
 
-from raycluster.methods.base import MethodNetwork
+from raycluster.methods.network import MethodNetwork
 from raycluster.metrics.kmeans import kmeans
 from raycluster.metrics.label_free import sample_rows
 from raycluster.nn.features import BATCH, frozen_features
@@ -23,25 +23,25 @@ from raycluster.training.in_process import InProcessContext
 from raycluster.training.trainer import TrainingRun
 
 STARTS = 3  # of k-means
-DIVERGED = -1.0  # the objective of a network whose embeddings are no numbers: no score is smaller
+DIVERGED = -1.0  # the objective of a network whose embeddings are not finite: no score is lower
 
 
 class ObjectiveCallback:
-    """Looks at a run every so many epochs, and tells Ray Tune the objective; the training is none the wiser.
+    """Reports the objective to Ray Tune every few epochs, without any effect on the training.
 
-    The clusters are those that k-means finds in the embeddings at that time: what a method reports on its way has
-    another number of clusters in every run, or none.
+    The clusters are those that k-means finds in the embeddings at that time, because what a method itself reports in
+    training has a different number of clusters in every run, or no clusters at all.
 
     Parameters
     ----------
     images : HeldImages
-        Of more than 3,000, a sample is looked at; with an objective by labels, of those whose class is known.
+        Of more than 3,000, a sample is used; for an objective by labels, a sample of those whose class is known.
     n_clusters : int
     objective : str
     interval : int
-        Epochs between two looks.
+        Epochs between two reports.
     hand_over : bool
-        Give Ray Tune the checkpoint too, so that another trial can go on from it.
+        Give Ray Tune the checkpoint too, so that another trial can continue from it.
     """
 
     def __init__(self, images: HeldImages, n_clusters: int, objective: str, interval: int, hand_over: bool) -> None:
@@ -51,14 +51,14 @@ class ObjectiveCallback:
             rows = np.flatnonzero(labels >= 0)
         rows = rows[sample_rows(len(rows))]
         self._pixels, self._labels = images.pixels[rows], None if labels is None else labels[rows]
-        self._told = 0
+        self._reported = 0
 
     def __call__(self, context: InProcessContext, folder: Path) -> None:
-        """Tell the objective, and with population-based training hand over the checkpoint."""
+        """Report the objective, and for population-based training hand over the checkpoint."""
         epochs = context.epochs
-        if epochs % self._interval or epochs <= self._told:
+        if epochs % self._interval or epochs <= self._reported:
             return
-        self._told = epochs
+        self._reported = epochs
         found = {METRIC: self._objective_now(context.model), TIME: epochs}
         if not self._hand_over:
             tune.report(found)
@@ -78,10 +78,10 @@ class ObjectiveCallback:
 
 
 def adopt_checkpoint(run: TrainingRun, folder: Path) -> None:
-    """Put a checkpoint of another trial in the place of this one's, and its settings with it.
+    """Replace this trial's checkpoint by that of another trial, and update its settings.
 
-    Killed half-way, it leaves the trial as it was, or without a checkpoint, to be trained from the start: never with a
-    checkpoint that is not whole, or not of its settings.
+    If killed halfway, it leaves the trial as it was, or without a checkpoint, to be trained from the start; never with
+    an incomplete checkpoint or one that does not match its settings.
     """
     run_dir = RunDir(run.out)
     training = run_dir.checkpoints / "training"
@@ -102,7 +102,7 @@ def adopt_checkpoint(run: TrainingRun, folder: Path) -> None:
 
 @torch.no_grad()
 def embedding_now(model: torch.nn.Module, pixels: np.ndarray) -> np.ndarray:
-    """Return the embeddings of images uint8 [n, C, H, W] by a network in training, float32 [n, d]."""
+    """Return the embeddings float32 [n, d] of images uint8 [n, C, H, W] by a network that is in training."""
     net = next(part for part in model.modules() if isinstance(part, MethodNetwork))
     was_training = net.training
     device, order = next(net.parameters()).device, np.random.default_rng(0).permutation(len(pixels))

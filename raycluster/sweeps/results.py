@@ -21,7 +21,7 @@ FLAGS = ("data", "clusters", "seed", "labels", "image_size", "color")
 def write_results(ledger: Ledger, run: TrainingRun, objective: str) -> None:
     """Write ``trials.parquet``, ``best.json`` and ``sweep.html`` with what is known so far.
 
-    ``best.json`` holds the method, the data and all settings of the best trial, as ``jobs/train.py --config`` takes
+    ``best.json`` holds the method, the data and all settings of the best trial, as ``raycluster train --config`` takes
     them; it exists as soon as a trial has finished.
     """
     rows = ledger.rows()

@@ -1,4 +1,4 @@
-"""Which settings are tried next, and which trials go on: Ray Tune's searchers and schedulers."""
+"""Which settings are tried next and which trials continue: Ray Tune's searchers and schedulers."""
 
 from __future__ import annotations
 
@@ -16,9 +16,9 @@ METRIC, TIME = "objective", "epochs"
 
 
 class PlannedSearch(Searcher):
-    """Hands out the planned trials that are not done, then those that another searcher thinks of, and notes them.
+    """Suggests the planned trials that are not done, then those of another searcher, which it adds to the plan.
 
-    The numbers of trials, and with them their folders, are those of the ledger; Ray Tune numbers anew at every start.
+    Trials and their folders are numbered by the ledger, because Ray Tune starts counting anew every time.
 
     Parameters
     ----------
@@ -26,45 +26,45 @@ class PlannedSearch(Searcher):
     to_do : list of int
         Numbers of planned trials.
     trials : int
-        How many there are to be in all.
-    thinker : Searcher, optional
-        Asked for more.
+        How many trials the sweep has in all.
+    searcher : Searcher, optional
+        Suggests further trials.
     """
 
-    def __init__(self, ledger: Ledger, to_do: list[int], trials: int, thinker: Searcher | None = None) -> None:
+    def __init__(self, ledger: Ledger, to_do: list[int], trials: int, searcher: Searcher | None = None) -> None:
         super().__init__(metric=METRIC, mode="max")
-        self._ledger, self._to_do, self._trials, self._thinker = ledger, list(to_do), trials, thinker
-        self._thought: set[str] = set()
+        self._ledger, self._to_do, self._trials, self._searcher = ledger, list(to_do), trials, searcher
+        self._suggested: set[str] = set()
 
-    def suggest(self, trial_id: str) -> dict[str, Any] | str | None:
+    def suggest(self, trial_id: str) -> dict[str, Any] | str | None:  # type: ignore[override]  # FINISHED is a str
         """Return ``number`` and settings of the next trial."""
         if self._to_do:
             number = self._to_do.pop(0)
             return {"number": number} | self._ledger.present_settings(number)
         plan = self._ledger.plan()
-        if self._thinker is None or len(plan) >= self._trials:
+        if self._searcher is None or len(plan) >= self._trials:
             return Searcher.FINISHED
-        settings = self._thinker.suggest(trial_id)
+        settings = self._searcher.suggest(trial_id)
         if not isinstance(settings, dict):
             return settings
-        self._thought.add(trial_id)
+        self._suggested.add(trial_id)
         self._ledger.write_plan([*plan, settings])
         return {"number": len(plan)} | settings
 
     def on_trial_complete(self, trial_id: str, result: dict[str, Any] | None = None, error: bool = False) -> None:
-        """Tell the other searcher how a trial that it thought of has ended."""
-        if self._thinker and trial_id in self._thought:
-            self._thinker.on_trial_complete(trial_id, result, error)
+        """Tell the other searcher how a trial that it suggested has ended."""
+        if self._searcher and trial_id in self._suggested:
+            self._searcher.on_trial_complete(trial_id, result, error)
 
     def save(self, checkpoint_path: str) -> None:
-        """Do nothing: the ledger holds all there is to know."""
+        """Do nothing: the ledger holds the whole state."""
 
     def restore(self, checkpoint_path: str) -> None:
-        """Do nothing: the ledger holds all there is to know."""
+        """Do nothing: the ledger holds the whole state."""
 
 
 def optuna_search(space: Space, seed: int, ledger: Ledger) -> Searcher:
-    """Return Optuna's searcher, which has been told of the trials that are done."""
+    """Return Optuna's searcher, initialized with the trials that are done."""
     import optuna
     from ray.tune.search.optuna import OptunaSearch
 
@@ -78,22 +78,22 @@ def optuna_search(space: Space, seed: int, ledger: Ledger) -> Searcher:
         {name: _domain(dimension) for name, dimension in space.items()},
         metric=METRIC,
         mode="max",
-        seed=seed + len(done),  # else a continued search would draw what it has drawn
+        seed=seed + len(done),  # or else a continued search would repeat its draws
         points_to_evaluate=[row["settings"] for row in done] or None,
         evaluated_rewards=[row["objective"] for row in done] or None,
     )
 
 
 def population(ledger: Ledger, to_do: list[int]) -> BasicVariantGenerator:
-    """Return what hands out the planned trials for population-based training, which refuses every other searcher."""
+    """Return the searcher for population-based training, which accepts no other kind."""
     return BasicVariantGenerator([{"number": number} | ledger.present_settings(number) for number in to_do])
 
 
 class Population(PopulationBasedTraining):
     """Population-based training in which trials that share a core take turns.
 
-    Ray Tune's own prefers the trial that has trained least, which is one that has just gone back to the checkpoint of
-    another: it would go back again and again, and the other never come to its turn.
+    Ray Tune itself prefers the trial that has trained least. That is one that has just restarted from another trial's
+    checkpoint: it would restart again and again, and the other trial would never get its turn.
     """
 
     def __init__(self, **kwargs: Any) -> None:
@@ -101,7 +101,7 @@ class Population(PopulationBasedTraining):
         self._turns, self._had_turn = 0, dict[Any, int]()
 
     def on_trial_result(self, tune_controller: Any, trial: Any, result: dict[str, Any]) -> str:
-        """Note when the trial had its turn, and decide on it."""
+        """Record the trial's turn, and decide how it continues."""
         self._turns += 1
         self._had_turn[trial] = self._turns
         return str(super().on_trial_result(tune_controller, trial, result))
@@ -119,9 +119,9 @@ def make_scheduler(name: str, interval: int, space: Space) -> TrialScheduler | N
     ----------
     name : {"none", "asha", "pbt"}
     interval : int
-        Epochs between two looks at the objective.
+        Epochs between two reports of the objective.
     space : Space
-        With a range of learning rates, for population-based training.
+        For population-based training, with a range of learning rates.
     """
     if name == "none":
         return None
@@ -136,10 +136,10 @@ def make_scheduler(name: str, interval: int, space: Space) -> TrialScheduler | N
 
 
 def _domain(dimension: Any) -> Any:
-    """Return a dimension as Ray Tune has it."""
+    """Return a dimension as Ray Tune represents it."""
     if not isinstance(dimension, Range):
         return tune.choice(list(dimension.values))
     if dimension.whole:
-        low, high = int(dimension.low), int(dimension.high) + 1  # Ray Tune's end is not included
+        low, high = int(dimension.low), int(dimension.high) + 1  # Ray Tune excludes the upper end
         return tune.lograndint(low, high) if dimension.log else tune.randint(low, high)
     return (tune.loguniform if dimension.log else tune.uniform)(dimension.low, dimension.high)

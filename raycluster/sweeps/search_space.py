@@ -1,4 +1,4 @@
-"""Search spaces: what a sweep tries of each setting, read from words such as ``learning_rate=log:1e-3:1e-1``."""
+"""Search spaces: the values of each setting that a sweep tries, parsed from ``learning_rate=log:1e-3:1e-1``."""
 
 from __future__ import annotations
 
@@ -20,7 +20,7 @@ EXAMPLES = "unroll_rate=0.2:0.95, learning_rate=log:1e-3:1e-1 or n_neighbors=10,
 
 @dataclass(frozen=True)
 class Range:
-    """Numbers from ``low`` to ``high``, both included; ``log``: evenly on a logarithmic scale; ``whole``: integers."""
+    """Numbers from ``low`` to ``high``, inclusive; ``log``: uniform on a logarithmic scale; ``whole``: integers."""
 
     low: float
     high: float
@@ -28,8 +28,8 @@ class Range:
     whole: bool = False
 
     def draw(self, rng: np.random.Generator) -> float | int:
-        """Return one of them."""
-        # Half a step is added at both ends, so that the ends of whole numbers are drawn as often as the others.
+        """Draw a value."""
+        # Half a step more at both ends, so that the first and last whole number are as likely as the others.
         low, high = (self.low - 0.5, self.high + 0.5) if self.whole else (self.low, self.high)
         if self.log:
             value = math.exp(rng.uniform(math.log(low), math.log(high)))
@@ -37,7 +37,7 @@ class Range:
             value = rng.uniform(low, high)
         if self.whole:
             return int(min(max(round(value), self.low), self.high))
-        return min(max(float(f"{value:.4g}"), self.low), self.high)  # four digits can be read, and do as well
+        return min(max(float(f"{value:.4g}"), self.low), self.high)  # four digits are readable, and just as good
 
     def __contains__(self, value: Any) -> bool:
         return isinstance(value, int | float) and self.low <= value <= self.high
@@ -50,7 +50,7 @@ class Choice:
     values: tuple[Any, ...]
 
     def draw(self, rng: np.random.Generator) -> Any:
-        """Return one of them."""
+        """Draw a value."""
         return self.values[int(rng.integers(len(self.values)))]
 
     def __contains__(self, value: Any) -> bool:
@@ -68,12 +68,12 @@ def parse_space(words: Sequence[str], base: Any) -> Space:
     words : sequence of str
         ``name=low:high``, ``name=log:low:high`` or ``name=value,value,...`` each.
     base : dataclass
-        The settings that the names are of, and that the values must be good for.
+        The settings that are varied; every value must be valid for them.
 
     Raises
     ------
     UserError
-        If a name is unknown or comes twice, a range is empty, or a value is not one for its setting.
+        If a name is unknown or repeated, a range is empty, or a value is not valid for its setting.
     """
     space: Space = {}
     for word in words:
@@ -85,7 +85,7 @@ def parse_space(words: Sequence[str], base: Any) -> Space:
             )
         hint = _hint(name, base)
         if name in space:
-            raise UserError(f"--space names {name} twice: once is enough.")
+            raise UserError(f"--space names {name} twice: name it once.")
         dimension = _parse_range(word, text, hint) if ":" in text else _parse_choice(name, text, hint)
         ends = (dimension.low, dimension.high) if isinstance(dimension, Range) else dimension.values
         for value in ends:
@@ -95,7 +95,7 @@ def parse_space(words: Sequence[str], base: Any) -> Space:
 
 
 def parse_fixed(words: Sequence[str], base: Any) -> dict[str, Any]:
-    """Read settings that every trial has: ``name=value`` each."""
+    """Parse the settings that all trials share, ``name=value`` each."""
     found = {}
     for word in words:
         name, sign, text = word.partition("=")
@@ -108,7 +108,7 @@ def parse_fixed(words: Sequence[str], base: Any) -> dict[str, Any]:
 
 
 def draw_settings(space: Space, seed: int, number: int) -> dict[str, Any]:
-    """Draw the settings of one trial; the same for the same seed and number."""
+    """Draw the settings of one trial, which depend on the seed and the number only."""
     rng = np.random.default_rng([seed, number])
     return {name: dimension.draw(rng) for name, dimension in space.items()}
 
@@ -119,13 +119,13 @@ def grid(space: Space) -> list[dict[str, Any]]:
     Raises
     ------
     UserError
-        If a setting has a range.
+        If a setting has a range instead of a list.
     """
     ranges = [name for name, dimension in space.items() if isinstance(dimension, Range)]
     if ranges:
         raise UserError(
-            f"--search grid wants a list of values for every setting, and {ranges[0]} has a range: write "
-            f"{ranges[0]}=A,B,C, or search by random."
+            f"--search grid needs a list of values for every setting, but {ranges[0]} has a range: write "
+            f"{ranges[0]}=A,B,C, or use --search random."
         )
     values = [dimension.values for dimension in space.values() if isinstance(dimension, Choice)]
     return [dict(zip(space, combination, strict=True)) for combination in itertools.product(*values)]
@@ -134,7 +134,7 @@ def grid(space: Space) -> list[dict[str, Any]]:
 def _hint(name: str, base: Any) -> Any:
     known = [field.name for field in dataclasses.fields(base)]
     if name not in known:
-        raise UserError(f"There is no setting {name!r}: choose among {', '.join(known)}.")
+        raise UserError(f"There is no setting {name!r}: choose one of {', '.join(known)}.")
     return typing.get_type_hints(type(base))[name]
 
 
@@ -147,7 +147,9 @@ def _parse_range(word: str, text: str, hint: Any) -> Range:
     members = _members(hint)
     whole = int in members
     if not (whole or float in members):
-        raise UserError(f"--space {word}: this setting is no number and has no range: give its values, A,B,C.")
+        raise UserError(
+            f"--space {word}: this setting is not a number, so it cannot have a range: list its values, A,B,C."
+        )
     *scale, low_text, high_text = text.split(":")
     try:
         low, high = float(low_text), float(high_text)
@@ -156,18 +158,18 @@ def _parse_range(word: str, text: str, hint: Any) -> Range:
     if scale not in ([], ["log"]) or not (math.isfinite(low) and math.isfinite(high)):
         raise UserError(f"--space {word}: write a range as LOW:HIGH or log:LOW:HIGH.")
     if low >= high:
-        raise UserError(f"--space {word}: the range is empty, since {low:g} is not below {high:g}.")
+        raise UserError(f"--space {word}: the range is empty, because {low:g} is not below {high:g}.")
     if whole and (low % 1 or high % 1):
-        raise UserError(f"--space {word}: this setting is a whole number, and so are the ends of its range.")
+        raise UserError(f"--space {word}: this setting is a whole number, so the ends of its range must be too.")
     if scale and low <= 0:
-        raise UserError(f"--space {word}: a logarithmic range begins above 0.")
+        raise UserError(f"--space {word}: a logarithmic range must start above 0.")
     return Range(low, high, bool(scale), whole)
 
 
 def _parse_choice(name: str, text: str, hint: Any) -> Choice:
     values = tuple(_parse_value(name, part.strip(), hint) for part in text.split(","))
     if len(set(values)) < len(values):
-        raise UserError(f"--space {name}={text} names a value twice: once is enough.")
+        raise UserError(f"--space {name}={text} lists a value twice: list it once.")
     return Choice(values)
 
 
@@ -190,7 +192,7 @@ def _parse_value(name: str, text: str, hint: Any) -> Any:
             return value
     wanted = " or ".join(map(str, names)) or " or ".join(getattr(member, "__name__", str(member)) for member in members)
     raise UserError(
-        f"{name}={text}: this is no value for the setting, which takes {wanted.replace('NoneType', 'none')}."
+        f"{name}={text}: this is not a valid value; the setting takes {wanted.replace('NoneType', 'none')}."
     )
 
 

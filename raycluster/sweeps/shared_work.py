@@ -1,4 +1,4 @@
-"""What the trials of a sweep need not do each for itself: the images are decoded once, a graph on pixels built once."""
+"""Work that the trials of a sweep share: the images are decoded once, and the graph on raw pixels is built once."""
 
 from __future__ import annotations
 
@@ -17,7 +17,7 @@ from raycluster.methods.base import Answer, Method
 
 @dataclass(frozen=True)
 class HeldImages(ImageSet):
-    """An image set with all its images, uint8 ``pixels`` [n, C, H, W], in memory: nothing is read or decoded again."""
+    """An image set whose images are all in memory, ``pixels`` uint8 [n, C, H, W]: nothing is read or decoded again."""
 
     pixels: np.ndarray
 
@@ -31,19 +31,19 @@ class HeldImages(ImageSet):
 
 
 def hold(images: ImageSet) -> HeldImages:
-    """Read all images of a set."""
+    """Load all images of a set into memory."""
     return HeldImages(**vars(images), pixels=images.load())
 
 
 def share_pixel_graph(folder: Path, method: Method) -> Callable[..., Any]:
-    """Return a caller of driver functions that builds the method's graph on raw pixels once for each K_s.
+    """Return a caller of driver functions that builds the method's graph on raw pixels only once for each K_s.
 
-    The first trial that needs it builds it, and it lies in ``folder`` from then on; trials that begin at the same time
-    build it each, for they would have to wait as long.
+    The first trial that needs the graph builds it and keeps it in ``folder``. Trials that start at the same time each
+    build their own, because waiting would take as long.
     """
 
     def answer(function: Callable[..., Answer], features: np.ndarray, **kwargs: Any) -> Answer:
-        if function is not method.cluster_pixels:
+        if method.pixel_clustering is None or function is not method.pixel_clustering():
             return function(features, **kwargs)
         return function(features, **kwargs, neighbors=_shared(features, kwargs["graph"].neighbors_of(len(features))))
 

@@ -8,11 +8,12 @@ import os
 import time
 import uuid
 from dataclasses import dataclass, replace
-from typing import TYPE_CHECKING, Any, Literal
+from typing import TYPE_CHECKING, Any
 
 from raycluster.data.sources import resolve_source
 from raycluster.errors import TrainingFailed, UserError, check_setting
 from raycluster.methods import find_method
+from raycluster.options import SweepOptions
 from raycluster.runtime.background import run_beside
 from raycluster.runtime.console import Console
 from raycluster.runtime.files import remove_tree
@@ -25,7 +26,7 @@ from raycluster.runtime.session import private_node, ray_session
 from raycluster.runtime.units import count, duration
 from raycluster.runtime.versions import installed_versions
 from raycluster.sweeps.ledger import Ledger
-from raycluster.sweeps.objective import DEFAULT, check_objective
+from raycluster.sweeps.objective import check_objective
 from raycluster.sweeps.results import best_row, header, line, rank_agreement, write_results
 from raycluster.sweeps.search_space import Range, Space, draw_settings, grid, parse_fixed, parse_space
 from raycluster.training.trainer import TrainingRun, check_asked, check_early, open_source
@@ -35,51 +36,6 @@ if TYPE_CHECKING:
 
 DEFAULT_TRIALS = 20
 MOST_SHOWN = 5
-
-
-@dataclass(frozen=True, kw_only=True)
-class SweepOptions:
-    """What is tried, on what, and how."""
-
-    data: str
-    """The images: any source that jobs/train.py takes."""
-    clusters: int | Literal["auto"] | None = None
-    """K, how many clusters to find; auto, for jule alone: as many as each trial takes for right."""
-    out: str
-    """The folder of the sweep. The same command again keeps what is finished and continues what is not."""
-    trials: int | None = None
-    """How many settings to try, 20 if not given, or the whole grid; the first trial has the settings of the preset. A
-    larger number on the same --out adds trials."""
-    space: tuple[str, ...] = ()
-    """What to try: NAME=LOW:HIGH, NAME=log:LOW:HIGH or NAME=A,B,C, as many as you like; any setting of the method. By
-    default those below."""
-    fixed: tuple[str, ...] = ()
-    """Settings that all trials have, NAME=VALUE, as many as you like."""
-    search: Literal["random", "grid", "optuna"] = "random"
-    """Draw settings at random, try all combinations of lists, or let Optuna choose, where it is installed."""
-    scheduler: Literal["none", "asha", "pbt"] = "none"
-    """Let all trials run to their end; or stop those that are not in the best third (asha); or let bad ones go on from
-    the network of good ones with another learning rate (pbt). A sweep that is continued compares anew with asha."""
-    objective: str = DEFAULT
-    """What is to become large. Without labels: pixel_agreement, predictability, stability, neighbor_agreement,
-    silhouette, consensus, balance. With known classes, which then decide: nmi, acc, ari."""
-    max_concurrent: int | None = None
-    """Trials at a time; by default one a GPU, or one a core. Each computes with its part of the cores."""
-    time_budget: float | None = None
-    """Stop after so many minutes; the same command with a larger number, or none, goes on."""
-    seed: int = 0
-    """Of the search, and of every trial."""
-    gpus_per_trial: float | None = None
-    """Part of a GPU that a trial gets; by default 1 where there are GPUs. 0 trains on the CPU."""
-    workers: int | None = None
-    """Give every trial so many processes of Ray Train. By default a trial is one process, which starts faster, and
-    reads no image again: with this, each trial opens and decodes the images itself."""
-    image_size: int | tuple[int, int] | Literal["original"] | None = None
-    """As for jobs/train.py."""
-    color: Literal["keep", "gray", "rgb"] = "keep"
-    """As for jobs/train.py."""
-    labels: Literal["auto", "folders"] = "auto"
-    """Where known classes are found; for reporting only, but with --objective nmi, acc or ari."""
 
 
 @dataclass(frozen=True)
@@ -329,7 +285,7 @@ def _run_trials(
     job = TrialJob(str(ledger.path), run, options.objective, options.scheduler, interval, int(max(1, shares.cpus)))
     # A trial that starts a trainer takes next to nothing itself, or its workers would wait for the core that it holds.
     resources = {"cpu": 0.01} if run.workers else {"cpu": shares.cpus, "gpu": shares.gpus}
-    thinker = optuna_search(space, options.seed, ledger) if options.search == "optuna" else None
+    searcher = optuna_search(space, options.seed, ledger) if options.search == "optuna" else None
     to_do, is_population = ledger.to_do(trials), options.scheduler == "pbt"
     deadline = None if options.time_budget is None else time.monotonic() + 60 * options.time_budget
     progress = ProgressCallback(ledger, run, options.objective, options.scheduler, trials, deadline)
@@ -340,7 +296,7 @@ def _run_trials(
         tune_config=tune.TuneConfig(
             metric=METRIC,
             mode="max",
-            search_alg=population(ledger, to_do) if is_population else PlannedSearch(ledger, to_do, trials, thinker),
+            search_alg=population(ledger, to_do) if is_population else PlannedSearch(ledger, to_do, trials, searcher),
             scheduler=make_scheduler(options.scheduler, interval, space),
             num_samples=ledger.left(trials),
             # More would fit if trials take next to nothing, or if cores do not divide evenly. Population-based training
@@ -410,5 +366,5 @@ def _show_outcome(
     console.say(
         f"All results are in {ledger.path}; sweep.html shows them. To train with the best settings on other data:"
     )
-    console.say(f"  python jobs/train.py --config {config} --data OTHER --clusters K")
+    console.say(f"  raycluster train --config {config} --data OTHER --clusters K")
     return best

@@ -1,4 +1,4 @@
-"""One trial of a sweep: a training run of ours in a process of Ray Tune, and what it is worth."""
+"""One trial of a sweep: a training run inside a Ray Tune process, and its scores."""
 
 from __future__ import annotations
 
@@ -40,9 +40,9 @@ class TrialJob:
     objective : str
     scheduler : {"none", "asha", "pbt"}
     interval : int
-        Epochs between two looks at the objective, where there is a scheduler.
+        Epochs between two reports of the objective, if there is a scheduler.
     threads : int
-        How many a trial computes with.
+        How many threads a trial uses.
     """
 
     out: str
@@ -54,26 +54,26 @@ class TrialJob:
 
 
 def run_trial(config: dict[str, Any], job: TrialJob, images: HeldImages) -> None:
-    """Train with the settings of ``config``, or go on with it, and note the outcome in the ledger.
+    """Train with the settings in ``config``, or continue the training, and record the outcome in the ledger.
 
-    Runs inside Ray Tune. The outcome is written before Tune hears of it.
+    Runs inside Ray Tune. The outcome is recorded before it is reported to Tune.
 
     Raises
     ------
     UserError
-        If the folder of the sweep is not on this machine.
+        If this machine cannot see the folder of the sweep.
     """
     ledger = Ledger(job.out)
     if not (ledger.path / "config.json").exists():
         raise UserError(
-            f"{ledger.path} is not there on machine {get_node_ip_address()}: choose an --out on storage that all "
+            f"{ledger.path} does not exist on machine {get_node_ip_address()}: choose an --out on storage that all "
             "machines of the cluster share."
         )
-    # Not config["number"]: population-based training hands on whole configs.
+    # Not config["number"]: population-based training passes whole configs on.
     number = int(tune.get_context().get_trial_name())
     folder = ledger.trial_dir(number)
     if not (folder / "config.json").exists():
-        remove_tree(folder)  # left by a kill before the trial had begun
+        remove_tree(folder)  # left over from a job that was killed before the trial began
     job = replace(job, threads=min(job.threads, available_cores()))
     compute_with(job.threads)
     try:
@@ -89,7 +89,7 @@ def run_trial(config: dict[str, Any], job: TrialJob, images: HeldImages) -> None
         ledger.write_outcome(number, {"state": "failed", "error": f"{type(cause).__name__}: {reason}"})
         raise
     ledger.write_outcome(number, {"state": "finished"} | outcome)
-    if job.scheduler != "pbt":  # which would have a finished trial go on from another's checkpoint
+    if job.scheduler != "pbt":  # which would continue a finished trial from another's checkpoint
         tune.report({METRIC: outcome["objective"], TIME: outcome["epochs"] + 1})
 
 
@@ -120,7 +120,7 @@ def _train(run: TrainingRun, job: TrialJob, images: HeldImages) -> dict[str, Any
 
 
 def read_clustered_embeddings(run_dir: RunDir) -> tuple[np.ndarray, np.ndarray]:
-    """Return the embeddings float32 [n, d] and clusters int32 [n] of a finished run, both in the order of their ids."""
+    """Return the embeddings float32 [n, d] and clusters int32 [n] of a finished run, both in order of id."""
     found = open_vectors(str(run_dir.path / "embeddings"))
     if found.rejected:
         raise UserError(f"{len(found.rejected)} embeddings are not finite: the training has diverged.")

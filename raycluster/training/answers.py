@@ -19,7 +19,7 @@ def to_arrays(answer: Any) -> dict[str, np.ndarray]:
 
 
 def from_arrays(function: Callable[..., Answer], arrays: Mapping[str, np.ndarray]) -> Answer:
-    """Return what ``function`` has answered, a dataclass that it is annotated with, from what :func:`to_arrays` gave."""
+    """Return the answer of ``function``, a dataclass that it is annotated with, from its :func:`to_arrays`."""
     kind = typing.get_type_hints(function)["return"]
     hints = typing.get_type_hints(kind)
     values = {name: value.item() if hints[name] in (int, float) else value for name, value in arrays.items()}

@@ -1,4 +1,4 @@
-"""The driver actor: the one place where the features of all images meet."""
+"""The driver actor: the one place that sees the features of all images."""
 
 from __future__ import annotations
 
@@ -26,23 +26,23 @@ Part = tuple[np.ndarray, np.ndarray]
 
 @dataclass
 class _Call:
-    """A step that waits for the parts of all workers."""
+    """A step that waits for the rows of all workers."""
 
     answer: asyncio.Future[Any]
     parts: dict[int, Part] = field(default_factory=dict)
 
 
 class ClusterDriver:
-    """Gathers feature rows from the workers, runs a function on them, and remembers the latest answers on disk.
+    """Gathers feature rows from the workers, runs a function on them, and keeps the latest answers on disk.
 
-    Ray restarts the actor when it dies; it then finds its answers under ``folder``, and the workers ask again.
+    If the actor dies, Ray restarts it; it then finds its answers in ``folder``, and the workers ask again.
 
     Parameters
     ----------
     folder : str
         Where the answers are kept.
     n : int
-        How many rows there must be in every step.
+        How many rows every step must have.
     """
 
     def __init__(self, folder: str, n: int) -> None:
@@ -57,7 +57,7 @@ class ClusterDriver:
         self._one_at_a_time = asyncio.Lock()
 
     async def new_group(self) -> int:
-        """Return a number higher than that of every group of workers before, also where clocks differ."""
+        """Return a number higher than that of every earlier group of workers, even where clocks differ."""
         return max(time.time_ns(), self._group + 1)
 
     async def run(
@@ -70,10 +70,10 @@ class ClusterDriver:
         function: Callable[..., Answer],
         kwargs: dict[str, Any],
     ) -> Answer:
-        """Wait for every worker's part of a step, and return ``function(features, **kwargs)`` to all of them.
+        """Wait for every worker's rows of a step, and return ``function(features, **kwargs)`` to all of them.
 
-        ``group`` numbers the worker groups of a run, rising: when a worker has died, Ray Train starts all of them
-        again, and what the former ones left unfinished is dropped.
+        ``group`` numbers the worker groups of a run in ascending order: when a worker dies, Ray Train restarts all of
+        them, and the unfinished calls of the earlier group are dropped.
         """
         if group > self._group:
             self._group = group
@@ -111,30 +111,30 @@ class ClusterDriver:
         self, step: int, parts: list[Part], function: Callable[..., Any], kwargs: dict[str, Any]
     ) -> dict[str, np.ndarray]:
         result = to_arrays(function(gather_rows(parts, self._n), **kwargs))
-        # Saved before anybody hears of it: whoever asks again after a crash gets the same answer.
+        # Saved before anyone sees it: whoever asks again after a crash gets the same answer.
         save_checkpoint(self._folder, {name: torch.tensor(value) for name, value in result.items()}, {"step": step})
         return result
 
 
 def use_all_cores() -> None:
-    """Let this process compute on all cores of its machine; Ray allots one thread to an actor without cores.
+    """Let this process use all cores of its machine; Ray gives an actor without cores one thread.
 
     The training workers wait while the driver computes.
     """
     cores = available_cores()
-    os.environ["OMP_NUM_THREADS"] = str(cores)  # for libraries that are loaded from here on: FAISS, numba
+    os.environ["OMP_NUM_THREADS"] = str(cores)  # for libraries that are loaded after this: FAISS, numba
     torch.set_num_threads(cores)
 
 
 def ask_driver(driver: Any, *arguments: Any, attempts: int = 5) -> Any:
-    """Call ``ClusterDriver.run`` with the same arguments until an answer comes, through restarts of the actor.
+    """Call ``ClusterDriver.run`` with the same arguments until it answers, across restarts of the actor.
 
     Raises
     ------
     Exception
-        What the function raised on the driver, as it was raised there.
+        Whatever the function raised on the driver.
     ActorDiedError
-        If the actor dies at every one of ``attempts`` attempts.
+        If the actor dies in each of ``attempts`` attempts.
     """
     while True:
         try:

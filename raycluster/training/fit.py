@@ -62,7 +62,8 @@ def fit(job: WorkerJob, plan: Plan, run_dir: RunDir, logs: str, console: Console
             console.progress("training", f"waiting for {plan}{busy}")
 
     try:
-        results: WorkerResults = run_beside(build_trainer(job, plan, run_dir).fit, meanwhile).return_value
+        result: Any = run_beside(build_trainer(job, plan, run_dir).fit, meanwhile)
+        results: WorkerResults = result.return_value
         return results
     except Exception as error:
         log = run_dir.error_log if run_dir.error_log.exists() else logs
@@ -78,18 +79,20 @@ def build_trainer(job: WorkerJob, plan: Plan, run_dir: RunDir) -> ray.train.torc
     if plan.gpus_per_worker:
         resources["GPU"] = plan.gpus_per_worker
     return ray.train.torch.TorchTrainer(
-        train_worker,
+        train_worker,  # type: ignore[arg-type]  # Ray Train returns what worker 0 returns
         train_loop_config={"job": job},
         # NCCL needs a whole GPU for every worker.
         torch_config=ray.train.torch.TorchConfig(backend="nccl" if plan.gpus_per_worker > 0.5 else "gloo"),
         scaling_config=ray.train.ScalingConfig(
             num_workers=plan.workers, use_gpu=plan.gpus_per_worker > 0, resources_per_worker=resources
         ),
-        run_config=ray.train.RunConfig(
+        run_config=ray.train.RunConfig(  # type: ignore[call-arg]  # mypy knows Ray Train's former class of this name
             name=uuid.uuid4().hex,
             storage_path=str(run_dir.checkpoints / "ray"),
-            failure_config=ray.train.FailureConfig(max_failures=MAX_RESTARTS, controller_failure_limit=MAX_RESTARTS),
+            failure_config=ray.train.FailureConfig(  # type: ignore[call-arg]  # as above
+                max_failures=MAX_RESTARTS, controller_failure_limit=MAX_RESTARTS
+            ),
             logging_config=ray.train.LoggingConfig(log_level="ERROR"),
-            callbacks=[StopOnMistakes()],
+            callbacks=[StopOnMistakes()],  # type: ignore[list-item]  # as above
         ),
     )

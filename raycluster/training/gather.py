@@ -1,4 +1,4 @@
-"""Rows from several workers, put in the order of their ids."""
+"""Rows from several workers, in the order of their ids."""
 
 from __future__ import annotations
 
@@ -6,13 +6,13 @@ import numpy as np
 
 
 def gather_rows(parts: list[tuple[np.ndarray, np.ndarray]], n: int) -> np.ndarray:
-    """Put rows from several workers in the order of their ids, and check that each is there exactly once.
+    """Put rows from several workers in the order of their ids, and check that each comes exactly once.
 
     Parameters
     ----------
     parts : list of (ids int64 [m], features float32 [m, d])
     n : int
-        How many rows there must be.
+        How many rows there must be in all.
 
     Returns
     -------

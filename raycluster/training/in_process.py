@@ -158,6 +158,7 @@ def train_in_process(
 
 def compute_with(threads: int) -> None:
     """Set the number of threads for every library in this process."""
-    torch.set_num_threads(threads)
+    # Numba first: when it starts its threads, it changes the number that OpenMP, and with it torch, uses.
+    numba.set_num_threads(min(threads, numba.config.NUMBA_NUM_THREADS))  # type: ignore[attr-defined]
     faiss.omp_set_num_threads(threads)
-    numba.set_num_threads(min(threads, numba.config.NUMBA_NUM_THREADS))
+    torch.set_num_threads(threads)

@@ -21,7 +21,7 @@ from raycluster.training.gather import gather_rows
 
 @dataclass
 class LocalContext:
-    """One process, no Ray; checkpoints go to ``folder`` if one is given."""
+    """One process, no Ray; checkpoints are kept only if a ``folder`` is given."""
 
     feed: Feed
     device: torch.device = field(default_factory=lambda: torch.device("cpu"))
@@ -42,7 +42,7 @@ class LocalContext:
         return tensor
 
     def autocast(self) -> contextlib.AbstractContextManager[Any]:
-        """Return bfloat16 autocast where the device computes in it natively."""
+        """Return bfloat16 autocast if the device supports it natively."""
         return mixed_precision(self.device)
 
     def run_on_driver(
@@ -52,13 +52,13 @@ class LocalContext:
         return function(gather_rows([(ids, features)], self.feed.n), **kwargs)
 
     def report(self, row: dict[str, Any]) -> None:
-        """Keep the row, and hand it on if somebody listens."""
+        """Keep the row, and pass it on to ``on_report``."""
         self.rows.append(row)
         if self.on_report:
             self.on_report(row)
 
     def save(self, tensors: dict[str, torch.Tensor], state: dict[str, Any]) -> None:
-        """Write a checkpoint if there is a folder for it."""
+        """Write a checkpoint, if there is a folder for it."""
         if self.folder:
             save_checkpoint(self.folder, tensors, state)
 

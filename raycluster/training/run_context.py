@@ -1,4 +1,4 @@
-"""What the contexts of all runs share: the run folder, with its checkpoints and metrics."""
+"""What the contexts of all runs have in common: checkpoints and metrics in a run folder."""
 
 from __future__ import annotations
 
@@ -17,7 +17,7 @@ from raycluster.runtime.run_dir import RunDir
 
 
 class RunContext:
-    """A worker's part of a run that has a folder; see :class:`raycluster.methods.base.Context`.
+    """The part of :class:`raycluster.methods.base.Context` that needs no other worker and no driver.
 
     Parameters
     ----------
@@ -64,11 +64,11 @@ class RunContext:
 
     @property
     def seconds_in_all(self) -> float:
-        """Seconds of training, those that led to the checkpoint that this start continues from included."""
+        """Seconds of training, including those that led to the checkpoint that this start continues from."""
         return self._seconds_before + self.seconds
 
     def autocast(self) -> contextlib.AbstractContextManager[Any]:
-        """Return bfloat16 autocast where the device computes in it natively."""
+        """Return bfloat16 autocast if the device supports it natively."""
         return mixed_precision(self.device)
 
     def report(self, row: dict[str, Any]) -> None:
@@ -87,6 +87,6 @@ class RunContext:
         return (dict(self._saved[0]), self._saved[1]["method"]) if self._saved else None
 
     def close(self) -> None:
-        """Close the files of metrics, where the process lives on after the run."""
+        """Close the metrics files, in case the process outlives the run."""
         if self._metrics:
             self._metrics.close()

@@ -242,7 +242,7 @@ def driver_actor(run_dir: RunDir, n: int, plan: Plan) -> Iterator[str]:
     name = f"driver-{uuid.uuid4().hex[:12]}"
     options = {"name": name, "namespace": NAMESPACE, "max_restarts": -1, "num_cpus": 0, "num_gpus": plan.driver_gpus}
     # By default, in a trial of Ray Tune, it would be confined to the trial's own share of a core.
-    driver = (
+    driver: Any = (
         ray.remote(ClusterDriver)
         .options(**options, scheduling_strategy="DEFAULT")
         .remote(str(run_dir.checkpoints / "driver"), n)

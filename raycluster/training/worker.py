@@ -1,4 +1,4 @@
-"""What runs in a training worker: the context that a method sees there, and the function that Ray Train calls."""
+"""What runs in a training worker: the method's context there, and the function that Ray Train calls."""
 
 from __future__ import annotations
 
@@ -17,7 +17,7 @@ from raycluster.data.feed import Feed, ResidentFeed
 from raycluster.errors import UserError
 from raycluster.methods.base import Answer, Context, Outcome
 from raycluster.nn.collective import all_gather_with_gradient
-from raycluster.nn.sync_batch_norm import synchronise_batchnorm
+from raycluster.nn.sync_batch_norm import synchronize_batch_norm
 from raycluster.runtime.machine import available_cores
 from raycluster.runtime.run_dir import RunDir
 from raycluster.runtime.session import NAMESPACE
@@ -28,7 +28,7 @@ from raycluster.training.worker_results import WorkerResults, write_worker_resul
 
 @dataclass(frozen=True)
 class WorkerJob:
-    """All that a worker is told; large arrays as references into the object store.
+    """Everything that a worker needs; large arrays are references into the object store.
 
     Attributes
     ----------
@@ -43,9 +43,9 @@ class WorkerJob:
     driver : str
         The name of the driver actor.
     threads : int
-        How many threads a worker computes with.
+        How many threads a worker uses.
     images : ObjectRef of ndarray of uint8 [n, C, H, W], or None
-        What the resident feed holds; without it the images of ``image_set`` are streamed.
+        The images of the resident feed; None if those of ``image_set`` are streamed.
     image_set : ImageSet or None
     ids, paths, labels : ObjectRef
         Public ids int64 [n], names [n] and known classes int64 [n] (or None) of all rows.
@@ -84,7 +84,7 @@ class RayContext(RunContext):
     driver : ActorHandle
         The :class:`raycluster.training.driver.ClusterDriver`.
     group : int
-        The number of this start of the workers, of :func:`number_of_group`.
+        The number of this group of workers, from :func:`number_of_group`.
     """
 
     def __init__(
@@ -103,12 +103,12 @@ class RayContext(RunContext):
         self._driver, self._group = driver, group
 
     def wrap(self, model: nn.Module, sync_batchnorm: bool = True) -> nn.Module:
-        """Return the model on the device; with several workers, gradients are averaged and BatchNorm may see all."""
+        """Return the model on the device; with several workers, average gradients and let BatchNorm see all images."""
         model = model.to(self.device)
         if self.world_size == 1:
             return model
         devices = [self.device] if self.device.type == "cuda" else None
-        synced = synchronise_batchnorm(model) if sync_batchnorm else model
+        synced = synchronize_batch_norm(model) if sync_batchnorm else model
         return nn.parallel.DistributedDataParallel(synced, device_ids=devices, broadcast_buffers=False)
 
     def all_gather(self, tensor: torch.Tensor) -> torch.Tensor:
@@ -118,20 +118,20 @@ class RayContext(RunContext):
     def run_on_driver(
         self, step: int, function: Callable[..., Answer], ids: np.ndarray, features: np.ndarray, **kwargs: Any
     ) -> Answer:
-        """Send this worker's rows to the driver actor and wait for its answer."""
+        """Send this worker's rows to the driver actor, and return its answer."""
         part = ray.put((ids, features))
         answer: Answer = ask_driver(self._driver, self._group, step, self.rank, self.world_size, part, function, kwargs)
         return answer
 
     def save(self, tensors: dict[str, torch.Tensor], state: dict[str, Any]) -> None:
-        """Write a checkpoint; every worker waits until it is there."""
+        """Write a checkpoint; every worker waits until it is written."""
         super().save(tensors, state)
         if self.world_size > 1:
             dist.barrier()
 
 
 def number_of_group(driver: Any, rank: int, world_size: int, device: torch.device) -> int:
-    """Return a number that all workers of this start share, higher than those of earlier starts."""
+    """Return a number that all workers of this group share, higher than those of earlier groups."""
     number = torch.zeros(1, dtype=torch.int64, device=device)
     if rank == 0:
         number[0] = ray.get(driver.new_group.remote())
@@ -141,7 +141,7 @@ def number_of_group(driver: Any, rank: int, world_size: int, device: torch.devic
 
 
 def train_worker(config: dict[str, Any]) -> WorkerResults | None:
-    """Run the method in this worker and write its part of the results; worker 0 returns the rest to the job."""
+    """Run the method in this worker, and write its part of the results; worker 0 returns the rest to the job."""
     job: WorkerJob = config["job"]
     run_dir = RunDir(job.out)
     try:
@@ -159,8 +159,8 @@ def _train(job: WorkerJob, run_dir: RunDir) -> WorkerResults | None:
     rank, world_size = place.get_world_rank(), place.get_world_size()
     if not (run_dir.path / "config.json").exists():
         raise UserError(
-            f"{run_dir.path} is not there on machine {ray.util.get_node_ip_address()}: choose an --out on storage that "
-            "all machines of the cluster share."
+            f"{run_dir.path} does not exist on machine {ray.util.get_node_ip_address()}: choose an --out on storage "
+            "that all machines of the cluster share."
         )
     device = ray.train.torch.get_device()
     if device.type == "cuda":

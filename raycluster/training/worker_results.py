@@ -1,4 +1,4 @@
-"""What the workers of a run leave behind when the method has finished."""
+"""The results of a run's workers."""
 
 from __future__ import annotations
 
@@ -13,14 +13,14 @@ from raycluster.training.run_context import RunContext
 
 @dataclass(frozen=True)
 class WorkerResults:
-    """What worker 0 returns to the job when the method has finished.
+    """What worker 0 returns to the job at the end of the training.
 
     Attributes
     ----------
     clusterings, reported, confidence, merges
         As in :class:`raycluster.methods.base.Outcome`.
     seconds, seconds_in_all : float
-        Of this start, and of the training with what led to the checkpoint that it continued from.
+        Of this start, and of the whole training, including what led to the checkpoint that it continued from.
     """
 
     clusterings: dict[str, np.ndarray]
@@ -34,7 +34,7 @@ class WorkerResults:
 def write_worker_results(
     outcome: Outcome, run_dir: RunDir, context: RunContext, public_ids: np.ndarray, paths: list[str]
 ) -> WorkerResults | None:
-    """Write this worker's embeddings; worker 0 writes the model too, and returns what the summary is made from."""
+    """Write this worker's embeddings; worker 0 also writes the model, and returns what the summary needs."""
     names = [paths[row] for row in outcome.ids]
     run_dir.write_embeddings(context.rank, context.world_size, public_ids[outcome.ids], names, outcome.embeddings)
     if context.rank != 0:

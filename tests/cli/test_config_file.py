@@ -2,20 +2,20 @@ import json
 
 import pytest
 
-from raycluster.api import TrainOptions
-from raycluster.cli.config_file import as_flags, given_config, read_config
+from raycluster.cli.config_file import as_flags, read_config, renamed, take
 from raycluster.errors import UserError
 from raycluster.methods.jule.settings import JuleSettings
+from raycluster.options import TrainOptions
 
 KINDS = (TrainOptions, JuleSettings)
 
 
-def test_the_file_is_taken_out_of_the_arguments():
-    assert given_config(["--seed", "1", "--config", "best.json", "--rounds", "0"]) == (
+def test_a_flag_is_taken_out_of_the_words():
+    assert take("--config", ["--seed", "1", "--config", "best.json", "--rounds", "0"]) == (
         "best.json",
         ["--seed", "1", "--rounds", "0"],
     )
-    assert given_config(["--seed", "1"]) == (None, ["--seed", "1"])
+    assert take("--config", ["--seed", "1"]) == (None, ["--seed", "1"])
 
 
 def test_json_and_yaml_say_the_same(tmp_path):
@@ -27,8 +27,9 @@ def test_json_and_yaml_say_the_same(tmp_path):
 
 
 def test_values_become_flags_of_the_command_line():
-    config = {"method": "jule", "preset": "paper", "rounds": 0, "join_pieces": False, "grouped_batches": True}
-    assert as_flags(config, KINDS) == ["--preset", "paper", "--rounds", "0", "--no-join-pieces", "--grouped-batches"]
+    config = {"method": "jule", "preset": "paper", "rounds": 0, "join_small_components": False, "grouped_batches": True}
+    flags = ["--preset", "paper", "--rounds", "0", "--no-join-small-components", "--grouped-batches"]
+    assert as_flags(config, KINDS) == flags
     assert as_flags({"n_neighbors": None, "image_size": [4, 5]}, KINDS) == [
         "--n-neighbors",
         "None",
@@ -38,15 +39,28 @@ def test_values_become_flags_of_the_command_line():
     ]
 
 
+def test_a_former_name_of_a_setting_is_read_as_the_present_one():
+    assert renamed(["cluster", "--no-join-pieces", "--join-pieces", "join-pieces"]) == [
+        "cluster",
+        "--no-join-small-components",
+        "--join-small-components",
+        "join-pieces",
+    ]
+    assert as_flags({"join_pieces": False, "join-pieces": True}, KINDS) == [
+        "--no-join-small-components",
+        "--join-small-components",
+    ]
+
+
 @pytest.mark.parametrize(
     ("text", "sentence"),
     [
         ("{", "cannot be read as JSON or YAML"),
-        ("just words", "holds no settings by name"),
+        ("just words", "holds no options by name"),
         ("method: dccm", "holds settings of dccm, not of jule"),
     ],
 )
-def test_files_that_are_no_settings_of_the_method_are_refused(text, sentence, tmp_path):
+def test_files_that_are_no_options_of_the_method_are_errors(text, sentence, tmp_path):
     (tmp_path / "bad.yaml").write_text(text)
     with pytest.raises(UserError, match=sentence):
         read_config(str(tmp_path / "bad.yaml"), "jule")
@@ -55,5 +69,7 @@ def test_files_that_are_no_settings_of_the_method_are_refused(text, sentence, tm
 def test_a_missing_file_and_an_unknown_name_end_with_a_sentence(tmp_path):
     with pytest.raises(UserError, match="No such file"):
         read_config(str(tmp_path / "none.json"))
-    with pytest.raises(UserError, match="has 'unrol_rate', which is no setting here: choose among data, clusters"):
+    with pytest.raises(
+        UserError, match="has 'unrol_rate', which is not an option: choose among affinity, batch_size, "
+    ):
         as_flags({"unrol_rate": 0.5}, KINDS)

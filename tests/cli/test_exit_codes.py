@@ -8,13 +8,6 @@ from raycluster.cli.exit_codes import run_command
 from raycluster.errors import TrainingFailed, UserError
 
 
-@pytest.fixture(autouse=True)
-def _own_handler():
-    before = signal.getsignal(signal.SIGTERM)
-    yield
-    signal.signal(signal.SIGTERM, before)
-
-
 def raising(error):
     def work():
         raise error

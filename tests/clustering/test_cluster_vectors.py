@@ -67,9 +67,7 @@ def test_a_finished_clustering_is_told_again_and_another_one_refused(table, clus
     [
         ({"clusters": 501}, "only 500 vectors are usable: choose at most 500"),
         ({"clusters": 0}, "choose at least 1"),
-        ({"affinity": "both"}, "--affinity both: choose local or global"),
         ({"column": "path"}, "no column path of vectors"),
-        ({"neighbours": 3}, "cluster has no setting 'neighbours'"),
     ],
 )
 def test_bad_calls_are_sentences(table, tmp_path, settings, sentence):

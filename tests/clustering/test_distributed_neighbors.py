@@ -17,7 +17,7 @@ def clusters(n, d=8):
 @pytest.mark.parametrize("kind", ["exact", "lists"])
 def test_blocks_give_what_one_process_finds_bit_for_bit(monkeypatch, kind):
     if kind == "lists":
-        monkeypatch.setattr(search, "EXACT_UNITS", 0)
+        monkeypatch.setattr(search, "MAX_EXACT_COST", 0)
     features = clusters(2 * ALIGNMENT + 100)
     alone = NeighborIndex(features, 10, seed=5)
     ids, distances, chosen = neighbors_in_blocks(features, 10, n_tasks=2, seed=5, block_rows=ALIGNMENT - 1)

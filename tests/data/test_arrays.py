@@ -13,7 +13,7 @@ from raycluster.data.arrays import (
     read_npz_labels,
 )
 from raycluster.data.decode import Unreadable
-from raycluster.data.sources import Location
+from raycluster.data.location import Location
 
 
 @pytest.fixture
@@ -32,14 +32,14 @@ def test_npz_images_and_labels_come_back(tmp_path, images, save):
     np.testing.assert_array_equal(read_npz_labels(Location(str(tmp_path)), "a.npz"), [3, 4])
 
 
-def test_uncompressed_npz_is_mapped_also_after_other_members_and_in_fortran_order(tmp_path, images):
+def test_uncompressed_npz_is_memory_mapped_after_other_members_and_in_fortran_order(tmp_path, images):
     np.savez(tmp_path / "a.npz", a_longer_name=np.arange(1000), images=np.asfortranarray(images))
     array = read_npz(Location(str(tmp_path)), "a.npz")
     assert isinstance(array, np.memmap)
     np.testing.assert_array_equal(array, images)
 
 
-def test_npz_without_labels_has_none_and_without_images_says_what_it_has(tmp_path, images):
+def test_npz_without_labels_returns_none_and_without_images_lists_its_arrays(tmp_path, images):
     np.savez(tmp_path / "a.npz", x_train=images)
     assert read_npz_labels(Location(str(tmp_path)), "a.npz") is None
     with pytest.raises(Unreadable, match=r"no array named images \(it has x_train\)"):
@@ -49,16 +49,16 @@ def test_npz_without_labels_has_none_and_without_images_says_what_it_has(tmp_pat
 @pytest.mark.parametrize("save", [np.savez, np.savez_compressed])
 def test_pickled_objects_are_never_loaded(tmp_path, save):
     save(tmp_path / "a.npz", images=np.array([{"a": 1}, None], dtype=object))
-    with pytest.raises(Unreadable, match="not a whole NPZ file"):
+    with pytest.raises(Unreadable, match="not a complete NPZ file"):
         read_npz(Location(str(tmp_path)), "a.npz")
 
 
 @pytest.mark.parametrize("save", [np.savez, np.savez_compressed])
-def test_truncated_npz_is_refused(tmp_path, images, save):
+def test_truncated_npz_is_unreadable(tmp_path, images, save):
     save(tmp_path / "a.npz", images=images)
     data = (tmp_path / "a.npz").read_bytes()
     (tmp_path / "a.npz").write_bytes(data[:-30])
-    with pytest.raises(Unreadable, match="not a whole NPZ file"):
+    with pytest.raises(Unreadable, match="not a complete NPZ file"):
         read_npz(Location(str(tmp_path)), "a.npz")
 
 
@@ -72,17 +72,17 @@ def test_idx_comes_back_plain_and_gzipped(tmp_path, images):
 
 
 @pytest.mark.parametrize("pack", [bytes, gzip.compress])
-def test_truncated_idx_is_refused(tmp_path, images, pack):
+def test_truncated_idx_is_unreadable(tmp_path, images, pack):
     (tmp_path / "short").write_bytes(pack(idx_bytes(images)[:-1]))
     (tmp_path / "header").write_bytes(pack(idx_bytes(images)[:9]))
     (tmp_path / "cut").write_bytes(pack(idx_bytes(images))[:-6])
     (tmp_path / "text").write_bytes(pack(b"not an idx file at all"))
     for name in ("short", "header", "cut", "text"):
-        with pytest.raises(Unreadable, match="not a whole IDX file"):
+        with pytest.raises(Unreadable, match="not a complete IDX file"):
             read_idx(Location(str(tmp_path)), name)
 
 
-def test_labels_file_of_idx_is_found_by_its_name():
+def test_the_idx_labels_file_is_found_by_its_name():
     assert idx_labels_name("images/t10k-images-idx3-ubyte.gz") == "images/t10k-labels-idx1-ubyte.gz"
     assert idx_labels_name("train-images.idx3-ubyte") == "train-labels.idx1-ubyte"
 
@@ -98,7 +98,7 @@ def test_digits_are_scaled_to_the_full_range():
     ("shape", "size"),
     [((2, 5, 6), (5, 6, 1)), ((2, 5, 6, 1), (5, 6, 1)), ((2, 5, 6, 4), (5, 6, 3)), ((2, 3, 5, 6), (5, 6, 3))],
 )
-def test_sizes_of_images_in_an_array(shape, size):
+def test_height_width_and_channels_of_images_in_an_array(shape, size):
     assert check_images(np.zeros(shape, np.uint8)) == size
 
 
@@ -112,6 +112,6 @@ def test_sizes_of_images_in_an_array(shape, size):
         np.full((2, 4, 4), 300),
     ],
 )
-def test_arrays_that_are_no_images_are_refused(array):
+def test_arrays_that_are_not_images_are_unreadable(array):
     with pytest.raises(Unreadable):
         check_images(array)

@@ -18,7 +18,7 @@ from raycluster.data.containers import (
     scan_tar,
 )
 from raycluster.data.decode import Unreadable
-from raycluster.data.sources import Location
+from raycluster.data.location import Location
 
 PIXELS = np.arange(5 * 2 * 3, dtype=np.uint8).reshape(5, 2, 3)
 
@@ -51,20 +51,20 @@ def test_tensors_written_by_ray_come_back_in_their_shape(tmp_path, ray_session):
     np.testing.assert_array_equal(images, PIXELS[[1, 4]])
 
 
-def test_nested_lists_may_be_of_different_sizes_and_one_may_be_crooked(tmp_path):
+def test_nested_lists_may_have_different_sizes_and_ragged_ones_are_unreadable(tmp_path):
     rows = [[[1, 2], [3, 4]], [[5, 6, 7]], [[1, 2], [3]], None]
-    square, flat, crooked, missing = read_all(tmp_path, pa.table({"image": rows}))
+    square, flat, ragged, missing = read_all(tmp_path, pa.table({"image": rows}))
     np.testing.assert_array_equal(square, [[1, 2], [3, 4]])
     np.testing.assert_array_equal(flat, [[5, 6, 7]])
-    assert isinstance(crooked, Unreadable)
+    assert isinstance(ragged, Unreadable)
     assert isinstance(missing, Unreadable)
 
 
-def test_flat_lists_are_square_grey_images_or_nothing(tmp_path):
+def test_flat_lists_are_square_gray_images_or_unreadable(tmp_path):
     flat = pa.FixedSizeListArray.from_arrays(pa.array(range(18), pa.uint8()), 9)
     np.testing.assert_array_equal(read_all(tmp_path, pa.table({"image": flat})), np.arange(18).reshape(2, 3, 3))
     oblong = pa.FixedSizeListArray.from_arrays(pa.array(range(12), pa.uint8()), 6)
-    assert "no square" in str(read_all(tmp_path, pa.table({"image": oblong}))[0])
+    assert "not a square" in str(read_all(tmp_path, pa.table({"image": oblong}))[0])
 
 
 @pytest.mark.parametrize("column", [pa.array([b"a", None]), pa.array([{"bytes": b"a"}, {"bytes": None}])])
@@ -74,13 +74,13 @@ def test_missing_images_are_unreadable_one_by_one(tmp_path, column):
     assert isinstance(missing, Unreadable)
 
 
-def test_any_places_of_a_row_group_are_read(tmp_path):
+def test_any_positions_of_a_row_group_are_read(tmp_path):
     pq.write_table(pa.table({"image": [bytes([i]) for i in range(10)]}), tmp_path / "a.parquet", row_group_size=4)
     column = read_row_group(Location(str(tmp_path)), "a.parquet", 1)
     assert items_of(column, np.array([1, 3])) == [b"\x05", b"\x07"]
 
 
-def test_the_image_column_is_the_one_of_that_name_or_the_only_one_that_fits():
+def test_the_image_column_is_named_image_or_is_the_only_one_that_fits():
     binary, text = pa.binary(), pa.string()
     assert image_column(pa.schema({"other": binary, "image": binary})) == "image"
     assert image_column(pa.schema({"label": pa.int64(), "name": text, "picture": binary})) == "picture"
@@ -92,7 +92,7 @@ def test_the_image_column_is_the_one_of_that_name_or_the_only_one_that_fits():
         image_column(pa.schema({"image": text, "other": binary}))
 
 
-def test_labels_may_be_numbers_with_names_from_hugging_face_texts_or_missing(tmp_path):
+def test_labels_are_numbers_with_hugging_face_names_or_texts_or_missing(tmp_path):
     def labels_of(**columns):
         table = pa.table({"image": [b"", b""], **columns})
         features = {"info": {"features": {"label": {"names": ["cat", "dog"], "_type": "ClassLabel"}}}}
@@ -106,11 +106,11 @@ def test_labels_may_be_numbers_with_names_from_hugging_face_texts_or_missing(tmp
     assert labels_of() == (None, None)
 
 
-def test_damaged_parquet_is_refused(tmp_path):
+def test_damaged_parquet_is_unreadable(tmp_path):
     pq.write_table(pa.table({"image": [b"a" * 1000]}), tmp_path / "a.parquet")
     (tmp_path / "a.parquet").write_bytes((tmp_path / "a.parquet").read_bytes()[:-20])
     with (
-        pytest.raises(Unreadable, match="not a whole Parquet file"),
+        pytest.raises(Unreadable, match="not a complete Parquet file"),
         open_parquet(Location(str(tmp_path)), "a.parquet"),
     ):
         pass
@@ -141,20 +141,20 @@ def test_tar_members_and_their_labels_are_found(tmp_path):
     assert labels.tolist() == [4, 0, -1]
 
 
-@pytest.mark.parametrize(("kept", "whole"), [(3000, 1), (1100, 1), (1024, 1), (512 * 13, 2)])
-def test_of_a_tar_that_is_cut_off_the_whole_members_are_kept_and_the_rest_is_told(tmp_path, kept, whole):
+@pytest.mark.parametrize(("kept", "complete"), [(3000, 1), (1100, 1), (1024, 1), (512 * 13, 2)])
+def test_complete_members_of_a_truncated_tar_are_kept_and_the_rest_is_unreadable(tmp_path, kept, complete):
     write_tar(tmp_path / "a.tar", {"1.jpg": b"one", "2.jpg": b"x" * 5000})
     (tmp_path / "a.tar").write_bytes((tmp_path / "a.tar").read_bytes()[:kept])
     offsets, _ = scan_tar(Location(str(tmp_path)), "a.tar")
     members = read_members(Location(str(tmp_path)), "a.tar", offsets)
-    assert members[:whole] == [b"one", b"x" * 5000][:whole]
-    assert len(members) > whole
-    assert all("cut off" in str(member) for member in members[whole:])
+    assert members[:complete] == [b"one", b"x" * 5000][:complete]
+    assert len(members) > complete
+    assert all("truncated" in str(member) for member in members[complete:])
 
 
-def test_what_is_no_tar_is_refused(tmp_path):
-    (tmp_path / "a.tar").write_bytes(b"no tar file" * 100)
-    with pytest.raises(Unreadable, match="not a whole tar file"):
+def test_a_file_that_is_not_tar_is_unreadable(tmp_path):
+    (tmp_path / "a.tar").write_bytes(b"not a tar file" * 100)
+    with pytest.raises(Unreadable, match="not a complete tar file"):
         scan_tar(Location(str(tmp_path)), "a.tar")
 
 
@@ -164,7 +164,7 @@ def test_classes_in_a_tar_may_be_names(tmp_path):
 
 
 @pytest.mark.parametrize("column", ["tensor", "flat"])
-def test_one_missing_image_leaves_the_others_of_a_tensor_or_list_column(column):
+def test_one_missing_image_does_not_affect_the_others_of_a_tensor_or_list_column(column):
     pixels = np.arange(8, dtype=np.uint8).reshape(2, 2, 2)
     if column == "tensor":
         storage = pa.array([pixels[0].ravel().tolist(), None, pixels[1].ravel().tolist()], pa.list_(pa.uint8(), 4))

@@ -15,16 +15,16 @@ def encoded(image: Image.Image, kind: str = "PNG", **options) -> bytes:
 
 @pytest.fixture
 def ramp():
-    """A grey image, 4 x 8, of 32 different values."""
+    """A gray image, 4 x 8, of 32 different values."""
     return np.arange(0, 256, 8, dtype=np.uint8).reshape(4, 8)
 
 
 @pytest.mark.parametrize("kind", ["PNG", "PPM", "BMP", "GIF", "TIFF"])
-def test_lossless_grey_images_come_back_exactly_and_grey(ramp, kind):
+def test_lossless_gray_images_come_back_exactly_and_gray(ramp, kind):
     np.testing.assert_array_equal(decode(encoded(Image.fromarray(ramp), kind)), ramp)
 
 
-def test_colour_images_stay_colour_even_if_all_their_pixels_are_grey(ramp):
+def test_color_images_stay_in_color_even_if_all_their_pixels_are_gray(ramp):
     pixels = decode(encoded(Image.fromarray(ramp).convert("RGB")))
     np.testing.assert_array_equal(pixels, np.repeat(ramp[..., None], 3, axis=2))
 
@@ -35,7 +35,7 @@ def test_16_bits_are_scaled_not_clipped(kind):
     np.testing.assert_array_equal(decode(encoded(Image.fromarray(wide), kind)), [[0, 1, 1, 1], [2, 128, 254, 255]])
 
 
-def test_32_bit_whole_numbers_without_a_known_white_point_are_refused():
+def test_32_bit_integers_without_a_known_white_point_are_unreadable():
     with pytest.raises(Unreadable, match="32-bit"):
         decode(encoded(Image.fromarray(np.array([[0, 100_000]], np.int32)), "TIFF"))
 
@@ -45,22 +45,22 @@ def test_floating_point_tiff_is_scaled_from_zero_to_one():
     np.testing.assert_array_equal(decode(encoded(Image.fromarray(values), "TIFF")), [[0, 128, 255]])
 
 
-def test_transparent_parts_lie_on_white():
-    colour = Image.new("RGBA", (2, 1), (10, 20, 30, 255))
-    colour.putpixel((1, 0), (10, 20, 30, 0))
-    np.testing.assert_array_equal(decode(encoded(colour)), [[[10, 20, 30], [255, 255, 255]]])
-    grey = Image.new("LA", (2, 1), (10, 255))
-    grey.putpixel((1, 0), (10, 0))
-    np.testing.assert_array_equal(decode(encoded(grey)), [[10, 255]])
+def test_transparent_areas_are_placed_on_white():
+    color = Image.new("RGBA", (2, 1), (10, 20, 30, 255))
+    color.putpixel((1, 0), (10, 20, 30, 0))
+    np.testing.assert_array_equal(decode(encoded(color)), [[[10, 20, 30], [255, 255, 255]]])
+    gray = Image.new("LA", (2, 1), (10, 255))
+    gray.putpixel((1, 0), (10, 0))
+    np.testing.assert_array_equal(decode(encoded(gray)), [[10, 255]])
     palette = Image.new("P", (2, 1))
     palette.putpalette([200, 0, 0, 0, 0, 200])
     palette.putpixel((1, 0), 1)
     np.testing.assert_array_equal(decode(encoded(palette, transparency=1)), [[[200, 0, 0], [255, 255, 255]]])
 
 
-def test_palettes_become_colour_or_grey_as_their_colours_are(ramp):
-    grey = Image.fromarray(ramp).convert("P")
-    np.testing.assert_array_equal(decode(encoded(grey)), ramp)
+def test_palettes_become_color_or_gray_as_their_colors_are(ramp):
+    gray = Image.fromarray(ramp).convert("P")
+    np.testing.assert_array_equal(decode(encoded(gray)), ramp)
     red = Image.new("P", (1, 1))
     red.putpalette([200, 0, 0])
     np.testing.assert_array_equal(decode(encoded(red)), [[[200, 0, 0]]])
@@ -78,16 +78,16 @@ def test_cmyk_becomes_rgb():
     assert np.abs(pixels.astype(int) - [255, 0, 0]).max() <= 3
 
 
-def test_first_frame_of_an_animation_is_taken(ramp):
+def test_the_first_frame_of_an_animation_is_decoded(ramp):
     second = Image.fromarray(255 - ramp)
     data = encoded(Image.fromarray(ramp), "GIF", save_all=True, append_images=[second])
     assert Image.open(io.BytesIO(data)).n_frames == 2
     np.testing.assert_array_equal(decode(data), ramp)
 
 
-def test_orientation_mark_of_a_camera_is_obeyed(ramp):
+def test_images_are_rotated_as_their_exif_orientation_says(ramp):
     exif = Image.Exif()
-    exif[0x0112] = 6  # the camera was turned: the picture is upright after a quarter turn clockwise
+    exif[0x0112] = 6  # the camera was rotated: the image is upright after a quarter turn clockwise
     data = encoded(Image.fromarray(ramp), exif=exif)
     np.testing.assert_array_equal(decode(data), np.rot90(ramp, -1))
 
@@ -101,62 +101,62 @@ def test_a_long_strip_is_read_and_a_decompression_bomb_is_not():
         decode(bomb)
 
 
-def test_a_bomb_that_pillow_itself_refuses_has_the_same_plain_reason():
+def test_a_bomb_that_pillow_itself_detects_has_the_same_plain_reason():
     header = b"P4\n60000 60000\n"
     with pytest.raises(Unreadable, match="too large"):
         decode(header)
 
 
 @pytest.mark.parametrize("kind", ["PNG", "JPEG", "BMP", "TIFF", "PPM", "WEBP"])
-def test_truncated_images_are_refused(kind):
+def test_truncated_images_are_unreadable(kind):
     noise = np.random.default_rng(0).integers(0, 256, (64, 64, 3), dtype=np.uint8)
     data = encoded(Image.fromarray(noise), kind)
     with pytest.raises(Unreadable, match=r"damaged|not an image"):
         decode(data[: len(data) // 2])
 
 
-def test_empty_and_text_files_are_refused_with_the_reason():
+def test_empty_and_text_files_are_unreadable_with_the_reason():
     with pytest.raises(Unreadable, match="empty"):
         decode(b"")
     with pytest.raises(Unreadable, match="not an image"):
-        decode(b"Dear reader, this is no picture.")
+        decode(b"Dear reader, this is not a picture.")
 
 
-def test_formats_that_start_outside_programs_are_not_tried():
+def test_formats_that_start_external_programs_are_not_tried():
     with pytest.raises(Unreadable, match="not an image"):
         decode(b"%!PS-Adobe-3.0 EPSF-3.0\n%%BoundingBox: 0 0 10 10\n%%EndComments\nshowpage\n")
 
 
-def test_numbers_are_scaled_by_their_kind():
+def test_numbers_are_scaled_by_their_type():
     np.testing.assert_array_equal(scale_to_uint8(np.array([0, 7, 255], np.int64)), [0, 7, 255])
     np.testing.assert_array_equal(scale_to_uint8(np.array([0.0, 0.5, 1.0])), [0, 128, 255])
     np.testing.assert_array_equal(scale_to_uint8(np.array([False, True])), [0, 255])
 
 
 @pytest.mark.parametrize("values", [[-1, 3], [0, 256], [0.0, 1.5], [0.0, np.nan], ["a", "b"]])
-def test_numbers_of_unknown_range_are_refused(values):
+def test_numbers_of_unknown_range_are_unreadable(values):
     with pytest.raises(Unreadable):
         scale_to_uint8(np.array(values))
 
 
-def test_arrays_may_have_their_channels_first_or_last(ramp):
-    colour = np.stack([ramp, ramp // 2, ramp // 4], axis=-1)
+def test_arrays_may_have_channels_first_or_last(ramp):
+    color = np.stack([ramp, ramp // 2, ramp // 4], axis=-1)
     np.testing.assert_array_equal(as_image(ramp), ramp)
     np.testing.assert_array_equal(as_image(ramp[..., None]), ramp)
     np.testing.assert_array_equal(as_image(ramp[None]), ramp)
-    np.testing.assert_array_equal(as_image(colour), colour)
-    np.testing.assert_array_equal(as_image(np.moveaxis(colour, -1, 0)), colour)
-    opaque = np.concatenate([colour, np.full((4, 8, 1), 255, np.uint8)], axis=-1)
-    np.testing.assert_array_equal(as_image(opaque), colour)
+    np.testing.assert_array_equal(as_image(color), color)
+    np.testing.assert_array_equal(as_image(np.moveaxis(color, -1, 0)), color)
+    opaque = np.concatenate([color, np.full((4, 8, 1), 255, np.uint8)], axis=-1)
+    np.testing.assert_array_equal(as_image(opaque), color)
 
 
 @pytest.mark.parametrize("shape", [(5,), (2, 3, 4, 5), (4, 8, 2), (0, 8)])
-def test_arrays_of_other_shapes_are_no_images(shape):
-    with pytest.raises(Unreadable, match="is no image"):
+def test_arrays_of_other_shapes_are_not_images(shape):
+    with pytest.raises(Unreadable, match="is not an image"):
         as_image(np.zeros(shape, np.uint8))
 
 
-def test_whole_number_shrinking_averages_exactly_the_pixels_that_fall_together():
+def test_shrinking_by_an_integer_averages_exactly_the_replaced_pixels():
     pixels = np.array([[0, 4, 10, 10], [8, 0, 10, 10]], np.uint8)
     np.testing.assert_array_equal(prepare(pixels, (1, 1, 2)), [[[3, 10]]])
 
@@ -168,9 +168,9 @@ def test_other_shrinking_does_not_alias():
     assert shrunk.std() < 30
 
 
-def test_colour_is_changed_as_the_set_needs_it(ramp):
-    grey = prepare(ramp, (3, 4, 8))
-    np.testing.assert_array_equal(grey, np.stack([ramp] * 3))
+def test_color_is_converted_as_the_set_needs_it(ramp):
+    gray = prepare(ramp, (3, 4, 8))
+    np.testing.assert_array_equal(gray, np.stack([ramp] * 3))
     red = np.zeros((4, 8, 3), np.uint8)
     red[..., 0] = 200
     np.testing.assert_array_equal(prepare(red, (1, 4, 8)), np.full((1, 4, 8), 60))  # 0.299 * 200
@@ -178,7 +178,7 @@ def test_colour_is_changed_as_the_set_needs_it(ramp):
 
 
 @pytest.mark.parametrize("layout", [(4, 8), (4, 8, 1), (4, 8, 3)])
-def test_a_block_of_an_array_is_prepared_as_each_of_its_images_is(layout):
+def test_an_array_is_prepared_at_once_as_its_images_are_one_by_one(layout):
     values = np.random.default_rng(0).integers(0, 256, (5, *layout), np.uint8)
     channels = 3 if layout[2:] == (3,) else 1
     block = prepare_block(values, (channels, 4, 8))

@@ -10,9 +10,9 @@ import pytest
 from PIL import Image
 from pyarrow import fs
 
-from raycluster.data import sources
+from raycluster.data import find_files
 from raycluster.data.decode import decode, prepare
-from raycluster.data.images import choose_shape, open_images
+from raycluster.data.images import open_images
 from raycluster.errors import UserError
 
 
@@ -27,8 +27,8 @@ def png(pixels: np.ndarray) -> bytes:
 
 
 @pytest.fixture
-def odd_folder(tmp_path):
-    """300 images of all sorts in two folders, four of them unreadable, and two files that are no images."""
+def mixed_folder(tmp_path):
+    """300 images of all kinds in two folders, four of them unreadable, and two other files."""
     for i in range(290):
         shape = (20 + i % 7, 30 + i % 5) + ((3,) if i % 3 else ())
         path = tmp_path / ("even" if i % 2 == 0 else "odd") / f"{i:03}.png"
@@ -51,13 +51,13 @@ def odd_folder(tmp_path):
     return tmp_path
 
 
-def test_a_folder_of_all_sorts_is_read_and_only_what_is_unreadable_set_aside(ray_session, odd_folder):
-    images = open_images(str(odd_folder), labels="folders")
+def test_a_mixed_folder_is_read_and_only_unreadable_files_are_rejected(ray_session, mixed_folder):
+    images = open_images(str(mixed_folder), labels="folders")
     assert dict(images.rejected) == {
         "empty.png": "the file is empty",
         "text.jpg": "not an image: its content is of no known format",
         "truncated.jpg": dict(images.rejected)["truncated.jpg"],
-        "zero.tif": "the file has vanished, or is a link to nowhere",
+        "zero.tif": "the file no longer exists, or is a broken link",
     }
     assert dict(images.rejected)["truncated.jpg"].startswith("damaged")
     assert (images.n, images.shape) == (296, (3, 23, 32))
@@ -65,16 +65,16 @@ def test_a_folder_of_all_sorts_is_read_and_only_what_is_unreadable_set_aside(ray
     assert "图片.BMP" in images.paths
     assert images.class_names == ["even", "odd"]
     assert np.bincount(images.labels + 1).tolist() == [6, 145, 145]
-    assert "Files other than image files were left out: 1 .txt, 1 hidden." in images.notes
-    assert any("are in colour" in note for note in images.notes)
+    assert "Files other than image files were skipped: 1 .txt, 1 hidden." in images.notes
+    assert any("are in color" in note for note in images.notes)
     assert any("all are resized to the median, 23 x 32" in note for note in images.notes)
     loaded = images.load()
     assert (loaded.shape, loaded.dtype) == ((296, 3, 23, 32), np.uint8)
     for path, pixels in zip(images.paths, loaded, strict=True):
-        np.testing.assert_array_equal(pixels, prepare(decode((odd_folder / path).read_bytes()), images.shape), path)
+        np.testing.assert_array_equal(pixels, prepare(decode((mixed_folder / path).read_bytes()), images.shape), path)
 
 
-def test_images_of_one_size_are_what_pillow_reads(ray_session, tmp_path):
+def test_images_of_one_size_are_the_pixels_that_pillow_reads(ray_session, tmp_path):
     for i in range(70):
         Image.fromarray(noise(12, 10, 3, seed=i)).save(tmp_path / f"{i:02}.jpg")
     images = open_images(str(tmp_path))
@@ -83,7 +83,7 @@ def test_images_of_one_size_are_what_pillow_reads(ray_session, tmp_path):
     np.testing.assert_array_equal(images.load(), expected)
 
 
-def test_ids_stay_when_one_image_becomes_unreadable(ray_session, tmp_path):
+def test_ids_do_not_change_when_an_image_becomes_unreadable(ray_session, tmp_path):
     for name in "abcd":
         Image.new("L", (8, 8)).save(tmp_path / f"{name}.png")
     before = open_images(str(tmp_path))
@@ -93,8 +93,8 @@ def test_ids_stay_when_one_image_becomes_unreadable(ray_session, tmp_path):
     assert dict(zip(after.paths, after.ids.tolist(), strict=True)) == {"a.png": 0, "c.png": 2, "d.png": 3}
 
 
-COLOUR = noise(6, 5, 4, 3)
-ENCODED = [png(pixels) for pixels in COLOUR]
+COLOR = noise(6, 5, 4, 3)
+ENCODED = [png(pixels) for pixels in COLOR]
 
 
 @pytest.mark.parametrize(
@@ -102,8 +102,8 @@ ENCODED = [png(pixels) for pixels in COLOUR]
     [
         pa.array(ENCODED),
         pa.array([{"bytes": data, "path": "x.png"} for data in ENCODED]),
-        pa.FixedShapeTensorArray.from_numpy_ndarray(COLOUR),
-        pa.array(COLOUR.tolist(), pa.list_(pa.list_(pa.list_(pa.uint8())))),
+        pa.FixedShapeTensorArray.from_numpy_ndarray(COLOR),
+        pa.array(COLOR.tolist(), pa.list_(pa.list_(pa.list_(pa.uint8())))),
     ],
     ids=["bytes", "struct", "tensor", "nested lists"],
 )
@@ -114,15 +114,15 @@ def test_parquet_is_read_in_every_layout(ray_session, tmp_path, column):
     images = open_images(str(tmp_path))
     assert images.paths == ["a.parquet#0", "a.parquet#1", *(f"b.parquet#{i}" for i in range(4))]
     assert images.labels.tolist() == [4, 5, 0, 1, 2, 3]
-    np.testing.assert_array_equal(images.load(), COLOUR[[4, 5, 0, 1, 2, 3]].transpose(0, 3, 1, 2))
+    np.testing.assert_array_equal(images.load(), COLOR[[4, 5, 0, 1, 2, 3]].transpose(0, 3, 1, 2))
 
 
-def test_a_bad_row_in_parquet_is_set_aside_and_the_others_keep_their_numbers(ray_session, tmp_path):
+def test_a_bad_row_in_parquet_is_rejected_and_the_others_keep_their_ids(ray_session, tmp_path):
     pq.write_table(pa.table({"image": [ENCODED[0], None, b"text", ENCODED[3]]}), tmp_path / "a.parquet")
     images = open_images(f"{tmp_path}/a.parquet")
     assert [path for path, _ in images.rejected] == ["a.parquet#1", "a.parquet#2"]
     assert (images.paths, images.ids.tolist()) == (["a.parquet#0", "a.parquet#3"], [0, 3])
-    np.testing.assert_array_equal(images.load(), COLOUR[[0, 3]].transpose(0, 3, 1, 2))
+    np.testing.assert_array_equal(images.load(), COLOR[[0, 3]].transpose(0, 3, 1, 2))
 
 
 def test_a_damaged_parquet_file_is_one_rejected_input_and_the_others_are_read(ray_session, tmp_path):
@@ -131,7 +131,7 @@ def test_a_damaged_parquet_file_is_one_rejected_input_and_the_others_are_read(ra
     images = open_images(str(tmp_path))
     assert [path for path, _ in images.rejected] == ["a.parquet#0", "b.parquet#1"]
     assert (images.paths, images.ids.tolist()) == (["b.parquet#0", "b.parquet#2"], [1, 3])
-    np.testing.assert_array_equal(images.load(), COLOUR[:2].transpose(0, 3, 1, 2))
+    np.testing.assert_array_equal(images.load(), COLOR[:2].transpose(0, 3, 1, 2))
 
 
 def test_npz_is_scaled_and_resized_without_ray(tmp_path):
@@ -163,37 +163,37 @@ def test_digits_are_built_in():
     assert images.load().max() == 255
 
 
-def test_other_file_systems_are_read_by_the_tasks(ray_session, tmp_path, monkeypatch):
+def test_tasks_read_from_other_file_systems(ray_session, tmp_path, monkeypatch):
     for i in range(3):
         (tmp_path / f"{i}.png").write_bytes(ENCODED[i])
     elsewhere = fs.SubTreeFileSystem(str(tmp_path.parent), fs.LocalFileSystem())
-    monkeypatch.setattr(sources, "_open_filesystem", lambda source: (elsewhere, tmp_path.name))
-    np.testing.assert_array_equal(open_images("s3://bucket").load(), COLOUR[:3].transpose(0, 3, 1, 2))
+    monkeypatch.setattr(find_files, "open_filesystem", lambda source: (elsewhere, tmp_path.name))
+    np.testing.assert_array_equal(open_images("s3://bucket").load(), COLOR[:3].transpose(0, 3, 1, 2))
 
 
-def test_a_file_that_vanishes_before_it_is_loaded_is_a_clear_error(ray_session, tmp_path):
+def test_a_file_that_disappears_before_it_is_loaded_is_a_clear_error(ray_session, tmp_path):
     for name in "ab":
         (tmp_path / f"{name}.png").write_bytes(ENCODED[0])
     images = open_images(str(tmp_path))
     os.remove(tmp_path / "b.png")
-    with pytest.raises(UserError, match=r"1 images that were readable.*b.png: the file has vanished"):
+    with pytest.raises(UserError, match=r"1 images that were readable.*b.png: the file no longer exists"):
         images.load()
 
 
-def test_no_readable_image_is_an_error_that_says_why(ray_session, tmp_path):
+def test_a_source_without_readable_images_is_an_error_that_says_why(ray_session, tmp_path):
     (tmp_path / "a.png").touch()
     with pytest.raises(UserError, match=r"None of the 1 inputs in .* \(a.png: the file is empty\)"):
         open_images(str(tmp_path))
     (tmp_path / "a.npz").write_bytes(b"")
-    with pytest.raises(UserError, match="not a whole NPZ file"):
+    with pytest.raises(UserError, match="not a complete NPZ file"):
         open_images(str(tmp_path / "a.npz"))
 
 
 @pytest.mark.parametrize(
     "settings", [{"image_size": 0}, {"image_size": (8, -1)}, {"image_size": "big"}, {"color": "red"}]
 )
-def test_settings_that_mean_nothing_are_clear_errors(settings):
-    with pytest.raises(UserError, match=r"is no size|is not known"):
+def test_invalid_settings_are_clear_errors(settings):
+    with pytest.raises(UserError, match=r"is not a size|is not supported"):
         open_images("digits", **settings)
 
 
@@ -202,57 +202,7 @@ def test_labels_from_folders_need_image_files():
         open_images("digits", labels="folders")
 
 
-@pytest.mark.parametrize(
-    ("sizes", "image_size", "color", "shape"),
-    [
-        ([(112, 92, 1)] * 2, None, "keep", (1, 56, 46)),
-        ([(112, 92, 1)] * 2, "original", "keep", (1, 112, 92)),
-        ([(112, 92, 1)] * 2, 32, "rgb", (3, 32, 32)),
-        ([(112, 92, 1)] * 2, (70, 90), "keep", (1, 70, 90)),
-        ([(64, 64, 1), (64, 64, 3)], None, "keep", (3, 64, 64)),
-        ([(64, 64, 1), (64, 64, 3)], None, "gray", (1, 64, 64)),
-        ([(10, 20, 1), (20, 30, 1), (40, 31, 1)], None, "keep", (1, 20, 30)),
-        ([(2, 20, 1), (4, 20, 1)], None, "keep", (1, 8, 20)),
-        ([(4, 4, 1)] * 2, None, "keep", (1, 4, 4)),
-        ([(40, 20_000, 1)], None, "keep", (1, 8, 63)),
-        ([(65, 33, 1)], None, "keep", (1, 32, 16)),
-    ],
-)
-def test_one_size_and_colour_is_chosen_by_the_rule(sizes, image_size, color, shape):
-    assert choose_shape(np.array(sizes), image_size, color)[0] == shape
-
-
-def test_what_was_chosen_is_told():
-    _, notes = choose_shape(np.array([(100, 200, 1), (300, 400, 3)]), None, "keep")
-    assert [note.split(",")[0] for note in notes] == [
-        "1 of 2 images are in colour",
-        "The images are from 100 to 300 pixels high and from 200 to 400 wide: all are resized to the median",
-        "The images are shrunk from 200 x 300 to 40 x 60",
-    ]
-    assert choose_shape(np.array([(28, 28, 1)]), None, "keep")[1] == []
-
-
-@pytest.mark.parametrize(
-    ("sizes", "side"),
-    [([(8, 8, 1)], 32), ([(32, 32, 3)], 32), ([(33, 20, 3)], 64), ([(100, 200, 1), (300, 400, 3)], 96)],
-)
-def test_methods_that_take_a_few_sides_get_the_smallest_that_loses_no_pixels(sizes, side):
-    shape, notes = choose_shape(np.array(sizes), None, "keep", (32, 64, 96))
-    assert shape[1:] == (side, side)
-    told = " ".join(notes)
-    assert (f"The network takes squares of {side} pixels" in told) == (sizes[0][:2] != (32, 32))
-
-
-def test_sizes_that_the_method_does_not_take_are_refused():
-    sentence = "--image-size 40 x 40: the network of this method takes squares of 32, 64 or 96 pixels"
-    with pytest.raises(UserError, match=sentence):
-        choose_shape(np.array([(8, 8, 1)]), 40, "keep", (32, 64, 96))
-    with pytest.raises(UserError, match="--image-size 8 x 8"):
-        choose_shape(np.array([(8, 8, 1)]), "original", "keep", (32, 64, 96))
-    assert choose_shape(np.array([(8, 8, 1)]), 64, "keep", (32, 64, 96))[0] == (1, 64, 64)
-
-
-def test_fingerprint_changes_with_files_and_preparation_and_nothing_else(ray_session, tmp_path):
+def test_the_fingerprint_changes_with_files_and_preparation_only(ray_session, tmp_path):
     for name in "ab":
         (tmp_path / f"{name}.png").write_bytes(ENCODED[0])
     first = open_images(str(tmp_path)).fingerprint
@@ -263,7 +213,7 @@ def test_fingerprint_changes_with_files_and_preparation_and_nothing_else(ray_ses
     assert open_images(str(tmp_path)).fingerprint != first
 
 
-def test_take_reads_the_images_asked_for(ray_session, tmp_path):
+def test_take_reads_the_requested_images(ray_session, tmp_path):
     pixels = noise(5, 8, 9)
     for i, image in enumerate(pixels):
         Image.fromarray(image).save(tmp_path / f"{i}.png")

@@ -1,17 +1,17 @@
 import numpy as np
 import ray
 
-from raycluster.data.pipeline import put, stream
+from raycluster.data.pipeline import map_ranges, put_rows
 
 
 def rows_and_values(table, start, stop):
     return {"row": np.arange(start, stop), "value": table[start:stop]}
 
 
-def test_every_range_comes_once_and_in_order_if_asked_for(ray_session):
+def test_every_range_comes_once_and_in_order_on_request(ray_session):
     table = np.random.default_rng(0).integers(0, 256, (100, 2, 3), dtype=np.uint8)
     ranges = np.array([[90, 100], [0, 40], [60, 61], [61, 90], [40, 60]])
-    columns = list(stream(ray.put(table), ranges, rows_and_values, in_order=True))
+    columns = list(map_ranges(rows_and_values, ray.put(table), ranges, in_order=True))
     rows = np.concatenate([column["row"] for column in columns])
     assert rows.tolist() == [row for start, stop in ranges for row in range(start, stop)]
     np.testing.assert_array_equal(np.concatenate([column["value"] for column in columns]), table[rows])
@@ -20,17 +20,17 @@ def test_every_range_comes_once_and_in_order_if_asked_for(ray_session):
 def test_more_ranges_than_tasks_come_in_order_too(ray_session, monkeypatch):
     monkeypatch.setattr("raycluster.data.pipeline.MAX_TASKS", 3)
     ranges = np.stack([np.arange(20), np.arange(20) + 1], axis=1)[::-1]
-    columns = stream(ray.put(np.arange(20)), ranges, rows_and_values, in_order=True)
+    columns = map_ranges(rows_and_values, ray.put(np.arange(20)), ranges, in_order=True)
     assert np.concatenate([column["row"] for column in columns]).tolist() == list(range(19, -1, -1))
 
 
-def test_no_ranges_are_no_work(ray_session):
-    assert list(stream(ray.put(None), np.empty((0, 2), np.int64), rows_and_values)) == []
+def test_without_ranges_there_is_no_work(ray_session):
+    assert list(map_ranges(rows_and_values, ray.put(None), np.empty((0, 2), np.int64))) == []
 
 
-def test_without_a_ray_the_same_work_is_done_here(monkeypatch):
+def test_without_ray_the_same_work_is_done_in_this_process(monkeypatch):
     monkeypatch.setattr("ray.is_initialized", lambda: False)
     table = np.arange(20)
-    assert put(table) is table
-    columns = list(stream(table, np.array([[0, 3], [3, 20]]), rows_and_values))
+    assert put_rows(table) is table
+    columns = list(map_ranges(rows_and_values, table, np.array([[0, 3], [3, 20]])))
     assert [len(part["row"]) for part in columns] == [3, 17]

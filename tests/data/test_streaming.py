@@ -42,7 +42,7 @@ def feeds(image_set: ImageSet, world_size: int, seed: int = 5) -> list[Streaming
 
 
 @pytest.mark.parametrize("world_size", [1, 2, 3])
-def test_every_row_comes_once_and_in_order_in_an_evaluation_pass(image_set, pixels, world_size):
+def test_an_evaluation_pass_yields_every_row_once_and_in_order(image_set, pixels, world_size):
     batches = [batch for feed in feeds(image_set, world_size) for batch in feed.eval_batches(10)]
     assert np.concatenate([batch.ids for batch in batches]).tolist() == list(range(N))
     np.testing.assert_array_equal(np.concatenate([batch.images for batch in batches])[:, 0], pixels)
@@ -50,7 +50,7 @@ def test_every_row_comes_once_and_in_order_in_an_evaluation_pass(image_set, pixe
 
 
 @pytest.mark.parametrize("world_size", [1, 2, 3])
-def test_workers_make_equal_steps_and_share_no_image(image_set, pixels, world_size):
+def test_workers_take_equally_many_steps_and_share_no_image(image_set, pixels, world_size):
     epochs = [list(feed.train_batches(20, epoch=1)) for feed in feeds(image_set, world_size)]
     steps = ResidentFeed(pixels[:, None], world_size=world_size).steps(20)
     assert {len(batches) for batches in epochs} == {steps} == {feeds(image_set, world_size)[0].steps(20)}
@@ -67,7 +67,7 @@ def order(image_set: ImageSet, seed: int, epoch: int, **settings) -> list[int]:
     return [row for batch in feed.train_batches(10, epoch) for row in batch.ids.tolist()]
 
 
-def test_the_order_follows_seed_and_epoch_alone(image_set):
+def test_the_order_depends_only_on_seed_and_epoch(image_set):
     first = order(image_set, 0, 0)
     assert first == order(image_set, 0, 0)
     assert first != order(image_set, 0, 1)
@@ -78,13 +78,13 @@ def test_images_of_several_ranges_are_mixed_in_a_batch(image_set):
     assert len({row // 8 for row in order(image_set, 0, 0)[:10]}) >= 4
 
 
-def test_the_ranges_are_shuffled_anew_in_every_epoch(image_set):
+def test_the_ranges_are_reshuffled_in_every_epoch(image_set):
     begins = image_set.ranges(0, N)[:, 0]
     first = [order(image_set, 0, epoch, window_bytes=1)[:10] for epoch in range(3)]
     assert len({frozenset(np.searchsorted(begins, rows, side="right")) for rows in first}) > 1
 
 
-def test_batches_of_folders_of_one_class_begin_mixed(ray_session, tmp_path):
+def test_the_first_batches_mix_folders_of_one_class_each(ray_session, tmp_path):
     for label in range(4):
         (tmp_path / str(label)).mkdir()
         for i in range(256):
@@ -102,7 +102,7 @@ def test_narrow_windows_mix_fewer_ranges(image_set):
     assert mixed(1) < 4 < 5 < mixed(10**6)
 
 
-def test_groups_come_together_within_a_window(image_set):
+def test_groups_appear_together_within_a_window(image_set):
     groups = np.arange(N) % 4
     batches = list(StreamingFeed(image_set).train_batches(20, 0, groups))
     together = np.mean([(np.diff(groups[batch.ids]) == 0).mean() for batch in batches])
@@ -114,7 +114,7 @@ def test_groups_come_together_within_a_window(image_set):
     assert len(np.unique(ids)) == 100
 
 
-def test_a_pass_may_be_left_early_and_begun_again(image_set):
+def test_a_pass_may_be_abandoned_and_restarted(image_set):
     feed = StreamingFeed(image_set)
     first = next(iter(feed.train_batches(10, 0)))
     again = next(iter(feed.train_batches(10, 0)))
@@ -130,7 +130,7 @@ def test_fewer_images_than_workers_are_evaluated_once(ray_session, tmp_path):
 
 @ray.remote(num_cpus=1)
 class Worker:
-    """Holds its CPU for as long as it lives, as a training worker does."""
+    """Occupies its CPU for its whole life, as a training worker does."""
 
     def __init__(self, image_set: ImageSet, rank: int, world_size: int) -> None:
         self.feed = StreamingFeed(image_set, "cpu", rank, world_size)
@@ -140,7 +140,8 @@ class Worker:
         return steps, [row for batch in self.feed.eval_batches(7) for row in batch.ids.tolist()]
 
 
-def test_workers_that_leave_one_cpu_free_all_get_their_images(ray_session, tmp_path):
+@pytest.mark.slow
+def test_all_workers_get_their_images_even_if_only_one_cpu_is_free(ray_session, tmp_path):
     images = [{"bytes": _png(i)} for i in range(N)]
     pq.write_table(pa.table({"image": images}), tmp_path / "a.parquet", row_group_size=10)
     image_set = open_images(str(tmp_path / "a.parquet"))
@@ -159,7 +160,7 @@ def _png(value: int) -> bytes:
     return buffer.getvalue()
 
 
-def test_ranges_laid_end_to_end_are_cut_at_any_place():
+def test_ranges_placed_end_to_end_can_be_cut_anywhere():
     ranges = np.array([[10, 14], [0, 3], [20, 25]])
     laid = [10, 11, 12, 13, 0, 1, 2, 20, 21, 22, 23, 24]
     for start in range(13):

@@ -49,7 +49,7 @@ def test_npy_is_read(tmp_path):
     assert found.paths[-1] == "a.npy#5"
 
 
-def test_rows_in_are_rows_out_plus_rows_set_aside(tmp_path):
+def test_every_input_row_is_either_returned_or_rejected(tmp_path):
     rows = [None, [1.0, 2.0], [np.nan, 1.0], [3.0], [np.inf, 0.0], [1.0, None], [4.0, 5.0]]
     pq.write_table(pa.table({"v": pa.array(rows, pa.list_(pa.float64()))}), tmp_path / "a.parquet", row_group_size=2)
     np.save(tmp_path / "z.npy", np.zeros((2, 3)))
@@ -64,7 +64,7 @@ def test_rows_in_are_rows_out_plus_rows_set_aside(tmp_path):
     }
 
 
-def test_files_of_another_width_are_set_aside_row_by_row(tmp_path):
+def test_files_of_another_width_are_rejected_row_by_row(tmp_path):
     np.save(tmp_path / "a.npy", np.ones((2, 3)))
     np.save(tmp_path / "b.npy", np.ones((1, 5)))
     found = open_vectors(str(tmp_path))
@@ -72,12 +72,12 @@ def test_files_of_another_width_are_set_aside_row_by_row(tmp_path):
     assert dict(found.rejected) == {"b.npy#0": "its vector has 5 numbers, the first one has 3"}
 
 
-def test_what_cannot_be_read_is_a_sentence(tmp_path):
+def test_unreadable_sources_are_clear_errors(tmp_path):
     cases = {
         "text.parquet": (pa.table({"name": ["a"]}), "no column holds vectors"),
         "two.parquet": (pa.table({"a": [[1.0]], "b": [[1.0]]}), "the columns a, b could all be vectors: name one"),
         "nan.parquet": (pa.table({"a": [[float("nan")]]}), "holds no usable vector .*NaN"),
-        "same.parquet": (pa.table({"a": [[1.0], [2.0]], "id": [1, 1]}), "the same number to several rows"),
+        "same.parquet": (pa.table({"a": [[1.0], [2.0]], "id": [1, 1]}), "the same number in several rows"),
     }
     for name, (table, sentence) in cases.items():
         pq.write_table(table, tmp_path / name)
@@ -92,7 +92,7 @@ def test_what_cannot_be_read_is_a_sentence(tmp_path):
         with pytest.raises(UserError, match=f"{name}.npy in .* cannot be read"):
             open_vectors(str(tmp_path / f"{name}.npy"))
     (tmp_path / "empty").mkdir()
-    with pytest.raises(UserError, match="a glob with Parquet and NPY in it"):
+    with pytest.raises(UserError, match="name a folder, file or glob with Parquet or NPY files"):
         open_vectors(str(tmp_path / "empty"))
 
 

@@ -1,7 +1,8 @@
 import numpy as np
 import pytest
 
-from raycluster.data.sources import Listing, Location
+from raycluster.data.location import Location
+from raycluster.data.sources import Listing
 from raycluster.embedding.manifest import IdBlock, Manifest, shard_rows
 
 
@@ -28,7 +29,7 @@ def test_rows_are_numbered_file_by_file_and_cut_into_shards(manifest):
 def test_files_that_go_leave_a_gap_and_files_that_come_get_ids_behind_all_others(manifest):
     grown = manifest.without({"b"}).with_files(listing(aa=(5, 5), d=(6, 6)), np.array([0, 3]), 2)
     assert grown.names == ["a", "c", "aa", "d"]
-    assert grown.rounds == (IdBlock(0, 6, 4), IdBlock(6, 9, 2))
+    assert grown.blocks == (IdBlock(0, 6, 4), IdBlock(6, 9, 2))
     assert grown.edges().tolist() == [[0, 4], [4, 6], [6, 8], [8, 9]]
     assert grown.ids(0, 9).tolist() == [0, 1, 2, 4, 5, 6, 7, 8]
     assert grown.ids(2, 5).tolist() == [2, 4]
@@ -51,7 +52,7 @@ def test_a_saved_catalogue_is_read_again_with_names_that_are_no_text(manifest, t
     odd.save(tmp_path / "files.parquet")
     again = Manifest.load(tmp_path / "files.parquet")
     assert again.names == odd.names
-    assert again.rounds == odd.rounds
+    assert again.blocks == odd.blocks
     for name in ("sizes", "modified", "first", "rows"):
         assert getattr(again, name).tolist() == getattr(odd, name).tolist()
 

@@ -14,7 +14,7 @@ def test_a_small_object_store_gets_small_shards_and_a_sentence():
     limit, sentence = shard_limit(80e6, 3 * 224 * 224)
     assert limit == 2_500_000
     assert sentence == (
-        "Ray's object store holds only 80.0 MB: shards are cut to 2.5 MB of images, instead of 33.6 MB."
+        "Ray's object store holds only 80.0 MB, so shards are limited to 2.5 MB of images instead of 33.6 MB."
     )
 
 

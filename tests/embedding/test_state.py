@@ -83,7 +83,7 @@ def test_a_part_that_is_not_whole_or_belongs_nowhere_is_made_again(photos, tmp_p
     part_path(out, 0).write_bytes(part_path(out, 0).read_bytes()[:50])
     part_path(out, 7).write_bytes(part_path(out, 1).read_bytes())
     _, work, said = embed(out, photos)
-    assert said == ["2 part(s) were not whole or not as they should be: they are made again."]
+    assert said == ["2 part file(s) were incomplete or inconsistent: they are written again."]
     assert work.shards.tolist() == [[0, 0, 4]]
     assert list(table(out)) == list(range(10))
 
@@ -95,7 +95,7 @@ def test_new_files_get_new_ids_and_shards_and_nothing_else_is_touched(photos, tm
     for name in ("aa", "z"):
         save(photos / f"{name}.png")
     _, work, said = embed(out, photos)
-    assert said == ["New: 2 file(s) (aa.png, z.png); ids go on from 10."]
+    assert said == ["New: 2 file(s) (aa.png, z.png); their ids start at 10."]
     assert work.shards.tolist() == [[2, 0, 2], [3, 2, 4]]
     assert {path: path.stat().st_mtime_ns for path in before} == before
     assert table(out) == dict(enumerate(f"{name}.png" for name in [*"abcdefghij", "aa", "z"]))
@@ -112,12 +112,12 @@ def test_changed_files_are_done_anew_and_deleted_ones_leave_their_parts(photos, 
     os.utime(photos / "d.png", ns=(1, 1))
     _, work, said = embed(out, photos)
     assert said == [
-        "Changed: 1 file(s) (d.png). The old rows were taken out; they get new rows with new ids.",
-        "No longer there: 6 file(s) (b.png, bad1.png, g.png, ...). The rows were taken out of their parts.",
+        "Changed: 1 file(s) (d.png). Their old rows were removed; the new rows get new ids.",
+        "Deleted: 6 file(s) (b.png, bad1.png, g.png, ...). Their rows were removed.",
     ]
     assert work.order.ids.tolist() == [12]
     assert table(out) == {0: "a.png", 4: "c.png", 6: "e.png", 7: "f.png", 12: "d.png"}
-    assert [row.id for row in read_footer(part_path(out, 0)).aside] == [3]
+    assert [row.id for row in read_footer(part_path(out, 0)).rejected] == [3]
     assert not part_path(out, 2).exists()
     assert not EmbeddingState(out, str(photos)).has_work
 
@@ -137,7 +137,7 @@ def test_a_set_that_is_out_of_reach_is_not_taken_for_deleted(photos, tmp_path):
     for path in photos.iterdir():
         path.unlink()
     save(photos / "other.png")
-    with pytest.raises(UserError, match=r"None of the 10 files that were embedded .* is there any more"):
+    with pytest.raises(UserError, match=r"None of the 10 files that were embedded .* exists any more"):
         embed(out, photos)
     assert len(table(out)) == 10
 
@@ -179,7 +179,7 @@ def test_what_could_not_be_read_is_tried_again_the_next_time_and_what_is_bad_is_
     save(photos / "ibad.png")
     embed(out, photos)
     _, work, said = embed(out, photos)
-    assert said == ["1 input(s) that could not be read are tried again, with their parts."]
+    assert said == ["1 input(s) could not be reached last time: they are tried again."]
     assert work.shards.tolist() == [[0, 0, 4]]
     assert len(table(out)) == 11
 
@@ -196,7 +196,7 @@ def test_a_container_that_cannot_be_opened_is_one_row_until_it_can(tmp_path, mon
     assert work.order.ids.tolist() == list(range(8))
     assert sorted(work.order.reasons) == [6, 7]
     assert work.order.reasons[6].startswith(UNREACHABLE)
-    assert work.order.reasons[7].startswith("not a whole NPZ file")
+    assert work.order.reasons[7].startswith("not a complete NPZ file")
     assert not EmbeddingState(out, str(data)).changes.changed  # nothing can be told of it
     (data / "b.npz").unlink()
     np.savez(data / "b.npz", images=np.zeros((3, 4, 4), np.uint8))
@@ -212,7 +212,7 @@ def test_rows_of_a_container_that_cannot_be_opened_any_more_are_not_given_up(tmp
     embed(out, data, only=[0])
     (data / "a.npz").rename(tmp_path / "a.npz")
     (data / "a.npz").symlink_to("a.npz")
-    with pytest.raises(UserError, match=r"a.npz could be opened before, is the same file, and cannot be opened now"):
+    with pytest.raises(UserError, match=r"a.npz has not changed, but can no longer be opened"):
         embed(out, data)
     assert len(table(out)) == 4
     (data / "a.npz").unlink()

@@ -7,7 +7,7 @@ import pytest
 import torch
 from PIL import Image
 
-from raycluster.embedding import manifest as manifest
+from raycluster.embedding import manifest, stream
 from raycluster.embedding.part_files import read_footer
 from raycluster.embedding.state import EmbeddingState
 from raycluster.embedding.stream import Embedder, embed_pixels, embed_shards, threads_of
@@ -42,6 +42,7 @@ def make_work(tmp_path, monkeypatch):
     return make
 
 
+@pytest.mark.slow
 def test_tasks_that_decode_and_actors_that_decode_write_the_same(net, make_work, ray_session):
     written = []
     for tasks_decode in (True, False):
@@ -54,17 +55,17 @@ def test_tasks_that_decode_and_actors_that_decode_write_the_same(net, make_work,
     assert written[0] == written[1]
     (first, footer), *_ = written[0]
     assert first["path"].to_pylist() == ["a.png", "b.png", "c.png"]
-    assert [(row.id, row.path) for row in footer.aside] == [(3, "d.png")]
+    assert [(row.id, row.path) for row in footer.rejected] == [(3, "d.png")]
 
 
-def test_rows_without_a_finite_embedding_and_rows_that_stand_for_a_container_are_set_aside(net, make_work, ray_session):
+def test_rows_without_a_finite_embedding_and_rows_that_stand_for_a_container_are_set_aside(net, make_work, embed_here):
     out, work = make_work("aside")
     with torch.no_grad():
         net.embed.weight.fill_(float("nan"))
     order = dataclasses.replace(work.order, reasons={5: "no container"})
-    assert [one.aside for one in sorted(embed_shards(order, work.shards, net, out, ONE, False))] == [4, 4, 2]
-    reasons = [row.reason for part in sorted((out / "embeddings").iterdir()) for row in read_footer(part).aside]
-    infinite = "the network gives it an infinite embedding"
+    assert [one.aside for one in sorted(stream.embed_shards(order, work.shards, net, out, ONE, False))] == [4, 4, 2]
+    reasons = [row.reason for part in sorted((out / "embeddings").iterdir()) for row in read_footer(part).rejected]
+    infinite = "the network gives it an embedding that is not finite"
     assert (reasons.count(infinite), reasons[5]) == (8, "no container")
 
 

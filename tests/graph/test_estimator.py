@@ -29,7 +29,7 @@ def nmi_geometric(labels, predicted):
 
 def test_published_settings_on_digits(digits):
     images, labels = digits
-    published = GraphDegreeLinkage(10, n_neighbors=20, affinity="global", join_pieces=False).fit(images)
+    published = GraphDegreeLinkage(10, n_neighbors=20, affinity="global", join_small_components=False).fit(images)
     assert nmi_geometric(labels, published.labels_) == pytest.approx(0.896, abs=0.002)
 
 
@@ -90,7 +90,7 @@ def test_double_precision_lists_and_other_memory_orders_are_accepted(digits):
 
 def test_auto_chooses_as_the_jobs_do_and_keeps_the_ranking(digits):
     images, labels = digits
-    images = normalize(images)  # as the jobs have pixels; no digit is shorter than 1
+    images = normalize(images)  # as the jobs scale pixels; no digit is shorter than 1
     model = GraphDegreeLinkage("auto").fit(images)
     jobs = GraphSettings()
     ids, distances = nearest_neighbors(images, jobs.neighbors_of(len(images)))
@@ -111,9 +111,9 @@ def test_a_given_number_of_clusters_is_kept_and_nothing_ranked(digits):
     assert model.ranking_ is None
 
 
-def test_auto_counts_the_clusters_of_a_precomputed_graph_with_rows_of_many_neighbours():
+def test_auto_counts_the_clusters_of_a_precomputed_graph_with_rows_of_many_neighbors():
     rng = np.random.default_rng(0)
-    points = np.concatenate([rng.normal(size=(60, 2)) + centre for centre in ([0, 0], [30, 0], [0, 30], [30, 30])])
+    points = np.concatenate([rng.normal(size=(60, 2)) + center for center in ([0, 0], [30, 0], [0, 30], [30, 30])])
     graph = radius_neighbors_graph(points, 2.0, mode="distance").tolil()
     graph[0] = np.linalg.norm(points - points[0], axis=1)
     model = GraphDegreeLinkage("auto", metric="precomputed").fit(graph)
@@ -122,7 +122,7 @@ def test_auto_counts_the_clusters_of_a_precomputed_graph_with_rows_of_many_neigh
 
 
 @pytest.mark.parametrize("wrong", [6, 0, 2.5, "many"])
-def test_numbers_of_clusters_that_cannot_be_are_an_error(wrong):
+def test_impossible_numbers_of_clusters_are_errors(wrong):
     with pytest.raises(
         UserError, match=f"n_clusters={wrong!r} of 5 samples: choose a whole number from 1 to 5, or 'auto'"
     ):
@@ -133,7 +133,7 @@ def test_the_rows_of_the_fit_are_predicted_as_they_were_clustered(digits):
     images, _ = digits
     model = GraphDegreeLinkage(10).fit(images)
     assert (model.predict(images) == model.labels_).all()
-    # Also by others alone: the first step joins every row to its nearest neighbour.
+    # Even by the others alone, because the first step joins every row to its nearest neighbor.
     assert (model.labels_[nearest_neighbors(images, 1)[0][:, 0]] == model.labels_).all()
 
 
@@ -145,7 +145,7 @@ def test_new_points_are_predicted_as_a_clustering_of_all_puts_them(digits):
     model = GraphDegreeLinkage(10).fit(images[old])
     predicted = model.predict(images[new])
     assert predicted.dtype == np.int32
-    # The two clusterings differ on the old points too: new ones cannot agree more.
+    # The two clusterings also differ on the old points: new points cannot agree more.
     agreement = [
         clustering_quality(together[rows], found)["acc"] for rows, found in ((old, model.labels_), (new, predicted))
     ]
@@ -156,7 +156,7 @@ def test_new_points_are_predicted_as_a_clustering_of_all_puts_them(digits):
     assert accuracy[1] == pytest.approx(accuracy[0], abs=0.02)
 
 
-def test_cosine_does_not_see_the_length_of_rows(digits):
+def test_cosine_ignores_the_length_of_rows(digits):
     images, _ = digits
     images = images[:300] * np.random.default_rng(0).uniform(0.1, 10, (300, 1))
     model = GraphDegreeLinkage(5, metric="cosine").fit(images)
@@ -191,7 +191,7 @@ def test_a_precomputed_graph_works_in_a_pipeline_and_predicts(digits):
     assert (model.predict(images[600:800]) == expected.predict(images[600:800])).all()
 
 
-def test_rows_of_a_graph_may_have_different_numbers_of_neighbours():
+def test_rows_of_a_graph_may_have_different_numbers_of_neighbors():
     rng = np.random.default_rng(0)
     points = np.concatenate([rng.normal(size=(60, 2)), rng.normal(size=(30, 2)) + 12, [[50, 50]]])
     graph = radius_neighbors_graph(points, 2.5, mode="distance")
@@ -203,13 +203,13 @@ def test_rows_of_a_graph_may_have_different_numbers_of_neighbours():
     assert sorted(np.bincount(model.labels_)) == [1, 30, 60]
 
 
-def test_parts_of_the_graph_are_counted():
+def test_connected_components_are_counted():
     points = np.repeat([[0.0, 0.0], [100.0, 0.0], [0.0, 100.0]], 20, axis=0)
     points += np.random.default_rng(0).normal(size=points.shape)
     assert GraphDegreeLinkage(2, n_neighbors=5).fit(points).n_connected_components_ == 3
 
 
-def test_wrong_metrics_are_named(digits):
+def test_unknown_metrics_are_named(digits):
     images, _ = digits
     with pytest.raises(UserError, match="metric='manhattan': choose"):
         GraphDegreeLinkage(metric="manhattan").fit(images)
@@ -218,15 +218,15 @@ def test_wrong_metrics_are_named(digits):
 
 
 @pytest.mark.parametrize("wrong", [0, -1, 2.5, "few"])
-def test_numbers_of_neighbours_that_cannot_be_are_an_error(wrong):
+def test_impossible_numbers_of_neighbors_are_errors(wrong):
     with pytest.raises(UserError, match=f"n_neighbors={wrong!r}: choose a whole number"):
         GraphDegreeLinkage(2, n_neighbors=wrong, metric="precomputed").fit(csr_matrix(np.ones((5, 5))))
 
 
-def test_one_row_of_many_neighbours_changes_little():
+def test_one_row_of_many_neighbors_changes_little():
     rng = np.random.default_rng(0)
-    centres = np.array([[0, 0], [6, 0], [40, 0], [46, 0], [0, 40], [6, 40]])
-    points = np.concatenate([rng.normal(size=(30, 2)) + centre for centre in centres])
+    centers = np.array([[0, 0], [6, 0], [40, 0], [46, 0], [0, 40], [6, 40]])
+    points = np.concatenate([rng.normal(size=(30, 2)) + center for center in centers])
     blob = np.repeat(np.arange(6), 30)
     graph = radius_neighbors_graph(points, 3.5, mode="distance").tolil()
     graph[0] = np.linalg.norm(points - points[0], axis=1)

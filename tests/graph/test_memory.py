@@ -7,7 +7,7 @@ from raycluster.graph.memory import clustering_bytes
     ("n", "d", "n_neighbors", "peak"),
     [(1_000, 64, 12, 1.175e9), (8_000, 4_096, 24, 1.974e9)],
 )
-def test_what_is_stated_is_above_what_was_measured_but_not_by_much(n, d, n_neighbors, peak):
+def test_the_estimate_exceeds_what_was_measured_but_not_by_much(n, d, n_neighbors, peak):
     assert peak < clustering_bytes(n, n * d, n_neighbors) < 1.25 * peak
 
 

@@ -3,8 +3,8 @@ import pytest
 
 from raycluster.errors import UserError
 from raycluster.graph import GraphDegreeLinkage, nearest_neighbors
-from raycluster.graph.kernel import partition as parts
 from raycluster.graph.settings import GraphSettings
+from raycluster.graph.stages import partition
 
 
 @pytest.mark.parametrize(
@@ -20,7 +20,7 @@ from raycluster.graph.settings import GraphSettings
         {"epsilon": float("nan")},
     ],
 )
-def test_settings_that_mean_nothing_are_refused_by_name(setting):
+def test_settings_that_make_no_sense_are_named(setting):
     with pytest.raises(UserError, match=f"--{next(iter(setting)).replace('_', '-')} "):
         GraphSettings(**setting)
 
@@ -36,7 +36,7 @@ def test_the_tree_is_that_of_the_estimator_with_the_same_settings():
 
 
 def test_epsilon_reaches_the_merging(monkeypatch):
-    monkeypatch.setattr(parts, "PARTITION_ROWS", 40)
+    monkeypatch.setattr(partition, "PARTITION_ROWS", 40)
     points = np.random.default_rng(0).normal(size=(200, 3)).astype(np.float32)
     exact, _ = GraphSettings().build_tree(*nearest_neighbors(points, 10), points)
     tree, _ = GraphSettings(epsilon=0.5).build_tree(*nearest_neighbors(points, 10), points)

@@ -29,7 +29,7 @@ def test_cut_gives_the_labels_of_that_moment_numbered_by_smallest_row(tree, n_cl
     assert tree.cut(n_clusters).dtype == np.int32
 
 
-def test_a_cut_that_is_not_in_the_tree_is_an_error(tree):
+def test_a_cut_that_the_tree_does_not_have_is_an_error(tree):
     with pytest.raises(UserError, match="choose 1 to 5"):
         tree.cut(6)
     with pytest.raises(UserError, match="n_clusters=0"):
@@ -51,13 +51,13 @@ def test_cut_at_an_affinity_stops_before_the_first_lower_merge(tree):
 
 
 @pytest.mark.parametrize("low", [0.0, -1.0, float("nan")])
-def test_affinities_to_cut_at_are_above_0(tree, low):
+def test_the_affinity_to_cut_at_must_be_above_0(tree, low):
     with pytest.raises(UserError, match="choose a number above 0"):
         tree.cut(min_affinity=low)
 
 
 @pytest.mark.parametrize("how", [{}, {"n_clusters": 2, "min_affinity": 1.0}])
-def test_a_cut_needs_one_place(tree, how):
+def test_a_cut_needs_exactly_one_argument(tree, how):
     with pytest.raises(UserError, match="one of the two"):
         tree.cut(**how)
 

@@ -11,7 +11,7 @@ class Killed(Exception):
 
 @pytest.fixture
 def killed_after():
-    """In ``with killed_after(rows) as on_report``, a run that reports to it dies when it reports one row more."""
+    """In ``with killed_after(rows) as on_report``, a run that reports to it dies when it reports one more row."""
 
     @contextlib.contextmanager
     def killed(rows):

@@ -14,7 +14,7 @@ PIXELS = np.random.default_rng(0).integers(0, 256, (6, 1, 32, 32), np.uint8)
 
 
 @torch.inference_mode()
-def test_embeddings_are_those_that_the_methods_write():
+def test_embed_images_gives_the_embeddings_that_the_methods_save():
     feed = ResidentFeed(PIXELS)
     jule = JuleCNN((1, 32, 32), 20).eval()
     np.testing.assert_array_equal(
@@ -33,7 +33,7 @@ def test_embeddings_are_those_that_the_methods_write():
     [(JuleCNN((1, 8, 8), 20), 20), (DccmCNN((1, 32, 32), 5), 64), (ConcurlNet((1, 32, 32), 5, "resnet18"), 128)],
     ids=["jule", "dccm", "concurl"],
 )
-def test_the_embedding_is_the_last_layer_and_what_is_predicted_with_the_clusters(net, size):
+def test_the_embedding_is_the_last_layer_and_part_of_the_prediction(net, size):
     images = torch.zeros(2, *net.eval().shape, dtype=torch.uint8)
     inputs = net.prepare(images)
     layers, prediction = list(net.layers(inputs).values()), net.predict(inputs)

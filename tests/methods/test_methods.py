@@ -1,3 +1,6 @@
+import subprocess
+import sys
+
 import pytest
 
 from raycluster.errors import UserError
@@ -6,7 +9,7 @@ from raycluster.sweeps.search_space import parse_space
 
 
 @pytest.mark.parametrize("name", METHODS)
-def test_every_method_says_what_it_is(name):
+def test_every_method_describes_itself(name):
     method = find_method(name)
     assert method.name == name
     assert isinstance(method.presets["default"], method.settings)
@@ -14,7 +17,7 @@ def test_every_method_says_what_it_is(name):
     assert len(method.summary) < 100
 
 
-def test_a_scheduler_checks_once_a_period_of_jule_and_nine_times_in_the_others():
+def test_a_scheduler_checks_once_per_period_of_jule_and_nine_times_in_the_others():
     def interval(name, **settings):
         method = find_method(name)
         return method.epochs_between_checks(method.settings(**settings))
@@ -24,6 +27,17 @@ def test_a_scheduler_checks_once_a_period_of_jule_and_nine_times_in_the_others()
     assert interval("concurl", epochs=3) == 1
 
 
-def test_an_unknown_method_is_refused_with_the_names_of_the_others():
+def test_an_unknown_method_is_an_error_that_lists_the_others():
     with pytest.raises(UserError, match="no method 'swav': choose one of jule, dccm, concurl"):
         find_method("swav")
+
+
+def test_a_list_of_the_methods_and_their_settings_imports_no_torch():
+    code = """
+import sys
+from raycluster.methods import METHODS, find_method
+for name in METHODS:
+    find_method(name)
+print([name for name in ("torch", "ray", "numba", "faiss", "sklearn") if name in sys.modules])
+"""
+    assert subprocess.check_output([sys.executable, "-c", code], text=True) == "[]\n"

@@ -16,35 +16,35 @@ from raycluster.runtime.run_dir import RunDir
     [JuleCNN((1, 16, 16), 20), DccmCNN((3, 32, 32), 7, deep_tap="fc"), ConcurlNet((3, 64, 64), 7, "resnet34")],
     ids=["jule", "dccm", "concurl"],
 )
-def test_the_model_of_a_run_is_built_again_with_its_weights(net, tmp_path):
+def test_the_model_of_a_run_is_rebuilt_with_its_weights(net, tmp_path):
     RunDir(tmp_path).write_model(net, net.architecture())
     again = load_network(tmp_path / "model")
     assert (type(again), again.training) == (type(net), False)
     assert all(torch.equal(value, net.state_dict()[name]) for name, value in again.state_dict().items())
 
 
-def test_no_model_and_an_unknown_one_are_told(tmp_path):
-    with pytest.raises(UserError, match=r"holds no model\.json"):
+def test_a_missing_model_and_an_unknown_one_are_clear_errors(tmp_path):
+    with pytest.raises(UserError, match=r"does not have model\.json"):
         load_network(tmp_path)
     (tmp_path / "model.json").write_text(json.dumps({"name": "vit", "shape": [3, 32, 32]}))
     (tmp_path / "model.safetensors").touch()
-    with pytest.raises(UserError, match="network 'vit' that this version does not know"):
+    with pytest.raises(UserError, match="network 'vit' that this version does not support"):
         load_network(tmp_path)
 
 
-def test_a_damaged_model_is_told(tmp_path):
+def test_a_damaged_model_is_a_clear_error(tmp_path):
     net = JuleCNN((1, 8, 8), 20)
     RunDir(tmp_path).write_model(net, net.architecture())
-    weights, told = tmp_path / "model" / "model.safetensors", tmp_path / "model" / "model.json"
+    weights, description = tmp_path / "model" / "model.safetensors", tmp_path / "model" / "model.json"
     whole = weights.read_bytes()
     for content in (whole[: len(whole) // 2], b""):
         weights.write_bytes(content)
         with pytest.raises(UserError, match=r"The network in .*model is damaged"):
             load_network(tmp_path / "model")
     weights.write_bytes(whole)
-    told.write_text(told.read_text().replace("20", "30"))  # other shapes
+    description.write_text(description.read_text().replace("20", "30"))  # other shapes
     with pytest.raises(UserError, match="is damaged"):
         load_network(tmp_path / "model")
-    told.write_text("{")
+    description.write_text("{")
     with pytest.raises(UserError, match="is damaged"):
         load_network(tmp_path / "model")

@@ -23,18 +23,18 @@ def test_clustering_health_of_four_images_by_hand():
     assert health["entropy_at_best"] == pytest.approx(math.log(3))
 
 
-def test_mean_cosine_tells_a_point_from_a_sphere():
+def test_the_mean_cosine_distinguishes_a_point_from_a_sphere():
     rng = np.random.default_rng(0)
     assert embedding_health(np.ones((50, 4)))["mean_cosine"] == pytest.approx(1)
     assert abs(embedding_health(rng.normal(size=(500, 64)))["mean_cosine"]) < 0.05
 
 
-def test_neighbor_agreement_is_the_share_of_neighbours_in_the_own_cluster():
+def test_neighbor_agreement_is_the_share_of_neighbors_in_the_same_cluster():
     neighbors = np.array([[1, 2], [0, 2], [0, 1]])
     np.testing.assert_allclose(neighbor_agreement(neighbors, np.array([0, 0, 1])), [0.5, 0.5, 0.0])
 
 
-def test_confidence_health_is_the_spread_of_the_probabilities():
+def test_confidence_health_has_quantiles_of_the_probabilities():
     spread = confidence_health(np.linspace(0, 1, 101))
     assert list(spread) == [f"probability_{share}" for share in (10, 30, 50, 70, 90)]
     assert list(spread.values()) == pytest.approx([0.1, 0.3, 0.5, 0.7, 0.9])
@@ -54,7 +54,7 @@ def test_confidence_health_is_the_spread_of_the_probabilities():
         ({"neighbor_agreement": 0.2}, "20% of nearest neighbors"),
     ],
 )
-def test_each_sign_of_trouble_is_named_with_a_mend(row, word):
+def test_each_sign_of_trouble_is_named_with_a_remedy(row, word):
     (sentence,) = warnings_for(row, ADVICE)
     assert word in sentence
     assert "try" in sentence

@@ -17,12 +17,12 @@ def test_clear_groups_are_found_with_their_means():
         )
 
 
-def test_every_row_has_its_nearest_centroid_and_a_seed_repeats():
+def test_every_row_has_its_nearest_centroid_and_a_seed_gives_the_same_labels():
     found, again = kmeans(BLOBS, 5, seed=3), kmeans(BLOBS, 5, seed=3)
     distances = ((BLOBS[:, None] - found.centroids[None]) ** 2).sum(2)
     np.testing.assert_array_equal(found.labels, distances.argmin(1))
     np.testing.assert_array_equal(found.labels, again.labels)
 
 
-def test_as_many_clusters_as_rows_are_the_rows():
+def test_with_as_many_clusters_as_rows_every_row_is_a_cluster():
     assert sorted(kmeans(BLOBS[:4], 4).labels) == [0, 1, 2, 3]

@@ -6,7 +6,7 @@ from raycluster.errors import UserError
 from raycluster.metrics.probe import probe_accuracy
 
 
-def test_features_that_tell_classes_apart_are_classified_on_images_not_seen():
+def test_features_that_separate_classes_are_classified_on_held_out_images():
     digits = load_digits()
     found = probe_accuracy(digits.data[:500], digits.target[:500])
     assert found["accuracy"] > 0.85
@@ -15,12 +15,12 @@ def test_features_that_tell_classes_apart_are_classified_on_images_not_seen():
     assert noise["accuracy"] < 0.3
 
 
-def test_unknown_classes_and_single_images_are_left_out():
+def test_unknown_classes_and_single_images_are_ignored():
     labels = np.array([0] * 10 + [1] * 10 + [-1] * 5 + [2])
     found = probe_accuracy(np.random.default_rng(0).normal(size=(26, 3)), labels)
     assert found["train"] + found["test"] == 20
 
 
-def test_too_few_images_to_classify_are_refused():
+def test_too_few_images_to_classify_are_an_error():
     with pytest.raises(UserError, match="4 images in 2 classes"):
         probe_accuracy(np.zeros((4, 2)), np.array([0, 0, 1, 1]))

@@ -17,7 +17,7 @@ def resnet():
 
 @pytest.mark.parametrize("suffix", ["safetensors", "pth"])
 @torch.inference_mode()
-def test_features_are_those_before_the_classifier_of_torchvision(resnet, suffix, tmp_path):
+def test_features_are_what_the_torchvision_classifier_receives(resnet, suffix, tmp_path):
     weights = tmp_path / f"weights.{suffix}"
     save_file(resnet.state_dict(), weights) if suffix == "safetensors" else torch.save(resnet.state_dict(), weights)
     net = load_backbone("resnet18", weights, image_size=64)
@@ -29,7 +29,7 @@ def test_features_are_those_before_the_classifier_of_torchvision(resnet, suffix,
     torch.testing.assert_close(resnet.fc(features), resnet(normal))
 
 
-def test_weights_may_lack_the_classifier_or_have_another_one(resnet, tmp_path):
+def test_weights_may_lack_the_classifier_or_have_a_different_one(resnet, tmp_path):
     state = {key: value for key, value in resnet.state_dict().items() if not key.startswith("fc.")}
     save_file(state, tmp_path / "without.safetensors")
     save_file(state | {"fc.weight": torch.zeros(7, 512), "fc.bias": torch.zeros(7)}, tmp_path / "other.safetensors")
@@ -38,16 +38,16 @@ def test_weights_may_lack_the_classifier_or_have_another_one(resnet, tmp_path):
         assert torch.equal(net.trunk.conv1.weight, resnet.conv1.weight)
 
 
-def test_keys_that_do_not_fit_are_named(resnet, tmp_path):
+def test_keys_that_do_not_match_are_named(resnet, tmp_path):
     state = resnet.state_dict()
     state["head.weight"] = state.pop("conv1.weight")
     state["bn1.weight"] = torch.zeros(3)
     torch.save({"state_dict": state}, tmp_path / "w.pth")
-    sentence = r"missing are conv1.weight; unknown are head.weight; bn1.weight is \(3,\) and not \(64,\)\.$"
+    sentence = r"missing: conv1.weight; unexpected: head.weight; bn1.weight is \(3,\) instead of \(64,\)\.$"
     with pytest.raises(UserError, match=sentence):
         load_backbone("resnet18", tmp_path / "w.pth")
     save_file({"a": torch.zeros(1)}, tmp_path / "w.safetensors")
-    with pytest.raises(UserError, match=r"missing are conv1.weight, bn1.weight, bn1.bias and \d+ more; unknown are a"):
+    with pytest.raises(UserError, match=r"missing: conv1.weight, bn1.weight, bn1.bias and \d+ more; unexpected: a"):
         load_backbone("resnet18", tmp_path / "w.safetensors")
 
 
@@ -69,14 +69,14 @@ def test_nothing_but_tensors_is_loaded(content, tmp_path):
             load_backbone("resnet18", path)
 
 
-def test_names_that_torchvision_does_not_know_are_refused():
+def test_unknown_torchvision_names_are_an_error():
     assert has_backbone("resnet18")
     assert not has_backbone("fcn_resnet50")  # segmentation
     with pytest.raises(UserError, match="no classifier named resnet19"):
         Backbone("resnet19")
 
 
-def test_an_image_size_that_the_network_cannot_take_is_refused(tmp_path):
+def test_an_unsupported_image_size_is_an_error(tmp_path):
     save_file(torchvision.models.vit_b_32().state_dict(), tmp_path / "vit.safetensors")
-    with pytest.raises(UserError, match="--image-size 96: vit_b_32 takes no images of this size"):
+    with pytest.raises(UserError, match="--image-size 96: vit_b_32 does not support this size"):
         load_backbone("vit_b_32", tmp_path / "vit.safetensors", 96)

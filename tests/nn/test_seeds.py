@@ -1,7 +1,7 @@
 from raycluster.nn.seeds import hash_seed
 
 
-def test_seeds_of_different_numbers_differ_and_do_not_change():
+def test_different_numbers_give_different_reproducible_seeds():
     seeds = {hash_seed(a, b) for a in range(-1, 10) for b in range(-1, 10)}
     assert len(seeds) == 121
     assert all(0 <= seed < 2**63 for seed in seeds)

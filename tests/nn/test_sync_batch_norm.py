@@ -1,15 +1,14 @@
-"""Two gloo processes against one process with the whole batch."""
+"""Two gloo processes, compared with one process that has the whole batch."""
 
 import copy
 
 import numpy as np
 import pytest
 import torch
-import torch.distributed as dist
 from torch import nn
 
 from raycluster.nn.collective import all_gather_with_gradient
-from raycluster.nn.sync_batch_norm import SyncBatchNorm, synchronise_batchnorm
+from raycluster.nn.sync_batch_norm import SyncBatchNorm, synchronize_batch_norm
 
 IMAGES = torch.from_numpy(np.random.default_rng(0).normal(2, 3, (6, 2, 5, 5)).astype(np.float32))
 SPLITS = [slice(0, 3), slice(3, 6)]
@@ -35,17 +34,14 @@ def train_two_steps(model: nn.Module, trained: nn.Module, images: torch.Tensor, 
         optimizer.step()
 
 
-def worker(rank: int, store: str, out) -> None:
-    dist.init_process_group("gloo", init_method=f"file://{store}", rank=rank, world_size=2)
-    torch.set_num_threads(1)
-    model = synchronise_batchnorm(network())
+def worker(rank: int) -> dict[str, np.ndarray]:
+    model = synchronize_batch_norm(network())
     trained = nn.parallel.DistributedDataParallel(model, broadcast_buffers=False)
     train_two_steps(model, trained, IMAGES[SPLITS[rank]], all_gather_with_gradient)
-    out.put((rank, {name: value.numpy().copy() for name, value in model.state_dict().items()}))
-    dist.destroy_process_group()
+    return {name: value.numpy() for name, value in model.state_dict().items()}
 
 
-def test_two_workers_train_as_one_with_the_whole_batch(on_two_workers):
+def test_two_workers_train_like_one_with_the_whole_batch(on_two_workers):
     by_rank = on_two_workers(worker)
     alone = network()
     train_two_steps(alone, alone, IMAGES, lambda tensor: tensor)
@@ -57,7 +53,7 @@ def test_two_workers_train_as_one_with_the_whole_batch(on_two_workers):
 def test_converted_model_keeps_names_values_and_answers_in_evaluation_mode():
     model = network().eval()
     model[1].running_mean.fill_(0.5)
-    converted = synchronise_batchnorm(copy.deepcopy(model))
+    converted = synchronize_batch_norm(copy.deepcopy(model))
     assert isinstance(converted[1], SyncBatchNorm)
     assert isinstance(converted[5], SyncBatchNorm)
     assert list(converted.state_dict()) == list(model.state_dict())

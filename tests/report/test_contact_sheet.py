@@ -11,12 +11,12 @@ def test_examples_are_the_most_or_least_confident_of_each_cluster():
     assert [rows.tolist() for rows in examples(assignments, confidence, 1, least=True)] == [[0], [3]]
 
 
-def test_equally_confident_examples_lie_evenly_over_the_cluster():
+def test_equally_confident_examples_are_spread_evenly_over_the_cluster():
     assert examples(np.zeros(101, int), np.ones(101), 3)[0].tolist() == [0, 50, 100]
 
 
 @pytest.mark.parametrize("channels", [1, 3])
-def test_sheet_has_a_row_an_array_and_keeps_proportions(channels):
+def test_the_sheet_has_a_row_per_array_and_keeps_proportions(channels):
     tall = np.full((2, channels, 20, 10), 7, np.uint8)
     sheet = contact_sheet([tall, tall[:1]])
     assert sheet.size == (2 * TILE + GAP, 2 * TILE + GAP)

@@ -22,7 +22,7 @@ def drawn(plot):
     return root, root.findall(f"{SVG}circle"), [text.text for text in root.findall(f"{SVG}text")]
 
 
-def test_chosen_number_is_the_highest_point_and_stands_on_the_axis():
+def test_the_chosen_number_is_the_highest_point_and_is_connected_to_the_axis():
     root, circles, _ = drawn(k_plot(answer()))
     points = [tuple(map(float, point.split(","))) for point in root.find(f"{SVG}polyline").get("points").split()]
     highest = min(points, key=lambda point: point[1])
@@ -32,27 +32,27 @@ def test_chosen_number_is_the_highest_point_and_stands_on_the_axis():
     assert dashed.get("x1") == dashed.get("x2") == circles[0].get("cx")
 
 
-def test_numbers_double_at_equal_distances():
+def test_doubling_a_number_moves_it_by_the_same_distance():
     _, circles, _ = drawn(k_plot(answer(chosen=10, others=(20, 40))))
     at = [float(circle.get("cx")) for circle in circles]
     assert at[1] - at[0] == pytest.approx(at[2] - at[1], abs=0.15)
 
 
-def test_axes_are_named_and_numbered_and_alternatives_are_labelled():
+def test_axes_have_names_and_ticks_and_alternatives_are_labeled():
     _, circles, texts = drawn(k_plot(answer()))
     assert {"number of clusters", "score"} <= set(texts)
     assert {"2", "5", "10", "20"} <= set(texts)
-    assert texts[-2:] == ["10", "20"]  # 11 has a mark, but no room for a label
+    assert texts[-2:] == ["10", "20"]  # 11 is marked, but there is no room for its label
     assert len(circles) == 3
 
 
-def test_the_axis_ends_soon_after_what_is_marked():
+def test_the_axis_ends_soon_after_the_marks():
     root, _, texts = drawn(k_plot(answer(highest=5000)))
     assert len(root.find(f"{SVG}polyline").get("points").split()) == 39  # 2 to 40
     assert "100" not in texts
 
 
-def test_everything_lies_inside_also_with_negative_scores():
+def test_everything_is_inside_the_plot_even_with_negative_scores():
     plot = answer()
     plot = plot._replace(scores=plot.scores - 2, ranked=tuple(c._replace(score=c.score - 2) for c in plot.ranked))
     root, circles, _ = drawn(k_plot(plot, 400, 200))
@@ -71,5 +71,5 @@ def test_a_single_number_can_be_drawn():
     assert texts[-1] == "7"
 
 
-def test_the_plot_needs_nothing_from_elsewhere():
+def test_the_plot_needs_no_other_file():
     assert not re.search(r"href|script|style=|url\(|http", k_plot(answer()))

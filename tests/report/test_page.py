@@ -1,7 +1,7 @@
 import numpy as np
 from sklearn.datasets import load_digits
 
-from raycluster.report.page import MOST_CLUSTERS, report_page
+from raycluster.report.page import MAX_CLUSTERS, report_page
 
 SUMMARY = {"method": "jule", "images": 1797, "rejected": 2, "clusters": 10, "seconds": 12.0, "health": {}}
 
@@ -9,32 +9,34 @@ SUMMARY = {"method": "jule", "images": 1797, "rejected": 2, "clusters": 10, "sec
 def page_of_digits(summary, metrics=()):
     digits = load_digits()
     images = (digits.images * 255 / 16).astype(np.uint8)[:, None]
-    asked = []
+    requested = []
 
     def read(rows):
-        asked.append(rows)
+        requested.append(rows)
         return images[rows]
 
     page = report_page(summary, list(metrics), digits.target, np.ones(1797, np.float32), read)
-    return page, asked
+    return page, requested
 
 
-def test_page_shows_every_cluster_with_its_size_and_reads_only_what_it_shows():
-    page, asked = page_of_digits(SUMMARY)
+def test_the_page_shows_every_cluster_with_its_size_and_reads_only_what_it_shows():
+    page, requested = page_of_digits(SUMMARY)
+    assert "1,797 images in 10 clusters" in page
+    assert "2 inputs rejected (see rejected.parquet)" in page
     for digit, size in enumerate(np.bincount(load_digits().target)):
         assert f"Cluster {digit}: {size} images" in page
     assert page.count("data:image/png;base64,") == 20
-    assert len(asked) == 1
-    assert len(asked[0]) <= 10 * 24
+    assert len(requested) == 1
+    assert len(requested[0]) <= 10 * 24
 
 
-def test_page_stands_alone():
+def test_the_page_needs_no_other_file():
     page, _ = page_of_digits(SUMMARY)
     assert "http" not in page
     assert "<script" not in page
 
 
-def test_warnings_quality_and_loss_are_told():
+def test_warnings_quality_and_loss_are_shown():
     summary = SUMMARY | {
         "health": {"warnings": ["it <collapsed>"]},
         "quality": {"sf": {"nmi": 0.9, "acc": 0.9}, "rc": {"nmi": 0.912, "acc": 0.934}},
@@ -47,12 +49,12 @@ def test_warnings_quality_and_loss_are_told():
     assert "from 0.5000 to 0.2500" in page
 
 
-def test_many_clusters_are_cut_off_with_a_word():
+def test_only_the_largest_of_many_clusters_are_shown_with_a_note():
     assignments = np.arange(300)
     page = report_page(
         SUMMARY, [], assignments, np.ones(300, np.float32), lambda rows: np.zeros((len(rows), 1, 4, 4), np.uint8)
     )
-    assert page.count("<section>") == MOST_CLUSTERS
+    assert page.count("<section>") == MAX_CLUSTERS
     assert "100 smaller clusters are not shown" in page
 
 

@@ -15,7 +15,7 @@ def row(factor, amount, frozen, refitted, clean=False):
     }
 
 
-def test_every_factor_has_a_panel_with_two_lines_that_fall_where_accuracy_does():
+def test_every_factor_has_a_panel_with_two_lines_that_fall_with_the_accuracy():
     rows = [row("blur", 0, 1.0, 1.0, True), row("blur", 0.1, 0.5, 0.75)]
     rows += [row("hue", amount, 0.9, 0.9) for amount in (-1, 0, 1)]
     root = ET.fromstring(shift_plot(rows))

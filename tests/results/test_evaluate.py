@@ -18,7 +18,7 @@ from raycluster.results.evaluate import (
     clusters_on,
     evaluate_run,
     in_numbers_of_run,
-    labelled_rows,
+    labeled_rows,
 )
 from raycluster.runtime.console import Console
 
@@ -45,14 +45,14 @@ def images(tmp_path):
 
 
 def test_images_of_unknown_class_are_left_out_and_large_sets_are_sampled(images):
-    rows, labels = labelled_rows(images, seed=0)
+    rows, labels = labeled_rows(images, seed=0)
     assert (rows.tolist(), labels.tolist()) == ([0, 2, 3], [3, 4, 3])
     many = replace(images, labels=np.zeros(MOST_IMAGES + 5, np.int64))
-    rows, labels = labelled_rows(many, seed=0)
+    rows, labels = labeled_rows(many, seed=0)
     assert len(rows) == len(labels) == MOST_IMAGES
     assert (np.diff(rows) > 0).all()
     with pytest.raises(UserError, match="No image has a known class"):
-        labelled_rows(replace(images, labels=None), seed=0)
+        labeled_rows(replace(images, labels=None), seed=0)
 
 
 def test_a_folder_without_a_finished_run_is_refused(tmp_path):

@@ -109,7 +109,7 @@ def test_a_folder_of_embeddings_that_nobody_has_clustered_is_exported_too(jule_r
     }
 
 
-def test_an_export_of_embeddings_gets_its_images_by_their_paths(jule_run, digit_files, tmp_path, ray_session):
+def test_an_export_of_embeddings_gets_its_images_by_their_paths(jule_run, digit_files, tmp_path, embed_here):
     data, out = str(digit_files / "new.npz"), tmp_path / "out"
     embed_source(EmbedOptions(model=str(jule_run), data=data, out=str(out)))
     table = pq.read_table(export(out, "atlas", tmp_path / "t.parquet"))
@@ -123,14 +123,14 @@ def test_embeddings_that_have_grown_are_not_taken_for_the_table_that_is_there(tm
         np.save(tmp_path / "embedded" / "embeddings" / f"part-{part}.npy", np.eye(3, dtype=np.float32))
         if part == 0:
             export(tmp_path / "embedded", "numpy", tmp_path / "arrays")
-    with pytest.raises(UserError, match="with other contents of the results: choose another --out"):
+    with pytest.raises(UserError, match="which differs in the results: choose another --out"):
         export(tmp_path / "embedded", "numpy", tmp_path / "arrays")
     assert len(np.load(export(tmp_path / "embedded", "numpy", tmp_path / "arrays2") / "ids.npy")) == 6
 
 
 def test_embeddings_of_other_images_are_refused(jule_run, tmp_path):
     np.save(tmp_path / "others.npy", np.zeros((3, 2), np.float32))
-    with pytest.raises(UserError, match=r"3 embeddings in .* are not those of the 400 rows"):
+    with pytest.raises(UserError, match=r"3 embeddings in .* do not match the 400 rows"):
         export(jule_run, "numpy", tmp_path / "arrays", embeddings=str(tmp_path / "others.npy"))
     assert not (tmp_path / "arrays").exists()
 
@@ -142,10 +142,10 @@ def test_the_same_command_again_writes_nothing_and_another_is_refused(jule_run, 
         export_tables(ExportOptions(run=str(jule_run), format=form, out=str(out), images=False))
         assert out.stat().st_mtime_ns == written
         assert "already holds this table, of 400 rows" in capsys.readouterr().out
-        with pytest.raises(UserError, match="with other contents of --images: choose another --out"):
+        with pytest.raises(UserError, match="which differs in --images: choose another --out"):
             export(jule_run, form, out)
     (tmp_path / "mine").mkdir()
-    with pytest.raises(UserError, match="is there already, and no table of raycluster"):
+    with pytest.raises(UserError, match="already exists and is not one of raycluster's tables"):
         export(jule_run, "numpy", tmp_path / "mine")
     with pytest.raises(UserError, match="There is no folder"):
         export(tmp_path / "nowhere", "numpy", tmp_path / "arrays2")

@@ -33,7 +33,7 @@ def test_what_is_not_finished_is_not_taken_for_whole(jule_run, tmp_path):
     check_complete(str(tmp_path / "run" / "embeddings"))
     (tmp_path / "run" / "summary.json").unlink()
     for source in (tmp_path / "run", tmp_path / "run" / "embeddings"):
-        with pytest.raises(UserError, match="run is not finished: run its command again first"):
+        with pytest.raises(UserError, match="run is not finished: run the same command again first"):
             check_complete(str(source))
     with pytest.raises(UserError, match="is not finished"):
         read_vectors(tmp_path / "run")

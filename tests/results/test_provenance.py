@@ -16,11 +16,11 @@ def test_a_file_and_a_folder_tell_of_the_command_that_wrote_them(tmp_path):
         (partial / "x.txt").write_text("x")
     for out in (tmp_path / "deep" / "t.parquet", tmp_path / "folder"):
         assert existing_result(out, "table", TOLD["identity"]) == {"rows": 3}
-        with pytest.raises(UserError, match="no assignment of raycluster"):
+        with pytest.raises(UserError, match="is not one of raycluster's assignments"):
             existing_result(out, "assignment", TOLD["identity"])
-        with pytest.raises(UserError, match="other contents of --run:"):
+        with pytest.raises(UserError, match="differs in --run:"):
             existing_result(out, "table", TOLD["identity"] | {"run": "b"})
-        with pytest.raises(UserError, match="other contents of the images:"):
+        with pytest.raises(UserError, match="differs in the images:"):
             existing_result(out, "table", TOLD["identity"] | {"the images": 2})
     assert pq.read_table(tmp_path / "deep" / "t.parquet")["x"].to_pylist() == [1, 2, 3]
     assert existing_result(tmp_path / "nothing", "table", {}) is None
@@ -31,7 +31,7 @@ def test_what_others_wrote_is_never_replaced(tmp_path):
     (tmp_path / "words.parquet").write_text("words")
     (tmp_path / "folder").mkdir()
     for name in ("theirs.parquet", "words.parquet", "folder"):
-        with pytest.raises(UserError, match="is there already"):
+        with pytest.raises(UserError, match="already exists"):
             existing_result(tmp_path / name, "table", TOLD["identity"])
 
 

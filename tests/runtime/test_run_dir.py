@@ -52,6 +52,15 @@ def test_other_settings_are_refused_by_name(begun):
         begun.state(IDENTITY | {"method": "dccm"})
 
 
+def test_a_run_with_a_former_name_of_a_setting_is_continued(tmp_path):
+    run_dir = RunDir(tmp_path)
+    run_dir.write_config({"identity": IDENTITY | {"join_pieces": True}})
+    assert run_dir.state(IDENTITY | {"join_small_components": True}) == "begun"
+    assert "join_pieces" not in run_dir.config()["identity"]
+    with pytest.raises(UserError, match="--join-small-components was True and is now False"):
+        run_dir.state(IDENTITY | {"join_small_components": False})
+
+
 def test_a_folder_of_other_files_is_refused(tmp_path):
     (tmp_path / "thesis.tex").write_text("years of work")
     with pytest.raises(UserError, match="holds files but no run"):

@@ -23,6 +23,7 @@ with Console() as console, ray_session(console) as cluster:
 """
 
 
+@pytest.mark.slow
 def test_a_private_ray_leaves_its_token_nowhere_and_a_signal_stops_it(tmp_path):
     keep = {name: value for name, value in os.environ.items() if not name.startswith("RAY_")}
     done = subprocess.run(

@@ -2,7 +2,8 @@ import numpy as np
 import pytest
 
 from raycluster.errors import UserError
-from raycluster.sweeps.objective import DEFAULT, OBJECTIVES, all_scores, check_objective, comparable, objective_of
+from raycluster.options import DEFAULT_OBJECTIVE
+from raycluster.sweeps.objective import OBJECTIVES, all_scores, check_objective, comparable, objective_of
 
 RNG = np.random.default_rng(0)
 CLUSTERS = np.repeat([0, 1, 2], 40)
@@ -26,8 +27,8 @@ def test_an_objective_alone_is_that_among_all_scores(name):
 
 
 def test_the_default_asks_for_no_labels():
-    check_objective(DEFAULT, None, "photos/")
-    with pytest.raises(UserError, match="compares with known classes, and photos/ has none"):
+    check_objective(DEFAULT_OBJECTIVE, None, "photos/")
+    with pytest.raises(UserError, match="compares with known classes, but photos/ has none"):
         check_objective("nmi", None, "photos/")
     check_objective("nmi", LABELS, "photos/")
 

@@ -32,7 +32,7 @@ def train(digits_npz, out, method="jule", on_save=None, **settings):
     chosen = find_method(method)
     settings = chosen.settings(**(TINY[method] | settings))
     run = TrainingRun(chosen, settings, digits_npz, 5, str(out))
-    images = hold(open_images(digits_npz))
+    images = hold(open_images(digits_npz, square_sizes=chosen.square_sizes))
     train_in_process(run, images, 1, on_save(images) if on_save else None)
     return run, images
 

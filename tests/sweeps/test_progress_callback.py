@@ -75,9 +75,9 @@ def test_without_a_scheduler_a_trial_that_left_nothing_was_not_stopped_and_is_tr
 
 def test_a_trial_that_could_not_reach_the_folder_is_noted_with_the_sentence(ledger):
     progress = progress_of(ledger)
-    story = "Traceback\n  line\nraycluster.errors.UserError: /a is not there on machine 10.0.0.2: choose\n\n"
+    story = "Traceback\n  line\nraycluster.errors.UserError: /a does not exist on machine 10.0.0.2: choose\n\n"
     progress.on_trial_error(0, [], Trial(number=0, error=story))
-    assert "UserError: /a is not there on machine 10.0.0.2" in ledger.outcome(0)["error"]
+    assert "UserError: /a does not exist on machine 10.0.0.2" in ledger.outcome(0)["error"]
 
 
 def test_a_trial_whose_process_died_is_noted_as_failed(ledger):

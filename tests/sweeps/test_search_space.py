@@ -26,18 +26,18 @@ def test_ranges_logarithms_whole_numbers_and_lists_are_read():
 @pytest.mark.parametrize(
     ("word", "sentence"),
     [
-        ("unrol_rate=0.2:0.9", "There is no setting 'unrol_rate': choose among n_neighbors, affinity"),
-        ("unroll_rate=0.9:0.2", "the range is empty, since 0.9 is not below 0.2"),
+        ("unrol_rate=0.2:0.9", "There is no setting 'unrol_rate': choose one of n_neighbors, affinity"),
+        ("unroll_rate=0.9:0.2", "the range is empty, because 0.9 is not below 0.2"),
         ("unroll_rate=0.5:0.5", "the range is empty"),
         ("unroll_rate=0.5:1.5", "--unroll-rate 1.5: choose a share above 0 and up to 1"),
-        ("learning_rate=log:0:1", "a logarithmic range begins above 0"),
+        ("learning_rate=log:0:1", "a logarithmic range must start above 0"),
         ("learning_rate=lin:0.1:1", "write a range as LOW:HIGH or log:LOW:HIGH"),
         ("learning_rate=0.1:much", "write a range as LOW:HIGH or log:LOW:HIGH"),
         ("n_neighbors=2.5:4", "whole number"),
         ("n_neighbors=10,many", "takes int or none"),
-        ("affinity=local:global", "is no number and has no range"),
-        ("affinity=local,other", "which takes .*local"),
-        ("rounds=1,2,1", "names a value twice"),
+        ("affinity=local:global", "is not a number, so it cannot have a range"),
+        ("affinity=local,other", "the setting takes .*local"),
+        ("rounds=1,2,1", "lists a value twice"),
         ("rounds", "write NAME=LOW:HIGH"),
     ],
 )
@@ -52,10 +52,10 @@ def test_a_setting_that_comes_twice_is_refused():
 
 
 def test_fixed_settings_are_read_by_their_type():
-    assert parse_fixed(["rounds=0", "margin=1", "join-pieces=false"], JULE) == {
+    assert parse_fixed(["rounds=0", "margin=1", "join-small-components=false"], JULE) == {
         "rounds": 0,
         "margin": 1.0,
-        "join_pieces": False,
+        "join_small_components": False,
     }
     assert parse_fixed(["nce_views=2", "trunk=resnet18"], ConcurlSettings()) == {"nce_views": 2, "trunk": "resnet18"}
     with pytest.raises(UserError, match="--rounds -1: choose 0 or more"):

@@ -8,11 +8,11 @@ import pyarrow.parquet as pq
 import pytest
 
 from raycluster.errors import UserError
+from raycluster.options import DEFAULT_OBJECTIVE, SweepOptions
 from raycluster.runtime.console import Console
 from raycluster.runtime.resources import Node
 from raycluster.sweeps.ledger import Ledger
-from raycluster.sweeps.objective import DEFAULT
-from raycluster.sweeps.sweep import Allocation, SweepOptions, allocate, sweep
+from raycluster.sweeps.sweep import Allocation, allocate, sweep
 
 QUICK = ("epochs_per_period=1", "rounds=0")
 
@@ -46,7 +46,7 @@ def test_a_sweep_leaves_a_table_the_best_settings_pictures_and_run_folders(swept
         assert (out / "trials" / f"{number:04d}" / "summary.json").exists()
     assert not (out / "tune").exists()
     assert "3 trials, 2 at a time, 2 cores each" in told
-    assert f"The best by {DEFAULT}" in told
+    assert f"The best by {DEFAULT_OBJECTIVE}" in told
 
 
 def test_the_first_trial_has_the_settings_of_the_preset(swept):
@@ -79,10 +79,11 @@ def test_the_same_call_again_keeps_what_is_done_and_more_trials_are_added(swept,
 
 
 def test_other_settings_on_the_same_folder_are_refused_by_name(swept, digits_npz):
-    with pytest.raises(UserError, match=f"--objective was {DEFAULT} and is now nmi"):
+    with pytest.raises(UserError, match=f"--objective was {DEFAULT_OBJECTIVE} and is now nmi"):
         run(digits_npz, swept[0], space=swept[1], objective="nmi")
 
 
+@pytest.mark.slow
 def test_a_trial_that_fails_is_tried_once_more_and_does_not_end_the_sweep(ray_session, digits_npz, tmp_path):
     # Each value is good beside those of the preset, both together are not.
     space, fixed = ("small_batch=16,64", "large_batch=40"), ("epochs=1", "repeats=1", "augmentations=1", "mi_places=4")
@@ -93,6 +94,7 @@ def test_a_trial_that_fails_is_tried_once_more_and_does_not_end_the_sweep(ray_se
     assert "warning: 1 trial failed" in told
 
 
+@pytest.mark.slow
 def test_asha_ends_trials_that_are_behind(ray_session, digits_npz, tmp_path):
     # The rate that trains comes first, the other makes the network diverge in its first epoch.
     space, fixed = ("learning_rate=1e-2,1e30",), ("epochs_per_period=1", "rounds=0", "unroll_rate=0.3")
@@ -103,6 +105,7 @@ def test_asha_ends_trials_that_are_behind(ray_session, digits_npz, tmp_path):
     assert [(tmp_path / "trials" / name / "summary.json").exists() for name in ("0000", "0001")] == [True, False]
 
 
+@pytest.mark.slow
 def test_with_population_based_training_bad_trials_go_on_from_good_ones(ray_session, digits_npz, tmp_path):
     space, fixed = ("learning_rate=log:1e-4:1e-1",), ("epochs_per_period=1", "rounds=0", "unroll_rate=0.3")
     # One at a time: they take turns after every look, so that none is at its end before it has been compared.

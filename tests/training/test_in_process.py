@@ -1,3 +1,6 @@
+import os
+import subprocess
+import sys
 from dataclasses import replace
 from pathlib import Path
 
@@ -109,3 +112,15 @@ def test_a_mistake_leaves_its_story_and_another_run_is_refused(digits_npz, tmp_p
     assert "a mistake" in (tmp_path / "run" / "error.log").read_text()
     with pytest.raises(UserError, match=r"--margin was 0\.2 and is now 0\.3"):
         train_in_process(run_of(digits_npz, tmp_path / "run", margin=0.3), images_of(run), 1)
+
+
+def test_all_libraries_compute_with_as_many_threads_as_asked_also_when_numba_starts_last():
+    code = """
+import numba, torch
+torch.get_num_threads()  # from here on torch leaves OpenMP alone
+from raycluster.training.in_process import compute_with
+compute_with(1)
+print(torch.get_num_threads(), numba.get_num_threads())
+"""
+    environment = os.environ | {"OMP_NUM_THREADS": "1", "NUMBA_NUM_THREADS": "2"}
+    assert subprocess.check_output([sys.executable, "-c", code], env=environment, text=True) == "1 1\n"

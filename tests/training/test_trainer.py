@@ -19,7 +19,8 @@ from sklearn.cluster import KMeans
 from torch import nn
 
 from raycluster.errors import TrainingFailed, UserError
-from raycluster.methods.base import Method, MethodNetwork, Outcome
+from raycluster.methods.base import Method, Outcome
+from raycluster.methods.network import MethodNetwork
 from raycluster.runtime.console import Console
 from raycluster.training.trainer import TrainingRun, run_training
 
@@ -216,6 +217,7 @@ def test_a_finished_run_is_told_again_and_not_done_again(alone, photos):
     assert (out / "metrics.jsonl").read_bytes() == before
 
 
+@pytest.mark.slow
 def test_two_workers_that_lose_a_worker_and_the_driver_find_what_one_finds(alone, photos, tmp_path):
     settings = SmallSettings(str(tmp_path), kill_worker=True, kill_driver=True)
     out = tmp_path / "two"
@@ -230,6 +232,7 @@ def test_two_workers_that_lose_a_worker_and_the_driver_find_what_one_finds(alone
     assert_same_model(out, alone[0], atol=1e-4, rtol=1e-3)
 
 
+@pytest.mark.slow
 def test_a_run_that_broke_down_is_continued_by_the_same_call(alone, photos, tmp_path):
     settings = SmallSettings(str(tmp_path), mistake=True)
     out = tmp_path / "broken"

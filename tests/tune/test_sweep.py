@@ -1,6 +1,5 @@
-"""The command as a user starts it, in processes of its own: they can be killed."""
+"""The script as a user starts it, in processes of its own: they can be killed."""
 
-import importlib.util
 import json
 import os
 import signal
@@ -17,44 +16,7 @@ from sklearn.datasets import load_digits
 SCRIPT = Path(__file__).parents[2] / "tune" / "sweep.py"
 
 
-@pytest.fixture(scope="module")
-def job():
-    sys.path.insert(0, str(SCRIPT.parent))
-    spec = importlib.util.spec_from_file_location("sweep_job", SCRIPT)
-    module = importlib.util.module_from_spec(spec)
-    spec.loader.exec_module(module)
-    before = signal.getsignal(signal.SIGTERM)
-    yield module
-    signal.signal(signal.SIGTERM, before)
-    sys.path.remove(str(SCRIPT.parent))
-
-
-def test_help_teaches_the_command_and_what_is_tried_by_default(job, capsys):
-    with pytest.raises(SystemExit) as exit_:
-        job.main(["dccm", "--help"])
-    assert exit_.value.code == 0
-    shown = " ".join(capsys.readouterr().out.split())
-    for text in ("--space", "--scheduler", "alpha=log:0.5:10", "python tune/sweep.py jule --data photos/"):
-        assert text in shown
-
-
-@pytest.mark.parametrize(
-    ("flags", "sentence"),
-    [
-        ("jule --trials 0", "--trials 0: choose at least 1"),
-        ("jule --space unroll_rate=0.9:0.1", "the range is empty"),
-        ("dccm --space unroll_rate=0.1:0.9", "There is no setting 'unroll_rate'"),
-        ("dcm", "There is no method 'dcm'"),
-    ],
-)
-def test_bad_calls_end_with_a_sentence_and_an_exit_code(flags, sentence, job, tmp_path, capsys):
-    assert job.main([*flags.split(), "--data", "digits", "--out", str(tmp_path / "out")]) == 2
-    error = capsys.readouterr().err
-    assert error.startswith("error: ")
-    assert error.count("\n") == 1
-    assert sentence in error
-
-
+@pytest.mark.slow
 def test_a_killed_sweep_keeps_finished_trials_and_continues_the_others(tmp_path):
     digits, out = load_digits(), tmp_path / "sweep"
     np.savez(tmp_path / "digits.npz", images=(digits.images[:300] * 15).astype(np.uint8), labels=digits.target[:300])

@@ -1,23 +1,23 @@
-"""What is known of every cluster, side by side in memory: the merging looks at a cluster by one access."""
+"""What the merge loop knows about every cluster, side by side in memory: one access fetches all of it."""
 
 from __future__ import annotations
 
 import numpy as np
 
-from raycluster.graph.kernel.compiled import table
+from raycluster.graph.kernel.records import aligned_records
 
 CLUSTER = np.dtype(
     [
         ("size", np.int32),
         ("smallest_row", np.int32),
-        ("first_half", np.int32),  # of the list of its pairs, -1 for none
+        ("first_half", np.int32),  # of its list of pairs, -1 if it has none
         ("n_pairs", np.int32),
-        ("mark", np.int32),  # -1, or the half of its pair with the cluster in hand
-        ("n_best", np.int32),  # length of its list of best neighbours
-        ("bound", np.float64),  # affinity that no neighbour outside this list exceeds, -1 where there is none outside
-        ("bound_row", np.int32),  # smallest row of the best neighbour outside
+        ("mark", np.int32),  # its half of the pair with the cluster at hand, or -1
+        ("n_nearest", np.int32),  # length of its list of nearest clusters
+        ("bound", np.float64),  # affinity that no cluster missing from this list exceeds, -1 if none is missing
+        ("bound_row", np.int32),  # smallest row of the nearest missing cluster
         ("score", np.float64),
-        ("outside", np.int32),  # 1 for a cluster that others see but that is not to be merged
+        ("outside", np.int32),  # 1 for a cluster that others see but that must not be merged
         ("waited", np.int32),  # 1 if it has ever waited for a cluster outside
         ("unused", np.int32, (2,)),  # fills the cache line
     ],
@@ -25,9 +25,9 @@ CLUSTER = np.dtype(
 )
 
 
-def first_state(size: np.ndarray, smallest_row: np.ndarray) -> np.ndarray:
-    """Return the clusters (CLUSTER [c]) before they have pairs."""
-    clusters = table(len(size), CLUSTER)
+def new_clusters(size: np.ndarray, smallest_row: np.ndarray) -> np.ndarray:
+    """Return clusters without pairs, CLUSTER [c], from their sizes and smallest rows (int32 [c])."""
+    clusters = aligned_records(len(size), CLUSTER)
     clusters["size"] = size
     clusters["smallest_row"] = smallest_row
     clusters["first_half"] = -1

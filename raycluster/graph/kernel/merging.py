@@ -1,39 +1,40 @@
-"""The merge loop: exact graph degree linkage on sparse tables, compiled.
+"""The merge loop: exact graph degree linkage on sparse tables.
 
-Clusters are numbers 0..c-1; when a and b merge, the one with more neighbours keeps its number. With
+Clusters have numbers 0..c-1; when a and b merge, the one with more pairs keeps its number. With
 S[i,j] = Σ_{m∈C_j} in_i(m)·out_i(m), the affinity is A(i,j) = S[i,j]/|i|² + S[j,i]/|j|² (Zhang et al., ECCV 2012).
-The state is four tables of flat arrays: touches (which samples a cluster touches), pairs (of clusters with affinity),
-best (each cluster's best neighbours) and the ranking of clusters by score. All of it grows with the number of edges,
-nothing with the square of the number of clusters.
+
+The state is one record for each cluster and four tables: the touches (which samples a cluster touches by an edge), the
+pairs (of clusters that have affinity), the nearest clusters of each cluster, and the tournament that finds the highest
+score. All of it grows with the number of edges, nothing with the square of the number of clusters.
 """
 
 from __future__ import annotations
 
 import numpy as np
 
-from raycluster.graph.kernel.clusters import first_state
-from raycluster.graph.kernel.compiled import compiled
+from raycluster.graph.kernel.clusters import new_clusters
+from raycluster.graph.kernel.compiled import compiled_lean
 from raycluster.graph.kernel.nearest_clusters import (
-    Best,
-    clear_best,
-    find_best,
-    no_best,
-    offer,
+    NearestClusters,
+    clear_nearest,
+    empty_lists,
+    find_nearest,
+    insert,
     partner_of,
+    replace_merged,
     score_of,
-    update_best,
 )
 from raycluster.graph.kernel.pairs import (
     Pairs,
     clear_marks,
+    empty_pairs,
     mark_neighbors,
     merge_pairs,
     new_pair,
-    no_pairs,
     set_affinity,
 )
-from raycluster.graph.kernel.ranking import rank, set_score
 from raycluster.graph.kernel.touches import Touches, merge_touches
+from raycluster.graph.kernel.tournament import build_tournament, set_score
 
 
 def merge(
@@ -52,17 +53,21 @@ def merge(
     Parameters
     ----------
     touches : Touches
-        Used up by the call.
+        Those of the clusters. The call consumes them.
     labels : ndarray of int32, shape (n,)
     size, smallest_row : ndarray of int32, shape (c,)
-        Of the clusters.
-    n_clusters, n_neighbor_clusters, local_structure
-        Where to stop, K_c and λ.
+        The size and the smallest row of every cluster.
+    n_clusters : int
+        How many clusters to stop at.
+    n_neighbor_clusters : int
+        K_c.
+    local_structure : float
+        λ.
     outside : ndarray of bool, shape (c,), optional
-        Clusters of a larger graph, of which the others are a part: they are neighbours but are not merged. Two others
-        are merged if their affinity is at least 1/(1+ε) of what either has to a cluster outside; else the first of
-        them waits until its neighbours change. A cluster that has ever waited counts as half a merge, since in the
-        larger graph it would have been merged with one of another part.
+        Which clusters are outside the partition to be merged: the others see them, but they are not merged. Two others
+        are merged if their affinity is at least 1/(1+ε) of what either has to a cluster outside. If not, the first of
+        them waits until its nearest clusters change. A cluster that has ever waited counts as half a merge, because in
+        the whole graph it would have merged with a cluster of another partition.
     epsilon : float
         ε.
 
@@ -74,29 +79,30 @@ def merge(
 
     Notes
     -----
-    score(C) = A(C,N¹) + λ/(K_c-1) · Σ_{k=2..K_c} (A(C,N¹) - A(C,N^k)), where missing neighbours have affinity 0.
-    Ties: of equal scores the cluster with the smallest row, of equal neighbours likewise.
+    score(C) = A(C,N¹) + λ/(K_c-1) · Σ_{k=2..K_c} (A(C,N¹) - A(C,N^k)), where N^k is the cluster with the k-th highest
+    affinity to C; a missing one has affinity 0. The C with the highest score is merged with its N¹. Ties are broken
+    by the smallest row, both between scores and between affinities.
     """
     c = len(size)
     n_touches = touches.used[1]
     both_ways = _count_both_ways(touches)
-    # A pair comes from a touch with both weights, or later from two one-way touches that become one: this many at most.
-    pairs = no_pairs(both_ways + (n_touches - both_ways) // 2)
-    best = no_best(c, n_neighbor_clusters)
-    clusters = first_state(size, smallest_row)
+    # Every pair comes from a touch that goes both ways, or later from two one-way touches that become one.
+    pairs = empty_pairs(both_ways + (n_touches - both_ways) // 2)
+    nearest = empty_lists(c, n_neighbor_clusters)
+    clusters = new_clusters(size, smallest_row)
     if outside is not None:
         clusters["outside"] = outside
     parent = np.arange(c, dtype=np.int32)
-    ranking = np.empty(2 * c, np.int32)
+    tournament = np.empty(2 * c, np.int32)
     n_merges = max(c - n_clusters, 0)
     kept, joined, affinity = np.empty(n_merges, np.int32), np.empty(n_merges, np.int32), np.empty(n_merges)
     _find_pairs(pairs, clusters, touches, labels)
-    _find_scores(ranking, best, pairs, clusters, n_neighbor_clusters, local_structure)
+    _find_scores(tournament, nearest, pairs, clusters, n_neighbor_clusters, local_structure)
     done = _merge(
         touches,
         pairs,
-        best,
-        ranking,
+        nearest,
+        tournament,
         clusters,
         labels,
         parent,
@@ -110,21 +116,21 @@ def merge(
     return kept[:done], joined[:done], affinity[:done]
 
 
-@compiled
+@compiled_lean
 def _count_both_ways(touches: Touches) -> int:
     count = 0
-    for place in range(touches.used[1]):
-        count += touches.touch[place].inward > 0 and touches.touch[place].outward > 0
+    for entry in range(touches.used[1]):
+        count += touches.touch[entry].inward > 0 and touches.touch[entry].outward > 0
     return count
 
 
-@compiled
+@compiled_lean
 def _find_pairs(pairs: Pairs, clusters: np.ndarray, touches: Touches, labels: np.ndarray) -> None:
-    """Make the pairs between the first clusters, each of which has one run of touches."""
+    """Create the pairs between the first clusters, each of which has its touches in one run."""
     for i in range(len(clusters)):
         mark_neighbors(pairs, clusters, i)
-        for place in range(touches.start[i], touches.start[i] + touches.length[i]):
-            touch = touches.touch[place]
+        for entry in range(touches.start[i], touches.start[i] + touches.length[i]):
+            touch = touches.touch[entry]
             product = np.float64(touch.inward) * touch.outward
             if product > 0:
                 other = clusters[labels[touch.sample]]
@@ -134,10 +140,10 @@ def _find_pairs(pairs: Pairs, clusters: np.ndarray, touches: Touches, labels: np
         clear_marks(pairs, clusters, i)
 
 
-@compiled
+@compiled_lean
 def _find_scores(
-    ranking: np.ndarray,
-    best: Best,
+    tournament: np.ndarray,
+    nearest: NearestClusters,
     pairs: Pairs,
     clusters: np.ndarray,
     n_neighbor_clusters: int,
@@ -149,17 +155,17 @@ def _find_scores(
             set_affinity(pairs, clusters, i, half)
             half = pairs.half[half].next
         if not clusters[i].outside:
-            find_best(best, pairs, clusters, i)
-            clusters[i].score = score_of(best, clusters, i, n_neighbor_clusters, local_structure)
-    rank(ranking, clusters)
+            find_nearest(nearest, pairs, clusters, i)
+            clusters[i].score = score_of(nearest, clusters, i, n_neighbor_clusters, local_structure)
+    build_tournament(tournament, clusters)
 
 
-@compiled
+@compiled_lean
 def _merge(
     touches: Touches,
     pairs: Pairs,
-    best: Best,
-    ranking: np.ndarray,
+    nearest: NearestClusters,
+    tournament: np.ndarray,
     clusters: np.ndarray,
     labels: np.ndarray,
     parent: np.ndarray,
@@ -172,18 +178,18 @@ def _merge(
 ) -> int:
     """Fill ``kept``, ``joined`` and ``affinity``, and return the number of merges."""
     done, waits = 0, 0
-    while done + waits // 2 < len(kept) and clusters[ranking[1]].score > 0:
-        first = ranking[1]
-        place = partner_of(best, clusters, first, epsilon)
-        if place < 0:
-            set_score(ranking, clusters, first, -1.0)  # until its neighbours change
+    while done + waits // 2 < len(kept) and clusters[tournament[1]].score > 0:
+        first = tournament[1]
+        partner = partner_of(nearest, clusters, first, epsilon)
+        if partner < 0:
+            set_score(tournament, clusters, first, -1.0)  # until its nearest clusters change
             waits += 1 - clusters[first].waited
             clusters[first].waited = 1
             continue
-        second = best.cluster[first, place]
+        second = nearest.cluster[first, partner]
         kept[done] = min(clusters[first].smallest_row, clusters[second].smallest_row)
         joined[done] = max(clusters[first].smallest_row, clusters[second].smallest_row)
-        affinity[done] = best.affinity[first, place]
+        affinity[done] = nearest.affinity[first, partner]
 
         if clusters[first].n_pairs < clusters[second].n_pairs:
             a, b = first, second
@@ -194,22 +200,22 @@ def _merge(
         merge_touches(touches, pairs, clusters, a, b, labels, parent)
         clusters[b].size += clusters[a].size
         clusters[b].smallest_row = kept[done]
-        set_score(ranking, clusters, a, -1.0)
+        set_score(tournament, clusters, a, -1.0)
 
-        clear_best(clusters, b)
+        clear_nearest(clusters, b)
         half = clusters[b].first_half
         while half >= 0:
             d, before = pairs.half[half].other, pairs.half[half].affinity
             clusters[d].mark = -1
             now = set_affinity(pairs, clusters, b, half)
-            offer(best, clusters, b, d, now)
-            if not clusters[d].outside and update_best(
-                best, pairs, clusters, d, a, b, before, now, n_neighbor_clusters
+            insert(nearest, clusters, b, d, now)
+            if not clusters[d].outside and replace_merged(
+                nearest, pairs, clusters, d, a, b, before, now, n_neighbor_clusters
             ):
-                score = score_of(best, clusters, d, n_neighbor_clusters, local_structure)
+                score = score_of(nearest, clusters, d, n_neighbor_clusters, local_structure)
                 if score != clusters[d].score:
-                    set_score(ranking, clusters, d, score)
+                    set_score(tournament, clusters, d, score)
             half = pairs.half[half].next
-        set_score(ranking, clusters, b, score_of(best, clusters, b, n_neighbor_clusters, local_structure))
+        set_score(tournament, clusters, b, score_of(nearest, clusters, b, n_neighbor_clusters, local_structure))
         done += 1
     return done

@@ -1,4 +1,4 @@
-"""The pairs of clusters with affinity."""
+"""The pairs of clusters that have affinity: a sparse matrix that changes as clusters merge."""
 
 from __future__ import annotations
 
@@ -6,36 +6,38 @@ from typing import NamedTuple
 
 import numpy as np
 
-from raycluster.graph.kernel.compiled import compiled, table
+from raycluster.graph.kernel.compiled import compiled_lean
+from raycluster.graph.kernel.records import aligned_records
 
 HALF = np.dtype(
     [
         ("other", np.int32),  # the cluster at the other end
-        ("next", np.int32),
+        ("next", np.int32),  # halves in the list of the same cluster
         ("prev", np.int32),
         ("s", np.float64),  # S[own, other]
-        ("affinity", np.float64),  # the same in both halves
+        ("affinity", np.float64),  # A(own, other), the same in both halves
     ],
     align=True,
 )
 
 
 class Pairs(NamedTuple):
-    """Pairs of clusters with affinity.
+    """Pairs of clusters that have affinity.
 
-    Pair p has two halves, 2p and 2p + 1, one in the linked list of each of its clusters; the other half of h is h ^ 1.
+    Pair p has two halves, 2p and 2p + 1. Each is in the linked list of one of the two clusters. The other half of h is
+    h ^ 1.
     """
 
     half: np.ndarray  # HALF [2p]
-    free: np.ndarray  # int32 [2]: first free pair in a list through next of its first half, and pairs ever used
+    free: np.ndarray  # int32 [2]: first free pair (its first half's next is the next one), pairs ever used
 
 
-def no_pairs(most: int) -> Pairs:
-    """Return a table with room for this many pairs."""
-    return Pairs(half=table(2 * most, HALF), free=np.array([-1, 0], np.int32))
+def empty_pairs(capacity: int) -> Pairs:
+    """Return room for this many pairs."""
+    return Pairs(half=aligned_records(2 * capacity, HALF), free=np.array([-1, 0], np.int32))
 
 
-@compiled
+@compiled_lean
 def new_pair(pairs: Pairs, clusters: np.ndarray, i: int, j: int) -> int:
     """Add a pair with S = 0 and affinity 0, and return its half in the list of i."""
     pair = pairs.free[0]
@@ -53,29 +55,30 @@ def new_pair(pairs: Pairs, clusters: np.ndarray, i: int, j: int) -> int:
     return 2 * pair
 
 
-@compiled
+@compiled_lean
 def mark_neighbors(pairs: Pairs, clusters: np.ndarray, i: int) -> None:
-    """Set the mark of every neighbour j to the half (i,j)."""
+    """Set the mark of every cluster j that has a pair with i to the half (i,j)."""
     half = clusters[i].first_half
     while half >= 0:
         clusters[pairs.half[half].other].mark = half
         half = pairs.half[half].next
 
 
-@compiled
+@compiled_lean
 def clear_marks(pairs: Pairs, clusters: np.ndarray, i: int) -> None:
-    """Take the mark off every neighbour of i."""
+    """Clear the marks that :func:`mark_neighbors` has set."""
     half = clusters[i].first_half
     while half >= 0:
         clusters[pairs.half[half].other].mark = -1
         half = pairs.half[half].next
 
 
-@compiled
+@compiled_lean
 def merge_pairs(pairs: Pairs, clusters: np.ndarray, a: int, b: int) -> None:
-    """Give the pairs of a to b: S[d,b] += S[d,a], S[b,d] += S[a,d]. Leaves the halves (b,d) as marks of all d.
+    """Move the pairs of a to b: S[d,b] += S[d,a] and S[b,d] += S[a,d].
 
-    The affinity of (b,d) is for now the larger one of those of (a,d) and (b,d).
+    Afterward the mark of every d is the half (b,d). The affinity of (b,d) is not yet the new one, but the larger of
+    those of (a,d) and (b,d).
     """
     mark_neighbors(pairs, clusters, b)
     h = clusters[a].first_half
@@ -101,7 +104,7 @@ def merge_pairs(pairs: Pairs, clusters: np.ndarray, a: int, b: int) -> None:
     clusters[a].mark = -1
 
 
-@compiled
+@compiled_lean
 def set_affinity(pairs: Pairs, clusters: np.ndarray, i: int, half: int) -> float:
     """Set A(i,j) = S[i,j]/|i|² + S[j,i]/|j|² in both halves of a pair of i, and return it."""
     here, there = pairs.half[half], pairs.half[half ^ 1]
@@ -111,7 +114,7 @@ def set_affinity(pairs: Pairs, clusters: np.ndarray, i: int, half: int) -> float
     return value
 
 
-@compiled
+@compiled_lean
 def _link(pairs: Pairs, clusters: np.ndarray, half: int, i: int) -> None:
     after = clusters[i].first_half
     pairs.half[half].prev = -1
@@ -122,7 +125,7 @@ def _link(pairs: Pairs, clusters: np.ndarray, half: int, i: int) -> None:
     clusters[i].n_pairs += 1
 
 
-@compiled
+@compiled_lean
 def _unlink(pairs: Pairs, clusters: np.ndarray, half: int, i: int) -> None:
     before, after = pairs.half[half].prev, pairs.half[half].next
     if before >= 0:
@@ -134,9 +137,9 @@ def _unlink(pairs: Pairs, clusters: np.ndarray, half: int, i: int) -> None:
     clusters[i].n_pairs -= 1
 
 
-@compiled
+@compiled_lean
 def _drop_pair(pairs: Pairs, half: int) -> None:
-    """Put the pair on the free list; its half in the other list must have been taken care of."""
+    """Put a pair on the free list; neither half may be needed in its list any longer."""
     pair = half >> 1
     pairs.half[2 * pair].next = pairs.free[0]
     pairs.free[0] = pair

@@ -6,40 +6,40 @@ from typing import NamedTuple
 
 import numpy as np
 
-from raycluster.graph.kernel.compiled import compiled
+from raycluster.graph.kernel.compiled import compiled_lean
 from raycluster.graph.kernel.disjoint_set import find
 from raycluster.graph.kernel.pairs import Pairs, new_pair
 
 TOUCH = np.dtype([("sample", np.int32), ("inward", np.float32), ("outward", np.float32)])
-SHORT = 32  # touches; shorter runs are always combined
-UNEVEN = 8  # times as long: where a search takes fewer steps than a walk
+SHORT_RUN = 32  # touches; shorter runs are always merged
+GALLOP_RATIO = 8  # of the lengths of two runs, above which searching the longer one takes fewer steps than walking it
 
 
 class Touches(NamedTuple):
-    """For every cluster C the samples m outside it with an edge from or to it.
+    """For every cluster C, the samples m outside it that an edge connects with it, in either direction.
 
     A touch holds inward = in_C(m) = Σ_{v∈C} W[v,m] and outward = out_C(m) = Σ_{v∈C} W[m,v]. The touches of a cluster
-    lie in a few *runs*, each sorted by sample, each about twice as long as the one before; where a sample is in several
-    runs of a cluster, the sums are split among them. Two clusters are merged by walking along their runs, so that
-    memory is read in order, and the space of runs that are no longer needed is won back by moving the others together.
+    are stored in a few *runs*, each sorted by sample and about twice as long as the one before. If a sample is in
+    several runs of a cluster, its sums are split among them. Two clusters are merged by walking along their runs, so
+    that memory is read in order. Space that runs no longer need is reclaimed by moving the others together.
     """
 
-    touch: np.ndarray  # TOUCH [places]
-    start: np.ndarray  # int64 [2c], run r is touch[start[r] : start[r] + length[r]]; later runs lie behind earlier ones
-    length: np.ndarray  # int32 [2c], -1 where the run is gone
-    longer: np.ndarray  # int32 [2c], the next longer run of the same cluster, -1 for none
-    shortest: np.ndarray  # int32 [c], the shortest run
-    used: np.ndarray  # int64 [3], runs used, places used, and how many places to use before moving together
+    touch: np.ndarray  # TOUCH [capacity]
+    start: np.ndarray  # int64 [2c], run r is touch[start[r] : start[r] + length[r]], in the order of r
+    length: np.ndarray  # int32 [2c], -1 if the run is no longer needed
+    longer: np.ndarray  # int32 [2c], the next longer run of the same cluster, or -1
+    shortest: np.ndarray  # int32 [c], the shortest run of every cluster
+    used: np.ndarray  # int64 [3], runs used, touches used, and how many touches may be used before compacting
 
 
 def incoming_edges(neighbor_ids: np.ndarray, weights: np.ndarray) -> tuple[np.ndarray, np.ndarray]:
-    """Turn the graph round, edges of weight 0 left out.
+    """Reverse the graph, leaving out edges of weight 0.
 
     Returns
     -------
     start : ndarray of int64, shape (n + 1,)
     edge : ndarray of int32, shape (e,)
-        The edges into m are edge[start[m]] to edge[start[m + 1] - 1], each v k + t for the t-th neighbour of v.
+        The edges into m are edge[start[m]] to edge[start[m + 1] - 1]; the edge from v to its neighbor t is v k + t.
     """
     start = np.zeros(len(neighbor_ids) + 1, np.int64)
     _count_incoming(neighbor_ids, weights, start)
@@ -49,7 +49,7 @@ def incoming_edges(neighbor_ids: np.ndarray, weights: np.ndarray) -> tuple[np.nd
     return start, edge
 
 
-@compiled
+@compiled_lean
 def _count_incoming(neighbor_ids: np.ndarray, weights: np.ndarray, start: np.ndarray) -> None:
     n, k = neighbor_ids.shape
     for v in range(n):
@@ -58,7 +58,7 @@ def _count_incoming(neighbor_ids: np.ndarray, weights: np.ndarray, start: np.nda
                 start[neighbor_ids[v, t] + 1] += 1
 
 
-@compiled
+@compiled_lean
 def _fill_incoming(neighbor_ids: np.ndarray, weights: np.ndarray, filled: np.ndarray, edge: np.ndarray) -> None:
     n, k = neighbor_ids.shape
     for v in range(n):
@@ -72,7 +72,7 @@ def _fill_incoming(neighbor_ids: np.ndarray, weights: np.ndarray, filled: np.nda
 def find_touches(
     neighbor_ids: np.ndarray, weights: np.ndarray, labels: np.ndarray, n_clusters: int, two_way: bool
 ) -> Touches:
-    """Fill the table.
+    """Return the touches of the first clusters, each in one run.
 
     Parameters
     ----------
@@ -82,7 +82,7 @@ def find_touches(
         Clusters 0..n_clusters-1.
     n_clusters : int
     two_way : bool
-        Whether every edge counts in both directions, that is, whether the graph is W + Wᵀ.
+        Whether every edge counts in both directions, so that the graph is W + Wᵀ.
     """
     in_start, in_edge = incoming_edges(neighbor_ids, weights)
     length = np.zeros(2 * n_clusters, np.int32)
@@ -91,7 +91,7 @@ def find_touches(
     n_touches = int(length.sum(dtype=np.int64))
     start = np.zeros(2 * n_clusters, np.int64)
     np.cumsum(length[: n_clusters - 1], out=start[1:n_clusters])
-    # NumPy asks for huge pages where compiled code would not. Places that are never used take no memory.
+    # NumPy asks for huge pages, compiled code would not. Entries that are never used take no memory.
     touch = np.empty(2 * n_touches, TOUCH)
     seen_by[:] = -1
     filled = start[:n_clusters].copy()
@@ -109,7 +109,7 @@ def find_touches(
     )
 
 
-@compiled
+@compiled_lean
 def _count_touches(
     neighbor_ids: np.ndarray,
     weights: np.ndarray,
@@ -134,7 +134,7 @@ def _count_touches(
                 count[c] += 1
 
 
-@compiled
+@compiled_lean
 def _fill_touches(
     neighbor_ids: np.ndarray,
     weights: np.ndarray,
@@ -145,7 +145,7 @@ def _fill_touches(
     seen_by: np.ndarray,
     touch: np.ndarray,
 ) -> None:
-    """Write the touches of cluster c from place filled[c] on, by sample."""
+    """Write the touches of each cluster c, sorted by sample, from entry filled[c] on."""
     n, k = neighbor_ids.shape
     for m in range(n):
         own = labels[m]
@@ -154,7 +154,7 @@ def _fill_touches(
             if weights[m, t] > 0 and c != own:
                 if seen_by[c] != m:
                     seen_by[c] = m
-                    _begin(touch, filled, c, m)
+                    _new_touch(touch, filled, c, m)
                 touch[filled[c] - 1].outward += weights[m, t]
         for e in range(in_start[m], in_start[m + 1]):
             v = in_edge[e] // k
@@ -162,43 +162,44 @@ def _fill_touches(
             if c != own:
                 if seen_by[c] != m:
                     seen_by[c] = m
-                    _begin(touch, filled, c, m)
+                    _new_touch(touch, filled, c, m)
                 touch[filled[c] - 1].inward += weights[v, in_edge[e] - v * k]
 
 
-@compiled
-def _begin(touch: np.ndarray, filled: np.ndarray, c: int, m: int) -> None:
-    place = touch[filled[c]]
-    place.sample = m
-    place.inward = 0
-    place.outward = 0
+@compiled_lean
+def _new_touch(touch: np.ndarray, filled: np.ndarray, c: int, m: int) -> None:
+    entry = touch[filled[c]]
+    entry.sample = m
+    entry.inward = 0
+    entry.outward = 0
     filled[c] += 1
 
 
-@compiled
+@compiled_lean
 def merge_touches(
     touches: Touches, pairs: Pairs, clusters: np.ndarray, a: int, b: int, labels: np.ndarray, parent: np.ndarray
 ) -> None:
-    """Give the touches of a to b, and add to S what only the two together have.
+    """Move the touches of a to b, and add to S the products that exist only for the two together.
 
-    S[b,d] += Σ_{m∈C_d} in_a(m)·out_b(m) + in_b(m)·out_a(m); the mark of d is its half (b,d), or -1.
+    S[b,d] += Σ_{m∈C_d} in_a(m)·out_b(m) + in_b(m)·out_a(m). The mark of d is the half (b,d), or -1; pairs that are
+    missing are created.
     """
     run_a = touches.shortest[a]
     while run_a >= 0:
         run_b = touches.shortest[b]
         while run_b >= 0:
             if touches.length[run_a] < touches.length[run_b]:
-                _add_common(touches, run_a, run_b, pairs, clusters, b, labels, parent)
+                _add_common_samples(touches, run_a, run_b, pairs, clusters, b, labels, parent)
             else:
-                _add_common(touches, run_b, run_a, pairs, clusters, b, labels, parent)
+                _add_common_samples(touches, run_b, run_a, pairs, clusters, b, labels, parent)
             run_b = touches.longer[run_b]
         run_a = touches.longer[run_a]
-    _pool_runs(touches, a, b)
+    _move_runs(touches, a, b)
     run, before = touches.shortest[b], -1
     while touches.longer[run] >= 0:
         after = touches.longer[run]
-        if touches.length[after] <= 2 * touches.length[run] + SHORT:
-            run = _combine(touches, run, after, b, labels, parent)
+        if touches.length[after] <= 2 * touches.length[run] + SHORT_RUN:
+            run = _merge_runs(touches, run, after, b, labels, parent)
             if before >= 0:
                 touches.longer[before] = run
             else:
@@ -207,8 +208,8 @@ def merge_touches(
             run, before = after, run
 
 
-@compiled
-def _add_common(
+@compiled_lean
+def _add_common_samples(
     touches: Touches,
     short: int,
     long: int,
@@ -221,7 +222,7 @@ def _add_common(
     touch = touches.touch
     i, j = touches.start[short], touches.start[long]
     end_i, end_j = i + touches.length[short], j + touches.length[long]
-    uneven = touches.length[long] > UNEVEN * touches.length[short]
+    gallops = touches.length[long] > GALLOP_RATIO * touches.length[short]
     while i < end_i and j < end_j:
         one, other = touch[i], touch[j]
         if one.sample == other.sample:
@@ -236,15 +237,15 @@ def _add_common(
             j += 1
         elif one.sample < other.sample:
             i += 1
-        elif uneven:
-            j = _search(touch, one.sample, j, end_j)
+        elif gallops:
+            j = _gallop(touch, one.sample, j, end_j)
         else:
             j += 1
 
 
-@compiled
-def _search(touch: np.ndarray, sample: int, low: int, end: int) -> int:
-    """Return the first place from ``low`` on with this sample or a larger one, in steps that double, then halve."""
+@compiled_lean
+def _gallop(touch: np.ndarray, sample: int, low: int, end: int) -> int:
+    """Return the first entry from ``low`` on with this sample or a larger one, by steps that double, then halve."""
     step = 1
     while low + step < end and touch[low + step].sample < sample:
         low += step
@@ -259,9 +260,9 @@ def _search(touch: np.ndarray, sample: int, low: int, end: int) -> int:
     return low
 
 
-@compiled
-def _pool_runs(touches: Touches, a: int, b: int) -> None:
-    """Give the runs of a to b, in the order of their lengths."""
+@compiled_lean
+def _move_runs(touches: Touches, a: int, b: int) -> None:
+    """Move the runs of a to b, keeping the runs in the order of their lengths."""
     longer, length = touches.longer, touches.length
     run_a, run_b = touches.shortest[a], touches.shortest[b]
     last = -1
@@ -278,15 +279,15 @@ def _pool_runs(touches: Touches, a: int, b: int) -> None:
     touches.shortest[a] = -1
 
 
-@compiled
-def _combine(touches: Touches, one: int, other: int, b: int, labels: np.ndarray, parent: np.ndarray) -> int:
-    """Make one run of two, without the samples that are in b by now, and return it."""
+@compiled_lean
+def _merge_runs(touches: Touches, one: int, other: int, b: int, labels: np.ndarray, parent: np.ndarray) -> int:
+    """Merge two runs into a new one, without the samples that are in b by now, and return it."""
     if touches.used[1] + touches.length[one] + touches.length[other] > touches.used[2]:
-        _move_together(touches)
+        _compact(touches)
     touch = touches.touch
     i, j = touches.start[one], touches.start[other]
     end_i, end_j = i + touches.length[one], j + touches.length[other]
-    start = place = touches.used[1]
+    start = entry = touches.used[1]
     while i < end_i or j < end_j:
         if j == end_j or (i < end_i and touch[i].sample < touch[j].sample):
             source = touch[i]
@@ -301,31 +302,32 @@ def _combine(touches: Touches, one: int, other: int, b: int, labels: np.ndarray,
                 outward += touch[i].outward
                 i += 1
         if find(parent, labels[sample]) != b:
-            target = touch[place]
+            target = touch[entry]
             target.sample = sample
             target.inward = inward
             target.outward = outward
-            place += 1
+            entry += 1
     run = touches.used[0]
     touches.used[0] = run + 1
-    touches.used[1] = place
+    touches.used[1] = entry
     touches.start[run] = start
-    touches.length[run] = place - start
+    touches.length[run] = entry - start
     touches.longer[run] = touches.longer[other]
     touches.length[one] = -1
     touches.length[other] = -1
     return run
 
 
-@compiled
-def _move_together(touches: Touches) -> None:
-    place = np.int64(0)
+@compiled_lean
+def _compact(touches: Touches) -> None:
+    """Move all runs that are still needed to the front, in their order."""
+    entry = np.int64(0)
     for run in range(touches.used[0]):
         if touches.length[run] >= 0:
             start = touches.start[run]
-            touches.start[run] = place
+            touches.start[run] = entry
             for i in range(start, start + touches.length[run]):
-                if i != place:
-                    touches.touch[place] = touches.touch[i]
-                place += 1
-    touches.used[1] = place
+                if i != entry:
+                    touches.touch[entry] = touches.touch[i]
+                entry += 1
+    touches.used[1] = entry

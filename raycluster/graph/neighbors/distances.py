@@ -3,15 +3,22 @@
 from __future__ import annotations
 
 import numpy as np
-from numba import njit
+
+from raycluster.graph.kernel.compiled import compiled_with
 
 
-@njit(cache=True, nogil=True, fastmath={"reassoc", "contract"})
+@compiled_with(fastmath={"reassoc", "contract"})
 def squared_distances(queries: np.ndarray, features: np.ndarray, ids: np.ndarray) -> np.ndarray:
-    """Return |queries[i] - features[ids[i, t]]|², float32 [m, k]; infinity where the id is -1.
+    """Return |queries[i] - features[ids[i, t]]|², float32 [m, k]; infinite if the id is -1.
 
-    Taken from the differences, not from norms and products, so that they are exact for near rows, never negative, and
-    the same from both ends.
+    They are computed from differences, not from norms and products, so that they are exact for rows that are close,
+    never negative, and the same in both directions.
+
+    Parameters
+    ----------
+    queries : ndarray of float32, shape (m, d)
+    features : ndarray of float32, shape (n, d)
+    ids : ndarray of int, shape (m, k)
     """
     m, k = ids.shape
     distances = np.empty((m, k), np.float32)

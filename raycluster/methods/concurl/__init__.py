@@ -1,47 +1,68 @@
 """ConCURL (Machine Learning, 2022): consensus between clusterings in many random projections.
 
-``train`` is the algorithm from top to bottom, ``clustering`` its part on the driver; ``settings``, ``network``,
-``views``, ``memory_bank``, ``nce``, ``consensus`` and ``health`` are what they say, ``embed`` and ``recluster`` are what
-a trained network says of the run's images and of others.
+``train`` is the algorithm from top to bottom, and ``clustering`` is the part of it that runs on the driver. The
+``network``, the two ``views`` of an image, the exemplar loss (``nce``) with its ``memory_bank``, the ``consensus``
+loss, the ``settings`` and the signs of ``health`` are in files of their own. ``embed`` runs the network over all images
+of a run, and ``recluster`` clusters new images with a trained network.
 """
 
 from __future__ import annotations
 
 from collections.abc import Mapping
-from typing import Any
+from typing import TYPE_CHECKING, Any
 
-from raycluster.methods.base import Method
-from raycluster.methods.concurl.network import SIDES, ConcurlNet
-from raycluster.methods.concurl.recluster import recluster
-from raycluster.methods.concurl.settings import PRESETS, SEARCH_SPACE, ConcurlSettings
-from raycluster.methods.concurl.train import train_concurl
+from raycluster.methods.base import Context, Method, Outcome
+from raycluster.methods.concurl.settings import PRESETS, SEARCH_SPACE, SIDES, ConcurlSettings
 
-__all__ = ["METHOD", "ConcurlNet", "ConcurlSettings", "train_concurl"]
+if TYPE_CHECKING:
+    import numpy as np
+
+    from raycluster.methods.concurl.network import ConcurlNet
+
+__all__ = ["METHOD", "ConcurlSettings"]
 
 
-def build_network(architecture: Mapping[str, Any], settings: Mapping[str, Any]) -> ConcurlNet:
+def _train(settings: ConcurlSettings, n_clusters: int, context: Context) -> Outcome:
+    """Train the method."""
+    from raycluster.methods.concurl.train import train_concurl
+
+    return train_concurl(settings, n_clusters, context)
+
+
+def _build_network(architecture: Mapping[str, Any], settings: Mapping[str, Any]) -> ConcurlNet:
     """Return the network that ``model.json`` describes; its confidence is at the run's head temperature."""
+    from raycluster.methods.concurl.network import ConcurlNet
+
     temperature = settings.get("head_temperature", 1.0)
     net = ConcurlNet(tuple(architecture["shape"]), architecture["n_clusters"], architecture["trunk"], temperature)
     net.clustering = architecture.get("clustering")
     return net
 
 
-def epochs_between_checks(settings: ConcurlSettings) -> int:
-    """Return a ninth of the training."""
+def _epochs_between_checks(settings: ConcurlSettings) -> int:
+    """Return one ninth of the training."""
     return max(1, settings.epochs // 9)
+
+
+def _recluster(
+    net: ConcurlNet, pixels: np.ndarray, settings: ConcurlSettings, seed: int
+) -> dict[str, dict[str, np.ndarray]]:
+    """Cluster other images than those of the run."""
+    from raycluster.methods.concurl.recluster import recluster
+
+    return recluster(net, pixels, settings, seed)
 
 
 METHOD = Method(
     name="concurl",
-    summary="ConCURL (2022): two views agree on clusters in many random projections; K has to be known",
+    summary="ConCURL (2022): make two views agree on clusters in many random projections; K must be known",
     settings=ConcurlSettings,
     presets=PRESETS,
     search_space=SEARCH_SPACE,
-    train=train_concurl,
+    train=_train,
     architecture="concurl_resnet",
-    build_network=build_network,
-    epochs_between_checks=epochs_between_checks,
+    build_network=_build_network,
+    epochs_between_checks=_epochs_between_checks,
     square_sizes=SIDES,
-    recluster=recluster,
+    recluster=_recluster,
 )

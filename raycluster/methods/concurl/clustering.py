@@ -1,4 +1,4 @@
-"""ConCURL's clusterings on the driver, over all images: four ways, and which of them is reported."""
+"""ConCURL's clusterings of all images, on the driver: four of them, and which one is reported."""
 
 from __future__ import annotations
 
@@ -15,7 +15,7 @@ from raycluster.metrics.health import embedding_health
 from raycluster.metrics.kmeans import kmeans
 from raycluster.nn.sinkhorn import sinkhorn
 
-# The clusterings, and the space that each is read from.
+# The clusterings, and the space in which each is found.
 CLUSTERINGS = {"nce_embeddings": "nce", "clust_head": "head", "outcode": "prototypes", "q_code": "prototypes"}
 
 
@@ -26,18 +26,19 @@ class Clusterings:
     Attributes
     ----------
     nce_embeddings, clust_head, outcode, q_code : ndarray of int32, shape (n,)
-        By k-means on the NCE embedding and on the projection, by the nearest prototype, and by that after balancing.
+        By k-means on the NCE embedding, by k-means on the projection, by the nearest prototype, and by the highest
+        assignment to a prototype after Sinkhorn balancing.
     nce_centroids, head_centroids : ndarray of float32, shapes (K, 128) and (K, 256)
     reported : int
-        The number of the chosen one in ``CLUSTERINGS``.
+        The index of the reported clustering in ``CLUSTERINGS``.
     confidence : ndarray of float32, shape (n,)
-        The share of an image's own cluster in a softmax over the cosines to centroids or prototypes.
+        The probability of an image's own cluster in a softmax over the cosines to centroids or prototypes.
     support : ndarray of float64, shape (4,)
-        How far each clustering is confirmed by those from other spaces.
+        How well each clustering agrees with those from other spaces.
     mean_cosine : float
         Between the NCE embeddings of random images.
     consensus, seeds, projections, algorithms : float
-        Of :func:`raycluster.metrics.consensus.consensus_score`.
+        From :func:`raycluster.metrics.consensus.consensus_score`.
     """
 
     nce_embeddings: np.ndarray
@@ -61,17 +62,17 @@ class Clusterings:
 
     @property
     def reported_name(self) -> str:
-        """The name of the chosen clustering."""
+        """The name of the reported clustering."""
         return list(CLUSTERINGS)[self.reported]
 
 
 def cluster_all(rows: np.ndarray, n_clusters: int, settings: ConcurlSettings, seed: int) -> Clusterings:
-    """Cluster all images in four ways, choose one, and measure how far they agree.
+    """Cluster all images in four ways, choose one clustering to report, and measure how well they agree.
 
     Parameters
     ----------
     rows : ndarray of float32, shape (n, 128 + 256 + K)
-        NCE embeddings, projections and cosines to the prototypes beside each other.
+        NCE embeddings, projections and cosines to the prototypes, side by side.
     n_clusters : int
     settings : ConcurlSettings
     seed : int
@@ -79,7 +80,7 @@ def cluster_all(rows: np.ndarray, n_clusters: int, settings: ConcurlSettings, se
     Raises
     ------
     UserError
-        If the network has diverged.
+        If the network's outputs are not finite.
     """
     if not np.isfinite(rows).all():
         raise UserError("The network's outputs are no longer finite: choose a lower --learning-rate and another --out.")
@@ -118,11 +119,11 @@ def cluster_all(rows: np.ndarray, n_clusters: int, settings: ConcurlSettings, se
 
 
 def trained_spaces(settings: ConcurlSettings) -> dict[str, str]:
-    """Return the part of ``CLUSTERINGS`` that a loss has shaped; what nothing was learned for has no vote."""
+    """Return the part of ``CLUSTERINGS`` whose space was trained by a loss; untrained spaces have no vote."""
     weights = {"nce": settings.beta, "head": settings.alpha + settings.gamma}
     return {name: space for name, space in CLUSTERINGS.items() if weights["nce" if space == "nce" else "head"]}
 
 
 def unit(rows: np.ndarray) -> np.ndarray:
-    """Return rows brought to length 1; those of length 0 stay."""
+    """Return rows scaled to length 1; rows of length 0 stay unchanged."""
     return rows / np.maximum(np.linalg.norm(rows, axis=1, keepdims=True), 1e-12)

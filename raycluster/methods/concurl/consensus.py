@@ -1,13 +1,11 @@
-"""One view's balanced assignments are predicted from the other, through an ensemble of transformations (4.3, 4.4)."""
+"""The consensus loss: each view predicts the other's balanced assignments, under an ensemble of transformations."""
 
 from __future__ import annotations
-
-from typing import Literal
 
 import torch
 from torch.nn import functional as F
 
-Transform = Literal["rp", "diag", "none"]
+from raycluster.methods.concurl.settings import Transform
 
 
 def draw_transforms(
@@ -18,14 +16,14 @@ def draw_transforms(
     Parameters
     ----------
     kind : {"rp", "diag", "none"}
-        Random projections with entries of N(0, 1/p), diagonal matrices with entries of N(0, 1), or the space as it is.
+        Random projections with entries from N(0, 1/p), diagonal matrices with entries from N(0, 1), or no change.
     ensemble : int
         E.
     size : int
         D, the dimensions of the space.
     projection_size : int
         p, the dimensions of a projection.
-    generator : Generator on the CPU, so that all devices have the same transformations
+    generator : Generator on the CPU, so that the transformations are the same on all devices
 
     Returns
     -------
@@ -39,18 +37,18 @@ def draw_transforms(
 def transformed_cosines(
     outputs: torch.Tensor, prototypes: torch.Tensor, transforms: torch.Tensor | None
 ) -> torch.Tensor:
-    """Return the cosines of images to prototypes after each transformation.
+    """Return the cosines between images and prototypes after each transformation.
 
     Parameters
     ----------
     outputs : Tensor, shape (B, D)
-        z, of any length.
+        z, not normalized.
     prototypes : Tensor, shape (K, D)
     transforms : Tensor, shape (E, p, D) or (E, D), or None
 
     Returns
     -------
-    cosines : Tensor of float32, shape (E, B, K); E is 1 where there are no transformations
+    cosines : Tensor of float32, shape (E, B, K); E is 1 without transformations
     """
     images, anchors = (_apply(values.float(), transforms) for values in (outputs, prototypes))
     return F.normalize(images, dim=2) @ F.normalize(anchors, dim=2).mT
@@ -59,18 +57,18 @@ def transformed_cosines(
 def swapped_loss(
     cosines1: torch.Tensor, cosines2: torch.Tensor, q1: torch.Tensor, q2: torch.Tensor, temperature: float = 0.1
 ) -> torch.Tensor:
-    """Return the mean cross-entropy of each view's predictions against the other view's targets.
+    """Return the mean cross-entropy between each view's predictions and the other view's targets.
 
-    With transformed cosines this is L_con, with those of the space itself L_soft.
+    With transformed cosines this is the consensus loss L_con; with untransformed ones it is L_soft, the loss of SwAV.
 
     Parameters
     ----------
     cosines1, cosines2 : Tensor, shape (..., B, K)
-        Of the two views; the mean goes over the leading dimensions too.
+        Of the two views; the mean includes the leading dimensions.
     q1, q2 : Tensor of float32, shape (B, K)
-        The targets of :func:`raycluster.nn.sinkhorn.sinkhorn`.
+        The targets from :func:`raycluster.nn.sinkhorn.sinkhorn`.
     temperature : float
-        Of the predictions' softmax.
+        Of the softmax over the predictions.
     """
     logs1, logs2 = ((cosines.float() / temperature).log_softmax(dim=-1) for cosines in (cosines1, cosines2))
     return -((q2 * logs1).sum(dim=-1).mean() + (q1 * logs2).sum(dim=-1).mean()) / 2
@@ -82,6 +80,6 @@ def _apply(values: torch.Tensor, transforms: torch.Tensor | None) -> torch.Tenso
         return values[None]
     if transforms.dim() == 2:
         return values[None] * transforms[:, None]
-    # One product for the whole ensemble.
+    # One matrix product for the whole ensemble.
     ensemble, size = transforms.shape[:2]
     return (values @ transforms.flatten(0, 1).T).view(len(values), ensemble, size).transpose(0, 1)

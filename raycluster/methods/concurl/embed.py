@@ -1,4 +1,4 @@
-"""All images through ConCURL's network, as they are."""
+"""The outputs of ConCURL's network for all images, without augmentation."""
 
 from __future__ import annotations
 
@@ -14,7 +14,7 @@ EVAL_BATCH = 250
 
 @torch.inference_mode()
 def embed(net: ConcurlNet, feed: Feed) -> tuple[np.ndarray, np.ndarray, np.ndarray]:
-    """Pass this worker's images, as they are, in evaluation mode and full precision.
+    """Run the network on this worker's images, in evaluation mode and full precision.
 
     Returns
     -------
@@ -22,13 +22,13 @@ def embed(net: ConcurlNet, feed: Feed) -> tuple[np.ndarray, np.ndarray, np.ndarr
     embeddings : ndarray of float32, shape (m, 128)
         NCE embeddings.
     rows : ndarray of float32, shape (m, 128 + 256 + K)
-        NCE embeddings, projections and cosines to the prototypes beside each other.
+        NCE embeddings, projections and cosines to the prototypes, side by side.
     """
     net.eval()
     ids, parts = [], []
     for batch in feed.eval_batches(EVAL_BATCH):
-        passed = net(rgb(batch.images))
+        output = net(rgb(batch.images))
         ids.append(batch.ids)
-        parts.append(torch.cat([passed.nce, passed.head, passed.cosines], dim=1))
+        parts.append(torch.cat([output.nce, output.head, output.cosines], dim=1))
     rows = torch.cat(parts).cpu().numpy()
     return torch.cat(ids).cpu().numpy(), rows[:, :NCE_SIZE].copy(), rows

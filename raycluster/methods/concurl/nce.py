@@ -1,4 +1,7 @@
-"""Every image is a class of its own: noise-contrastive estimation against a memory bank (ConCURL's facts, 4.1)."""
+"""The exemplar loss: every image is its own class, by noise-contrastive estimation against a memory bank.
+
+It comes from instance discrimination (Wu, Xiong, Yu, Lin, CVPR 2018), on which ConCURL builds.
+"""
 
 from __future__ import annotations
 
@@ -7,23 +10,23 @@ from torch.nn import functional as F
 
 
 def nce_loss(positive: torch.Tensor, noise: torch.Tensor, z_bar: torch.Tensor) -> torch.Tensor:
-    """Return the loss of telling an image's own row of the bank from m rows drawn at random.
+    """Return the loss of distinguishing each image's own row of the bank from m rows drawn at random.
 
-    The closed form, in which the number of images n has fallen out: ``softplus(c - s_pos) + sum softplus(s_l - c)``
-    with ``c = ln(m z_bar)``; the sum goes over the noise, the mean over the images.
+    This is the closed form, in which the number of images n cancels: ``softplus(c - s_pos) + sum softplus(s_l - c)``
+    with ``c = ln(m z_bar)``, summed over the noise and averaged over the images.
 
     Parameters
     ----------
     positive : Tensor, shape (B,)
-        Dot products with the images' own rows, over the temperature τ.
+        Dot products with the images' own rows, divided by the temperature τ.
     noise : Tensor, shape (B, m)
-        Those with the drawn rows.
+        Dot products with the drawn rows, divided by τ.
     z_bar : Tensor of float32, shape ()
-        Z / n, of :func:`mean_exponential` on the first batch, constant from then on.
+        Z / n, from :func:`mean_exponential` on the first batch, constant from then on.
     """
     offset = (noise.shape[1] * z_bar).log()
-    own = F.softplus(offset - positive.float())
-    return (own + F.softplus(noise.float() - offset).sum(dim=1)).mean()
+    positive_loss = F.softplus(offset - positive.float())
+    return (positive_loss + F.softplus(noise.float() - offset).sum(dim=1)).mean()
 
 
 @torch.no_grad()
@@ -33,13 +36,13 @@ def mean_exponential(positive: torch.Tensor, noise: torch.Tensor) -> torch.Tenso
 
 
 def softmax_loss(scores: torch.Tensor, rows: torch.Tensor) -> torch.Tensor:
-    """Return the variant without noise: cross-entropy over all n rows of the bank.
+    """Return the loss of the variant without noise: cross-entropy over all n rows of the bank.
 
     Parameters
     ----------
     scores : Tensor, shape (B, n)
-        Dot products with all rows, over the temperature τ.
+        Dot products with all rows, divided by the temperature τ.
     rows : Tensor of int64, shape (B,)
-        The images' own.
+        The images' own rows.
     """
     return F.cross_entropy(scores.float(), rows)

@@ -1,4 +1,4 @@
-"""ConCURL's network: a ResNet trunk with two heads beside each other, and prototypes behind one of them."""
+"""ConCURL's network: a ResNet trunk with two parallel heads, one of which is followed by prototypes."""
 
 from __future__ import annotations
 
@@ -8,29 +8,30 @@ import torch
 from torch import nn
 from torch.nn import functional as F
 
-from raycluster.methods.base import MethodNetwork, Prediction
+from raycluster.methods.base import Prediction
+from raycluster.methods.network import MethodNetwork
 from raycluster.nn.pixels import rgb
-from raycluster.nn.resnet import MEAN, STD, Trunk, build_trunk, default_trunk
+from raycluster.nn.resnet import MEAN, STD, build_trunk, default_trunk
+from raycluster.nn.trunks import Trunk
 
-SIDES = (32, 64, 96, 160)
 NCE_SIZE = 128  # d
 HEAD_SIZE = 256  # D
 HEAD_WIDTH = 2048
 
 
 class ConcurlOutput(NamedTuple):
-    """What a forward pass gives, all float32.
+    """The result of a forward pass, all in float32.
 
     Attributes
     ----------
     features : Tensor, shape (B, 512 or 2048)
-        h, the trunk's.
+        h, the output of the trunk.
     nce : Tensor, shape (B, 128)
-        e, of unit length.
+        e, the NCE embedding, of unit length.
     head : Tensor, shape (B, 256)
-        z, of any length.
+        z, the projection, not normalized.
     cosines : Tensor, shape (B, K)
-        Of z to the prototypes.
+        Between z and the prototypes.
     """
 
     features: torch.Tensor
@@ -40,7 +41,7 @@ class ConcurlOutput(NamedTuple):
 
 
 class ConcurlNet(MethodNetwork):
-    """Images to an NCE embedding, a projection, and cosines to K prototypes (ConCURL's facts, section 3).
+    """From images to an NCE embedding, a projection, and cosines to K prototypes.
 
     Parameters
     ----------
@@ -48,16 +49,16 @@ class ConcurlNet(MethodNetwork):
     n_clusters : int
         K.
     trunk : str, optional
-        By default that of :func:`default_trunk`.
+        By default the one from :func:`raycluster.nn.resnet.default_trunk`.
     temperature : float
-        Of the softmax over the cosines to all centers that gives the confidence.
+        Of the softmax over the cosines to all centers, which gives the confidence.
 
     Attributes
     ----------
     clustering : str or None
-        The reported clustering, which new images are assigned to; None until the end of the training.
+        The reported clustering, to whose clusters new images are assigned; None until training ends.
     nce_centroids, head_centroids : Tensor, shapes (K, 128) and (K, 256)
-        Of k-means at the end of the training, so that new images can be assigned; zero until then.
+        From k-means at the end of training, so that new images can be assigned; zero until then.
     """
 
     assigns = True
@@ -80,7 +81,7 @@ class ConcurlNet(MethodNetwork):
             nn.Linear(size, HEAD_WIDTH), nn.BatchNorm1d(HEAD_WIDTH), nn.ReLU(), nn.Linear(HEAD_WIDTH, HEAD_SIZE)
         )
         self.prototypes = nn.Linear(HEAD_SIZE, n_clusters, bias=False)
-        self.normalise_prototypes()
+        self.normalize_prototypes()
         self.register_buffer("mean", torch.tensor(MEAN).view(3, 1, 1), persistent=False)
         self.register_buffer("std", torch.tensor(STD).view(3, 1, 1), persistent=False)
         self.register_buffer("nce_centroids", torch.zeros(n_clusters, NCE_SIZE))
@@ -88,25 +89,25 @@ class ConcurlNet(MethodNetwork):
         self.to(memory_format=torch.channels_last)
 
     def forward(self, images: torch.Tensor) -> ConcurlOutput:
-        """Pass images float [B, 3, height, width] in [0, 1]; what follows the trunk stays in float32."""
-        normal = ((images - self.mean) / self.std).contiguous(memory_format=torch.channels_last)
-        features = self.trunk(normal).float()
+        """Run the network on images, float [B, 3, height, width] in [0, 1]; all after the trunk stays in float32."""
+        normalized = ((images - self.mean) / self.std).contiguous(memory_format=torch.channels_last)
+        features = self.trunk(normalized).float()
         with torch.autocast(images.device.type, enabled=False):
             head = self.head(features)
             nce = F.normalize(self.nce_head(features), dim=1)
             return ConcurlOutput(features, nce, head, F.normalize(head, dim=1) @ self.prototypes.weight.T)
 
     @torch.no_grad()
-    def normalise_prototypes(self) -> None:
-        """Bring the prototypes to unit length."""
+    def normalize_prototypes(self) -> None:
+        """Scale the prototypes to unit length."""
         self.prototypes.weight.copy_(F.normalize(self.prototypes.weight, dim=1))
 
     @torch.no_grad()
     def assign(self, output: ConcurlOutput, clustering: str) -> torch.Tensor:
-        """Return the clusters int64 [B] of images in one of the clusterings of the run, each image by itself.
+        """Return the clusters, int64 [B], of images in one of the run's clusterings, independently for each image.
 
-        By the nearest centroid, or for ``outcode`` by the nearest prototype. ``q_code`` balances a whole set of images,
-        and there is no such thing for one of them: it gets the nearest prototype too.
+        An image goes to the nearest centroid, or for ``outcode`` to the nearest prototype. ``q_code`` also uses the
+        nearest prototype, because balancing is only defined for a whole set of images.
         """
         if clustering == "nce_embeddings":
             return torch.cdist(output.nce, self.nce_centroids).argmin(dim=1)
@@ -116,7 +117,7 @@ class ConcurlNet(MethodNetwork):
 
     @torch.no_grad()
     def cosines_to_centers(self, output: ConcurlOutput, clustering: str) -> torch.Tensor:
-        """Return the cosines [B, K] of images to the centroids of one of the clusterings, or to the prototypes."""
+        """Return the cosines, [B, K], between images and the centroids of one of the clusterings, or the prototypes."""
         if clustering == "nce_embeddings":
             return output.nce @ F.normalize(self.nce_centroids, dim=1).T
         if clustering == "clust_head":
@@ -124,7 +125,7 @@ class ConcurlNet(MethodNetwork):
         return output.cosines
 
     def prepare(self, images: torch.Tensor) -> torch.Tensor:
-        """Return images uint8 [B, 1 or 3, H, W] as floats [B, 3, H, W] in [0, 1]."""
+        """Return images, uint8 [B, 1 or 3, H, W], as floats [B, 3, H, W] in [0, 1]."""
         return rgb(images)
 
     def layers(self, inputs: torch.Tensor) -> dict[str, torch.Tensor]:
@@ -133,9 +134,9 @@ class ConcurlNet(MethodNetwork):
         return {"trunk": output.features, "head": output.head, "nce": output.nce}
 
     def predict(self, inputs: torch.Tensor) -> Prediction:
-        """Return NCE embeddings, and the clusters of the reported clustering.
+        """Return NCE embeddings, and clusters in the reported clustering.
 
-        The confidence is the cluster's share in a softmax over the cosines to all centers.
+        The confidence is the cluster's probability in a softmax over the cosines to all centers.
         """
         output, clustering = self(inputs), self.clustering or ""
         clusters = self.assign(output, clustering)
@@ -144,7 +145,7 @@ class ConcurlNet(MethodNetwork):
         return Prediction(output.nce, clusters, shares.gather(1, clusters[:, None])[:, 0], clustered)
 
     def architecture(self) -> dict[str, Any]:
-        """Return what is needed to build this network again and to prepare its input."""
+        """Return what is needed to rebuild this network and to prepare its input."""
         reported = {} if self.clustering is None else {"clustering": self.clustering}
         return reported | {
             "name": "concurl_resnet",
@@ -153,5 +154,5 @@ class ConcurlNet(MethodNetwork):
             "trunk": self.trunk_name,
             "embedding_size": NCE_SIZE,
             "embedding": "the NCE head, of unit length",
-            "preprocessing": "uint8 pixels divided by 255, grey in all three channels; the network normalises them",
+            "preprocessing": "uint8 pixels divided by 255, gray in all three channels; the network normalizes them",
         }

@@ -1,4 +1,4 @@
-"""What a trained ConCURL network says of other images than those it was trained on."""
+"""Clustering images that a ConCURL network was not trained on."""
 
 from __future__ import annotations
 
@@ -15,9 +15,9 @@ from raycluster.methods.concurl.settings import ConcurlSettings
 def recluster(
     net: ConcurlNet, pixels: np.ndarray, settings: ConcurlSettings, seed: int
 ) -> dict[str, dict[str, np.ndarray]]:
-    """Return the four clusterings of images uint8 [n, C, H, W], none where there are fewer of them than clusters.
+    """Return the four clusterings of images, uint8 [n, C, H, W]; none if there are fewer images than clusters.
 
-    ``frozen`` are clusters by the centroids and prototypes of the training; for ``refitted`` centroids are found anew,
+    ``frozen`` clusters use the centroids and prototypes from training. For ``refitted`` clusters, k-means is run again
     and ``q_code`` is balanced over these images.
     """
     if len(pixels) < net.n_clusters:

@@ -6,10 +6,13 @@ from dataclasses import dataclass
 from typing import Literal
 
 from raycluster.errors import check_setting
-from raycluster.methods.concurl.consensus import Transform
-from raycluster.methods.concurl.memory_bank import Layout
-from raycluster.nn.resnet import Trunk
+from raycluster.nn.trunks import Trunk
+from raycluster.reproduction import Reproduction
 
+SIDES = (32, 64, 96, 160)  # of the squares that the network takes
+
+Layout = Literal["replicated", "partitioned"]
+Transform = Literal["rp", "diag", "none"]
 ClusterOn = Literal["consensus", "nce_embeddings", "clust_head", "outcode", "q_code"]
 
 
@@ -20,19 +23,18 @@ class ConcurlSettings:
     epochs: int = 2000
     """T, passes over the images."""
     batch_size: int = 128
-    """B, images in a batch, over all workers; at least 6 K is advisable, because every batch is balanced."""
+    """B, images in a batch, over all workers; choose at least 6 K."""
     learning_rate: float = 0.015
-    """Of SGD, at first."""
+    """The initial learning rate of SGD."""
     milestones: tuple[float, ...] = (0.3, 0.475, 0.65, 0.825)
-    """The parts of the training, counted in steps, after which it falls tenfold: epochs 600, 950, 1300 and 1650 of
-    2000."""
+    """Divide the learning rate by 10 after these parts of the training."""
     momentum: float = 0.9
-    """SGD momentum."""
+    """The momentum of SGD."""
     weight_decay: float = 5e-4
-    """SGD weight decay."""
+    """The weight decay of SGD."""
 
     alpha: float = 0.0
-    """α, the weight of the soft loss, which predicts without transformations and moves the prototypes too."""
+    """α, the weight of the soft loss, which predicts without transformations and also moves the prototypes."""
     beta: float = 1.0
     """β, the weight of the exemplar (NCE) loss."""
     gamma: float = 1.0
@@ -41,64 +43,66 @@ class ConcurlSettings:
     tau: float = 0.85
     """τ, the temperature of the NCE loss."""
     noise: int = 4096
-    """m, rows of the memory bank that an image is told from; 0 takes a softmax over all rows."""
+    """m, rows of the memory bank to tell each image from; 0 takes all."""
     bank: Layout = "replicated"
-    """Whether every worker holds the whole memory bank (512 bytes an image), or its part of it."""
-    bank_momentum: float = 0.5
-    """How much of an image's row stays when it meets the new embedding."""
-    nce_views: Literal[1, 2] = 1
-    """How many views the NCE loss is taken on."""
+    """Keep the memory bank (512 bytes an image) on every worker, or split it among them."""
+    bank_momentum: Reproduction[float] = 0.5
+    """The weight of an image's old row in a memory bank update."""
+    nce_views: Reproduction[Literal[1, 2]] = 1
+    """Views of each image in the NCE loss."""
 
     ensemble: int = 64
     """E, random transformations of the embedding space."""
-    transform: Transform = "rp"
-    """Random projections, random diagonal matrices, or none, which is an ensemble of one."""
+    transform: Reproduction[Transform] = "rp"
+    """Random projections (rp), diagonal matrices (diag), or none."""
     projection_size: int = 152
-    """p, dimensions of a projection of the 256."""
-    redraw: Literal["never", "epoch"] = "never"
-    """Keep the transformations for the whole training, or draw others in every epoch."""
-    proto_grad: Literal["detached", "through_projection"] = "detached"
-    """Whether the consensus loss moves the prototypes."""
+    """p, the dimensions of the random projections."""
+    redraw: Reproduction[Literal["never", "epoch"]] = "never"
+    """Draw the transformations once (never), or in every epoch."""
+    proto_grad: Reproduction[Literal["detached", "through_projection"]] = "detached"
+    """Whether the consensus loss moves the prototypes: it does with through_projection."""
     epsilon: float = 0.05
-    """ε of Sinkhorn, how soft the assignments are."""
-    sinkhorn_iterations: int = 3
-    """How often prototypes and images are balanced in turn."""
+    """ε of Sinkhorn: how soft the assignments are."""
+    sinkhorn_iterations: Reproduction[int] = 3
+    """How often Sinkhorn balances prototypes and images in turn."""
     head_temperature: float = 0.1
-    """The temperature of the predictions."""
+    """The temperature of the predicted assignments."""
 
     trunk: Trunk | None = None
-    """By default the CIFAR ResNet-18 at 32 pixels, ResNet-18 at 64 and 96, and ResNet-50 at 160."""
-    view2: Literal["same", "slight", "strong"] = "slight"
-    """How the second view differs: as the first, with a little less colour jitter, or blurred."""
+    """The ResNet. Default: cifar_resnet18 at 32 pixels, resnet18 at 64 and 96, resnet50 at 160."""
+    view2: Reproduction[Literal["same", "slight", "strong"]] = "slight"
+    """Augment the second view like the first (same), with less color jitter (slight), or also with blur (strong)."""
     smallest_crop: float = 0.2
-    """The smallest part of an image's area that a view shows; 0.2 cuts writing to strokes."""
+    """The smallest part of an image that a view shows; 0.2 cuts writing to strokes."""
     flip: bool = True
-    """Mirror half of the views; leave it out where left and right differ, as in writing."""
+    """Mirror half of the views; turn it off for writing and the like."""
 
     evaluate_every: int = 10
-    """Epochs from one clustering of all images to the next; the last epoch has one anyway."""
+    """Epochs between clusterings of all images; the last epoch has one anyway."""
     cluster_on: ClusterOn | None = None
-    """The clustering to report: by default nce_embeddings, as released, or without an NCE loss consensus, which is the
-    one that those from other spaces confirm most, by no labels."""
+    """The clustering to report. Default: nce_embeddings; if --beta is 0, consensus, the one that the others confirm
+    most."""
 
     def __post_init__(self) -> None:
-        """Refuse numbers that mean nothing."""
+        """Reject invalid values."""
         positive = ("epochs", "learning_rate", "tau", "ensemble", "projection_size", "epsilon", "head_temperature")
         for name in (*positive, "evaluate_every"):
             check_setting(name, getattr(self, name), getattr(self, name) > 0, "a number above 0")
         for name in ("momentum", "weight_decay", "alpha", "beta", "gamma", "noise", "sinkhorn_iterations"):
             check_setting(name, getattr(self, name), getattr(self, name) >= 0, "0 or more")
         check_setting("batch_size", self.batch_size, self.batch_size >= 2, "at least 2 images")
-        check_setting("bank_momentum", self.bank_momentum, 0 <= self.bank_momentum < 1, "from 0 to below 1")
-        check_setting("milestones", self.milestones, all(0 < part <= 1 for part in self.milestones), "parts up to 1")
-        check_setting("smallest_crop", self.smallest_crop, 0 < self.smallest_crop <= 1, "a part above 0 and up to 1")
+        check_setting("bank_momentum", self.bank_momentum, 0 <= self.bank_momentum < 1, "a number from 0 to below 1")
+        check_setting(
+            "milestones", self.milestones, all(0 < part <= 1 for part in self.milestones), "fractions up to 1"
+        )
+        check_setting("smallest_crop", self.smallest_crop, 0 < self.smallest_crop <= 1, "a fraction up to 1")
         some = self.alpha + self.beta + self.gamma > 0
-        check_setting("gamma", self.gamma, some, "a number above 0, or give --alpha or --beta one")
+        check_setting("gamma", self.gamma, some, "a number above 0, or set --alpha or --beta above 0")
         has_all = self.noise > 0 or self.bank == "replicated"
-        check_setting("bank", self.bank, has_all, "replicated, or --noise above 0: a softmax takes all rows")
+        check_setting("bank", self.bank, has_all, "replicated, or --noise above 0: a softmax needs all rows")
 
     def learning_rate_at(self, step: int, steps: int) -> float:
-        """Return the learning rate of a step, the first of which is 0, of all ``steps`` of the training."""
+        """Return the learning rate of step number ``step``, counted from 0, out of ``steps`` in the whole training."""
         return self.learning_rate * 0.1 ** sum(step / steps >= part for part in self.milestones)
 
 
@@ -114,7 +118,7 @@ PRESETS = {
     ),
 }  # fmt: skip
 
-# What a sweep tries where nothing else is asked for.
+# What a sweep tries by default.
 SEARCH_SPACE = (
     "alpha=0:1",
     "beta=0.25:2",

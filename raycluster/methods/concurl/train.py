@@ -1,12 +1,13 @@
-"""ConCURL: balanced assignments of one view are predicted from the other in many random projections at once.
+"""ConCURL: balanced assignments of one view are predicted from the other, in many random projections at once.
 
 Deshmukh, Regatti, Manavoglu, Dogan: Representation Learning for Clustering via Building Consensus. Machine Learning,
-2022. The version with a memory bank (NCE).
+2022. This is the version with a memory bank (NCE).
 
-A step draws two views of every image. The exemplar loss tells each image from all others by a memory bank. The
-consensus loss makes the network predict, from one view and through an ensemble of random projections, the balanced
-assignment to prototypes that the other view has. The prototypes are random and stay so, unless α is above 0. In the end
-the images are clustered in four ways, and k-means on the NCE embedding is reported.
+Each step draws two views of every image. The exemplar loss L_nce distinguishes each image from all others, by means of
+a memory bank. The consensus loss L_con makes the network predict, from one view and in every random projection of an
+ensemble, the balanced assignment to prototypes that the other view has. The prototypes are random vectors that do not
+learn, unless α is above 0. At the end, the images are clustered in four ways; by default, k-means on the NCE embedding
+is reported.
 """
 
 from __future__ import annotations
@@ -29,7 +30,7 @@ from raycluster.methods.concurl.memory_bank import MemoryBank
 from raycluster.methods.concurl.nce import mean_exponential, nce_loss, softmax_loss
 from raycluster.methods.concurl.network import HEAD_SIZE, NCE_SIZE, ConcurlNet, ConcurlOutput
 from raycluster.methods.concurl.settings import ConcurlSettings
-from raycluster.methods.concurl.views import VIEW_1, VIEW_2, draw_view
+from raycluster.methods.concurl.views import VIEW_1, VIEW_2, random_view
 from raycluster.metrics.health import clustering_health
 from raycluster.metrics.quality import clustering_quality
 from raycluster.nn.seeds import hash_seed
@@ -42,8 +43,8 @@ def train_concurl(settings: ConcurlSettings, n_clusters: int, context: Context) 
     return _Concurl(settings, n_clusters, context).run()
 
 
-class _Pair(nn.Module):
-    """Both views in one forward pass, as several workers need it, with statistics of BatchNorm for each view."""
+class _BothViews(nn.Module):
+    """Both views in one forward pass, as DistributedDataParallel needs it, each with its own BatchNorm statistics."""
 
     def __init__(self, net: ConcurlNet) -> None:
         super().__init__()
@@ -60,19 +61,19 @@ class _Concurl:
         if local_batch_size(self.feed.n, s.batch_size, context.world_size) < 2:
             raise UserError(
                 f"{self.feed.n} images in batches of {s.batch_size} for {context.world_size} workers: ConCURL needs at "
-                "least 2 in each worker's batch, choose fewer --workers."
+                "least 2 in each worker's batch; choose fewer --workers."
             )
         torch.manual_seed(context.seed)
         self.net = ConcurlNet(self.feed.shape, n_clusters, s.trunk).to(context.device)
-        # What gets no gradient must not wait for one.
+        # DistributedDataParallel waits for a gradient of every parameter that requires one.
         self.prototypes_learn = s.alpha > 0 or (s.gamma > 0 and s.proto_grad == "through_projection")
         self.net.prototypes.requires_grad_(self.prototypes_learn)
         self.net.nce_head.requires_grad_(s.beta > 0)
         self.net.head.requires_grad_(s.alpha + s.gamma > 0)
-        self.model = context.wrap(_Pair(self.net))
-        learning = [parameter for parameter in self.model.parameters() if parameter.requires_grad]
+        self.model = context.wrap(_BothViews(self.net))
+        trained = [parameter for parameter in self.model.parameters() if parameter.requires_grad]
         self.optimizer = torch.optim.SGD(
-            learning, lr=s.learning_rate, momentum=s.momentum, weight_decay=s.weight_decay, foreach=True
+            trained, lr=s.learning_rate, momentum=s.momentum, weight_decay=s.weight_decay, foreach=True
         )
         self.bank = MemoryBank(
             self.feed.n,
@@ -99,22 +100,22 @@ class _Concurl:
         return self.finish()
 
     def draw_ensemble(self, epoch: int) -> torch.Tensor | None:
-        """Draw A_1..A_E, the same on all workers."""
+        """Draw the transformations A_1..A_E, the same on all workers."""
         s = self.settings
         generator = torch.Generator().manual_seed(hash_seed(self.context.seed, epoch, -1))
-        drawn = draw_transforms(s.transform, s.ensemble, HEAD_SIZE, s.projection_size, generator)
-        return None if drawn is None else drawn.to(self.context.device)
+        transforms = draw_transforms(s.transform, s.ensemble, HEAD_SIZE, s.projection_size, generator)
+        return None if transforms is None else transforms.to(self.context.device)
 
     def begin_epoch(self, epoch: int) -> None:
         self.generator = torch.Generator(self.context.device)
         self.generator.manual_seed(hash_seed(self.context.seed, epoch, self.context.rank))
         self.sums = torch.zeros(6, device=self.context.device)
-        self.seen: list[torch.Tensor] = []
+        self.assignments: list[torch.Tensor] = []
         if self.settings.redraw == "epoch":
             self.transforms = self.draw_ensemble(epoch)
 
     def set_learning_rate(self, step: int) -> float:
-        """Give the optimizer the learning rate of a step of the whole training, and return it."""
+        """Set the learning rate for a step, counted over the whole training, and return it."""
         s = self.settings
         rate = s.learning_rate_at(step, s.epochs * self.feed.steps(s.batch_size))
         for group in self.optimizer.param_groups:
@@ -122,67 +123,69 @@ class _Concurl:
         return rate
 
     def train_epoch(self, epoch: int) -> dict[str, Any]:
-        """Pass over all images once, but for what is left of a last batch; nothing in the loop waits for the device."""
+        """Go through all images once, except for an incomplete last batch; nothing in the loop waits for the device."""
         self.begin_epoch(epoch)
         self.model.train()
-        first = epoch * self.feed.steps(self.settings.batch_size)
-        for step, batch in enumerate(self.feed.train_batches(self.settings.batch_size, epoch), first):
+        first_step = epoch * self.feed.steps(self.settings.batch_size)
+        for step, batch in enumerate(self.feed.train_batches(self.settings.batch_size, epoch), first_step):
             rate = self.set_learning_rate(step)
             self.update(batch, *self.draw_views(batch.images))
         if self.prototypes_learn:
-            self.net.normalise_prototypes()  # so that what is clustered and saved has cosines too
+            self.net.normalize_prototypes()  # clustering and checkpoints expect unit vectors too
         return self.describe_epoch() | {"learning_rate": rate}
 
     def draw_views(self, images: torch.Tensor) -> tuple[torch.Tensor, torch.Tensor]:
         s = self.settings
         return (
-            draw_view(images, VIEW_1, self.generator, s.flip, s.smallest_crop),
-            draw_view(images, VIEW_2[s.view2], self.generator, s.flip, s.smallest_crop),
+            random_view(images, VIEW_1, self.generator, s.flip, s.smallest_crop),
+            random_view(images, VIEW_2[s.view2], self.generator, s.flip, s.smallest_crop),
         )
 
     def update(self, batch: Batch, view1: torch.Tensor, view2: torch.Tensor) -> None:
-        """Take one step on both views of a batch, and move its rows in the memory bank."""
+        """Take one step on both views of a batch, L = β L_nce + α L_soft + γ L_con, and move its rows in the bank."""
         s = self.settings
         if self.prototypes_learn:
-            self.net.normalise_prototypes()
+            self.net.normalize_prototypes()
         with self.context.autocast():
-            first, second = self.model(view1, view2)
-        exemplar = consensus = soft = first.nce.new_zeros(())
+            output1, output2 = self.model(view1, view2)
+        exemplar = consensus = soft = output1.nce.new_zeros(())
         if s.beta:
-            views = (first, second)[: s.nce_views]
-            exemplar = torch.stack([self.exemplar_loss(view.nce, batch.ids) for view in views]).mean()
+            outputs = (output1, output2)[: s.nce_views]
+            exemplar = torch.stack([self.exemplar_loss(output.nce, batch.ids) for output in outputs]).mean()
         if s.alpha or s.gamma:
             q1, q2 = (
-                sinkhorn(view.cosines, s.epsilon, s.sinkhorn_iterations, self.context.all_gather)
-                for view in (first, second)
+                sinkhorn(output.cosines, s.epsilon, s.sinkhorn_iterations, self.context.all_gather)
+                for output in (output1, output2)
             )
             if s.alpha:
-                soft = swapped_loss(first.cosines, second.cosines, q1, q2, s.head_temperature)
+                soft = swapped_loss(output1.cosines, output2.cosines, q1, q2, s.head_temperature)
             if s.gamma:
-                consensus = self.consensus_loss(first.head, second.head, q1, q2)
+                consensus = self.consensus_loss(output1.head, output2.head, q1, q2)
         loss = s.beta * exemplar + s.alpha * soft + s.gamma * consensus
         self.optimizer.zero_grad()
         loss.backward()
         norms = torch._foreach_norm([p.grad for p in self.net.parameters() if p.grad is not None])
         self.optimizer.step()
-        # With the embedding from before the step, as released; here, because the gradient reads the rows.
-        self.bank.update(batch.ids, first.nce, s.bank_momentum)
-        self.count(batch.ids, first, torch.stack([loss, exemplar, consensus, soft, torch.stack(norms).norm()]))
+        # The bank gets the embedding from before the step, as in the released code. It is updated only now because the
+        # backward pass reads its rows.
+        self.bank.update(batch.ids, output1.nce, s.bank_momentum)
+        losses = torch.stack([loss, exemplar, consensus, soft, torch.stack(norms).norm()])
+        self.record_batch(batch.ids, output1, losses)
 
     def exemplar_loss(self, embeddings: torch.Tensor, ids: torch.Tensor) -> torch.Tensor:
-        """Return L_nce of one view; the first batch of a run gives z_bar."""
+        """Return L_nce of one view; the first batch of a run sets z_bar."""
         s, bank = self.settings, self.bank
         if not s.noise:
             return softmax_loss(embeddings @ bank.rows.T / s.tau, ids)
-        drawn = bank.draw_noise(len(ids), s.noise, self.generator)
-        positive, noise = (products / s.tau for products in bank.products(embeddings, ids, drawn))
+        noise_rows = bank.draw_noise(len(ids), s.noise, self.generator)
+        positive, noise = (products / s.tau for products in bank.products(embeddings, ids, noise_rows))
         z_bar = bank.set_z_bar(mean_exponential(positive, noise)) if bank.z_bar is None else bank.z_bar
         return nce_loss(positive, noise, z_bar)
 
     def consensus_loss(
         self, head1: torch.Tensor, head2: torch.Tensor, q1: torch.Tensor, q2: torch.Tensor
     ) -> torch.Tensor:
-        """Return L_con."""
+        """Return L_con, the mean over the ensemble of the swapped losses of both views."""
         s, prototypes = self.settings, self.net.prototypes.weight
         if s.proto_grad == "detached":
             prototypes = prototypes.detach()
@@ -190,21 +193,21 @@ class _Concurl:
         return swapped_loss(cosines1, cosines2, q1, q2, s.head_temperature)
 
     @torch.no_grad()
-    def count(self, ids: torch.Tensor, first: ConcurlOutput, numbers: torch.Tensor) -> None:
-        """Add to what an epoch's metrics are made of, on the device."""
+    def record_batch(self, ids: torch.Tensor, output: ConcurlOutput, losses: torch.Tensor) -> None:
+        """Collect what the metrics of an epoch need, on the device."""
         size = len(ids)
-        mean_cosine = (first.nce.sum(dim=0).square().sum() - size) / (size * (size - 1))
-        self.sums += torch.cat([numbers, mean_cosine[None]])
-        self.seen.append(torch.stack([ids, first.cosines.argmax(dim=1)], dim=1))
+        mean_cosine = (output.nce.sum(dim=0).square().sum() - size) / (size * (size - 1))
+        self.sums += torch.cat([losses, mean_cosine[None]])
+        self.assignments.append(torch.stack([ids, output.cosines.argmax(dim=1)], dim=1))
 
     def describe_epoch(self) -> dict[str, Any]:
-        """Put the metrics of an epoch together, of all workers: here the device is waited for."""
+        """Combine the metrics of an epoch from all workers; this waits for the device."""
         names = ("loss", "nce_loss", "consensus_loss", "soft_loss", "gradient_norm", "mean_cosine")
-        means = self.context.all_gather(self.sums[None]).mean(0) / len(self.seen)
+        means = self.context.all_gather(self.sums[None]).mean(0) / len(self.assignments)
         row: dict[str, Any] = dict(zip(names, means.tolist(), strict=True))
         if not (self.settings.alpha or self.settings.gamma):
-            return row  # the prototypes mean nothing
-        ids, clusters = self.context.all_gather(torch.cat(self.seen)).T.cpu().numpy()
+            return row  # no loss uses the prototypes, so assignments to them are meaningless
+        ids, clusters = self.context.all_gather(torch.cat(self.assignments)).T.cpu().numpy()
         row |= clustering_health(clusters, self.n_clusters)
         labels = self.context.labels
         if labels is not None and (labels[ids] >= 0).any():
@@ -214,7 +217,7 @@ class _Concurl:
     def report_epoch(self, row: dict[str, Any], epoch: int, seconds: float) -> None:
         s = self.settings
         steps = self.feed.steps(s.batch_size)
-        place = {"kind": "epoch", "epoch": epoch + 1, "epochs": s.epochs, "iteration": (epoch + 1) * steps}
+        progress = {"kind": "epoch", "epoch": epoch + 1, "epochs": s.epochs, "iteration": (epoch + 1) * steps}
         images = min(self.feed.n, steps * s.batch_size)
         speed = {
             "seconds": seconds,
@@ -222,13 +225,13 @@ class _Concurl:
             "eta": seconds * (s.epochs - epoch - 1),
         }
         row["batch_size"] = min(self.feed.n, s.batch_size)
-        self.context.report(place | row | speed | {"warnings": warnings_of(row)})
+        self.context.report(progress | row | speed | {"warnings": warnings_of(row)})
 
     def cluster(self, epoch: int) -> tuple[Clusterings, np.ndarray, np.ndarray]:
-        """Cluster all images in the four ways; return what was found, and this worker's ids and embeddings."""
+        """Cluster all images in four ways; return the clusterings, and this worker's ids and embeddings."""
         s = self.settings
         ids, embeddings, rows = embed(self.net, self.feed)
-        found = self.context.run_on_driver(
+        result = self.context.run_on_driver(
             epoch,
             cluster_all,
             ids,
@@ -237,30 +240,30 @@ class _Concurl:
             settings=s,
             seed=self.context.seed,
         )
-        name, clusterings = found.reported_name, found.clusterings()
+        name, clusterings = result.reported_name, result.clusterings()
         row: dict[str, Any] = clustering_health(clusterings[name], self.n_clusters)
         row |= {"epoch": epoch, "clusters": len(np.unique(clusterings[name])), "clustering": name}
-        row |= {key: getattr(found, key) for key in ("mean_cosine", "consensus", "seeds", "projections", "algorithms")}
-        row["support"] = dict(zip(CLUSTERINGS, found.support.tolist(), strict=True))
+        row |= {key: getattr(result, key) for key in ("mean_cosine", "consensus", "seeds", "projections", "algorithms")}
+        row["support"] = dict(zip(CLUSTERINGS, result.support.tolist(), strict=True))
         if self.context.labels is not None:
             row["qualities"] = {
                 each: clustering_quality(self.context.labels, labels) for each, labels in clusterings.items()
             }
             row["quality"] = row["qualities"][name]
         self.context.report({"kind": "period"} | row | {"warnings": warnings_of(row)})
-        return found, ids, embeddings
+        return result, ids, embeddings
 
     def finish(self) -> Outcome:
-        """Cluster once more, and keep the centroids with the network."""
-        found, ids, embeddings = self.cluster(self.settings.epochs)
+        """Cluster one last time, and store the centroids in the network."""
+        result, ids, embeddings = self.cluster(self.settings.epochs)
         for name in ("nce_centroids", "head_centroids"):
-            getattr(self.net, name).copy_(torch.from_numpy(getattr(found, name)))
-        self.net.clustering = found.reported_name
+            getattr(self.net, name).copy_(torch.from_numpy(getattr(result, name)))
+        self.net.clustering = result.reported_name
         return Outcome(
             model=self.net.eval(),
-            clusterings=found.clusterings(),
-            reported=found.reported_name,
-            confidence=found.confidence,
+            clusterings=result.clusterings(),
+            reported=result.reported_name,
+            confidence=result.confidence,
             ids=ids,
             embeddings=embeddings,
         )

@@ -1,8 +1,8 @@
-"""The views of ConCURL: crop, grey, colour, flip and blur, for whole batches on the device, each image by its own draw.
+"""ConCURL's random views: crop, grayscale, color jitter, flip and blur, for whole batches on the device.
 
-Torchvision draws one set of parameters for a batch. Here every image has its own, the colours are changed in an order
-of its own, and nothing waits for the device. What is done to an image is what torchvision does to it alone, in floating
-point throughout.
+Torchvision draws one set of parameters for a batch. Here, every image has its own parameters and its own order of color
+changes, and nothing waits for the device. The result for an image is what torchvision computes for that image alone, in
+floating point throughout.
 """
 
 from __future__ import annotations
@@ -15,23 +15,23 @@ from torch.nn import functional as F
 
 SMALLEST_CROP = 0.2  # of the image's area
 RATIO = (3 / 4, 4 / 3)  # of a crop's width to its height
-ATTEMPTS = 10  # crops that are drawn until one fits; else the whole image is taken
-GREY_SHARE = 0.2
+ATTEMPTS = 10  # crops to draw until one fits; if none does, the whole image is used
+GRAY_SHARE = 0.2
 BLUR_KERNEL, BLUR_SIGMA = 23, (0.1, 2.0)
 
 
 @dataclass(frozen=True)
 class ViewRecipe:
-    """How strongly the colours of a view are changed.
+    """How strongly the colors of a view are changed.
 
     Attributes
     ----------
     brightness, contrast, saturation : float
-        Factors are drawn from 1 minus to 1 plus this.
+        Factors are drawn from between 1 minus and 1 plus this value.
     hue : float
-        Shifts are drawn from minus to plus this part of the circle.
+        Shifts are drawn from between minus and plus this fraction of the color circle.
     jitter_share : float
-        The share of the images whose colours are changed.
+        The share of images whose colors are changed.
     blur : bool
     """
 
@@ -51,7 +51,7 @@ VIEW_2 = {
 }
 
 
-def draw_view(
+def random_view(
     images: torch.Tensor,
     recipe: ViewRecipe,
     generator: torch.Generator | None = None,
@@ -68,7 +68,7 @@ def draw_view(
     flip : bool
         Mirror half of them.
     smallest_crop : float
-        The smallest part of an image's area that a view shows.
+        The smallest fraction of an image's area that a view shows.
 
     Returns
     -------
@@ -79,7 +79,7 @@ def draw_view(
     uniform = torch.rand(8, batch, device=device, generator=generator)
     mirrored = (uniform[0] < 0.5) & flip
     views = crop(images.float() / 255, draw_boxes(images, generator, smallest_crop), mirrored).expand(-1, 3, -1, -1)
-    views = torch.where((uniform[1] < GREY_SHARE).view(-1, 1, 1, 1), grey(views), views)
+    views = torch.where((uniform[1] < GRAY_SHARE).view(-1, 1, 1, 1), gray(views), views)
     spreads = (recipe.brightness, recipe.contrast, recipe.saturation, recipe.hue)
     amounts = torch.stack([spread * (2 * u - 1) for spread, u in zip(spreads, uniform[2:6], strict=True)])
     order = torch.rand(batch, 4, device=device, generator=generator).argsort(dim=1)
@@ -94,7 +94,7 @@ def draw_view(
 def draw_boxes(
     images: torch.Tensor, generator: torch.Generator | None = None, smallest: float = SMALLEST_CROP
 ) -> torch.Tensor:
-    """Draw ``top, left, height, width`` of a crop of every square image, float32 [4, B], as RandomResizedCrop does."""
+    """Draw ``top, left, height, width`` of a crop for every square image, float32 [4, B], like RandomResizedCrop."""
     batch, side, device = len(images), images.shape[2], images.device
     draws = torch.rand(2, ATTEMPTS, batch, device=device, generator=generator)
     area = side**2 * (smallest + (1 - smallest) * draws[0])
@@ -106,15 +106,15 @@ def draw_boxes(
     any_fits = fits.any(dim=0)
     height = torch.where(any_fits, height.gather(0, first)[0], side)
     width = torch.where(any_fits, width.gather(0, first)[0], side)
-    place = torch.rand(2, batch, device=device, generator=generator)
-    top, left = (place * (side + 1 - torch.stack([height, width]))).floor()
+    position = torch.rand(2, batch, device=device, generator=generator)
+    top, left = (position * (side + 1 - torch.stack([height, width]))).floor()
     return torch.stack([top, left, height, width])
 
 
 def crop(images: torch.Tensor, boxes: torch.Tensor, mirrored: torch.Tensor) -> torch.Tensor:
-    """Cut out boxes, bring them to the size of the images, bilinear, and mirror some of them.
+    """Crop to boxes, resize the crops to the size of the images by bilinear interpolation, and mirror some of them.
 
-    Crops are never larger than the image, so that no smoothing comes into it; samples stay inside the box.
+    Crops are never larger than the image, so no antialiasing is needed. Samples stay inside the box.
 
     Parameters
     ----------
@@ -130,47 +130,48 @@ def crop(images: torch.Tensor, boxes: torch.Tensor, mirrored: torch.Tensor) -> t
     rows = tops + torch.minimum(rows.clamp(min=0), heights - 1)
     columns = lefts + torch.minimum(columns.clamp(min=0), widths - 1)
     columns = torch.where(mirrored[:, None], columns.flip(1), columns)
-    # With align_corners, -1 and 1 are the centres of the first and the last pixel.
+    # With align_corners, -1 and 1 are the centers of the first and the last pixel.
     rows, columns = 2 * rows / (height - 1) - 1, 2 * columns / (width - 1) - 1
     shape = (-1, height, width)
     grid = torch.stack([columns[:, None, :].expand(shape), rows[:, :, None].expand(shape)], dim=3)
     return F.grid_sample(images, grid, mode="bilinear", padding_mode="border", align_corners=True)
 
 
-def grey(images: torch.Tensor) -> torch.Tensor:
+def gray(images: torch.Tensor) -> torch.Tensor:
     """Return the luma of images [B, 3, H, W] as [B, 1, H, W]."""
     red, green, blue = images.unbind(1)
     return (0.2989 * red + 0.587 * green + 0.114 * blue)[:, None]
 
 
 def jitter(images: torch.Tensor, factors: torch.Tensor, hue: torch.Tensor, order: torch.Tensor) -> torch.Tensor:
-    """Change brightness, contrast, saturation and hue of every image, in its own order.
+    """Change brightness, contrast, saturation and hue of every image, each image in its own order.
 
-    The first three are one and the same blend, with black, with the mean grey, and with the grey of each pixel. So
-    every image goes through at most three blends, its hue, and three blends; those not its own leave it as it is.
+    The first three are all blends: with black, with the mean gray, and with the gray of each pixel. So every image goes
+    through three possible blends, the hue shift, and three more; blends that its order does not have at that point
+    leave it unchanged.
 
     Parameters
     ----------
     images : Tensor of float32, shape (B, 3, H, W)
         In [0, 1].
     factors : Tensor of float32, shape (3, B)
-        Of brightness, contrast and saturation.
+        For brightness, contrast and saturation.
     hue : Tensor of float32, shape (B,)
-        In turns.
+        As a fraction of the color circle.
     order : Tensor of int64, shape (B, 4)
-        What is done first, second and so on: 0 brightness, 1 contrast, 2 saturation, 3 hue.
+        What is changed first, second and so on: 0 brightness, 1 contrast, 2 saturation, 3 hue.
     """
-    when_hue = (order == 3).int().argmax(dim=1)
+    hue_step = (order == 3).int().argmax(dim=1)
     for step in range(3):
-        images = _blend(images, factors, order[:, step], step < when_hue)
+        images = _blend(images, factors, order[:, step], step < hue_step)
     images = shift_hue(images, hue)
     for step in range(1, 4):
-        images = _blend(images, factors, order[:, step], step > when_hue)
+        images = _blend(images, factors, order[:, step], step > hue_step)
     return images
 
 
 def shift_hue(images: torch.Tensor, turns: torch.Tensor) -> torch.Tensor:
-    """Turn the hue of images [B, 3, H, W] in [0, 1] by each one's part of the circle [B]."""
+    """Shift the hue of images [B, 3, H, W] in [0, 1], each by its own fraction of the color circle [B]."""
     red, green, blue = images.unbind(1)
     largest = images.amax(dim=1)
     chroma = largest - images.amin(dim=1)
@@ -182,27 +183,27 @@ def shift_hue(images: torch.Tensor, turns: torch.Tensor) -> torch.Tensor:
     )
     sixth = sixth + 6 * turns[:, None, None]
     start = torch.arange(5, 0, -2, device=images.device).view(3, 1, 1)
-    place = (start + sixth[:, None]) % 6
-    return largest[:, None] - chroma[:, None] * torch.minimum(place, 4 - place).clamp(0, 1)
+    position = (start + sixth[:, None]) % 6
+    return largest[:, None] - chroma[:, None] * torch.minimum(position, 4 - position).clamp(0, 1)
 
 
 def blur(images: torch.Tensor, sigma: torch.Tensor) -> torch.Tensor:
-    """Blur images [B, C, H, W] by Gaussians of each one's sigma [B], in pixels; the border is mirrored."""
+    """Blur images [B, C, H, W] by Gaussians, each with its own sigma [B] in pixels; the border is reflected."""
     batch, channels, height, width = images.shape
     half = BLUR_KERNEL // 2
-    place = torch.arange(-half, half + 1, device=images.device)
-    kernel = (-0.5 * (place / sigma[:, None]) ** 2).softmax(dim=1).repeat_interleave(channels, dim=0)
+    offset = torch.arange(-half, half + 1, device=images.device)
+    kernel = (-0.5 * (offset / sigma[:, None]) ** 2).softmax(dim=1).repeat_interleave(channels, dim=0)
     stacked = F.pad(images.reshape(1, batch * channels, height, width), [half] * 4, mode="reflect")
     stacked = F.conv2d(stacked, kernel[:, None, :, None], groups=batch * channels)
     stacked = F.conv2d(stacked, kernel[:, None, None, :], groups=batch * channels)
     return stacked.view(batch, channels, height, width)
 
 
-def _blend(images: torch.Tensor, factors: torch.Tensor, change: torch.Tensor, own: torch.Tensor) -> torch.Tensor:
-    """Blend every image with what its ``change`` asks for, if this is a step of its ``own``."""
+def _blend(images: torch.Tensor, factors: torch.Tensor, change: torch.Tensor, active: torch.Tensor) -> torch.Tensor:
+    """Apply each image's ``change``, 0 to 2, to the images that are ``active``; the others stay unchanged."""
     factor = factors.gather(0, change.clamp(max=2)[None])[0]
-    factor = torch.where(own, factor, 1).view(-1, 1, 1, 1)
-    luma = grey(images)
-    towards = (change == 1).view(-1, 1, 1, 1) * luma.mean(dim=(2, 3), keepdim=True)
-    towards = towards + (change == 2).view(-1, 1, 1, 1) * luma
-    return (factor * images + (1 - factor) * towards).clamp(0, 1)
+    factor = torch.where(active, factor, 1).view(-1, 1, 1, 1)
+    luma = gray(images)
+    target = (change == 1).view(-1, 1, 1, 1) * luma.mean(dim=(2, 3), keepdim=True)
+    target = target + (change == 2).view(-1, 1, 1, 1) * luma
+    return (factor * images + (1 - factor) * target).clamp(0, 1)

@@ -1,44 +1,63 @@
-"""DCCM (ICCV 2019): a network learns from its own confident outputs: pairs, labels and shared information.
+"""DCCM (ICCV 2019): a network learns from its own confident outputs: pairs, labels and mutual information.
 
-``train`` is the algorithm from top to bottom; ``settings``, ``network``, ``losses``, ``augmentation``, ``bcubed`` and
-``health`` are what they say, ``recluster`` is what a trained network says of other images.
+``train`` is the algorithm from top to bottom. The ``network``, the ``losses``, the ``augmentation``, the quality of the
+pairs (``bcubed``), the ``settings`` and the signs of ``health`` are in files of their own, and ``recluster`` clusters
+new images with a trained network.
 """
 
 from __future__ import annotations
 
 from collections.abc import Mapping
-from typing import Any
+from typing import TYPE_CHECKING, Any
 
-from raycluster.methods.base import Method
-from raycluster.methods.dccm.network import SIDES, DccmCNN
-from raycluster.methods.dccm.recluster import recluster
-from raycluster.methods.dccm.settings import PRESETS, SEARCH_SPACE, DccmSettings
-from raycluster.methods.dccm.train import train_dccm
+from raycluster.methods.base import Context, Method, Outcome
+from raycluster.methods.dccm.settings import PRESETS, SEARCH_SPACE, SIDES, DccmSettings
 
-__all__ = ["METHOD", "DccmCNN", "DccmSettings", "train_dccm"]
+if TYPE_CHECKING:
+    import numpy as np
+
+    from raycluster.methods.dccm.network import DccmCNN
+
+__all__ = ["METHOD", "DccmSettings"]
 
 
-def build_network(architecture: Mapping[str, Any], settings: Mapping[str, Any]) -> DccmCNN:
+def _train(settings: DccmSettings, n_clusters: int, context: Context) -> Outcome:
+    """Train the method."""
+    from raycluster.methods.dccm.train import train_dccm
+
+    return train_dccm(settings, n_clusters, context)
+
+
+def _build_network(architecture: Mapping[str, Any], settings: Mapping[str, Any]) -> DccmCNN:
     """Return the network that ``model.json`` describes."""
+    from raycluster.methods.dccm.network import DccmCNN
+
     names = ("n_clusters", "shallow_tap", "deep_tap", "head_bn")
     return DccmCNN(tuple(architecture["shape"]), **{name: architecture[name] for name in names})
 
 
-def epochs_between_checks(settings: DccmSettings) -> int:
-    """Return a ninth of the training."""
+def _epochs_between_checks(settings: DccmSettings) -> int:
+    """Return one ninth of the training."""
     return max(1, settings.epochs // 9)
+
+
+def _recluster(net: DccmCNN, pixels: np.ndarray, settings: DccmSettings, seed: int) -> dict[str, dict[str, np.ndarray]]:
+    """Cluster other images than those of the run."""
+    from raycluster.methods.dccm.recluster import recluster
+
+    return recluster(net, pixels, settings, seed)
 
 
 METHOD = Method(
     name="dccm",
-    summary="DCCM (ICCV 2019): learn from the network's own confident pairs and labels; K has to be known",
+    summary="DCCM (ICCV 2019): learn from the network's own confident pairs and labels; K must be known",
     settings=DccmSettings,
     presets=PRESETS,
     search_space=SEARCH_SPACE,
-    train=train_dccm,
+    train=_train,
     architecture="dccm_cnn",
-    build_network=build_network,
-    epochs_between_checks=epochs_between_checks,
+    build_network=_build_network,
+    epochs_between_checks=_epochs_between_checks,
     square_sizes=SIDES,
-    recluster=recluster,
+    recluster=_recluster,
 )

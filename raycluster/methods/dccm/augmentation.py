@@ -1,4 +1,4 @@
-"""The augmentation of the released DCCM code, for whole batches on the device: one warp, channel shift, flip, scale."""
+"""The augmentation of DCCM's released code, for whole batches on the device: warp, channel shift, flip and scale."""
 
 from __future__ import annotations
 
@@ -6,17 +6,15 @@ import math
 
 import torch
 
-ROTATION = 20.0  # degrees either way
-SHIFT = 0.18  # of the side, either way
-ZOOM = 0.15  # either way
-CHANNEL_SHIFT = 0.1  # of the range of the pixels, either way
+ROTATION = 20.0  # degrees, in either direction
+SHIFT = 0.18  # of the side, in every direction
+ZOOM = 0.15  # larger or smaller
+CHANNEL_SHIFT = 0.1  # of the pixel range, brighter or darker
 SCALE = 0.95
 
 
-def augment_like_released(
-    images: torch.Tensor, generator: torch.Generator | None = None, flip: bool = True
-) -> torch.Tensor:
-    """Turn, shift, zoom, tint and flip every image by its own random amounts, and darken all by 5 %.
+def augment(images: torch.Tensor, generator: torch.Generator | None = None, flip: bool = True) -> torch.Tensor:
+    """Rotate, shift, zoom, tint and flip every image by its own random amounts, and darken all of them by 5%.
 
     Parameters
     ----------
@@ -28,7 +26,7 @@ def augment_like_released(
     Returns
     -------
     images : Tensor of float32, shape (B, 3, H, W)
-        In [0, 0.95]. Grey images have three channels too, each shifted by its own amount.
+        In [0, 0.95]. Gray images get three channels too, each shifted by its own amount.
     """
     batch, _, height, width = images.shape
     random = torch.empty(9, batch, device=images.device).uniform_(-1, 1, generator=generator)
@@ -44,10 +42,10 @@ def augment_like_released(
 def warp(
     images: torch.Tensor, angle: torch.Tensor, shift: torch.Tensor, zoom: torch.Tensor, flip: torch.Tensor
 ) -> torch.Tensor:
-    """Read every pixel from the nearest of its source, the border repeated: one gather for all images.
+    """Warp images with nearest-neighbor sampling and the border repeated, in one gather for all of them.
 
-    Pixel ``o`` (row, column) of the result reads ``R(angle) (zoom * (o - c) + shift) + c`` with the centre ``c`` at
-    half the sides plus one half, as Keras 2.0.2 has it; a flip mirrors the result.
+    Pixel ``o`` (row, column) of the result is read from ``R(angle) (zoom * (o - c) + shift) + c``, where the center
+    ``c`` is half the sides plus one half, as in Keras 2.0.2. A flip mirrors the result.
 
     Parameters
     ----------
@@ -57,7 +55,7 @@ def warp(
     shift : Tensor of float32, shape (B, 2)
         Rows and columns.
     zoom : Tensor of float32, shape (B, 2)
-        Of rows and columns; above 1 the content shrinks.
+        Of rows and columns; values above 1 shrink the content.
     flip : Tensor of bool, shape (B,)
 
     Returns
@@ -72,11 +70,11 @@ def warp(
     rows, columns = torch.meshgrid(
         torch.arange(height, device=device), torch.arange(width, device=device), indexing="ij"
     )
-    place = torch.stack([rows - to_row, columns - to_column]).flatten(1)
-    source = rotation * zoom[:, None, :] @ place + rotation @ shift[:, :, None]
+    offset = torch.stack([rows - to_row, columns - to_column]).flatten(1)
+    source = rotation * zoom[:, None, :] @ offset + rotation @ shift[:, :, None]
     row = (source[:, 0] + (to_row + 0.5)).floor_().long().clamp_(0, height - 1)
     column = (source[:, 1] + (to_column + 0.5)).floor_().long().clamp_(0, width - 1)
     index = row * width + column
     index = torch.where(flip[:, None], index.view(batch, height, width).flip(2).flatten(1), index)
-    found = images.flatten(2).gather(2, index[:, None].expand(-1, channels, -1))
-    return found.view(batch, channels, height, width)
+    warped = images.flatten(2).gather(2, index[:, None].expand(-1, channels, -1))
+    return warped.view(batch, channels, height, width)

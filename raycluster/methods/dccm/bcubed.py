@@ -1,4 +1,4 @@
-"""How good the links are that a method makes between images, against known classes."""
+"""How well the links of a pseudo-graph agree with known classes."""
 
 from __future__ import annotations
 
@@ -6,17 +6,17 @@ import torch
 
 
 def bcubed(links: torch.Tensor, classes: torch.Tensor) -> torch.Tensor:
-    """Return BCubed precision and recall of links, summed over the images of known class, and their number.
+    """Return the BCubed precision and recall of links, summed over the images of known class, and their number.
 
-    An image's precision is the share of its links that go to its own class, its recall the share of the images of its
-    class that it is linked to, itself among them in both.
+    An image's precision is the share of its links that go to its own class, and its recall is the share of the images
+    in its class that it is linked to. Both include the image itself.
 
     Parameters
     ----------
     links : Tensor of bool, shape (..., b, b)
         With a full diagonal; the leading dimensions hold several graphs.
     classes : Tensor of int64, shape (..., b)
-        -1 where unknown; these images do not count.
+        -1 where unknown; these images are ignored.
 
     Returns
     -------
@@ -25,7 +25,7 @@ def bcubed(links: torch.Tensor, classes: torch.Tensor) -> torch.Tensor:
     """
     known = classes >= 0
     same = (classes[..., :, None] == classes[..., None, :]) & known[..., :, None] & known[..., None, :]
-    right = (links & same).sum(dim=-1)
+    correct = (links & same).sum(dim=-1)
     linked = (links & known[..., None, :]).sum(dim=-1)
-    shares = torch.stack([right / linked.clamp_min(1), right / same.sum(dim=-1).clamp_min(1)])
+    shares = torch.stack([correct / linked.clamp_min(1), correct / same.sum(dim=-1).clamp_min(1)])
     return torch.cat([(shares * known).flatten(1).sum(dim=1), known.sum().float()[None]])

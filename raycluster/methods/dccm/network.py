@@ -1,34 +1,32 @@
-"""DCCM's network: four convolutions and two linear layers to a softmax over K, and the discriminator beside it."""
+"""DCCM's network: four convolutions and two linear layers up to a softmax over K clusters, and the discriminator."""
 
 from __future__ import annotations
 
 from collections.abc import Iterable
-from typing import Any, Literal, NamedTuple
+from typing import Any, NamedTuple
 
 import torch
 from torch import nn
 
-from raycluster.methods.base import MethodNetwork, Prediction
+from raycluster.methods.base import Prediction
+from raycluster.methods.dccm.settings import SIDES, DeepTap, ShallowTap
+from raycluster.methods.network import MethodNetwork
 from raycluster.nn.batch_norm import BatchNorm, population_statistics
 from raycluster.nn.pixels import rgb
 
-SIDES = (32, 64, 96)
 FEATURES = 64
-
-ShallowTap = Literal["pool1", "conv3"]
-DeepTap = Literal["logits", "fc"]
 
 
 class DccmOutput(NamedTuple):
-    """What a forward pass gives.
+    """The result of a forward pass.
 
     Attributes
     ----------
     probabilities : Tensor of float32, shape (B, K)
     shallow : Tensor, shape (B, C, h, w)
-        The map that mutual information is measured from.
+        The feature map on one side of the mutual information.
     deep : Tensor of float32, shape (B, d)
-        The vector that it is measured to.
+        The vector on the other side of it.
     features : Tensor of float32, shape (B, 64)
         The fully connected layer, which is the embedding.
     conv : Tensor of float32, shape (B, 256)
@@ -43,23 +41,23 @@ class DccmOutput(NamedTuple):
 
 
 class DccmCNN(MethodNetwork):
-    """Images to probabilities of K clusters (DCCM, ICCV 2019, the released 32-pixel network).
+    """From images to probabilities of K clusters; at 32 pixels, the released network.
 
-    Convolutions are 3x3 without padding. For 64 and 96 pixels, whose networks were never published, the first
-    convolution is 5x5 with stride 2 instead; the last pooling averages whatever map is left, which is 4x4 at 32 and 64
+    Convolutions are 3x3 without padding. The networks for 64 and 96 pixels were never published; here, their first
+    convolution is 5x5 with stride 2 instead. The last pooling averages whatever map is left, which is 4x4 at 32 and 64
     pixels.
 
     Parameters
     ----------
-    shape : (channels, side, side) of the images, the side one of 32, 64 and 96
+    shape : (channels, side, side) of the images; the side is 32, 64 or 96
     n_clusters : int
         K.
     shallow_tap : {"pool1", "conv3"}
-        The map that mutual information is measured from.
+        The feature map on one side of the mutual information.
     deep_tap : {"logits", "fc"}
-        The vector that it is measured to.
+        The vector on the other side of it.
     head_bn : bool
-        BatchNorm on the K logits, without which nothing keeps all images from one cluster.
+        BatchNorm on the K logits; without it, nothing prevents all images from falling into one cluster.
     """
 
     assigns = True
@@ -92,7 +90,7 @@ class DccmCNN(MethodNetwork):
                 nn.init.kaiming_normal_(module.weight, nonlinearity="relu")
             elif isinstance(module, nn.Linear):
                 nn.init.eye_(module.weight)
-                # Rows beyond the identity are 0 in the released code, and outputs that begin equal stay equal.
+                # In the released code, rows beyond the identity are 0, but outputs that start equal stay equal.
                 nn.init.normal_(module.weight[module.in_features :], std=module.in_features**-0.5)
             if isinstance(module, nn.Conv2d | nn.Linear) and module.bias is not None:
                 nn.init.zeros_(module.bias)
@@ -100,22 +98,22 @@ class DccmCNN(MethodNetwork):
 
     @property
     def shallow_channels(self) -> int:
-        """How many channels the shallow map has."""
+        """The number of channels of the shallow map."""
         return {"pool1": 64, "conv3": 128}[self.shallow_tap]
 
     @property
-    def places(self) -> int:
-        """How many places the shallow map has."""
+    def n_positions(self) -> int:
+        """The number of positions in the shallow map, height times width."""
         side = (self.shape[1] - 2 if self.shape[1] == 32 else self.shape[1] // 2) - 2
         return {"pool1": side // 2, "conv3": side // 2 - 2}[self.shallow_tap] ** 2
 
     @property
     def deep_size(self) -> int:
-        """How long the deep vector is."""
+        """The length of the deep vector."""
         return {"logits": self.n_clusters, "fc": FEATURES}[self.deep_tap]
 
     def forward(self, images: torch.Tensor) -> DccmOutput:
-        """Pass images float [B, 3, side, side] in [0, 1]; linear layers and softmax stay in float32."""
+        """Run the network on images, float [B, 3, side, side] in [0, 1]; linear layers and softmax stay in float32."""
         pool1 = self.block1(images.contiguous(memory_format=torch.channels_last))
         conv3 = self.block2(pool1)
         conv = self.block3(conv3).float().mean(dim=(2, 3))
@@ -128,7 +126,7 @@ class DccmCNN(MethodNetwork):
         return DccmOutput(probabilities, shallow, deep, features, conv)
 
     def prepare(self, images: torch.Tensor) -> torch.Tensor:
-        """Return images uint8 [B, 1 or 3, H, W] as floats [B, 3, H, W] in [0, 1]."""
+        """Return images, uint8 [B, 1 or 3, H, W], as floats [B, 3, H, W] in [0, 1]."""
         return rgb(images)
 
     def layers(self, inputs: torch.Tensor) -> dict[str, torch.Tensor]:
@@ -137,20 +135,20 @@ class DccmCNN(MethodNetwork):
         return {"conv": output.conv, "fc": output.features}
 
     def predict(self, inputs: torch.Tensor) -> Prediction:
-        """Return the fully connected layer, and the cluster of the largest probability."""
+        """Return the fully connected layer, and the most probable cluster with its probability."""
         output = self(inputs)
         confidence, clusters = output.probabilities.max(dim=1)
         return Prediction(output.features, clusters, confidence, output.features)
 
     @torch.no_grad()
     def calibrate(self, batches: Iterable[torch.Tensor]) -> None:
-        """Measure the population's BatchNorm statistics on random batches, and go to evaluation mode."""
+        """Measure the population's BatchNorm statistics on random batches, and switch to evaluation mode."""
         with population_statistics(self):
             for batch in batches:
                 self(batch)
 
     def architecture(self) -> dict[str, Any]:
-        """Return what is needed to build this network again and to prepare its input."""
+        """Return what is needed to rebuild this network and to prepare its input."""
         return {
             "name": "dccm_cnn",
             "shape": list(self.shape),
@@ -159,21 +157,21 @@ class DccmCNN(MethodNetwork):
             "deep_tap": self.deep_tap,
             "head_bn": self.head_bn,
             "embedding_size": FEATURES,
-            "embedding": "fc: the fully connected layer of 64, after BatchNorm and ReLU",
+            "embedding": "fc: the fully connected layer of size 64, after BatchNorm and ReLU",
             "batch_norm": "population statistics, measured on the training images after the last epoch",
-            "preprocessing": "uint8 pixels divided by 255, grey in all three channels",
+            "preprocessing": "uint8 pixels divided by 255, gray in all three channels",
         }
 
 
 class Discriminator(nn.Module):
-    """Scores how well maps and vectors belong together, at every place of the map; 1x1 convolutions without bias.
+    """Scores how well maps and vectors match, at every position of the map, by 1x1 convolutions without bias.
 
     Parameters
     ----------
     channels : int
-        Of the shallow map.
+        The number of channels of the shallow map.
     size : int
-        Of the deep vector.
+        The length of the deep vector.
     """
 
     def __init__(self, channels: int, size: int) -> None:
@@ -188,13 +186,13 @@ class Discriminator(nn.Module):
 
         Parameters
         ----------
-        shallow : Tensor, shape (B, C, h, w) or (B, C, places)
+        shallow : Tensor, shape (B, C, h, w) or (B, C, positions)
         deep : Tensor, shape (B, d)
         partners : Tensor of int64, shape (B, m)
 
         Returns
         -------
-        scores : Tensor of float32, shape (B, m, places)
+        scores : Tensor of float32, shape (B, m, positions)
         """
         maps = shallow.flatten(2).transpose(1, 2)[partners]
         vectors = deep.to(maps.dtype)[:, None, None].expand(*maps.shape[:3], -1)

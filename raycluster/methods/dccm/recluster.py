@@ -1,4 +1,4 @@
-"""What a trained DCCM network says of other images than those it was trained on."""
+"""Clustering images that a DCCM network was not trained on."""
 
 from __future__ import annotations
 
@@ -14,7 +14,7 @@ BATCH = 500
 
 @torch.inference_mode()
 def recluster(net: DccmCNN, pixels: np.ndarray, settings: DccmSettings, seed: int) -> dict[str, dict[str, np.ndarray]]:
-    """Return the clusters of images uint8 [n, C, H, W] by the network's head, as ``frozen`` ``population``."""
+    """Return ``{"population": {"frozen": clusters}}``, the head's clusters of images, uint8 [n, C, H, W]."""
     batches = ResidentFeed(pixels).eval_batches(BATCH)
-    found = torch.cat([net(net.prepare(batch.images)).probabilities.argmax(dim=1) for batch in batches]).numpy()
-    return {"population": {"frozen": found}}
+    clusters = torch.cat([net(net.prepare(batch.images)).probabilities.argmax(dim=1) for batch in batches]).numpy()
+    return {"population": {"frozen": clusters}}

@@ -6,7 +6,12 @@ from dataclasses import dataclass
 from typing import Literal
 
 from raycluster.errors import check_setting
-from raycluster.methods.dccm.network import DeepTap, ShallowTap
+from raycluster.reproduction import Reproduction
+
+SIDES = (32, 64, 96)  # of the squares that the network takes
+
+ShallowTap = Literal["pool1", "conv3"]
+DeepTap = Literal["logits", "fc"]
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -16,48 +21,49 @@ class DccmSettings:
     epochs: int = 200
     """Passes over the images in large batches."""
     large_batch: int = 1000
-    """L, images on each worker whose targets are made at once and then stay fixed."""
+    """L, images on each worker whose targets are computed together and then kept."""
     small_batch: int = 32
-    """b, images on each worker in an update; larger ones take fewer updates, and find partners in more clusters."""
+    """b, images on each worker in an update; larger ones take fewer updates."""
     repeats: int = 10
-    """R, how often a large batch is cut into small ones anew."""
+    """R, how often each large batch is split into small ones anew."""
     augmentations: int = 2
-    """A, updates on each small batch, every one on images augmented afresh."""
+    """A, updates on each small batch, every one with new augmentation."""
     learning_rate: float = 1e-4
-    """Of RMSprop, constant; the released code has 1e-3 for CIFAR-100."""
+    """The constant learning rate of RMSprop; 1e-3 in the released code for CIFAR-100."""
 
     graph_threshold: float = 0.95
-    """Pairs of at least this cosine of probabilities are linked."""
+    """Link images if the cosine of their probabilities is at least this."""
     label_threshold: float = 0.9
-    """Images of at least this largest probability have a label."""
+    """Label an image if its largest probability is at least this."""
     alpha: float = 5.0
     """α, the weight of the label loss."""
     beta: float = 0.05
-    """β, the weight of the mutual-information loss; 0 leaves it out, and with it most of the work. The paper has .1."""
-    loss_on_clean: bool = False
-    """Take graph and label loss on the clean images as well, as the paper has it."""
-    label_loss: Literal["bce", "ce"] = "bce"
-    """A binary cross-entropy a class, or softmax cross-entropy, for which an alpha of 0.5 to 1 fits."""
-    mi_mode: Literal["triplet", "instance", "reference_bug"] = "triplet"
-    """Real partners are maps of linked images too, or only an image's own; or the released code's mistaken choice."""
+    """β, the weight of the mutual information loss; 0 skips most of the work; 0.1 in the paper."""
+    loss_on_clean: Reproduction[bool] = False
+    """Add the graph and label losses on images without augmentation, as in the paper."""
+    label_loss: Reproduction[Literal["bce", "ce"]] = "bce"
+    """Binary (bce) or softmax (ce) cross-entropy; the latter suits an --alpha of 0.5 to 1."""
+    mi_mode: Reproduction[Literal["triplet", "instance", "reference_bug"]] = "triplet"
+    """Count as real pairs of maps also those of linked images (triplet), only an image's own (instance), or the
+    released code's wrong ones (reference_bug)."""
     mi_places: int | None = None
-    """Places of the shallow map, drawn anew in every update, that mutual information is taken at; by default all (196
-    at 32 pixels). The loss is the same on average, and 16 places make an update on CPUs several times faster."""
-    shallow_tap: ShallowTap = "pool1"
-    """Where the map is taken: behind the first pooling, or behind the third convolution."""
-    deep_tap: DeepTap = "logits"
-    """What the deep vector is: the K logits before BatchNorm, or the fully connected layer."""
-    head_bn: bool = True
-    """BatchNorm on the logits, which keeps all images from falling into one cluster."""
+    """Places of the shallow map, drawn in every update, to estimate mutual information at; 16 make updates on CPUs
+    several times faster. Default: all (196 at 32 pixels)."""
+    shallow_tap: Reproduction[ShallowTap] = "pool1"
+    """The layer of the shallow map: the first pooling, or the third convolution."""
+    deep_tap: Reproduction[DeepTap] = "logits"
+    """The deep vector: the K logits before BatchNorm, or the fully connected layer."""
+    head_bn: Reproduction[bool] = True
+    """Apply BatchNorm to the logits, so that images do not all fall into one cluster."""
     augment: bool = True
-    """Turn, shift, zoom, tint and flip the images that are trained on."""
+    """Rotate, shift, zoom, tint and flip training images."""
     flip: bool = True
-    """Mirror half of them; leave it out where left and right differ, as in writing."""
+    """Mirror half of the training images; turn it off for writing and the like."""
     global_graph: bool = False
-    """Take the graph loss over the small batches of all workers together."""
+    """Compute the graph loss over the small batches of all workers together."""
 
     def __post_init__(self) -> None:
-        """Refuse numbers that mean nothing."""
+        """Reject invalid values."""
         for name in ("epochs", "repeats", "augmentations", "learning_rate"):
             check_setting(name, getattr(self, name), getattr(self, name) > 0, "a number above 0")
         for name in ("large_batch", "small_batch"):
@@ -77,7 +83,7 @@ PRESETS = {
     "cpu": DccmSettings(epochs=10, repeats=2, learning_rate=1e-3, mi_places=16),
 }
 
-# What a sweep tries where nothing else is asked for.
+# What a sweep tries by default.
 SEARCH_SPACE = (
     "alpha=log:0.5:10",
     "beta=log:0.01:0.5",

@@ -1,12 +1,12 @@
-"""DCCM: a network learns from the pairs, labels and shared information that its own confident outputs show.
+"""DCCM: a network learns from the pairs, labels and mutual information that its own confident outputs imply.
 
 Wu, Long, Wang, Qian, Li, Lin, Zha: Deep Comprehensive Correlation Mining for Image Clustering. ICCV 2019.
 
-Images come in large batches. The network's probabilities of the clean images give targets that stay fixed while it
-learns to meet them on augmented images, over and over in small batches: which images are alike (the pseudo-graph),
-which cluster confident images belong to (the pseudo-labels), and whose shallow map goes with whose deep vector (the
-triplet mutual information). In the end the statistics of BatchNorm are measured once over all images, and the largest
-probability says the cluster.
+Images come in large batches. The network's probabilities for the clean images give targets, which stay fixed while the
+network learns to match them on augmented images, many times in small batches: which images are alike (the
+pseudo-graph), which cluster confident images belong to (the pseudo-labels), and whose shallow map goes with whose deep
+vector (the triplet mutual information). At the end, the BatchNorm statistics are measured once over all images, and
+every image goes to its most probable cluster.
 """
 
 from __future__ import annotations
@@ -24,7 +24,7 @@ from torch import nn
 from raycluster.data.feed import Batch
 from raycluster.errors import UserError
 from raycluster.methods.base import Context, Outcome
-from raycluster.methods.dccm.augmentation import augment_like_released
+from raycluster.methods.dccm.augmentation import augment
 from raycluster.methods.dccm.bcubed import bcubed
 from raycluster.methods.dccm.health import warnings_of
 from raycluster.methods.dccm.losses import (
@@ -49,14 +49,14 @@ EVAL_BATCH = 500
 
 
 class Partners(NamedTuple):
-    """Whose maps each vector is paired with, int64 [b, 4], and which images have fake ones, bool [b]."""
+    """The images whose maps each vector is paired with, int64 [b, 4], and which vectors have fake pairs, bool [b]."""
 
     chosen: torch.Tensor
-    counted: torch.Tensor
+    has_fake: torch.Tensor
 
 
-class Trained(NamedTuple):
-    """One small batch: the augmented images and the partners of its A updates, its clean images, and its targets."""
+class SmallBatch(NamedTuple):
+    """The augmented images (views) and partners of A updates, the clean images, and the targets of a small batch."""
 
     views: list[torch.Tensor]
     clean: torch.Tensor
@@ -69,8 +69,8 @@ def train_dccm(settings: DccmSettings, n_clusters: int, context: Context) -> Out
     return _Dccm(settings, n_clusters, context).run()
 
 
-class _Network(nn.Module):
-    """The network and the discriminator, which are trained by one optimizer, in one direction."""
+class _NetworkAndDiscriminator(nn.Module):
+    """The network and the discriminator, trained by one optimizer to minimize the same loss (not adversarially)."""
 
     def __init__(self, encoder: DccmCNN, beta: float) -> None:
         super().__init__()
@@ -78,13 +78,13 @@ class _Network(nn.Module):
         self.discriminator = Discriminator(encoder.shallow_channels, encoder.deep_size) if beta else None
 
     def forward(
-        self, images: torch.Tensor, partners: torch.Tensor | None = None, places: torch.Tensor | None = None
+        self, images: torch.Tensor, partners: torch.Tensor | None = None, positions: torch.Tensor | None = None
     ) -> tuple[DccmOutput, torch.Tensor | None]:
-        passed = self.encoder(images)
+        output = self.encoder(images)
         if self.discriminator is None or partners is None:
-            return passed, None
-        shallow = passed.shallow if places is None else passed.shallow.flatten(2)[:, :, places]
-        return passed, self.discriminator(shallow, passed.deep, partners)
+            return output, None
+        shallow = output.shallow if positions is None else output.shallow.flatten(2)[:, :, positions]
+        return output, self.discriminator(shallow, output.deep, partners)
 
 
 class _Dccm:
@@ -92,14 +92,14 @@ class _Dccm:
         self.settings, self.n_clusters, self.context, self.feed = settings, n_clusters, context, context.feed
         if self.feed.n // context.world_size < 2:
             raise UserError(
-                f"{self.feed.n} images for {context.world_size} workers: DCCM needs at least 2 on each, choose fewer "
+                f"{self.feed.n} images for {context.world_size} workers: DCCM needs at least 2 on each; choose fewer "
                 "--workers."
             )
         torch.manual_seed(context.seed)
         s = settings
         encoder = DccmCNN(self.feed.shape, n_clusters, s.shallow_tap, s.deep_tap, s.head_bn)
-        self.net = _Network(encoder, s.beta).to(context.device)
-        # Each worker's BatchNorm sees its own small batch, as one worker's does.
+        self.net = _NetworkAndDiscriminator(encoder, s.beta).to(context.device)
+        # Each worker's BatchNorm sees only its own small batch, as in training with one worker.
         self.model = context.wrap(self.net, sync_batchnorm=False)
         self.optimizer = torch.optim.RMSprop(
             self.model.parameters(), lr=s.learning_rate, alpha=0.9, eps=1e-8, foreach=True
@@ -122,31 +122,32 @@ class _Dccm:
         self.updates = 0
 
     def train_epoch(self, epoch: int) -> dict[str, Any]:
-        """Pass over all images once, in large batches; nothing in the loops waits for the device."""
+        """Go through all images once, in large batches; nothing in the loops waits for the device."""
         s = self.settings
         self.begin_epoch(epoch)
-        seen = []
+        predictions = []
         for large in self.feed.train_batches(s.large_batch * self.context.world_size, epoch):
             probabilities = self.predict_clean(large.images)
-            seen.append(assigned(large.ids, probabilities))
+            predictions.append(assignments_of(large.ids, probabilities))
             for _ in range(s.repeats):
-                for small in self.cut(large, probabilities):
+                for small in self.small_batches(large, probabilities):
                     for view, partners in zip(small.views, small.partners, strict=True):
                         self.update(view, partners, small)
-        return self.describe_epoch(torch.cat(seen))
+        return self.describe_epoch(torch.cat(predictions))
 
     @torch.no_grad()
     def predict_clean(self, images: torch.Tensor) -> torch.Tensor:
-        """Return the probabilities [L, K] of clean images, BatchNorm on this large batch, all in float32."""
+        """Return the probabilities z of clean images, float32 [L, K], with this batch's BatchNorm statistics."""
         self.net.train()
         probabilities: torch.Tensor = self.net.encoder(rgb(images)).probabilities
         return probabilities
 
     @torch.no_grad()
-    def cut(self, large: Batch, probabilities: torch.Tensor) -> Iterator[Trained]:
-        """Cut a large batch into small ones at random, with the targets and the augmented images of each.
+    def small_batches(self, large: Batch, probabilities: torch.Tensor) -> Iterator[SmallBatch]:
+        """Split a large batch into small ones at random, each with its targets and augmented images.
 
-        All that can be made at once for all small batches is made here, so that an update is little but the network.
+        Everything that can be computed for all small batches at once is computed here, so that an update does little
+        more than run the network.
         """
         s, context = self.settings, self.context
         size = min(s.small_batch, len(large.images))
@@ -155,22 +156,22 @@ class _Dccm:
         clean = probabilities[order].view(-1, size, self.n_clusters)
         targets = make_targets(clean, s.graph_threshold, s.label_threshold)
         partners = [self.choose_partners(targets.links) for _ in range(s.augmentations)]
-        self.count_targets(targets, partners[0], large.ids[order])
+        self.record_targets(targets, partners[0], large.ids[order])
         if s.global_graph:
-            everywhere = context.all_gather(clean[None]).transpose(0, 1).flatten(1, 2)
-            targets = make_targets(clean, s.graph_threshold, s.label_threshold, everywhere)
+            all_workers = context.all_gather(clean[None]).transpose(0, 1).flatten(1, 2)
+            targets = make_targets(clean, s.graph_threshold, s.label_threshold, all_workers)
         images = large.images[order]
         views = [
-            (augment_like_released(images, self.generator, s.flip) if s.augment else rgb(images)).split(size)
+            (augment(images, self.generator, s.flip) if s.augment else rgb(images)).split(size)
             for _ in range(s.augmentations)
         ]
         for i in range(len(clean)):
-            ours = images[i * size : (i + 1) * size]
-            yield Trained(
+            clean_images = images[i * size : (i + 1) * size]
+            yield SmallBatch(
                 [view[i] for view in views],
-                rgb(ours) if s.loss_on_clean else ours,
+                rgb(clean_images) if s.loss_on_clean else clean_images,
                 Targets(*(values[i] for values in targets)),
-                [Partners(chosen[i], counted[i]) for chosen, counted in partners],
+                [Partners(chosen[i], has_fake[i]) for chosen, has_fake in partners],
             )
 
     def choose_partners(self, links: torch.Tensor) -> Partners:
@@ -180,12 +181,12 @@ class _Dccm:
             links = torch.eye(links.shape[-1], dtype=torch.bool, device=links.device).expand_as(links)
         return Partners(*draw_partners(links, self.generator))
 
-    def update(self, view: torch.Tensor, partners: Partners, small: Trained) -> None:
-        """Take one step on one augmented small batch."""
+    def update(self, view: torch.Tensor, partners: Partners, small: SmallBatch) -> None:
+        """Take one step on one augmented small batch: L = L_PG + α L_PL + β L_MI."""
         s = self.settings
         with self.context.autocast():
-            passed, scores = self.model(view, partners.chosen, self.draw_places())
-        graph, label = self.supervised_losses(passed.probabilities, small.targets)
+            output, scores = self.model(view, partners.chosen, self.draw_positions())
+        graph, label = self.supervised_losses(output.probabilities, small.targets)
         loss = graph + s.alpha * label
         if s.loss_on_clean:
             with self.context.autocast():
@@ -194,47 +195,52 @@ class _Dccm:
             loss = loss + on_clean[0] + s.alpha * on_clean[1]
         information = torch.zeros_like(loss)
         if scores is not None:
-            information = mutual_information_loss(scores, partners.counted)
+            information = mutual_information_loss(scores, partners.has_fake)
             loss = loss + s.beta * information
         self.optimizer.zero_grad()
         loss.backward()
         norms = torch._foreach_norm([p.grad for p in self.net.parameters() if p.grad is not None])
         self.optimizer.step()
         self.updates += 1
-        self.add("losses", torch.stack([loss, graph, label, information, torch.stack(norms).norm()]).detach())
+        self.accumulate("losses", torch.stack([loss, graph, label, information, torch.stack(norms).norm()]).detach())
 
     def supervised_losses(self, probabilities: torch.Tensor, targets: Targets) -> tuple[torch.Tensor, torch.Tensor]:
-        """Return graph and label loss. All workers' columns carry gradients back, so none has to be doubled."""
+        """Return the pseudo-graph loss L_PG and the pseudo-label loss L_PL.
+
+        With a global graph, the gathered columns carry gradients back to their workers. (If they were detached, the
+        gradient would be half the true one, because the graph is symmetric.)
+        """
         columns = self.context.all_gather(probabilities) if self.settings.global_graph else None
         graph = graph_loss(probabilities, targets.links, columns)
         return graph, label_loss(probabilities, targets.labels, targets.confident, self.settings.label_loss)
 
-    def draw_places(self) -> torch.Tensor | None:
-        """Choose the places of the shallow map that count in this update."""
+    def draw_positions(self) -> torch.Tensor | None:
+        """Draw the positions of the shallow map that are used in this update."""
         if self.settings.mi_places is None:
             return None
-        order = torch.randperm(self.net.encoder.places, generator=self.generator, device=self.context.device)
+        order = torch.randperm(self.net.encoder.n_positions, generator=self.generator, device=self.context.device)
         return order[: self.settings.mi_places]
 
-    def count_targets(self, targets: Targets, partners: Partners, ids: torch.Tensor) -> None:
+    def record_targets(self, targets: Targets, partners: Partners, ids: torch.Tensor) -> None:
         links, size = targets.links, targets.links.shape[-1]
         partner_counts = links.sum(dim=-1) - 1
         density = partner_counts.float().mean() / (size - 1)
-        unlinked, without = (partner_counts == 0).float().mean(), (~partners.counted).float().mean()
-        self.add("targets", torch.stack([targets.confident.float().mean(), density, unlinked, without]))
+        without_linked, without_unlinked = (partner_counts == 0).float().mean(), (~partners.has_fake).float().mean()
+        confident = targets.confident.float().mean()
+        self.accumulate("targets", torch.stack([confident, density, without_linked, without_unlinked]))
         if self.labels is not None:
-            self.add("bcubed", bcubed(links, self.labels[ids].view(links.shape[:-1])), weigh_last=True)
+            self.accumulate("bcubed", bcubed(links, self.labels[ids].view(links.shape[:-1])), last_is_weight=True)
 
-    def add(self, name: str, values: torch.Tensor, weigh_last: bool = False) -> None:
-        """Add to the sums that an epoch's means are made of, on the device; the last value may be what to divide by."""
-        values = values if weigh_last else torch.cat([values, values.new_ones(1)])
+    def accumulate(self, name: str, values: torch.Tensor, last_is_weight: bool = False) -> None:
+        """Add values to the sums for the means of an epoch, on the device; the last value may be their weight."""
+        values = values if last_is_weight else torch.cat([values, values.new_ones(1)])
         self.sums[name] = self.sums[name] + values if name in self.sums else values
 
-    def describe_epoch(self, seen: torch.Tensor) -> dict[str, Any]:
-        """Put the metrics of an epoch together, of all workers: here the device is waited for."""
+    def describe_epoch(self, predictions: torch.Tensor) -> dict[str, Any]:
+        """Combine the metrics of an epoch from all workers; this waits for the device."""
         sums = {name: self.context.all_gather(values[None]).sum(0).tolist() for name, values in self.sums.items()}
         means = {name: [value / (values[-1] or 1) for value in values[:-1]] for name, values in sums.items()}
-        rows = self.context.all_gather(seen).cpu().numpy()
+        rows = self.context.all_gather(predictions).cpu().numpy()
         ids, clusters, confidence = rows[:, 0].astype(np.int64), rows[:, 1].astype(np.int32), rows[:, 2]
         row = dict(zip(("loss", "graph_loss", "label_loss", "mi_loss", "gradient_norm"), means["losses"], strict=True))
         row |= dict(
@@ -252,48 +258,48 @@ class _Dccm:
 
     def report_epoch(self, row: dict[str, Any], epoch: int, seconds: float) -> None:
         s = self.settings
-        trained = self.updates * min(s.small_batch, s.large_batch, self.feed.n // self.context.world_size)
-        place = {"kind": "epoch", "epoch": epoch + 1, "epochs": s.epochs, "iteration": (epoch + 1) * self.updates}
+        n_trained = self.updates * min(s.small_batch, s.large_batch, self.feed.n // self.context.world_size)
+        progress = {"kind": "epoch", "epoch": epoch + 1, "epochs": s.epochs, "iteration": (epoch + 1) * self.updates}
         speed = {
             "seconds": seconds,
-            "images_per_second": trained * self.context.world_size / seconds,
+            "images_per_second": n_trained * self.context.world_size / seconds,
             "updates_per_second": self.updates / seconds,
             "eta": seconds * (s.epochs - epoch - 1),
         }
-        self.context.report(place | row | speed | {"warnings": warnings_of(row)})
+        self.context.report(progress | row | speed | {"warnings": warnings_of(row)})
 
     @torch.no_grad()
     def finish(self) -> Outcome:
-        """Measure the population, and predict every image by it; beside it, by the batches met on the way."""
+        """Measure the population's statistics and predict every image with them; also predict with batch statistics."""
         context, net, s = self.context, self.net.encoder, self.settings
-        in_batches = np.full(self.feed.n, -1, np.int32)
-        # As many batches as it takes for all images, but for fewer than there are batches, to be in one.
+        by_batch = np.full(self.feed.n, -1, np.int32)
+        # Equal batches, so that fewer images than there are batches remain outside of them.
         size = self.feed.n // math.ceil(self.feed.n / (s.large_batch * context.world_size))
         with population_statistics(net) as statistics:
-            found = [
-                assigned(large.ids, net(rgb(large.images)).probabilities)
+            predictions = [
+                assignments_of(large.ids, net(rgb(large.images)).probabilities)
                 for large in self.feed.train_batches(size, s.epochs)
             ]
         for value in statistics:
             value.copy_(context.all_gather(value[None]).mean(0))
-        rows = context.all_gather(torch.cat(found)).cpu().numpy()
-        in_batches[rows[:, 0].astype(np.int64)] = rows[:, 1]
+        rows = context.all_gather(torch.cat(predictions)).cpu().numpy()
+        by_batch[rows[:, 0].astype(np.int64)] = rows[:, 1]
 
-        parts = [(batch.ids, net(rgb(batch.images))) for batch in self.feed.eval_batches(EVAL_BATCH)]
-        own = torch.cat([ids for ids, _ in parts]).cpu().numpy()
-        features = torch.cat([passed.features for _, passed in parts]).cpu().numpy()
-        largest = torch.cat([torch.stack(passed.probabilities.max(dim=1), dim=1) for _, passed in parts])
-        chosen = context.run_on_driver(0, as_they_are, own, largest.cpu().numpy()).rows
-        population = chosen[:, 1].astype(np.int32)
-        # The few images that no batch had room for have no prediction of their own.
-        in_batches = np.where(in_batches < 0, population, in_batches)
-        self.report_end(population, chosen[:, 0], features)
+        outputs = [(batch.ids, net(rgb(batch.images))) for batch in self.feed.eval_batches(EVAL_BATCH)]
+        ids = torch.cat([batch_ids for batch_ids, _ in outputs]).cpu().numpy()
+        features = torch.cat([output.features for _, output in outputs]).cpu().numpy()
+        largest = torch.cat([torch.stack(output.probabilities.max(dim=1), dim=1) for _, output in outputs])
+        everyone = context.run_on_driver(0, gathered_rows, ids, largest.cpu().numpy()).rows
+        confidence, population = everyone[:, 0], everyone[:, 1].astype(np.int32)
+        # The few images outside the batches get the prediction with the population's statistics.
+        by_batch = np.where(by_batch < 0, population, by_batch)
+        self.report_end(population, confidence, features)
         return Outcome(
             model=net,
-            clusterings={"population": population, "batch": in_batches},
+            clusterings={"population": population, "batch": by_batch},
             reported="population",
-            confidence=chosen[:, 0],
-            ids=own,
+            confidence=confidence,
+            ids=ids,
             embeddings=features,
         )
 
@@ -320,19 +326,19 @@ class _Dccm:
         return int(state["epoch"])
 
 
-def assigned(ids: torch.Tensor, probabilities: torch.Tensor) -> torch.Tensor:
-    """Return id, cluster and confidence of each image, float64 [B, 3]."""
+def assignments_of(ids: torch.Tensor, probabilities: torch.Tensor) -> torch.Tensor:
+    """Return the id, cluster and confidence of each image, float64 [B, 3]."""
     confidence, clusters = probabilities.max(dim=1)
     return torch.stack([ids.double(), clusters.double(), confidence.double()], dim=1)
 
 
 @dataclass(frozen=True)
-class AllRows:
-    """Confidence and cluster of every image, float32 [n, 2], in the order of their ids."""
+class GatheredRows:
+    """The confidence and cluster of every image, float32 [n, 2], in the order of their ids."""
 
     rows: np.ndarray
 
 
-def as_they_are(rows: np.ndarray) -> AllRows:
-    """Return all workers' rows: the driver has put them in order, and made sure that each is there once."""
-    return AllRows(rows)
+def gathered_rows(rows: np.ndarray) -> GatheredRows:
+    """Return the rows of all workers unchanged: the driver has sorted them and checked that each is there once."""
+    return GatheredRows(rows)

@@ -1,43 +1,59 @@
-"""JULE (CVPR 2016): agglomerative merging on a k-NN graph and CNN training take turns.
+"""JULE (CVPR 2016): agglomerative clustering on a k-NN graph and CNN training take turns.
 
-``train`` is the algorithm from top to bottom, ``clustering`` its part on the driver; ``settings``, ``network``,
-``triplet_loss`` and ``health`` are what they say.
+``train`` is the algorithm from top to bottom, and ``clustering`` is the part of it that runs on the driver. The
+``network``, the ``triplet_loss``, the ``settings`` and the signs of ``health`` are in files of their own.
 """
 
 from __future__ import annotations
 
-from collections.abc import Mapping
-from typing import Any
+from collections.abc import Callable, Mapping
+from typing import TYPE_CHECKING, Any
 
-from raycluster.methods.base import Method
-from raycluster.methods.jule.clustering import cluster_pixels
-from raycluster.methods.jule.network import JuleCNN
+from raycluster.methods.base import Clusters, Context, Method, Outcome
 from raycluster.methods.jule.settings import PRESETS, SEARCH_SPACE, JuleSettings
-from raycluster.methods.jule.train import train_jule
 
-__all__ = ["METHOD", "JuleCNN", "JuleSettings", "train_jule"]
+if TYPE_CHECKING:
+    from raycluster.methods.jule.network import JuleCNN
+
+__all__ = ["METHOD", "JuleSettings"]
 
 
-def build_network(architecture: Mapping[str, Any], settings: Mapping[str, Any]) -> JuleCNN:
+def _train(settings: JuleSettings, n_clusters: Clusters, context: Context) -> Outcome:
+    """Train the method."""
+    from raycluster.methods.jule.train import train_jule
+
+    return train_jule(settings, n_clusters, context)
+
+
+def _build_network(architecture: Mapping[str, Any], settings: Mapping[str, Any]) -> JuleCNN:
     """Return the network that ``model.json`` describes."""
+    from raycluster.methods.jule.network import JuleCNN
+
     return JuleCNN(tuple(architecture["shape"]), architecture["embedding_size"])
 
 
-def epochs_between_checks(settings: JuleSettings) -> int:
-    """Return the epochs of a period: after each the clusters change."""
+def _epochs_between_checks(settings: JuleSettings) -> int:
+    """Return the number of epochs in a period: the clusters change after each period."""
     return settings.epochs_per_period
+
+
+def _pixel_clustering() -> Callable[..., Any]:
+    """Return the driver function that clusters raw pixels."""
+    from raycluster.methods.jule.clustering import cluster_pixels
+
+    return cluster_pixels
 
 
 METHOD = Method(
     name="jule",
-    summary="JULE (CVPR 2016): merge clusters and train a network in turns; can find the number of clusters",
+    summary="JULE (CVPR 2016): alternately merge clusters and train a network; can find the number of clusters",
     settings=JuleSettings,
     presets=PRESETS,
     search_space=SEARCH_SPACE,
-    train=train_jule,
+    train=_train,
     architecture="jule_cnn",
-    build_network=build_network,
-    epochs_between_checks=epochs_between_checks,
+    build_network=_build_network,
+    epochs_between_checks=_epochs_between_checks,
     finds_k=True,
-    cluster_pixels=cluster_pixels,
+    pixel_clustering=_pixel_clustering,
 )

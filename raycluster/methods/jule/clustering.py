@@ -1,4 +1,4 @@
-"""JULE's clustering on the driver, over all images: the graph, the merging, and how sure it is of every image."""
+"""JULE's clustering of all images, on the driver: the graph, the merging, and the confidence for every image."""
 
 from __future__ import annotations
 
@@ -7,10 +7,10 @@ from dataclasses import dataclass, replace
 
 import numpy as np
 
-from raycluster.graph.kernel.components import first_clusters
 from raycluster.graph.n_clusters import rank_n_clusters
 from raycluster.graph.neighbors.nearest import Neighbors, find_neighbors
 from raycluster.graph.settings import GraphSettings
+from raycluster.graph.stages.first_clusters import first_clusters
 from raycluster.graph.tree import MergeTree
 from raycluster.methods.base import Clusters
 from raycluster.metrics.health import embedding_health, neighbor_agreement
@@ -18,31 +18,31 @@ from raycluster.metrics.health import embedding_health, neighbor_agreement
 
 @dataclass(frozen=True)
 class Clustering:
-    """The clusters of all images at one time, with all that is reported of them.
+    """The clusters of all images at one point of a run, with everything that is reported about them.
 
     Attributes
     ----------
     labels : ndarray of int32, shape (n,)
-        Of K clusters, or of more where merging was to stop before.
+        Of K clusters, or of more if merging was to stop earlier.
     n_clusters : int
         K, as given or chosen.
     first : ndarray of int32, shape (n,)
-        The clusters that the merging began with.
+        The clusters that merging started from.
     confidence : ndarray of float32, shape (n,)
         The share of an image's neighbors that are in its cluster.
     alternatives : ndarray of int64
-        Other numbers of clusters that fit, where K was chosen.
+        Other numbers of clusters that fit, if K was chosen.
     neighbor_recall : float
-        1 where the search for neighbors is exact.
+        1 if the neighbor search is exact.
     agreement : float
         The mean confidence.
     mean_cosine : float
-        Between random images; near 1 the embedding has collapsed.
+        Between random images; if it is near 1, the embedding has collapsed.
     graph_seconds, merge_seconds : float
     left, right, affinity, size : ndarray of shape (n - 1,), or None
-        The merge tree; None where the merging did not begin with single images.
+        The merge tree; None if merging did not start from single images.
     pixels : ndarray of int32, shape (n,), or None
-        The K clusters of the raw pixels, where ``labels`` are the finer ones that the training begins with.
+        The K clusters of the raw pixels, if ``labels`` are the finer ones that training starts from.
     """
 
     labels: np.ndarray
@@ -68,9 +68,9 @@ class Clustering:
 
 
 def pixel_rows(images: np.ndarray) -> np.ndarray:
-    """Return uint8 images [m, ...] as rows float32 [m, d], as the published method has them.
+    """Return uint8 images [m, ...] as rows, float32 [m, d], scaled as in the released code.
 
-    Pixels lie in [0, 1], and rows longer than 1 are scaled down to that length.
+    Pixels are in [0, 1], and rows with an L2 norm above 1 are scaled down to norm 1.
     """
     rows = images.reshape(len(images), -1).astype(np.float32) / 255
     return rows / np.maximum(np.linalg.norm(rows, axis=1, keepdims=True), 1)
@@ -79,26 +79,26 @@ def pixel_rows(images: np.ndarray) -> np.ndarray:
 def cluster_pixels(
     features: np.ndarray, n_clusters: Clusters, graph: GraphSettings, neighbors: Neighbors | None = None
 ) -> Clustering:
-    """Cluster raw pixels: the first fine clusters, and the answer of the graph alone."""
-    found = recluster(features, n_clusters, graph, neighbors)
-    fine = found.first if found.first.max() >= found.n_clusters else found.labels
-    return replace(found, labels=fine, pixels=found.labels)
+    """Cluster raw pixels: the fine clusters that training starts from, and the K clusters of the graph alone."""
+    clustering = recluster(features, n_clusters, graph, neighbors)
+    fine = clustering.first if clustering.first.max() >= clustering.n_clusters else clustering.labels
+    return replace(clustering, labels=fine, pixels=clustering.labels)
 
 
 def merge_clusters(
     features: np.ndarray, labels: np.ndarray, n_clusters: Clusters, at_least: int, graph: GraphSettings
 ) -> Clustering:
-    """Merge present clusters on new features until ``at_least`` or K are left (JULE, the forward pass)."""
-    found, _ = _cluster(features, n_clusters, graph, labels, at_least)
-    return found
+    """Merge the current clusters on new features until ``at_least`` or K are left (the paper's forward pass)."""
+    clustering, _ = _cluster(features, n_clusters, graph, labels, at_least)
+    return clustering
 
 
 def recluster(
     features: np.ndarray, n_clusters: Clusters, graph: GraphSettings, neighbors: Neighbors | None = None
 ) -> Clustering:
-    """Cluster from single images, with the whole merge tree."""
-    found, tree = _cluster(features, n_clusters, graph, known=neighbors)
-    return replace(found, left=tree.left, right=tree.right, affinity=tree.affinity, size=tree.size)
+    """Cluster from single images, and return the whole merge tree too (the paper's re-running clustering, RC)."""
+    clustering, tree = _cluster(features, n_clusters, graph, known=neighbors)
+    return replace(clustering, left=tree.left, right=tree.right, affinity=tree.affinity, size=tree.size)
 
 
 def _cluster(
@@ -109,7 +109,7 @@ def _cluster(
     at_least: int = 1,
     known: Neighbors | None = None,
 ) -> tuple[Clustering, MergeTree]:
-    """Build the graph on the features, if it is not ``known``, and merge, from ``labels`` or from single images."""
+    """Find the neighbors in the features unless they are ``known``, and merge from ``labels`` or single images."""
     started = time.perf_counter()
     neighbors, distances, recall = known or find_neighbors(features, graph.neighbors_of(len(features)))
     built = time.perf_counter()

@@ -1,4 +1,4 @@
-"""Signs that JULE learns nothing or collapses, and what to do about them."""
+"""Signs that JULE is not learning or is collapsing, and what to do about them."""
 
 from __future__ import annotations
 
@@ -13,17 +13,17 @@ ADVICE = Advice(
 
 
 def warnings_of(row: dict[str, Any]) -> list[str]:
-    """Say in sentences what is wrong in a line of metrics; an empty list if nothing is.
+    """Return sentences that say what is wrong in a row of metrics; an empty list if nothing is.
 
     Parameters
     ----------
     row : dict
         What :func:`raycluster.metrics.health.warnings_for` reads, and ``batches_without_pair``, a share.
     """
-    found = warnings_for(row, ADVICE)
+    warnings = warnings_for(row, ADVICE)
     if row.get("batches_without_pair", 0) > 0.5:
-        found.append(
-            f"{row['batches_without_pair']:.0%} of the batches hold no two images of one cluster and teach nothing: "
-            "try a larger --batch-size or --grouped-batches"
+        warnings.append(
+            f"{row['batches_without_pair']:.0%} of the batches have no two images of the same cluster and teach "
+            "nothing: try a larger --batch-size or --grouped-batches"
         )
-    return found
+    return warnings

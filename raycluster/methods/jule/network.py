@@ -8,7 +8,7 @@ import torch
 from torch import nn
 from torch.nn import functional as F
 
-from raycluster.methods.base import MethodNetwork
+from raycluster.methods.network import MethodNetwork
 
 CHANNELS = 50
 KERNEL = 5
@@ -35,9 +35,9 @@ PUBLISHED: dict[tuple[int, int], tuple[Block, ...]] = {
 
 
 def choose_blocks(height: int, width: int) -> tuple[Block, ...]:
-    """Return the published blocks for an image size, or for other sizes blocks down to a map of 12x12 or smaller.
+    """Return the published blocks for an image size; for other sizes, blocks down to a map of 12x12 or smaller.
 
-    Maps with a side under 12 are padded, so that small images are not eaten up; maps under 8 are not pooled.
+    Maps with a side below 12 are padded, so that small images do not shrink to nothing; maps below 8 are not pooled.
     """
     if (height, width) in PUBLISHED:
         return PUBLISHED[height, width]
@@ -53,7 +53,7 @@ def choose_blocks(height: int, width: int) -> tuple[Block, ...]:
 
 
 class JuleCNN(MethodNetwork):
-    """Images to embeddings on the unit sphere.
+    """From images to embeddings on the unit sphere.
 
     Parameters
     ----------
@@ -84,20 +84,20 @@ class JuleCNN(MethodNetwork):
         self.to(memory_format=torch.channels_last)
 
     def prepare(self, images: torch.Tensor) -> torch.Tensor:
-        """Return images uint8 [B, C, H, W] as floats in [0, 1]."""
+        """Return images, uint8 [B, C, H, W], as floats in [0, 1]."""
         return images.float() / 255
 
     def layers(self, inputs: torch.Tensor) -> dict[str, torch.Tensor]:
-        """Return the embedding float32 [B, embedding_size], the only layer that is looked at."""
+        """Return the embedding, float32 [B, embedding_size], the only layer that is evaluated."""
         return {"embedding": self(inputs)}
 
     def forward(self, images: torch.Tensor) -> torch.Tensor:
-        """Return unit embeddings float32 [B, embedding_size] of images float [B, C, H, W] in [0, 1]."""
+        """Return unit embeddings, float32 [B, embedding_size], of images, float [B, C, H, W] in [0, 1]."""
         features = self.embed(self.trunk(images.contiguous(memory_format=torch.channels_last)))
         return F.normalize(features.float(), dim=1)
 
     def architecture(self) -> dict[str, Any]:
-        """Return what is needed to build this network again and to prepare its input."""
+        """Return what is needed to rebuild this network and to prepare its input."""
         return {
             "name": "jule_cnn",
             "shape": list(self.shape),

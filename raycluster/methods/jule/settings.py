@@ -6,6 +6,7 @@ from dataclasses import dataclass
 
 from raycluster.errors import check_setting
 from raycluster.graph.settings import GraphSettings
+from raycluster.reproduction import Reproduction
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -15,38 +16,38 @@ class JuleSettings(GraphSettings):
     unroll_rate: float = 0.9
     """η, the share of the clusters merged in a period; 0.2 suits many small classes, such as faces."""
     epochs_per_period: int = 20
-    """Passes over the images on the labels of one period."""
+    """Epochs on the labels of each period."""
     rounds: int = 2
-    """Training rounds on the RC clusters at the end, each followed by clustering again; the paper has none."""
+    """Training rounds on the final clusters (RC), each followed by clustering; 0 in the paper."""
     epochs_per_round: int = 20
-    """Passes over the images in one such round."""
+    """Epochs in each of the --rounds."""
 
     batch_size: int = 100
     """Images in a batch, over all workers."""
-    grouped_batches: bool = True
-    """Make batches of runs of images of one cluster, so that they hold pairs; the paper draws at random."""
+    grouped_batches: Reproduction[bool] = True
+    """Fill batches with groups of images of one cluster; the paper draws at random."""
     margin: float = 0.2
     """The margin of the triplet loss."""
     gamma: float = 1.0
-    """γ, the weight of the distance to the image of the same cluster."""
-    negatives: int | None = None
-    """Images of other clusters drawn for every pair; by default all in the batch, the expectation of drawing."""
+    """γ, the weight of distances within clusters in the triplet loss."""
+    negatives: Reproduction[int | None] = None
+    """Images of other clusters drawn for each pair. Default: all in the batch, the mean over all draws."""
     learning_rate: float = 0.01
-    """The first learning rate; it falls as (1 + 1e-4 · iteration)^-0.75."""
+    """The initial learning rate of SGD; it decays as (1 + 1e-4 · iteration)^-0.75."""
     momentum: float = 0.9
-    """SGD momentum."""
+    """The momentum of SGD."""
     weight_decay: float = 5e-5
-    """SGD weight decay."""
+    """The weight decay of SGD."""
 
     rotation: float = 10.0
-    """Training images are turned by up to this many degrees; the paper does not augment."""
+    """Rotate training images by up to this many degrees; 0 in the paper."""
     shift: float = 0.06
-    """They are shifted by up to this part of the side."""
+    """Shift training images by up to this part of their side; 0 in the paper."""
     zoom: float = 0.1
-    """They are made larger or smaller by up to this part."""
+    """Zoom training images in or out by up to this part; 0 in the paper."""
 
     def __post_init__(self) -> None:
-        """Refuse numbers that mean nothing."""
+        """Reject invalid values."""
         super().__post_init__()
         for name in ("epochs_per_period", "epochs_per_round", "batch_size", "gamma", "learning_rate"):
             check_setting(name, getattr(self, name), getattr(self, name) > 0, "a number above 0")
@@ -64,7 +65,7 @@ PRESETS = {
         rounds=0,
         n_neighbors=20,
         affinity="global",
-        join_pieces=False,
+        join_small_components=False,
         grouped_batches=False,
         negatives=20,
         rotation=0.0,
@@ -73,7 +74,7 @@ PRESETS = {
     ),
 }
 
-# What a sweep tries where nothing else is asked for.
+# What a sweep tries by default.
 SEARCH_SPACE = (
     "unroll_rate=0.2:0.95",
     "learning_rate=log:1e-3:1e-1",

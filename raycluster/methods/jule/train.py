@@ -1,11 +1,12 @@
-"""JULE: agglomerative merging on a k-NN graph and CNN training take turns.
+"""JULE: agglomerative clustering on a k-NN graph and CNN training take turns.
 
 Yang, Parikh, Batra: Joint Unsupervised Learning of Deep Representations and Image Clusters. CVPR 2016.
 
-The run, in the paper's order: cluster the raw pixels finely; then, a period at a time, train the network on the present
-clusters and merge them on its features, until K are left (the result called SF, single forward). Then discard the
-labels and cluster the final features from the start (RC, re-running clustering). Beyond the paper, further rounds
-train on the RC clusters and cluster again.
+The run follows the paper's order. First it clusters the raw pixels finely. Then, period by period, it trains the
+network on the current clusters (the backward pass) and merges them on its features (the forward pass), until K clusters
+are left; this result is called SF, single forward. Finally it discards the labels and clusters the final features from
+scratch: RC, re-running clustering. Further rounds, which the paper does not have, train on the RC clusters and
+cluster again.
 """
 
 from __future__ import annotations
@@ -36,20 +37,20 @@ EVAL_BATCH = 500
 
 @dataclass
 class Progress:
-    """Where a run stands; with the network, the optimizer and the labels it is all that a checkpoint holds."""
+    """How far a run has come. A checkpoint has this, the network, the optimizer and the labels, and nothing else."""
 
-    period: int = 0  # completed trainings, each with the clustering that follows; also the driver's step
-    epoch: int = 0  # completed epochs of the present period
-    iteration: int = 0  # optimizer steps, counted on over the periods
-    round: int = -1  # completed RC clusterings after the first; -1 while still merging
-    target: int = 0  # K, or what the latest clustering takes it for
+    period: int = 0  # completed periods, each with its training and the clustering that follows; also the driver's step
+    epoch: int = 0  # completed epochs of the current period
+    iteration: int = 0  # optimizer steps, counted across periods
+    round: int = -1  # completed RC clusterings after the first one; -1 while still merging
+    target: int = 0  # K, or the number that the latest clustering chose for it
 
 
 def train_jule(settings: JuleSettings, n_clusters: Clusters, context: Context) -> Outcome:
     """Train JULE to ``n_clusters`` clusters on the images of ``context.feed``.
 
-    With "auto", every clustering chooses their number anew (:func:`raycluster.graph.n_clusters.rank_n_clusters`), and
-    the merging ends where no period would be left before that number is reached.
+    With "auto", every clustering chooses the number again (:func:`raycluster.graph.n_clusters.rank_n_clusters`), and
+    the periods end when that number is reached.
     """
     return _Jule(settings, n_clusters, context).run()
 
@@ -68,7 +69,7 @@ class _Jule:
             fused=True,
         )
         for parameter in self.model.parameters():
-            # Else a first step that is skipped would leave them as uninitialised memory.
+            # Otherwise, skipping the first step would leave them as uninitialized memory.
             self.optimizer.state[parameter]["momentum_buffer"] = torch.zeros_like(parameter)
         self.progress = Progress()
         self.clusterings: dict[str, np.ndarray] = {}
@@ -78,63 +79,65 @@ class _Jule:
         context, progress = self.context, self.progress
         if not self.restore():
             ids, pixels = pixel_features(self.feed)
-            found = context.run_on_driver(
+            clustering = context.run_on_driver(
                 0, cluster_pixels, ids, pixels, n_clusters=self.n_clusters, graph=self.settings
             )
-            assert found.pixels is not None
-            self.labels, self.clusterings["pixels"] = found.labels, found.pixels
-            progress.target = found.n_clusters
-            self.report_clustering("pixels", found.pixels, found)
+            assert clustering.pixels is not None
+            self.labels, self.clusterings["pixels"] = clustering.labels, clustering.pixels
+            progress.target = clustering.n_clusters
+            self.report_clustering("pixels", clustering.pixels, clustering)
 
-        while progress.round < 0 and (progress.period == 0 or self.count > progress.target):
+        # Periods: train on the current clusters, then merge η of them on the new features, until K are left (SF).
+        while progress.round < 0 and (progress.period == 0 or self.n_current > progress.target):
             self.train_period(self.settings.epochs_per_period)
             ids, features = embed(self.net, self.feed, context)
-            found = context.run_on_driver(
+            clustering = context.run_on_driver(
                 progress.period + 1,
                 merge_clusters,
                 ids,
                 features,
                 labels=self.labels,
                 n_clusters=self.n_clusters,
-                at_least=self.left_after_period(self.count),
+                at_least=self.n_after_period(self.n_current),
                 graph=self.settings,
             )
-            self.labels, progress.target = found.labels, found.n_clusters
-            self.finish_period("merged", found)
+            self.labels, progress.target = clustering.labels, clustering.n_clusters
+            self.finish_period("merged", clustering)
         if progress.round < 0:
             self.clusterings["sf"] = self.labels
 
+        # RC: cluster the final features from scratch; then, beyond the paper, train on the result and cluster again.
         while True:
             if progress.round >= 0:
                 self.train_period(self.settings.epochs_per_round)
             ids, features = embed(self.net, self.feed, context)
-            # The step is the period about to end; the first RC follows a merge without training and has its own.
+            # The driver's step is the period about to end; the first RC, without training before it, counts as one too.
             step = progress.period + 1
-            found = context.run_on_driver(
+            clustering = context.run_on_driver(
                 step, recluster, ids, features, n_clusters=self.n_clusters, graph=self.settings
             )
-            progress.target = found.n_clusters
+            progress.target = clustering.n_clusters
             if progress.round + 1 >= self.settings.rounds:
                 break
-            self.labels = found.labels
+            self.labels = clustering.labels
             progress.round += 1
-            self.finish_period("rc", found)
+            self.finish_period("rc", clustering)
 
-        self.clusterings["rc"] = found.labels
+        self.clusterings["rc"] = clustering.labels
         progress.period += 1
-        self.report_clustering("rc", found.labels, found)
+        self.report_clustering("rc", clustering.labels, clustering)
         return Outcome(
             model=self.net.eval(),
             clusterings=self.clusterings,
             reported="rc",
-            confidence=found.confidence,
+            confidence=clustering.confidence,
             ids=ids,
             embeddings=features,
-            merges=found.merges(),
+            merges=clustering.merges(),
         )
 
     def train_period(self, epochs: int) -> None:
-        """Train on the present labels (the paper's backward pass)."""
+        """Train on the current labels (the paper's backward pass)."""
         labels = torch.from_numpy(self.labels.astype(np.int64)).to(self.context.device)
         for epoch in range(self.progress.epoch, epochs):
             started = time.perf_counter()
@@ -143,16 +146,16 @@ class _Jule:
             images = min(self.feed.n, self.feed.steps(self.settings.batch_size) * self.settings.batch_size)
             self.progress.epoch = epoch + 1
             row |= {"seconds": seconds, "images_per_second": images / seconds, "epochs": epochs}
-            row |= {"clusters": self.count, "eta": seconds * (epochs - epoch - 1 + self.epochs_after_this_period())}
-            self.context.report(self.place("epoch") | row | {"warnings": warnings_of(row)})
+            row |= {"clusters": self.n_current, "eta": seconds * (epochs - epoch - 1 + self.epochs_after_this_period())}
+            self.context.report(self.progress_row("epoch") | row | {"warnings": warnings_of(row)})
             self.save()
 
     def train_epoch(self, labels: torch.Tensor, epoch: int) -> dict[str, float]:
-        """Pass over all images once; nothing in the loop waits for the device."""
+        """Go through all images once; nothing in the loop waits for the device."""
         s, context, device = self.settings, self.context, self.context.device
         number = self.progress.period * 1_000_000 + epoch
         generator = torch.Generator(device).manual_seed(hash_seed(context.seed, number, context.rank))
-        common = torch.Generator(device).manual_seed(hash_seed(context.seed, number, -1))
+        shared_generator = torch.Generator(device).manual_seed(hash_seed(context.seed, number, -1))
         totals = torch.zeros(3, device=device)
         groups = self.labels if s.grouped_batches else None
         self.model.train()
@@ -162,15 +165,15 @@ class _Jule:
                 images = random_affine(images, s.rotation, s.shift, s.zoom, generator)
             with context.autocast():
                 local = self.model(images)
-            # All workers compute the loss of the whole batch, so that none falls out of step and N workers
-            # give the gradient of one.
-            embeddings, classes = context.all_gather(local), context.all_gather(labels[batch.ids])
-            loss, triplets = triplet_loss(embeddings, classes, s.margin, s.gamma, s.negatives, common)
+            # Every worker computes the loss of the whole batch, so that all stay in step, and N workers together
+            # compute the gradient that a single one would.
+            embeddings, clusters = context.all_gather(local), context.all_gather(labels[batch.ids])
+            loss, triplets = triplet_loss(embeddings, clusters, s.margin, s.gamma, s.negatives, shared_generator)
             self.optimizer.zero_grad()
             loss.backward()
             for group in self.optimizer.param_groups:
                 group["lr"] = s.learning_rate * (1 + 1e-4 * self.progress.iteration) ** -0.75
-            # A batch without a pair is skipped: the fused step leaves weights and momentum alone, on the device.
+            # A batch without a pair is skipped on the device: the fused step leaves weights and momentum unchanged.
             self.optimizer.found_inf = (triplets == 0).float()  # type: ignore[attr-defined]
             self.optimizer.step()
             self.progress.iteration += 1
@@ -180,51 +183,51 @@ class _Jule:
         return {"loss": loss, "gradient_norm": norm, "batches_without_pair": empty}
 
     @property
-    def count(self) -> int:
-        """How many clusters there are at present."""
+    def n_current(self) -> int:
+        """The current number of clusters."""
         return int(self.labels.max()) + 1
 
-    def left_after_period(self, count: int) -> int:
-        """Return how many clusters are left of ``count`` when η of them have been merged."""
-        return max(1, count - math.ceil(self.settings.unroll_rate * count))
+    def n_after_period(self, n_clusters: int) -> int:
+        """Return how many of ``n_clusters`` clusters are left after a period, which makes ceil(η n_clusters) merges."""
+        return max(1, n_clusters - math.ceil(self.settings.unroll_rate * n_clusters))
 
     def epochs_after_this_period(self) -> int:
         s = self.settings
         if self.progress.round >= 0:
             return (s.rounds - self.progress.round - 1) * s.epochs_per_round
-        periods, count = 0, self.left_after_period(self.count)
-        while count > self.progress.target:
-            periods, count = periods + 1, self.left_after_period(count)
+        periods, n_left = 0, self.n_after_period(self.n_current)
+        while n_left > self.progress.target:
+            periods, n_left = periods + 1, self.n_after_period(n_left)
         return periods * s.epochs_per_period + s.rounds * s.epochs_per_round
 
-    def finish_period(self, name: str, found: Clustering) -> None:
+    def finish_period(self, name: str, clustering: Clustering) -> None:
         self.progress.period += 1
         self.progress.epoch = 0
-        self.report_clustering(name, self.labels, found)
+        self.report_clustering(name, self.labels, clustering)
         self.save()
 
-    def report_clustering(self, name: str, labels: np.ndarray, found: Clustering) -> None:
-        count = int(labels.max()) + 1
-        row: dict[str, Any] = clustering_health(labels, count) | {
-            "clusters": count,
+    def report_clustering(self, name: str, labels: np.ndarray, clustering: Clustering) -> None:
+        n_clusters = int(labels.max()) + 1
+        row: dict[str, Any] = clustering_health(labels, n_clusters) | {
+            "clusters": n_clusters,
             "clustering": name,
-            "neighbor_agreement": found.agreement,
-            "neighbor_recall": found.neighbor_recall,
-            "mean_cosine": found.mean_cosine,
-            "graph_seconds": found.graph_seconds,
-            "merge_seconds": found.merge_seconds,
+            "neighbor_agreement": clustering.agreement,
+            "neighbor_recall": clustering.neighbor_recall,
+            "mean_cosine": clustering.mean_cosine,
+            "graph_seconds": clustering.graph_seconds,
+            "merge_seconds": clustering.merge_seconds,
         }
         if self.context.labels is not None:
             row["quality"] = clustering_quality(self.context.labels, labels)
-        # Clusters still to be merged are small and share few neighbours; only final ones are judged. Raw pixels are
-        # alike without any collapse.
-        judged = {key: value for key, value in row.items() if (name, key) != ("pixels", "mean_cosine")}
-        row["warnings"] = warnings_of(judged) if count == self.progress.target else []
+        # Warn about final clusters only: those still to be merged are small and naturally share few neighbors. Raw
+        # pixels have a high mean cosine without any collapse.
+        checked = {key: value for key, value in row.items() if (name, key) != ("pixels", "mean_cosine")}
+        row["warnings"] = warnings_of(checked) if n_clusters == self.progress.target else []
         if self.n_clusters == "auto":
-            row["alternatives"] = found.alternatives.tolist()
-        self.context.report(self.place("period") | row)
+            row["alternatives"] = clustering.alternatives.tolist()
+        self.context.report(self.progress_row("period") | row)
 
-    def place(self, kind: str) -> dict[str, Any]:
+    def progress_row(self, kind: str) -> dict[str, Any]:
         return {"kind": kind} | asdict(self.progress)
 
     def save(self) -> None:
@@ -233,7 +236,7 @@ class _Jule:
         self.context.save(tensors | {"labels": torch.from_numpy(self.labels)}, asdict(self.progress))
 
     def restore(self) -> bool:
-        """Continue from the newest checkpoint, if there is one."""
+        """Continue from the newest checkpoint, and return whether there is one."""
         saved = self.context.restore()
         if saved is None:
             return False
@@ -247,7 +250,7 @@ class _Jule:
 
 
 def pixel_features(feed: Feed) -> tuple[np.ndarray, np.ndarray]:
-    """Return this worker's ids int64 [m] and pixels as rows float32 [m, C·H·W]."""
+    """Return this worker's ids, int64 [m], and pixels as rows, float32 [m, C·H·W]."""
     parts = [(b.ids.cpu().numpy(), b.images.cpu().numpy()) for b in feed.eval_batches(EVAL_BATCH)]
     ids, images = (np.concatenate(arrays) for arrays in zip(*parts, strict=True))
     return ids, pixel_rows(images)
@@ -255,7 +258,7 @@ def pixel_features(feed: Feed) -> tuple[np.ndarray, np.ndarray]:
 
 @torch.inference_mode()
 def embed(net: JuleCNN, feed: Feed, context: Context) -> tuple[np.ndarray, np.ndarray]:
-    """Return this worker's ids int64 [m] and embeddings float32 [m, d], in evaluation mode and full precision."""
+    """Return this worker's ids, int64 [m], and embeddings, float32 [m, d], in evaluation mode and full precision."""
     net.eval()
     parts = [(b.ids, net(b.images.float() / 255)) for b in feed.eval_batches(EVAL_BATCH)]
     ids, features = (torch.cat(tensors).cpu().numpy() for tensors in zip(*parts, strict=True))

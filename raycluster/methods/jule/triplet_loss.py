@@ -1,10 +1,10 @@
-"""JULE's weighted triplet loss over a mini-batch, on the device and without a loop (CVPR 2016, eq. 14)."""
+"""JULE's weighted triplet loss over a mini-batch, on the device and without a loop (JULE, eq. 14)."""
 
 from __future__ import annotations
 
 import torch
 
-FAR = 1e4  # beyond every distance between unit vectors, and still exact to add to in float32
+FAR = 1e4  # larger than every distance between unit vectors, yet small enough that float32 sums stay exact
 
 
 def triplet_loss(
@@ -15,11 +15,12 @@ def triplet_loss(
     negatives: int | None = None,
     generator: torch.Generator | None = None,
 ) -> tuple[torch.Tensor, torch.Tensor]:
-    """Pull pairs of one cluster together and push images of other clusters away.
+    """Pull pairs from the same cluster together, and push images of other clusters away.
 
-    The mean over triplets of ``max(0, gamma * |x_i - x_j|^2 - |x_i - x_k|^2 + margin)``: (i, j) runs over the pairs of
-    one cluster with i < j, k over ``negatives`` images of other clusters drawn for each pair without replacement,
-    or over all of them.
+    The loss is the mean over triplets of ``max(0, gamma * |x_i - x_j|^2 - |x_i - x_k|^2 + margin)``. The pairs (i, j)
+    are all those from the same cluster with i < j. For each pair, k runs over ``negatives`` images of other clusters,
+    drawn without replacement, or over all of them. (The paper restricts k to the K_c nearest clusters; its released
+    code, like this one, does not.)
 
     Parameters
     ----------
@@ -28,15 +29,16 @@ def triplet_loss(
     labels : Tensor of int64, shape (B,)
     margin, gamma : float
     negatives : int, optional
-        Draws a pair; None takes every image of another cluster, which is the expected value of drawing.
-    generator : Generator on the same device, needed to draw
+        How many negatives to draw for each pair. None uses every image of another cluster, which gives the expected
+        value of drawing.
+    generator : Generator on the same device, used for drawing
 
     Returns
     -------
     loss : scalar Tensor
-        0 where the batch holds no triplet.
+        0 if the batch contains no triplet.
     triplets : scalar Tensor
-        How many triplets the mean was taken over. It stays on the device: nothing here waits for it.
+        The number of triplets in the mean. It stays on the device, so nothing waits for it.
     """
     distances = (2 - 2 * embeddings @ embeddings.T).clamp_min(0)
     same = labels[:, None] == labels[None, :]
@@ -53,7 +55,7 @@ def triplet_loss(
 def _sum_over_all(
     distances: torch.Tensor, thresholds: torch.Tensor, same: torch.Tensor
 ) -> tuple[torch.Tensor, torch.Tensor]:
-    """Sum max(0, t_ij - d_ik) over all k of other clusters, in O(B^2 log B): sort row i once, then look t_ij up."""
+    """Sum max(0, t_ij - d_ik) over all k in other clusters, in O(B^2 log B): sort each row, then look up every t_ij."""
     ordered = distances.masked_fill(same, FAR).sort(dim=1).values
     below = torch.searchsorted(ordered.detach(), thresholds.detach().contiguous())
     totals = torch.nn.functional.pad(ordered.cumsum(dim=1), (1, 0)).gather(1, below)
@@ -67,15 +69,15 @@ def _sum_over_drawn(
     negatives: int,
     generator: torch.Generator | None,
 ) -> tuple[torch.Tensor, torch.Tensor]:
-    """Sum max(0, t_ij - d_ik) over drawn k: every pair takes its own window of a random order of i's negatives."""
+    """Sum max(0, t_ij - d_ik) over drawn k: each pair uses its own window in a random order of i's negatives."""
     size, device = len(distances), distances.device
     keys = torch.rand(size, size, generator=generator, device=device).masked_fill(same, 2.0)
     order = keys.argsort(dim=1)
     available = (~same).sum(dim=1)
     start = torch.rand(size, size, generator=generator, device=device) * available[:, None]
     window = torch.arange(negatives, device=device)
-    place = (start.long()[:, :, None] + window) % available.clamp_min(1)[:, None, None]
-    drawn = order[:, None, :].expand(size, size, size).gather(2, place)
+    position = (start.long()[:, :, None] + window) % available.clamp_min(1)[:, None, None]
+    drawn = order[:, None, :].expand(size, size, size).gather(2, position)
     to_negative = distances[:, None, :].expand(size, size, size).gather(2, drawn)
     hinge = (thresholds[:, :, None] - to_negative).clamp_min(0) * (window < available[:, None, None])
     return hinge.sum(dim=2), available.clamp_max(negatives)[:, None]

@@ -1,4 +1,4 @@
-"""The sparse merge loop against graph degree linkage as the papers write it, computed anew from dense matrices."""
+"""The sparse merge loop against graph degree linkage as in the papers, computed anew from dense matrices."""
 
 import numpy as np
 import pytest
@@ -8,11 +8,13 @@ from raycluster.graph.kernel.touches import find_touches
 
 
 def dense_affinity(w, clusters):
-    """A(i,j) = S[i,j]/|i|² + S[j,i]/|j|² with S[i,j] = 1ᵀ W(C_i,C_j) W(C_j,C_i) 1, clusters given as lists of rows."""
-    size = np.array([len(rows) for rows in clusters], np.float64)
-    inward = np.stack([w[rows].sum(axis=0) for rows in clusters])
-    outward = np.stack([w[:, rows].sum(axis=1) for rows in clusters])
-    s = np.stack([(inward * outward)[:, rows].sum(axis=1) for rows in clusters], axis=1)
+    """Return A(i,j) = S[i,j]/|i|² + S[j,i]/|j|², S[i,j] = 1ᵀ W(C_i,C_j) W(C_j,C_i) 1; clusters are lists of rows."""
+    members = np.zeros((len(clusters), len(w)))
+    for i, rows in enumerate(clusters):
+        members[i, rows] = 1
+    size = members.sum(axis=1)
+    inward, outward = members @ w, members @ w.T
+    s = (inward * outward) @ members.T
     one_way = s / (size * size)[:, None]
     affinity = one_way + one_way.T
     np.fill_diagonal(affinity, 0)
@@ -29,7 +31,7 @@ def dense_merges(w, labels, n_clusters, k_c, local_structure):
         score = best[:, 0].copy()
         if k_c > 1:
             score += local_structure / (k_c - 1) * sum(best[:, 0] - best[:, k] for k in range(1, k_c))
-        # The clusters are in the order of their smallest rows, so that argmax follows the rule for ties.
+        # The clusters are in the order of their smallest rows, so that argmax breaks ties as it should.
         i = int(score.argmax())
         j = int(affinity[i].argmax())
         if affinity[i, j] <= 0:
@@ -77,9 +79,9 @@ def test_merges_are_those_of_the_dense_reference(k_c, ties, local_structure):
             weights = (2.0 ** -rng.integers(0, 3, ids.shape)).astype(np.float32)  # sums are exact, so ties are too
         if rng.random() < 0.5:
             weights[rng.random(ids.shape) < 0.4] = 0
-        if rng.random() < 0.5:  # a graph in pieces
-            piece = rng.integers(0, 3, n)
-            weights[piece[:, None] != piece[ids]] = 0
+        if rng.random() < 0.5:  # a disconnected graph
+            component = rng.integers(0, 3, n)
+            weights[component[:, None] != component[ids]] = 0
         _, first, labels = np.unique(rng.integers(0, n, n), return_index=True, return_inverse=True)
         labels = np.argsort(np.argsort(first))[labels].astype(np.int32)
         expected = dense_merges(dense_weights(ids, weights), labels, 1, k_c, local_structure)
@@ -89,7 +91,7 @@ def test_merges_are_those_of_the_dense_reference(k_c, ties, local_structure):
 
 
 @pytest.mark.parametrize("ties", [False, True])
-def test_merges_are_those_of_the_dense_reference_where_clusters_have_many_neighbours(ties):
+def test_merges_are_those_of_the_dense_reference_if_clusters_have_many_neighbors(ties):
     rng = np.random.default_rng(0)
     for n, k in ((120, 20), (120, 60), (80, 79)):
         ids, weights = random_graph(rng, n, k)
@@ -103,7 +105,7 @@ def test_merges_are_those_of_the_dense_reference_where_clusters_have_many_neighb
 
 @pytest.mark.parametrize("ties", [False, True])
 def test_a_large_cluster_takes_in_small_ones_as_in_the_dense_reference(ties):
-    # The touches of 150 rows side by side with those of single rows: they lie in runs of very different lengths.
+    # The touches of 150 rows merge with those of single rows: their runs have very different lengths.
     rng = np.random.default_rng(3)
     for _ in range(3):
         ids, weights = random_graph(rng, 250, 12)
@@ -142,7 +144,7 @@ def test_affinity_of_a_hand_made_graph():
 
 
 def test_local_structure_prefers_a_pair_that_stands_out():
-    # A(0,1) = 2 · 1, but 0 and 1 also have a third friend, 2, with A = 2 · .81. A(3,4) = 2 · .9² = 1.62 stands alone.
+    # A(0,1) = 2 · 1, but 0 and 1 also have a third neighbor, 2, with A = 2 · .81. A(3,4) = 2 · .9² = 1.62 stands alone.
     ids = np.array([[1, 2], [0, 2], [0, 1], [4, 0], [3, 0]], np.int32)
     weights = np.array([[1, 0.9], [1, 0.9], [0.9, 0.9], [0.9, 0], [0.9, 0]], np.float32)
     labels = np.arange(5, dtype=np.int32)
@@ -150,8 +152,8 @@ def test_local_structure_prefers_a_pair_that_stands_out():
     assert sparse_merges(ids, weights, labels, 4, 2, 1.0)[0][:2] == (3, 4)
 
 
-def merges_of_a_part(epsilon, weight):
-    """Clusters 0, 1 and 2 of one sample each, 2 outside; A(0,1) = 2 · 1, A(0,2) = 2 · weight²."""
+def merges_of_a_partition(epsilon, weight):
+    """Merge clusters 0, 1 and 2 of one sample each, 2 being outside; A(0,1) = 2 · 1, A(0,2) = 2 · weight²."""
     ids = np.array([[1, 2], [0, 2], [0, 1]], np.int32)
     weights = np.array([[1, weight], [1, 0], [weight, 0]], np.float32)
     labels, one = np.arange(3, dtype=np.int32), np.ones(3, np.int32)
@@ -160,15 +162,15 @@ def merges_of_a_part(epsilon, weight):
     return list(zip(*merge(touches, labels, one, labels.copy(), 1, 2, 0.0, outside, epsilon), strict=True))
 
 
-def test_clusters_of_a_part_merge_unless_one_outside_is_nearer_by_more_than_epsilon():
-    assert merges_of_a_part(0.0, weight=0.5) == [(0, 1, 2.0)]
-    assert merges_of_a_part(0.0, weight=1.25) == []
-    assert merges_of_a_part(0.5, weight=1.25) == []  # 1.25² > 1.5
-    assert merges_of_a_part(0.6, weight=1.25) == [(0, 1, 2.0)]
+def test_clusters_of_a_partition_merge_unless_one_outside_is_nearer_by_more_than_epsilon():
+    assert merges_of_a_partition(0.0, weight=0.5) == [(0, 1, 2.0)]
+    assert merges_of_a_partition(0.0, weight=1.25) == []
+    assert merges_of_a_partition(0.5, weight=1.25) == []  # 1.25² > 1.5
+    assert merges_of_a_partition(0.6, weight=1.25) == [(0, 1, 2.0)]
 
 
 def test_a_wait_counts_as_half_a_merge():
-    # 0 and 1 each wait for an own cluster outside, 8 and 9; 2 to 7 are three pairs, with less and less affinity.
+    # 0 and 1 wait for clusters outside, 8 and 9; 2 to 7 are three pairs with decreasing affinity.
     ids = np.array([[8], [9], [3], [2], [5], [4], [7], [6], [0], [1]], np.int32)
     weights = np.array([[1], [1], [0.9], [0.9], [0.8], [0.8], [0.7], [0.7], [1], [1]], np.float32)
     labels, one = np.arange(10, dtype=np.int32), np.ones(10, np.int32)

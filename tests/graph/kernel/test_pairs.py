@@ -1,13 +1,13 @@
 import numpy as np
 
-from raycluster.graph.kernel.clusters import first_state
-from raycluster.graph.kernel.pairs import clear_marks, mark_neighbors, merge_pairs, new_pair, no_pairs, set_affinity
+from raycluster.graph.kernel.clusters import new_clusters
+from raycluster.graph.kernel.pairs import clear_marks, empty_pairs, mark_neighbors, merge_pairs, new_pair, set_affinity
 
 
-def table_of(c, s):
-    """Pairs with S[i,j] = s[i,j] where it or s[j,i] is above 0."""
-    clusters = first_state(np.arange(1, c + 1, dtype=np.int32), np.arange(c, dtype=np.int32))
-    pairs = no_pairs(c * c)
+def pairs_of(c, s):
+    """Return pairs with S[i,j] = s[i,j] for all i and j with s[i,j] or s[j,i] above 0."""
+    clusters = new_clusters(np.arange(1, c + 1, dtype=np.int32), np.arange(c, dtype=np.int32))
+    pairs = empty_pairs(c * c)
     for i in range(c):
         for j in range(i):
             if s[i, j] > 0 or s[j, i] > 0:
@@ -32,7 +32,7 @@ def test_merging_adds_rows_and_columns():
     rng = np.random.default_rng(0)
     s = rng.integers(0, 4, (12, 12)) * rng.integers(0, 2, (12, 12)).astype(float)
     np.fill_diagonal(s, 0)
-    pairs, clusters = table_of(12, s)
+    pairs, clusters = pairs_of(12, s)
     alive = list(range(12))
     while len(alive) > 1:
         a, b = rng.choice(alive, 2, replace=False)
@@ -47,8 +47,8 @@ def test_merging_adds_rows_and_columns():
         assert (as_matrix(pairs, clusters) == s).all()
 
 
-def test_the_place_of_a_dropped_pair_is_used_again():
-    pairs, clusters = table_of(3, np.ones((3, 3)) - np.eye(3))
+def test_the_entry_of_a_dropped_pair_is_used_again():
+    pairs, clusters = pairs_of(3, np.ones((3, 3)) - np.eye(3))
     merge_pairs(pairs, clusters, 0, 1)
     used = pairs.free[1]
     new_pair(pairs, clusters, 0, 2)
@@ -56,7 +56,7 @@ def test_the_place_of_a_dropped_pair_is_used_again():
 
 
 def test_affinity_is_the_same_from_both_ends():
-    pairs, clusters = table_of(2, np.array([[0, 3.0], [2, 0]]))
+    pairs, clusters = pairs_of(2, np.array([[0, 3.0], [2, 0]]))
     mark_neighbors(pairs, clusters, 0)
     half = int(clusters[1]["mark"])
     # |0| = 1, |1| = 2: S[0,1]/1 + S[1,0]/4

@@ -1,10 +1,10 @@
 import numpy as np
 import pytest
 
-from raycluster.graph.kernel.clusters import first_state
+from raycluster.graph.kernel.clusters import new_clusters
 from raycluster.graph.kernel.disjoint_set import find
-from raycluster.graph.kernel.pairs import no_pairs
-from raycluster.graph.kernel.touches import TOUCH, _search, find_touches, incoming_edges, merge_touches
+from raycluster.graph.kernel.pairs import empty_pairs
+from raycluster.graph.kernel.touches import TOUCH, _gallop, find_touches, incoming_edges, merge_touches
 
 # 0 → 1, 0 → 2, 1 → 0, 1 → 2, 2 → 3, 3 → 2, 3 → 0, and with weight 0: 1 → 3, 2 → 0; clusters {0, 1}, {2}, {3}
 IDS = np.array([[1, 2, 3], [0, 2, 3], [3, 0, 1], [2, 0, 1]], np.int32)
@@ -13,16 +13,16 @@ LABELS = np.array([0, 0, 1, 2], np.int32)
 
 
 def touches_of(touches, cluster):
-    """Return {sample: (inward, outward)} summed over the runs of a cluster, and the length of each run."""
+    """Return {sample: (inward, outward)} summed over the runs of a cluster, and the lengths of the runs."""
     found, lengths = {}, []
     run = touches.shortest[cluster]
     while run >= 0:
-        places = touches.touch[touches.start[run] : touches.start[run] + touches.length[run]].tolist()
-        assert [p[0] for p in places] == sorted({p[0] for p in places})
-        for sample, inward, outward in places:
+        entries = touches.touch[touches.start[run] : touches.start[run] + touches.length[run]].tolist()
+        assert [p[0] for p in entries] == sorted({p[0] for p in entries})
+        for sample, inward, outward in entries:
             before = found.get(sample, (0, 0))
             found[sample] = (before[0] + inward, before[1] + outward)
-        lengths.append(len(places))
+        lengths.append(len(entries))
         run = touches.longer[run]
     return found, lengths
 
@@ -43,12 +43,12 @@ def test_two_way_edges_count_in_both_directions():
 
 
 def merge_at_random(rng, n, k):
-    """Merge single rows in random order; return after each merge the touches, the labels and the cluster that grew."""
+    """Merge single rows in random order; after each merge, yield the touches, the labels and the cluster that grew."""
     ids = np.stack([rng.permutation(np.delete(np.arange(n), i))[:k] for i in range(n)]).astype(np.int32)
     weights = (2.0 ** -rng.integers(0, 4, ids.shape)).astype(np.float32)
     labels = np.arange(n, dtype=np.int32)
     touches = find_touches(ids, weights, labels, n, False)
-    pairs, clusters = no_pairs(touches.used[1]), first_state(np.ones(n, np.int32), labels)
+    pairs, clusters = empty_pairs(touches.used[1]), new_clusters(np.ones(n, np.int32), labels)
     parent = labels.copy()
     w = np.zeros((n, n))
     np.put_along_axis(w, ids.astype(np.int64), weights, axis=1)
@@ -73,13 +73,13 @@ def test_touches_of_merged_clusters_are_those_of_the_dense_graph(seed):
     assert touches.used[1] <= touches.used[2] < len(touches.touch)
 
 
-def test_search_finds_the_first_sample_that_is_not_smaller():
+def test_galloping_finds_the_first_sample_that_is_not_smaller():
     rng = np.random.default_rng(0)
     touch = np.zeros(100, TOUCH)
     touch["sample"] = np.sort(rng.permutation(300)[:100])
     for sample in range(300):
         low = int(rng.integers(0, np.searchsorted(touch["sample"], sample) + 1))
-        assert _search(touch, sample, low, 100) == np.searchsorted(touch["sample"], sample)
+        assert _gallop(touch, sample, low, 100) == np.searchsorted(touch["sample"], sample)
 
 
 def test_incoming_edges_leave_out_weight_zero():

@@ -5,22 +5,21 @@ import numpy as np
 import pytest
 
 from raycluster.errors import UserError
-from raycluster.graph.neighbors import faiss_index as search
-from raycluster.graph.neighbors import nearest as neighbors
+from raycluster.graph.neighbors import faiss_index, nearest
 from raycluster.graph.neighbors.nearest import ALIGNMENT, NeighborIndex, default_n_neighbors, nearest_neighbors
 
 
 @pytest.fixture
 def search_by_products(monkeypatch):
-    """FAISS takes differences for small sets and norms and products for large ones; have it take the latter."""
+    """Make FAISS use norms and products, as it does for large sets; for small ones, it uses differences."""
     monkeypatch.setattr(faiss.cvar, "distance_compute_blas_threshold", 1)
 
 
 @pytest.fixture
 def search_in_lists(monkeypatch):
-    """Have every set searched approximately, however small it is."""
-    monkeypatch.setattr(search, "EXACT_UNITS", 0)
-    monkeypatch.setattr(search, "LIST_PENALTY", 0)
+    """Make the search approximate even for small sets."""
+    monkeypatch.setattr(faiss_index, "MAX_EXACT_COST", 0)
+    monkeypatch.setattr(faiss_index, "LIST_PENALTY", 0)
 
 
 @pytest.fixture(params=["exact", "lists"])
@@ -34,7 +33,7 @@ def clusters(n, d=8, seed=0):
     return (rng.normal(size=(40, d))[rng.integers(0, 40, n)] + 0.1 * rng.normal(size=(n, d))).astype(np.float32)
 
 
-def test_neighbours_are_those_of_brute_force():
+def test_neighbors_are_those_of_brute_force():
     features = np.random.default_rng(0).normal(size=(300, 7)).astype(np.float32)
     ids, distances = nearest_neighbors(features, 12)
     exact = ((features[:, None].astype(np.float64) - features[None]) ** 2).sum(axis=2)
@@ -55,7 +54,7 @@ def test_equal_distances_are_in_the_order_of_rows():
 
 
 @pytest.mark.usefixtures("either_search")
-def test_a_row_is_not_its_own_neighbour_among_duplicates():
+def test_a_row_is_not_its_own_neighbor_among_duplicates():
     features = np.random.default_rng(0).normal(size=(20, 3)).astype(np.float32)
     features[5:15] = features[5]
     ids, distances = nearest_neighbors(features, 4)
@@ -75,7 +74,7 @@ def test_distances_are_exact_far_from_the_origin():
 
 
 @pytest.mark.usefixtures("either_search")
-def test_more_neighbours_than_other_rows_are_clipped():
+def test_more_neighbors_than_other_rows_are_clipped():
     ids, distances = nearest_neighbors(np.array([[0.0], [1.0], [3.0]], np.float32), 20)
     assert ids.tolist() == [[1, 2], [0, 2], [1, 0]]
     assert distances.tolist() == [[1, 9], [1, 4], [4, 9]]
@@ -87,7 +86,7 @@ def test_nan_and_infinity_are_counted_in_the_error():
     features = np.zeros((10, 3), np.float32)
     features[2, 1] = np.nan
     features[7, 0] = np.inf
-    with pytest.raises(UserError, match=r"^2 of 10 feature rows hold NaN or infinity"):
+    with pytest.raises(UserError, match=r"^2 of 10 feature rows contain NaN or infinity"):
         nearest_neighbors(features, 3)
 
 
@@ -98,20 +97,20 @@ def test_overflowing_distances_are_an_error():
 
 
 @pytest.mark.parametrize("shape", [(0, 3), (3, 0), (5,)])
-def test_what_is_not_a_matrix_of_features_is_an_error(shape):
+def test_features_that_are_not_a_matrix_are_an_error(shape):
     with pytest.raises(UserError, match="features must be a matrix"):
         nearest_neighbors(np.zeros(shape, np.float32), 3)
 
 
-def test_no_neighbours_is_an_error():
+def test_no_neighbors_is_an_error():
     with pytest.raises(UserError, match="n_neighbors=0"):
         nearest_neighbors(np.zeros((5, 2), np.float32), 0)
 
 
-def test_the_search_in_lists_finds_nearly_all_neighbours(monkeypatch):
+def test_the_search_in_lists_finds_nearly_all_neighbors(monkeypatch):
     features = clusters(5000)
     exact = nearest_neighbors(features, 20)[0]
-    monkeypatch.setattr(search, "EXACT_UNITS", 0)
+    monkeypatch.setattr(faiss_index, "MAX_EXACT_COST", 0)
     index = NeighborIndex(features, 20)
     ids, distances = index.rows()
     assert (index.search.kind, index.search.n_lists) == ("lists", 128)
@@ -125,7 +124,7 @@ def test_the_search_in_lists_finds_nearly_all_neighbours(monkeypatch):
 
 @pytest.mark.usefixtures("search_in_lists")
 def test_the_search_in_lists_depends_on_the_seed_alone(monkeypatch):
-    monkeypatch.setattr(search, "RECALL", 0.5)
+    monkeypatch.setattr(faiss_index, "MIN_RECALL", 0.5)
     features = np.random.default_rng(0).normal(size=(4000, 16)).astype(np.float32)
     first = NeighborIndex(features, 50, seed=3)
     threads = faiss.omp_get_max_threads()
@@ -143,19 +142,19 @@ def test_the_search_in_lists_depends_on_the_seed_alone(monkeypatch):
 
 @pytest.mark.usefixtures("search_in_lists")
 def test_rows_whose_lists_are_short_are_searched_everywhere(monkeypatch):
-    monkeypatch.setattr(search, "RECALL", 0)  # stay with 8 of 51 lists: about 300 rows
-    features = np.random.default_rng(0).normal(size=(2000, 4)).astype(np.float32)
-    index = NeighborIndex(features, 900)
+    monkeypatch.setattr(faiss_index, "MIN_RECALL", 0)  # keep to 8 of 25 lists, about 300 rows
+    features = np.random.default_rng(0).normal(size=(1000, 4)).astype(np.float32)
+    index = NeighborIndex(features, 500)
     assert index.search.n_probes == 8
     ids, distances = index.rows()
-    monkeypatch.setattr(search, "EXACT_UNITS", 1e12)
-    exact_ids, exact_distances = nearest_neighbors(features, 900)
+    monkeypatch.setattr(faiss_index, "MAX_EXACT_COST", 1e12)
+    exact_ids, exact_distances = nearest_neighbors(features, 500)
     assert (ids == exact_ids).mean() > 0.999
     np.testing.assert_allclose(distances, exact_distances, rtol=1e-5)
 
 
 @pytest.mark.usefixtures("either_search")
-def test_thousands_of_identical_rows_have_neighbours_of_their_own_kind():
+def test_thousands_of_identical_rows_have_neighbors_of_their_own_kind():
     features = clusters(6000)
     features[1000:4000] = features[1000]
     ids, distances = nearest_neighbors(features, 20)
@@ -184,7 +183,7 @@ def test_blocks_of_rows_put_together_are_the_whole_bit_for_bit(monkeypatch):
     assert [len(ids) for ids, _ in blocks] == [ALIGNMENT, ALIGNMENT, 100]
     for one, parts in zip(whole, zip(*blocks, strict=True), strict=True):
         assert (one == np.concatenate(parts)).all()
-    monkeypatch.setattr(neighbors, "QUERIES", ALIGNMENT)
+    monkeypatch.setattr(nearest, "QUERIES", ALIGNMENT)
     assert all((a == b).all() for a, b in zip(whole, index.rows(), strict=True))
 
 
@@ -196,16 +195,16 @@ def test_new_points_find_their_nearest_rows():
     assert (ids[:, 0] == np.arange(100, 200)).all()
     assert (distances[:, 0] == 0).all()
     assert (ids[:, 1:] == index.rows()[0][100:200, :4]).mean() > 0.99
-    with pytest.raises(UserError, match="1 of 2 feature rows hold NaN"):
+    with pytest.raises(UserError, match="1 of 2 feature rows contain NaN"):
         index.of(np.array([[0.0] * 8, [np.nan] * 8]))
-    with pytest.raises(UserError, match=r"8 columns, not \(10, 7\)"):
+    with pytest.raises(UserError, match=r"8 columns; they have shape \(10, 7\)"):
         index.of(features[:10, :7])
 
 
-def test_a_single_row_is_the_neighbour_of_new_points():
+def test_a_single_row_is_the_neighbor_of_new_points():
     ids, distances = NeighborIndex(np.zeros((1, 2), np.float32), 20).of(np.array([[3.0, 4.0]]))
     assert (ids.tolist(), distances.tolist()) == ([[0]], [[25]])
 
 
-def test_default_neighbours_grow_slowly_with_the_number_of_rows():
+def test_default_neighbors_grow_slowly_with_the_number_of_rows():
     assert [default_n_neighbors(n) for n in (5, 575, 1797, 9298, 70_000, 1_000_000)] == [10, 10, 15, 25, 49, 100]

@@ -5,7 +5,7 @@ from sklearn.neighbors import NearestNeighbors, kneighbors_graph
 
 from raycluster.errors import UserError
 from raycluster.graph.neighbors.nearest import nearest_neighbors
-from raycluster.graph.neighbors.sparse import count_components, nearest_from_sparse, neighbors_from_sparse
+from raycluster.graph.neighbors.sparse import nearest_from_sparse, neighbors_from_sparse
 
 INF = np.inf
 # Row 0: 1 at 3, 2 at 0; row 1: itself at 0; row 2: 3, 1 and 0, all at 2; row 3: 2 at 1.
@@ -21,7 +21,7 @@ def test_stored_entries_are_edges_nearest_first():
     assert (ids.dtype, sq_distances.dtype) == (np.int32, np.float32)
 
 
-def test_only_the_nearest_are_kept_where_so_many_are_wanted():
+def test_only_so_many_of_the_nearest_are_kept():
     ids, sq_distances = neighbors_from_sparse(GRAPH, 1)
     assert ids.tolist() == [[2], [1], [0], [2]]
     assert sq_distances.tolist() == [[0], [INF], [4], [1]]
@@ -38,7 +38,7 @@ def test_a_graph_of_scikit_learn_is_the_same_as_ours(include_self):
 
 
 def test_graphs_that_make_no_sense_are_errors():
-    with pytest.raises(UserError, match=r"must be square, not \(3, 4\)"):
+    with pytest.raises(UserError, match=r"must be a square matrix of distances, but this one has shape \(3, 4\)"):
         neighbors_from_sparse(GRAPH[:3])
     with pytest.raises(UserError, match="must have edges"):
         neighbors_from_sparse(csr_array(np.eye(3)))
@@ -56,8 +56,3 @@ def test_the_nearest_is_the_smallest_stored_entry_and_the_first_of_equal_ones():
     assert (nearest == search.kneighbors(points[40:])[1][:, 0]).all()
     with pytest.raises(UserError, match="1 of 2 points have no distance"):
         nearest_from_sparse(csr_array(np.array([[0, 1.0], [0, 0]])))
-
-
-def test_components_are_joined_by_edges_of_either_direction():
-    assert count_components(np.array([[1], [0], [1], [4], [3]])) == 2
-    assert count_components(np.array([[0], [1], [1]])) == 2  # rows filled up with themselves

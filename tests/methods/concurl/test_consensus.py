@@ -18,9 +18,11 @@ C = torch.tensor([[1.0, 0.0, 0.0, 0.0], [0.0, 0.6, 0.8, 0.0], [0.0, 0.0, 0.0, 1.
 A = torch.tensor([[[1.0, 1.0, 0.0, 0.0], [0.0, -1.0, 2.0, 1.0]]])
 
 
-def test_loss_is_that_computed_by_hand_with_swapped_targets():
+def test_the_loss_matches_the_one_computed_by_hand_with_swapped_targets():
     assert swapped_loss(S1[None], S2[None], Q1, Q2).item() == pytest.approx(1.052667, abs=1e-5)
-    assert swapped_loss(S1, S2, Q2, Q1).item() == pytest.approx(0.934128, abs=1e-5)  # what it must not be
+    assert swapped_loss(S1, S2, Q2, Q1).item() == pytest.approx(
+        0.934128, abs=1e-5
+    )  # targets that are not swapped, which would be wrong
     first = torch.stack([swapped_loss(S1[i : i + 1], S1[i : i + 1], Q2[i : i + 1], Q2[i : i + 1]) for i in range(4)])
     torch.testing.assert_close(first, torch.tensor([0.4984, 1.0180, 1.3282, 1.0863]), atol=6e-5, rtol=0)
 
@@ -34,18 +36,18 @@ def test_loss_is_that_computed_by_hand_with_swapped_targets():
     ],
     ids=["rp", "none", "diag"],
 )
-def test_transformed_cosines_are_those_computed_by_hand(transforms, expected):
+def test_transformed_cosines_match_those_computed_by_hand(transforms, expected):
     cosines = transformed_cosines(Z, C, transforms)
     torch.testing.assert_close(cosines, torch.tensor([[expected]]), atol=6e-5, rtol=0)
 
 
-def test_predictions_are_those_computed_by_hand():
+def test_predictions_match_those_computed_by_hand():
     predicted = (transformed_cosines(Z, C, A) / 0.1).softmax(2)
     torch.testing.assert_close(predicted, torch.tensor([[[0.0011, 0.6152, 0.3837]]]), atol=6e-5, rtol=0)
 
 
 @pytest.mark.parametrize("kind", ["rp", "diag"])
-def test_scale_and_copies_of_a_transformation_change_nothing(kind):
+def test_scaling_or_copying_a_transformation_changes_nothing(kind):
     generator = torch.Generator().manual_seed(0)
     one = draw_transforms(kind, 1, 16, 8, generator)
     z1, z2, anchors = (torch.randn(rows, 16, generator=generator) for rows in (4, 4, 3))
@@ -59,7 +61,7 @@ def test_scale_and_copies_of_a_transformation_change_nothing(kind):
     torch.testing.assert_close(loss(torch.cat([one, other])), (loss(one) + loss(other)) / 2)
 
 
-def test_transformations_have_the_shapes_and_the_spread_of_the_method():
+def test_transformations_have_the_right_shapes_and_standard_deviations():
     generator = torch.Generator().manual_seed(0)
     projections = draw_transforms("rp", 64, 256, 152, generator)
     assert projections.shape == (64, 152, 256)
@@ -70,7 +72,7 @@ def test_transformations_have_the_shapes_and_the_spread_of_the_method():
     assert draw_transforms("none", 64, 256, 152, generator) is None
 
 
-def test_gradient_reaches_the_outputs_and_cosines_are_float32():
+def test_the_gradient_reaches_the_outputs_and_cosines_are_float32():
     z = Z.bfloat16().requires_grad_()
     cosines = transformed_cosines(z, C, A)
     assert cosines.dtype == torch.float32

@@ -10,11 +10,14 @@ from raycluster.methods.concurl.health import warnings_of
     [
         ({"entropy_at_best": math.log(10), "largest_share": 0.9}, ("90%", "--beta")),
         ({"mean_cosine": 0.99}, ("collapsed", "--beta")),
-        ({"entropy_at_best": math.log(10), "consensus_loss": 2.31}, ("nothing is learned about the clusters yet",)),
+        (
+            {"entropy_at_best": math.log(10), "consensus_loss": 2.31},
+            ("has not learned anything about the clusters yet",),
+        ),
         ({"entropy_at_best": math.log(10), "batch_size": 8}, ("a --batch-size of 60 or more",)),
     ],
 )
-def test_each_sign_of_trouble_is_named_with_something_to_try(row, words):
+def test_each_sign_of_trouble_comes_with_something_to_try(row, words):
     (sentence,) = warnings_of(row)
     assert "try" in sentence
     for word in words:

@@ -1,6 +1,7 @@
+from unittest.mock import patch
+
 import pytest
 import torch
-import torch.distributed as dist
 from torch.nn import functional as F
 
 from raycluster.methods.concurl import memory_bank
@@ -20,14 +21,14 @@ def test_rows_move_as_computed_by_hand():
     assert torch.equal(bank.rows[2], untouched)
 
 
-def test_first_rows_are_uniform_noise_of_about_unit_length():
+def test_initial_rows_are_uniform_noise_of_about_unit_length():
     rows = MemoryBank(5_000, 128, 0, CPU).rows
     assert rows.abs().max().item() == pytest.approx(0.15309, abs=1e-4)
     assert rows.square().sum(1).mean().item() == pytest.approx(1, abs=0.01)
 
 
 @pytest.mark.parametrize("products", [0, 100])
-def test_products_are_those_of_the_images_and_of_the_noise(monkeypatch, products):
+def test_products_are_with_the_rows_of_the_images_and_of_the_noise(monkeypatch, products):
     monkeypatch.setattr(memory_bank, "ALL_PRODUCTS_UP_TO", products)
     bank = MemoryBank(50, 8, 0, CPU)
     e = torch.randn(3, 8, requires_grad=True)
@@ -39,7 +40,7 @@ def test_products_are_those_of_the_images_and_of_the_noise(monkeypatch, products
     assert not bank.rows.requires_grad
 
 
-def test_noise_is_drawn_from_all_rows_alike():
+def test_noise_is_drawn_uniformly_from_all_rows():
     drawn = MemoryBank(10, 2, 0, CPU).draw_noise(200, 500, torch.Generator().manual_seed(0))
     shares = torch.bincount(drawn.flatten(), minlength=10) / drawn.numel()
     torch.testing.assert_close(shares, torch.full((10,), 0.1), atol=0.01, rtol=0)
@@ -55,13 +56,12 @@ def test_z_bar_is_saved_with_the_rows():
     assert other.z_bar == 2
 
 
-N = 7  # does not divide by two
+N = 7  # not divisible by two
 IDS, EMBEDDINGS = torch.tensor([5, 0, 2, 3]), F.normalize(torch.randn(4, 3, generator=torch.Generator().manual_seed(1)))
 
 
-def worker(rank: int, store: str, out) -> None:
-    dist.init_process_group("gloo", init_method=f"file://{store}", rank=rank, world_size=2)
-    memory_bank.CHUNK = 2  # so that there are several
+@patch.object(memory_bank, "CHUNK", 2)  # so that there are several chunks
+def worker(rank: int) -> tuple:
     bank = MemoryBank(N, 3, 0, CPU, "partitioned", rank, 2, all_gather_with_gradient)
     ids, embeddings = IDS.split(2)[rank], EMBEDDINGS.split(2)[rank]
     found = bank.lookup(ids).tolist()
@@ -72,11 +72,10 @@ def worker(rank: int, store: str, out) -> None:
     if rank == 0:
         bank.load_state(state)
         assert torch.equal(bank.rows, rows)
-    out.put((rank, (found, bank.own, z_bar, state["rows"].tolist())))
-    dist.destroy_process_group()
+    return found, bank.n_own, z_bar, state["rows"].tolist()
 
 
-def test_a_partitioned_bank_holds_finds_and_moves_the_rows_of_a_replicated_one(on_two_workers):
+def test_a_partitioned_bank_has_looks_up_and_moves_the_same_rows_as_a_replicated_one(on_two_workers):
     answers = on_two_workers(worker)
     bank = MemoryBank(N, 3, 0, CPU)
     assert torch.equal(torch.tensor(answers[0][0] + answers[1][0]), bank.rows[IDS])

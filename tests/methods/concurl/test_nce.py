@@ -14,7 +14,7 @@ def scores(e):
     return (e @ OWN)[None] / TAU, (NOISE @ e)[None] / TAU
 
 
-def test_loss_offset_and_gradient_are_those_computed_by_hand():
+def test_loss_offset_and_gradient_match_those_computed_by_hand():
     e = torch.tensor([0.6, 0.8], requires_grad=True)
     positive, noise = scores(e)
     z_bar = mean_exponential(positive, noise)
@@ -26,17 +26,17 @@ def test_loss_offset_and_gradient_are_those_computed_by_hand():
     torch.testing.assert_close(gradient, torch.tensor([-1.1060, 0.2861]), atol=6e-5, rtol=0)
 
 
-def test_closed_form_is_the_published_one_whatever_the_number_of_images():
+def test_the_closed_form_equals_the_published_loss_for_any_number_of_images():
     positive, noise = scores(torch.tensor([0.6, 0.8]))
     for n in (8, 50_000):
         z = n * mean_exponential(positive, noise).double()
         own, others = positive.double().exp() / z, noise.double().exp() / z
-        h, g = own / (own + 2 / n), (2 / n) / (others + 2 / n)  # the released 1e-7 in each, against 0 / 0, left out
+        h, g = own / (own + 2 / n), (2 / n) / (others + 2 / n)  # without the released 1e-7 that prevents 0 / 0
         published = -(h.log() + g.log().sum(1)).mean()
         assert nce_loss(positive, noise, z / n).item() == pytest.approx(published.item(), abs=1e-6)
 
 
-def test_loss_begins_near_9_3179_with_4096_rows_of_noise():
+def test_the_loss_starts_near_9_3179_with_4096_rows_of_noise():
     generator = torch.Generator().manual_seed(0)
     e = F.normalize(torch.randn(32, 128, generator=generator), dim=1)
     bank = (2 * torch.rand(500, 128, generator=generator) - 1) * (3 / 128) ** 0.5
@@ -56,7 +56,7 @@ def test_large_scores_stay_finite_and_half_precision_is_summed_in_float32():
     assert nce_loss(torch.zeros(2).bfloat16(), torch.zeros(2, 4).bfloat16(), torch.tensor(1.0)).dtype == torch.float32
 
 
-def test_full_softmax_is_cross_entropy_over_all_rows():
+def test_the_full_softmax_is_cross_entropy_over_all_rows():
     e = torch.tensor([[0.6, 0.8]])
     rows = torch.cat([OWN[None], NOISE])
     expected = -math.log(6.8210 / (6.8210 + 4.9530 + 1.7507))

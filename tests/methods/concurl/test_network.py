@@ -2,7 +2,8 @@ import pytest
 import torch
 from torch.nn import functional as F
 
-from raycluster.methods.concurl.network import SIDES, ConcurlNet
+from raycluster.methods.concurl.network import ConcurlNet
+from raycluster.methods.concurl.settings import SIDES
 from raycluster.nn.resnet import build_trunk, default_trunk
 
 
@@ -13,25 +14,25 @@ def count(module):
 @pytest.mark.parametrize(
     ("name", "size", "parameters"), [("cifar_resnet18", 512, 11_168_832), ("resnet50", 2048, 23_508_032)]
 )
-def test_trunks_have_the_parameters_of_the_paper(name, size, parameters):
+def test_trunks_have_the_published_numbers_of_parameters(name, size, parameters):
     trunk, features = build_trunk(name)
     assert (features, count(trunk)) == (size, parameters)
 
 
-def test_heads_have_the_parameters_of_the_paper():
+def test_heads_have_the_published_numbers_of_parameters():
     net = ConcurlNet((3, 32, 32), 10)
     assert (count(net.nce_head), count(net.head), count(net.prototypes)) == (65_664, 1_579_264, 2_560)
     assert [default_trunk(side) for side in SIDES] == ["cifar_resnet18", "resnet18", "resnet18", "resnet50"]
 
 
-def test_cifar_trunk_keeps_the_image_size_until_its_second_stage_and_has_default_weights():
+def test_the_cifar_trunk_keeps_the_image_size_until_its_second_stage_and_has_default_weights():
     trunk, _ = build_trunk("cifar_resnet18")
     sizes = []
     for stage in (trunk.layer1, trunk.layer4):
         stage.register_forward_hook(lambda module, inputs, output: sizes.append(tuple(output.shape[1:])))
     trunk.eval()(torch.zeros(1, 3, 32, 32))
     assert sizes == [(64, 32, 32), (512, 4, 4)]
-    weight = trunk.layer4[1].conv2.weight  # uniform, where torchvision has normal weights
+    weight = trunk.layer4[1].conv2.weight  # uniform, unlike torchvision's normal weights
     assert weight.abs().max().item() == pytest.approx((512 * 9) ** -0.5, rel=1e-3)
 
 
@@ -41,7 +42,7 @@ def net():
     return ConcurlNet((3, 32, 32), 5, "resnet18").eval()
 
 
-def test_embeddings_and_prototypes_have_unit_length_and_the_projection_has_not(net):
+def test_embeddings_and_prototypes_have_unit_length_and_the_projection_does_not(net):
     passed = net(torch.rand(4, 3, 32, 32))
     assert [tuple(values.shape) for values in passed] == [(4, 512), (4, 128), (4, 256), (4, 5)]
     for rows in (passed.nce, net.prototypes.weight):
@@ -51,7 +52,7 @@ def test_embeddings_and_prototypes_have_unit_length_and_the_projection_has_not(n
     assert (passed.head.norm(dim=1) - 1).abs().min() > 0.01
 
 
-def test_the_network_normalises_pixels_as_for_imagenet_and_answers_in_float32_under_autocast(net):
+def test_the_network_normalizes_pixels_as_for_imagenet_and_returns_float32_under_autocast(net):
     seen = []
     hook = net.trunk.register_forward_pre_hook(lambda module, inputs: seen.append(inputs[0]))
     with torch.autocast("cpu", dtype=torch.bfloat16):
@@ -62,7 +63,7 @@ def test_the_network_normalises_pixels_as_for_imagenet_and_answers_in_float32_un
     assert {values.dtype for values in passed} == {torch.float32}
 
 
-def test_new_images_get_the_nearest_centroid_or_prototype(net):
+def test_new_images_go_to_the_nearest_centroid_or_prototype(net):
     passed = net(torch.rand(3, 3, 32, 32))
     net.nce_centroids.copy_(torch.eye(5, 128))
     net.nce_centroids[3] = passed.nce[1]

@@ -18,7 +18,7 @@ from raycluster.runtime.checkpoint import load_latest
 from raycluster.training.local_context import LocalContext
 
 N, K = 30, 3
-# The trunk for larger images, which has little to do at 32 pixels.
+# The trunk for larger images, which is fast at 32 pixels.
 QUICK = replace(
     PRESETS["default"], epochs=3, batch_size=10, noise=64, ensemble=4, projection_size=8, trunk="resnet18",
     evaluate_every=2,
@@ -42,7 +42,7 @@ def context_on(images, folder=None, labels=None, seed=0, **kwargs):
     return LocalContext(ResidentFeed(images, seed=seed), seed=seed, labels=labels, folder=folder, **kwargs)
 
 
-def begun(images, n_clusters=K, **settings):
+def first_batch(images, n_clusters=K, **settings):
     """A method in training mode, its first batch, and two views of it."""
     method = _Concurl(replace(QUICK, **settings), n_clusters, context_on(images))
     method.model.train()
@@ -59,7 +59,7 @@ def test_defaults_are_the_released_settings():
     assert PRESETS["paper"] == s
 
 
-def test_learning_rate_falls_tenfold_at_four_epochs():
+def test_the_learning_rate_falls_tenfold_at_four_epochs():
     s, steps = ConcurlSettings(), 391
     for epoch, rate in [(0, 0.015), (600, 1.5e-3), (950, 1.5e-4), (1300, 1.5e-5), (1650, 1.5e-6)]:
         first = epoch * steps
@@ -68,20 +68,20 @@ def test_learning_rate_falls_tenfold_at_four_epochs():
     assert s.learning_rate_at(2000 * steps - 1, 2000 * steps) == pytest.approx(1.5e-6)
 
 
-def test_short_trainings_have_all_learning_rates_too(digits):
+def test_short_trainings_use_all_learning_rates_too(digits):
     rates = []
     method = _Concurl(replace(QUICK, epochs=2, batch_size=3), K, context_on(digits[0]))
     method.update = lambda *batch: rates.append(method.optimizer.param_groups[0]["lr"])
     method.describe_epoch = dict
-    told = [method.train_epoch(epoch)["learning_rate"] for epoch in range(2)]
+    reported = [method.train_epoch(epoch)["learning_rate"] for epoch in range(2)]
     assert rates == pytest.approx([0.015] * 6 + [1.5e-3] * 4 + [1.5e-4] * 3 + [1.5e-5] * 4 + [1.5e-6] * 3)
-    assert told == [rates[9], rates[19]]
+    assert reported == [rates[9], rates[19]]
 
 
-def test_the_first_step_is_as_expected():
+def test_the_first_step_has_the_expected_losses():
     data = load_digits()
     images = np.stack([prepare((image * 255 / 16).astype(np.uint8), (1, 32, 32)) for image in data.images[:128]])
-    method, batch, views = begun(images, 10, batch_size=128, noise=4096, ensemble=64, projection_size=152)
+    method, batch, views = first_batch(images, 10, batch_size=128, noise=4096, ensemble=64, projection_size=152)
     method.update(batch, *views)
     loss, exemplar, consensus, _, norm, _ = method.sums.tolist()
     assert exemplar == pytest.approx(9.318, abs=0.05)
@@ -91,8 +91,8 @@ def test_the_first_step_is_as_expected():
     assert method.bank.z_bar.item() == pytest.approx(1, abs=0.1)
 
 
-def test_only_rows_of_the_batch_move_by_the_embeddings_from_before_the_step(digits):
-    method, batch, views = begun(digits[0])
+def test_only_rows_of_the_batch_move_toward_the_embeddings_from_before_the_step(digits):
+    method, batch, views = first_batch(digits[0])
     before = method.bank.rows.clone()
     with torch.no_grad(), method.context.autocast():
         embeddings = method.model(*views)[0].nce
@@ -107,27 +107,27 @@ def test_only_rows_of_the_batch_move_by_the_embeddings_from_before_the_step(digi
 @pytest.mark.parametrize(
     ("switch", "moves"), [({}, False), ({"alpha": 1.0}, True), ({"proto_grad": "through_projection"}, True)]
 )
-def test_prototypes_are_bit_identical_unless_a_loss_moves_them(digits, switch, moves):
-    method, batch, views = begun(digits[0], **switch)
+def test_prototypes_stay_bit_identical_unless_a_loss_moves_them(digits, switch, moves):
+    method, batch, views = first_batch(digits[0], **switch)
     before = method.net.prototypes.weight.detach().clone()
     for _ in range(2):
         method.update(batch, *views)
     assert torch.equal(method.net.prototypes.weight, before) != moves
 
 
-def test_the_ensemble_stays_or_is_replaced_but_never_grows(digits):
-    method, *_ = begun(digits[0])
+def test_the_ensemble_is_kept_or_replaced_but_never_grows(digits):
+    method, *_ = first_batch(digits[0])
     first = method.transforms
     method.begin_epoch(1)
     assert torch.equal(method.transforms, first)
-    method, *_ = begun(digits[0], redraw="epoch")
+    method, *_ = first_batch(digits[0], redraw="epoch")
     first = method.transforms
     method.begin_epoch(1)
     assert method.transforms.shape == first.shape == (4, 8, 256)
     assert not torch.equal(method.transforms, first)
 
 
-def test_two_runs_of_one_seed_are_equal_and_of_another_are_not(digits, uninterrupted):
+def test_the_same_seed_gives_the_same_run_and_another_seed_does_not(digits, uninterrupted):
     again = train_concurl(QUICK, K, context_on(digits[0], labels=digits[1]))  # labels are for reporting only
     np.testing.assert_array_equal(again.embeddings, uninterrupted[0].embeddings)
     assert again.reported == uninterrupted[0].reported
@@ -136,7 +136,7 @@ def test_two_runs_of_one_seed_are_equal_and_of_another_are_not(digits, uninterru
 
 
 @pytest.mark.parametrize("rows", [1, 2, 3, 4])
-def test_killed_run_continues_to_the_same_result_bank_and_z_bar(digits, uninterrupted, tmp_path, killed_after, rows):
+def test_a_killed_run_continues_to_the_same_result_bank_and_z_bar(digits, uninterrupted, tmp_path, killed_after, rows):
     with killed_after(rows) as on_report:
         train_concurl(QUICK, K, context_on(digits[0], tmp_path, on_report=on_report))
     continued = train_concurl(QUICK, K, context_on(digits[0], tmp_path))
@@ -151,7 +151,7 @@ def test_killed_run_continues_to_the_same_result_bank_and_z_bar(digits, uninterr
         assert torch.equal(tensors[name], value), name
 
 
-def test_a_killed_run_without_noise_continues_with_prototypes_that_learn_and_projections_drawn_anew(
+def test_a_killed_run_without_noise_continues_with_trained_prototypes_and_redrawn_projections(
     digits, tmp_path, killed_after
 ):
     settings = replace(QUICK, epochs=2, noise=0, alpha=0.5, redraw="epoch", bank_momentum=0.2, evaluate_every=5)
@@ -163,10 +163,10 @@ def test_a_killed_run_without_noise_continues_with_prototypes_that_learn_and_pro
     for name, value in expected.items():
         assert torch.equal(found[name], value), name
     lengths = whole.model.prototypes.weight.norm(dim=1)
-    torch.testing.assert_close(lengths, torch.ones(K))  # so that cosines are clustered
+    torch.testing.assert_close(lengths, torch.ones(K))  # so that products with them are cosines
 
 
-def test_all_four_clusterings_are_there_and_that_of_the_nce_embedding_is_reported(digits, uninterrupted):
+def test_there_are_four_clusterings_and_that_of_the_nce_embedding_is_reported(digits, uninterrupted):
     outcome, context = uninterrupted
     assert set(outcome.clusterings) == {"nce_embeddings", "clust_head", "outcode", "q_code"}
     for clustering in outcome.clusterings.values():
@@ -183,11 +183,11 @@ def test_all_four_clusterings_are_there_and_that_of_the_nce_embedding_is_reporte
 
 def test_the_saved_model_assigns_each_image_alone_as_the_run_did(digits, uninterrupted):
     outcome, _ = uninterrupted
-    told = outcome.model.architecture()
-    net = ConcurlNet(tuple(told["shape"]), told["n_clusters"], told["trunk"])
+    architecture = outcome.model.architecture()
+    net = ConcurlNet(tuple(architecture["shape"]), architecture["n_clusters"], architecture["trunk"])
     net.load_state_dict(outcome.model.state_dict())
     net.eval()
-    assert told["clustering"] == outcome.reported
+    assert architecture["clustering"] == outcome.reported
     for i in (0, 17, 29):
         with torch.no_grad():
             passed = net(rgb(torch.from_numpy(digits[0][i : i + 1])))
@@ -196,20 +196,20 @@ def test_the_saved_model_assigns_each_image_alone_as_the_run_did(digits, uninter
             assert net.assign(passed, name) == outcome.clusterings[name][i]
 
 
-def test_only_spaces_that_a_loss_has_shaped_vote_and_are_reported():
+def test_only_spaces_that_were_trained_by_a_loss_vote_and_are_reported():
     rng = np.random.default_rng(0)
     rows = rng.normal(size=(N, 128 + 256 + K)).astype(np.float32)
     rows[:, 128:384] = rng.normal(size=(K, 256))[np.arange(N) % K]  # clear clusters in the head
     rows[np.arange(N), 384 + np.arange(N) % K] += 9
-    most_confirmed = {"cluster_on": "consensus"}
-    for switch, reported in [({}, 0), (most_confirmed, 1), (most_confirmed | {"gamma": 0.0}, 0), ({"beta": 0.0}, 1)]:
+    by_consensus = {"cluster_on": "consensus"}
+    for switch, reported in [({}, 0), (by_consensus, 1), (by_consensus | {"gamma": 0.0}, 0), ({"beta": 0.0}, 1)]:
         found = cluster_all(rows, K, replace(QUICK, **switch), 0)
         assert found.reported_name == list(CLUSTERINGS)[reported]
         assert (found.support[0] == 0) == ("beta" in switch)
         assert (found.support[1] == 0) == ("gamma" in switch)
 
 
-def test_metrics_tell_losses_health_and_the_clusterings_on_the_way(digits, uninterrupted):
+def test_metrics_include_losses_health_and_intermediate_clusterings(digits, uninterrupted):
     rows = uninterrupted[1].rows
     assert [(row["kind"], row["epoch"]) for row in rows] == [
         ("epoch", 1), ("epoch", 2), ("period", 2), ("epoch", 3), ("period", 3),
@@ -228,7 +228,9 @@ def test_metrics_tell_losses_health_and_the_clusterings_on_the_way(digits, unint
     assert set(period["qualities"]) == set(CLUSTERINGS)
     context = context_on(digits[0], labels=digits[1])
     train_concurl(replace(QUICK, epochs=1, gamma=0.0), K, context)
-    assert not {"quality", "clusters_in_use"} & context.rows[0].keys()  # of prototypes that nothing is learned for
+    assert (
+        not {"quality", "clusters_in_use"} & context.rows[0].keys()
+    )  # assignments to untrained prototypes are not reported
 
 
 SWITCHES = [
@@ -248,8 +250,8 @@ SWITCHES = [
 
 
 @pytest.mark.parametrize("switch", SWITCHES, ids=lambda switch: "-".join(map(str, itertools.chain(*switch.items()))))
-def test_every_switch_trains_just_the_parameters_that_learn(digits, switch):
-    method, batch, views = begun(digits[0], **switch)
+def test_every_switch_gives_gradients_to_exactly_the_trained_parameters(digits, switch):
+    method, batch, views = first_batch(digits[0], **switch)
     method.update(batch, *views)
     assert torch.isfinite(method.sums).all()
     for name, parameter in method.net.named_parameters():
@@ -258,7 +260,7 @@ def test_every_switch_trains_just_the_parameters_that_learn(digits, switch):
     assert method.net.nce_head.weight.requires_grad == (switch.get("beta") != 0)
 
 
-def test_one_image_in_a_batch_of_a_worker_and_lost_outputs_are_refused(digits):
+def test_one_image_per_worker_and_outputs_that_are_not_finite_are_errors(digits):
     with pytest.raises(UserError, match="at least 2 in each worker's batch"):
         _Concurl(QUICK, K, context_on(digits[0][:1]))
     with pytest.raises(UserError, match="choose a lower --learning-rate"):
@@ -268,13 +270,13 @@ def test_one_image_in_a_batch_of_a_worker_and_lost_outputs_are_refused(digits):
 @pytest.mark.parametrize(
     "setting", [{"tau": 0.0}, {"beta": -1.0}, {"batch_size": 1}, {"bank_momentum": 1.0}, {"milestones": (0.0,)}]
 )
-def test_settings_that_mean_nothing_are_refused_by_name(setting):
+def test_invalid_settings_are_errors_that_name_the_flag(setting):
     with pytest.raises(UserError, match=f"--{next(iter(setting)).replace('_', '-')} "):
         replace(QUICK, **setting)
 
 
-def test_settings_that_do_not_go_together_are_refused():
-    with pytest.raises(UserError, match="or give --alpha or --beta one"):
+def test_settings_that_contradict_each_other_are_errors():
+    with pytest.raises(UserError, match="or set --alpha or --beta above 0"):
         replace(QUICK, beta=0.0, gamma=0.0)
     with pytest.raises(UserError, match="--bank partitioned: choose replicated"):
         replace(QUICK, noise=0, bank="partitioned")

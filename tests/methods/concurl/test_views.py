@@ -1,4 +1,4 @@
-"""Every image of a batch against torchvision on that image alone."""
+"""Every image of a batch is compared with what torchvision computes for it alone."""
 
 import itertools
 
@@ -13,9 +13,9 @@ from raycluster.methods.concurl.views import (
     blur,
     crop,
     draw_boxes,
-    draw_view,
-    grey,
+    gray,
     jitter,
+    random_view,
     shift_hue,
 )
 
@@ -28,7 +28,7 @@ def seeded(seed=0):
 
 @pytest.fixture(scope="module")
 def images():
-    """Smooth colours and hard edges, black, white and grey among them."""
+    """Smooth colors and hard edges, including black, white and gray images."""
     noise = torch.rand(24, 3, SIDE, SIDE, generator=seeded())
     noise[0], noise[1], noise[2] = 0, 1, noise[2, :1]
     noise[3:8] = tv.gaussian_blur(noise[3:8], 9)
@@ -39,20 +39,20 @@ def close(ours, theirs, atol=2e-5):
     torch.testing.assert_close(ours, theirs, atol=atol, rtol=0)
 
 
-def test_crops_are_torchvisions_image_by_image(images):
+def test_crops_match_torchvision_image_by_image(images):
     boxes = draw_boxes(images, seeded())
     mirrored = torch.arange(len(images)) % 2 == 0
     found = crop(images, boxes, mirrored)
     for i, image in enumerate(images):
         top, left, height, width = boxes[:, i].int().tolist()
-        for antialias in (True, False):  # crops are never made smaller
+        for antialias in (True, False):  # crops are never shrunk
             expected = tv.resized_crop(
                 image, top, left, height, width, [SIDE, SIDE], InterpolationMode.BILINEAR, antialias=antialias
             )
             close(found[i], tv.horizontal_flip(expected) if mirrored[i] else expected)
 
 
-def test_boxes_are_drawn_as_torchvision_draws_them():
+def test_boxes_have_the_distribution_of_torchvisions():
     many = torch.zeros(20_000, 1, SIDE, SIDE)
     boxes = draw_boxes(many, seeded())
     top, left, height, width = boxes
@@ -68,7 +68,7 @@ def test_boxes_are_drawn_as_torchvision_draws_them():
 
 
 @pytest.mark.parametrize("order", list(itertools.permutations(range(4))))
-def test_colours_change_as_torchvisions_in_every_order(images, order):
+def test_color_changes_match_torchvision_in_every_order(images, order):
     generator = seeded(1)
     factors = 0.6 + 0.8 * torch.rand(3, len(images), generator=generator)
     hue = 0.8 * torch.rand(len(images), generator=generator) - 0.4
@@ -94,44 +94,44 @@ def test_every_image_has_its_own_order(images):
     assert (found - backwards).abs().flatten(1).amax(1)[3:].min() > 1e-3
 
 
-def test_hue_grey_and_blur_are_torchvisions_image_by_image(images):
+def test_hue_gray_and_blur_match_torchvision_image_by_image(images):
     turns = torch.linspace(-0.5, 0.5, len(images))
     sigma = torch.linspace(0.1, 2, len(images))
-    hued, greyed, blurred = shift_hue(images, turns), grey(images), blur(images, sigma)
+    hued, grayed, blurred = shift_hue(images, turns), gray(images), blur(images, sigma)
     for i, image in enumerate(images):
         close(hued[i], tv.adjust_hue(image, turns[i].item()), atol=1e-4)
-        close(greyed[i], tv.rgb_to_grayscale(image), atol=1e-6)
+        close(grayed[i], tv.rgb_to_grayscale(image), atol=1e-6)
         close(blurred[i], tv.gaussian_blur(image, [23, 23], [sigma[i].item()] * 2))
 
 
 @pytest.mark.parametrize("recipe", [VIEW_1, *VIEW_2.values()], ids=["first", *VIEW_2])
-def test_views_are_in_range_differ_by_image_and_repeat_with_the_seed(recipe):
+def test_views_are_in_range_differ_by_image_and_are_the_same_for_the_same_seed(recipe):
     images = torch.randint(256, (1, 3, SIDE, SIDE), dtype=torch.uint8, generator=seeded()).expand(8, -1, -1, -1)
-    views = draw_view(images, recipe, seeded())
+    views = random_view(images, recipe, seeded())
     assert (views.shape, views.dtype) == ((8, 3, SIDE, SIDE), torch.float32)
     assert ((views >= 0) & (views <= 1)).all()
-    assert torch.equal(views, draw_view(images, recipe, seeded()))
+    assert torch.equal(views, random_view(images, recipe, seeded()))
     differences = (views[:, None] - views[None]).abs().flatten(2).amax(2)
     assert (differences + torch.eye(8)).min() > 0.01
 
 
-def test_a_fifth_is_grey_half_is_mirrored_and_grey_images_stay_grey():
+def test_a_fifth_is_gray_half_is_mirrored_and_gray_images_stay_gray():
     ramp = torch.arange(SIDE, dtype=torch.uint8).expand(3_000, 3, SIDE, SIDE).clone() * 4
     ramp[:, 0] += 100
-    views = draw_view(ramp, VIEW_1, seeded())
-    is_grey = (views[:, 0] - views[:, 1]).abs().amax((1, 2)) < 1e-5
-    assert is_grey.float().mean().item() == pytest.approx(0.2, abs=0.02)
+    views = random_view(ramp, VIEW_1, seeded())
+    is_gray = (views[:, 0] - views[:, 1]).abs().amax((1, 2)) < 1e-5
+    assert is_gray.float().mean().item() == pytest.approx(0.2, abs=0.02)
     falls = views[:, :, :, 0].sum((1, 2)) > views[:, :, :, -1].sum((1, 2))
     assert falls.float().mean().item() == pytest.approx(0.5, abs=0.04)
-    unflipped = draw_view(ramp, VIEW_1, seeded(), flip=False)
+    unflipped = random_view(ramp, VIEW_1, seeded(), flip=False)
     assert not (unflipped[:, :, :, 0].sum((1, 2)) > unflipped[:, :, :, -1].sum((1, 2))).any()
-    grey_views = draw_view(ramp[:50, :1], VIEW_1, seeded())
-    assert (grey_views - grey_views[:, :1]).abs().max() < 1e-5
+    gray_views = random_view(ramp[:50, :1], VIEW_1, seeded())
+    assert (gray_views - gray_views[:, :1]).abs().max() < 1e-5
 
 
-def test_a_fifth_of_strong_views_keeps_its_colours(monkeypatch):
+def test_a_fifth_of_strong_views_keep_their_colors(monkeypatch):
     flat = torch.full((3_000, 3, SIDE, SIDE), 100, dtype=torch.uint8)
     flat[:, 1] = 50
-    views = draw_view(flat, VIEW_2["strong"], seeded())
+    views = random_view(flat, VIEW_2["strong"], seeded())
     same = (views[:, :, 5, 5] - flat[:, :, 5, 5] / 255).abs().amax(1) < 1e-4
-    assert same.float().mean().item() == pytest.approx(0.2 * 0.8, abs=0.02)  # a fifth of them is grey
+    assert same.float().mean().item() == pytest.approx(0.2 * 0.8, abs=0.02)  # a fifth of them are gray

@@ -4,8 +4,8 @@ import torch
 from raycluster.methods.dccm.bcubed import bcubed
 
 
-def test_bcubed_by_hand():
-    # Images 0 and 1 of class 0 and 2 of class 1 are linked to each other, 3 of class 1 is alone.
+def test_bcubed_matches_the_values_computed_by_hand():
+    # Images 0 and 1 of class 0 and image 2 of class 1 are linked to each other; image 3 of class 1 is alone.
     links = torch.eye(4, dtype=torch.bool)
     links[:3, :3] = True
     precision, recall, images = bcubed(links, torch.tensor([0, 0, 1, 1])).tolist()
@@ -14,7 +14,7 @@ def test_bcubed_by_hand():
     assert images == 4
 
 
-def test_images_of_unknown_class_do_not_count():
+def test_images_of_unknown_class_are_ignored():
     links = torch.ones(2, 3, 3, dtype=torch.bool)
     assert bcubed(links, torch.tensor([[0, 0, -1], [-1, 1, 1]])).tolist() == [4, 4, 4]
     assert bcubed(links, torch.full((2, 3), -1)).tolist() == [0, 0, 0]

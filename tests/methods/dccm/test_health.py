@@ -14,7 +14,7 @@ from raycluster.methods.dccm.health import warnings_of
         ({"without_unlinked": 0.3}, ("30% of the images are linked to all others",)),
     ],
 )
-def test_each_sign_of_trouble_is_named_with_something_to_try(row, words):
+def test_each_sign_of_trouble_comes_with_something_to_try(row, words):
     (sentence,) = warnings_of(row)
     assert "try" in sentence
     for word in words:

@@ -15,7 +15,9 @@ from raycluster.methods.dccm.losses import (
 CLEAN = torch.tensor([[0.95, 0.03, 0.02], [0.91, 0.05, 0.04], [0.04, 0.92, 0.04], [0.40, 0.35, 0.25]])
 AUGMENTED = torch.tensor([[0.80, 0.15, 0.05], [0.70, 0.20, 0.10], [0.10, 0.85, 0.05], [0.30, 0.40, 0.30]])
 TARGETS = make_targets(CLEAN, 0.95, 0.9)
-SCORES = torch.tensor([[[1.0, 0.5], [-0.2, 2.0], [-1.0, 0.3], [-0.5, 0.0]]])  # one image, four maps of two places
+SCORES = torch.tensor(
+    [[[1.0, 0.5], [-0.2, 2.0], [-1.0, 0.3], [-0.5, 0.0]]]
+)  # one image, four maps with two positions each
 ONE = torch.ones(1, dtype=torch.bool)
 FIVE = torch.eye(5, dtype=torch.bool)
 FIVE[1, 4] = FIVE[4, 1] = True
@@ -27,7 +29,7 @@ def test_clean_probabilities_become_links_labels_and_confidence():
     assert TARGETS.confident.int().tolist() == [1, 1, 1, 0]
 
 
-def test_links_are_symmetric_with_a_full_diagonal_also_for_several_batches_at_once():
+def test_links_are_symmetric_with_a_full_diagonal_for_several_batches_at_once_too():
     clean = torch.randn(3, 20, 10, generator=torch.Generator().manual_seed(0)).mul(5).softmax(2)
     links = make_targets(clean, 0.95, 0.9).links
     assert torch.equal(links, links.mT)
@@ -35,12 +37,12 @@ def test_links_are_symmetric_with_a_full_diagonal_also_for_several_batches_at_on
     assert torch.equal(links[1], make_targets(clean[1], 0.95, 0.9).links)
 
 
-def test_graph_loss_counts_all_pairs_and_the_diagonal():
+def test_graph_loss_includes_all_pairs_and_the_diagonal():
     assert graph_loss(AUGMENTED, TARGETS.links).item() == pytest.approx(0.598358, abs=2e-6)
     assert graph_loss(CLEAN, TARGETS.links).item() == pytest.approx(0.469707, abs=2e-6)
 
 
-def test_graph_gradient_takes_both_sides_of_a_pair():
+def test_the_graph_gradient_includes_both_sides_of_a_pair():
     z = AUGMENTED.clone().requires_grad_()
     (gradient,) = torch.autograd.grad(graph_loss(z, TARGETS.links), z)
     expected = torch.tensor([-0.097175, 0.447488, 0.212332])
@@ -64,12 +66,12 @@ def test_label_loss_is_divided_by_all_images():
     assert entropy.item() == pytest.approx(0.185584, abs=2e-6)
 
 
-def test_mutual_information_loss_by_hand_and_without_information():
+def test_mutual_information_loss_matches_values_computed_by_hand():
     assert mutual_information_loss(SCORES, ONE).item() == pytest.approx(1.011812, abs=2e-6)
     assert mutual_information_loss(torch.zeros(3, 4, 7), ONE.expand(3)).item() == pytest.approx(2 * math.log(2))
 
 
-def test_images_without_an_unlinked_one_have_no_fake_pairs():
+def test_images_that_are_linked_to_all_others_have_no_fake_pairs():
     twice = SCORES.repeat(2, 1, 1)
     twice[1, 2:] = 50.0
     assert mutual_information_loss(twice, torch.tensor([True, False])).item() == pytest.approx(1.011812, abs=2e-6)
@@ -85,12 +87,12 @@ def test_the_parts_add_up_to_the_released_and_the_published_total():
 
 def test_partners_are_linked_or_the_image_itself_and_negatives_are_never_linked():
     for seed in range(50):
-        partners, counted = draw_partners(FIVE, torch.Generator().manual_seed(seed))
+        partners, has_fake = draw_partners(FIVE, torch.Generator().manual_seed(seed))
         assert partners[:, 0].tolist() == [0, 1, 2, 3, 4]
         assert partners[:, 1].tolist() == [0, 4, 2, 3, 1]
         assert not FIVE.gather(1, partners[:, 2:]).any()
         assert (partners[:, 2] != partners[:, 3]).all()
-        assert counted.all()
+        assert has_fake.all()
 
 
 def test_partners_are_drawn_uniformly_in_every_batch():
@@ -99,19 +101,19 @@ def test_partners_are_drawn_uniformly_in_every_batch():
     partners, _ = draw_partners(links, torch.Generator().manual_seed(0))
     assert torch.bincount(partners[:, 0, 1]).tolist() == pytest.approx([0, 1000, 1000], abs=80)
     assert torch.bincount(partners[:, 3, 2]).tolist() == pytest.approx([667, 667, 667], abs=80)
-    assert (partners[:, 0, 2:] == 3).all()  # the only one there is, twice
+    assert (partners[:, 0, 2:] == 3).all()  # the only candidate, twice
 
 
-def test_where_all_are_linked_no_image_has_fake_pairs():
-    _, counted = draw_partners(torch.ones(3, 3, dtype=torch.bool), torch.Generator())
-    assert not counted.any()
+def test_if_all_images_are_linked_none_has_fake_pairs():
+    _, has_fake = draw_partners(torch.ones(3, 3, dtype=torch.bool), torch.Generator())
+    assert not has_fake.any()
 
 
-def test_the_mistakes_of_the_released_code_are_kept_for_comparison():
-    partners, counted = released_partners(FIVE)
+def test_the_mistakes_of_the_released_code_are_reproduced_for_comparison():
+    partners, has_fake = released_partners(FIVE)
     assert partners[:, 1].tolist() == [0, 3, 0, 0, 1]
     assert partners[:, 2:].tolist() == [[1, 2], [0, 2], [0, 1], [0, 1], [0, 2]]
-    assert counted.all()
+    assert has_fake.all()
     batches, _ = released_partners(torch.stack([torch.eye(5, dtype=torch.bool), FIVE]))
     assert torch.equal(batches[1], partners)
 

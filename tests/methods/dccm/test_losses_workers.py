@@ -1,7 +1,6 @@
 """The graph loss over the small batches of two workers, on two gloo processes."""
 
 import torch
-import torch.distributed as dist
 
 from raycluster.methods.dccm.losses import graph_loss, make_targets
 from raycluster.nn.collective import all_gather_with_gradient
@@ -10,22 +9,20 @@ GENERATOR = torch.Generator().manual_seed(0)
 CLEAN, PREDICTED = (torch.randn(12, 4, generator=GENERATOR).softmax(1) for _ in range(2))
 
 
-def worker(rank: int, store: str, out) -> None:
-    dist.init_process_group("gloo", init_method=f"file://{store}", rank=rank, world_size=2)
+def worker(rank: int) -> tuple[float, list]:
     clean, predicted = CLEAN.split(6)[rank], PREDICTED.split(6)[rank].clone().requires_grad_()
     links = make_targets(clean, 0.95, 0.9, all_gather_with_gradient(clean)).links
     loss = graph_loss(predicted, links, all_gather_with_gradient(predicted))
     loss.backward()
-    out.put((rank, (loss.item(), predicted.grad.tolist())))
-    dist.destroy_process_group()
+    return loss.item(), predicted.grad.tolist()
 
 
-def test_two_workers_give_loss_and_gradient_of_one_with_the_whole_batch(on_two_workers):
+def test_two_workers_compute_the_loss_and_gradient_of_one_with_the_whole_batch(on_two_workers):
     answers = on_two_workers(worker)
     whole = PREDICTED.clone().requires_grad_()
     loss = graph_loss(whole, make_targets(CLEAN, 0.95, 0.9).links)
     loss.backward()
     assert abs(sum(answers[rank][0] for rank in range(2)) / 2 - loss.item()) < 1e-6
-    # Gradients are averaged over the workers, as DistributedDataParallel does it.
+    # Gradients are averaged over the workers, as in DistributedDataParallel.
     gradient = torch.cat([torch.tensor(answers[rank][1]) for rank in range(2)]) / 2
     torch.testing.assert_close(gradient, whole.grad, atol=1e-6, rtol=1e-5)

@@ -11,7 +11,7 @@ def count(module):
     return sum(parameter.numel() for parameter in module.parameters())
 
 
-def test_the_released_network_has_its_shapes_and_parameters():
+def test_the_network_has_the_released_shapes_and_numbers_of_parameters():
     net = DccmCNN((3, 32, 32), 10)
     outputs = {}
     for layer in (*net.block1, *net.block2, *net.block3, *net.fc, net.logits, net.norm):
@@ -39,25 +39,25 @@ def test_the_released_network_has_its_shapes_and_parameters():
 
 
 @pytest.mark.parametrize(("side", "pooled"), [(64, 15), (96, 23)])
-def test_larger_images_take_a_stem_of_stride_two(side, pooled):
+def test_larger_images_have_a_stem_of_stride_two(side, pooled):
     passed = DccmCNN((1, side, side), 5)(torch.rand(2, 3, side, side))
     assert passed.shallow.shape == (2, 64, pooled, pooled)
     assert passed.conv.shape == (2, 256)
 
 
-def test_other_taps_have_the_sizes_that_they_tell():
+def test_other_taps_have_the_sizes_that_they_report():
     net = DccmCNN((3, 32, 32), 10, shallow_tap="conv3", deep_tap="fc")
     passed = net(torch.rand(2, 3, 32, 32))
     assert passed.shallow.shape == (2, net.shallow_channels, 12, 12)
     assert passed.deep.shape == (2, net.deep_size) == (2, 64)
 
 
-def test_other_sizes_are_refused():
+def test_other_sizes_are_an_error():
     with pytest.raises(ValueError, match="squares of 32, 64 or 96 pixels"):
         DccmCNN((3, 28, 28), 10)
 
 
-def test_linear_layers_begin_as_the_identity_and_convolutions_by_kaiming():
+def test_linear_layers_start_as_the_identity_and_convolutions_with_kaiming_weights():
     torch.manual_seed(0)
     net = DccmCNN((3, 32, 32), 10)
     assert torch.equal(net.logits.weight, torch.eye(10, 64))
@@ -66,7 +66,7 @@ def test_linear_layers_begin_as_the_identity_and_convolutions_by_kaiming():
     assert net.block1[0].bias.abs().max() == 0
 
 
-def test_the_discriminator_is_the_1x1_convolutions_on_map_and_vector():
+def test_the_discriminator_computes_1x1_convolutions_on_map_and_vector():
     torch.manual_seed(0)
     discriminator = Discriminator(6, 3)
     shallow, deep = torch.randn(4, 6, 5, 5), torch.randn(4, 3)
@@ -88,18 +88,18 @@ def test_head_without_batchnorm_ends_in_the_logits():
     assert sum(isinstance(module, BatchNorm) for module in net.modules()) == 5
 
 
-def test_grey_goes_into_all_three_channels():
+def test_gray_is_copied_to_all_three_channels():
     images = torch.randint(0, 256, (2, 1, 4, 4), dtype=torch.uint8)
-    made = rgb(images)
-    assert made.shape == (2, 3, 4, 4)
-    assert torch.equal(made[:, 0], made[:, 2])
-    assert made.max() <= 1
+    converted = rgb(images)
+    assert converted.shape == (2, 3, 4, 4)
+    assert torch.equal(converted[:, 0], converted[:, 2])
+    assert converted.max() <= 1
     assert rgb(images.expand(-1, 3, -1, -1)).shape == (2, 3, 4, 4)
 
 
-def test_architecture_builds_the_same_network_again():
+def test_the_architecture_rebuilds_the_same_network():
     net = DccmCNN((1, 64, 64), 7, deep_tap="fc", head_bn=False)
-    told = net.architecture()
+    architecture = net.architecture()
     names = ("n_clusters", "shallow_tap", "deep_tap", "head_bn")
-    again = DccmCNN(tuple(told["shape"]), **{name: told[name] for name in names})
+    again = DccmCNN(tuple(architecture["shape"]), **{name: architecture[name] for name in names})
     again.load_state_dict(net.state_dict())

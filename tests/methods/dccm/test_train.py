@@ -36,14 +36,14 @@ def context_on(images, folder=None, labels=None, seed=0, **kwargs):
     return LocalContext(ResidentFeed(images, seed=seed), seed=seed, labels=labels, folder=folder, **kwargs)
 
 
-def begun(images, **settings):
-    """A method on its first large batch, with the first small batch of it."""
+def first_batch(images, **settings):
+    """A method on its first large batch, and the first small batch of it."""
     method = _Dccm(replace(QUICK, **settings), 10, context_on(images))
     large = next(iter(method.feed.train_batches(method.settings.large_batch, 0)))
-    return method, next(method.cut(large, method.predict_clean(large.images)))
+    return method, next(method.small_batches(large, method.predict_clean(large.images)))
 
 
-def test_defaults_are_the_released_settings_and_the_paper_takes_losses_on_clean_images():
+def test_defaults_are_the_released_settings_and_the_paper_adds_losses_on_clean_images():
     s = PRESETS["default"]
     assert (s.epochs, s.large_batch, s.small_batch, s.repeats, s.augmentations) == (200, 1000, 32, 10, 2)
     assert (s.graph_threshold, s.label_threshold, s.alpha, s.beta, s.learning_rate) == (0.95, 0.9, 5, 0.05, 1e-4)
@@ -51,22 +51,22 @@ def test_defaults_are_the_released_settings_and_the_paper_takes_losses_on_clean_
     assert PRESETS["paper"] == replace(s, loss_on_clean=True, beta=0.1)
 
 
-def test_the_first_step_is_as_expected(digits):
-    method, small = begun(digits[0], large_batch=60, small_batch=30, mi_places=None)
+def test_the_first_step_has_the_expected_losses(digits):
+    method, small = first_batch(digits[0], large_batch=60, small_batch=30, mi_places=None)
     method.update(small.views[0], small.partners[0], small)
     loss, graph, label, information, norm, updates = method.sums["losses"].tolist()
     assert information == pytest.approx(2 * math.log(2), abs=0.05)
-    # Rectified features pass the identity at first, which makes some images confident before anything is learned.
+    # The identity passes rectified features on, so some images are confident before anything is learned.
     confident, density = method.sums["targets"][:2].tolist()
     assert label == (0 if confident == 0 else pytest.approx(0, abs=0.02))
     assert confident < 0.05
-    assert density < 0.03  # beside the diagonal
+    assert density < 0.03  # apart from the diagonal
     assert loss == pytest.approx(graph + 0.05 * information, rel=1e-5)
     assert norm > 0
     assert updates == 1
 
 
-def test_a_thousand_images_are_620_updates(digits):
+def test_a_thousand_images_take_620_updates(digits):
     images = np.resize(digits[0], (1000, 1, 32, 32))
     method = _Dccm(PRESETS["default"], 10, context_on(images))
     sizes = []
@@ -76,8 +76,8 @@ def test_a_thousand_images_are_620_updates(digits):
     assert sizes == [32] * 620
 
 
-def test_no_gradient_reaches_the_clean_images_and_targets_stay_for_all_augmentations(digits):
-    method, small = begun(digits[0])
+def test_no_gradient_reaches_the_clean_images_and_all_augmentations_share_targets(digits):
+    method, small = first_batch(digits[0])
     probabilities = method.predict_clean(torch.from_numpy(digits[0][:24]))
     assert probabilities.grad_fn is None
     assert len(small.views) == len(small.partners) == 2
@@ -86,11 +86,11 @@ def test_no_gradient_reaches_the_clean_images_and_targets_stay_for_all_augmentat
     calls = []
     method.predict_clean = lambda images: calls.append(len(images)) or probabilities[: len(images)]
     method.train_epoch(0)
-    assert calls == [24, 24]  # for 2 large batches of 3 small ones, of 2 updates each
+    assert calls == [24, 24]  # for 2 large batches with 3 small ones each, and 2 updates per small batch
     assert method.updates == 12
 
 
-def test_two_runs_of_one_seed_are_equal_and_of_another_are_not(digits, uninterrupted):
+def test_the_same_seed_gives_the_same_run_and_another_seed_does_not(digits, uninterrupted):
     outcome, _ = uninterrupted
     again = train_dccm(QUICK, 10, context_on(digits[0], labels=digits[1]))  # labels are for reporting only
     np.testing.assert_array_equal(again.embeddings, outcome.embeddings)
@@ -100,7 +100,7 @@ def test_two_runs_of_one_seed_are_equal_and_of_another_are_not(digits, uninterru
 
 
 @pytest.mark.parametrize("rows", [0, 1, 2])
-def test_killed_run_continues_to_the_same_result(digits, uninterrupted, tmp_path, killed_after, rows):
+def test_a_killed_run_continues_to_the_same_result(digits, uninterrupted, tmp_path, killed_after, rows):
     with killed_after(rows) as on_report:
         train_dccm(QUICK, 10, context_on(digits[0], tmp_path, on_report=on_report))
     continued = train_dccm(QUICK, 10, context_on(digits[0], tmp_path))
@@ -111,7 +111,7 @@ def test_killed_run_continues_to_the_same_result(digits, uninterrupted, tmp_path
     np.testing.assert_array_equal(continued.confidence, outcome.confidence)
 
 
-def test_every_image_has_a_cluster_in_both_modes_and_a_probability(digits, uninterrupted):
+def test_every_image_has_a_probability_and_a_cluster_in_both_modes(digits, uninterrupted):
     outcome, _ = uninterrupted
     assert (outcome.reported, outcome.merges) == ("population", None)
     for clustering in (outcome.clusterings["population"], outcome.clusterings["batch"]):
@@ -134,7 +134,7 @@ def test_the_saved_model_predicts_each_image_alone_as_the_run_did(digits, uninte
         np.testing.assert_allclose(passed.features[0], outcome.embeddings[i], rtol=1e-4, atol=1e-5)
 
 
-def test_every_epoch_tells_how_the_run_does(digits):
+def test_every_epoch_reports_how_the_run_is_doing(digits):
     context = context_on(digits[0], labels=digits[1])
     train_dccm(replace(QUICK, epochs=1), 10, context)
     (epoch,) = (row for row in context.rows if row["kind"] == "epoch")
@@ -162,7 +162,7 @@ SWITCHES = [
 
 @pytest.mark.parametrize("switch", SWITCHES, ids=lambda switch: "-".join(map(str, itertools.chain(*switch.items()))))
 def test_every_switch_trains_all_its_parameters(digits, switch):
-    method, small = begun(digits[0], **switch)
+    method, small = first_batch(digits[0], **switch)
     method.update(small.views[0], small.partners[0], small)
     assert all(torch.isfinite(parameter.grad).all() for parameter in method.net.parameters())
     assert (method.net.discriminator is None) == (switch.get("beta") == 0)
@@ -175,7 +175,7 @@ def test_more_clusters_than_features_can_all_be_used(digits):
     assert torch.equal(method.net.encoder.logits.weight[:64], torch.eye(64))
 
 
-def test_all_images_but_a_few_are_in_a_batch_of_the_population(digits, monkeypatch):
+def test_nearly_all_images_are_in_a_batch_for_the_population_statistics(digits, monkeypatch):
     seen = []
     method = _Dccm(replace(QUICK, epochs=1, large_batch=24), 10, context_on(digits[0]))
     batches = method.feed.train_batches
@@ -185,7 +185,7 @@ def test_all_images_but_a_few_are_in_a_batch_of_the_population(digits, monkeypat
     assert sorted(torch.cat(seen).tolist()) == list(range(60))
 
 
-def test_partly_known_classes_count_in_the_pseudo_graph(digits):
+def test_partly_known_classes_are_used_to_rate_the_pseudo_graph(digits):
     labels = np.full(60, -1)
     labels[:2] = 1
     context = context_on(digits[0], labels=labels)
@@ -193,10 +193,10 @@ def test_partly_known_classes_count_in_the_pseudo_graph(digits):
     assert context.rows[0]["bcubed_precision"] == 1
 
 
-def test_instances_are_their_own_only_partners(digits):
-    _, small = begun(digits[0], mi_mode="instance", graph_threshold=1e-6)
+def test_in_instance_mode_each_image_is_its_only_partner(digits):
+    _, small = first_batch(digits[0], mi_mode="instance", graph_threshold=1e-6)
     assert torch.equal(small.partners[0].chosen[:, 0], small.partners[0].chosen[:, 1])
-    assert small.partners[0].counted.all()  # though all are linked
+    assert small.partners[0].has_fake.all()  # even though all are linked
 
 
 def test_sets_smaller_than_a_batch_are_one_batch(digits):
@@ -206,7 +206,7 @@ def test_sets_smaller_than_a_batch_are_one_batch(digits):
     assert len(outcome.clusterings["batch"]) == 5
 
 
-def test_one_image_a_worker_is_refused(digits):
+def test_one_image_per_worker_is_an_error(digits):
     with pytest.raises(UserError, match="needs at least 2 on each"):
         _Dccm(QUICK, 2, context_on(digits[0][:1]))
 
@@ -214,6 +214,6 @@ def test_one_image_a_worker_is_refused(digits):
 @pytest.mark.parametrize(
     "setting", [{"small_batch": 1}, {"small_batch": 25}, {"graph_threshold": 0.0}, {"beta": -1.0}, {"mi_places": 0}]
 )
-def test_settings_that_mean_nothing_are_refused_by_name(setting):
+def test_invalid_settings_are_errors_that_name_the_flag(setting):
     with pytest.raises(UserError, match=f"--{next(iter(setting)).replace('_', '-')} "):
         replace(QUICK, **setting)

@@ -1,4 +1,4 @@
-"""DCCM on Ray: two workers, one of which dies, and images that stream."""
+"""DCCM on Ray: two workers, one of which dies, and streaming images."""
 
 import io
 import json
@@ -22,12 +22,12 @@ from raycluster.results.evaluate import EvaluateOptions, evaluate_run
 from raycluster.runtime.console import Console
 from raycluster.training.trainer import TrainingRun, run_training
 
-N = 131  # does not divide by two
+N = 131  # not divisible by two
 
 
 @dataclass(frozen=True, kw_only=True)
 class Breaking(DccmSettings):
-    """Settings with the folder that remembers whether a worker has died already."""
+    """Settings with a folder that records whether a worker has already died."""
 
     flags: str = ""
 
@@ -36,7 +36,7 @@ QUICK = Breaking(epochs=2, large_batch=32, small_batch=8, repeats=1, mi_places=4
 
 
 def train_and_die_once(settings, clusters, context):
-    """Train, and kill the last worker after its first checkpoint if this has not happened yet."""
+    """Train, and kill the last worker after its first checkpoint unless that has already happened."""
     flag = Path(settings.flags) / "died"
     save = context.save
 
@@ -69,19 +69,20 @@ def train(digits, out, settings, **options):
     return summary, rows, told.getvalue()
 
 
-def test_two_workers_one_of_which_dies_end_as_if_nothing_had_happened(ray_session, digits, tmp_path):
+@pytest.mark.slow
+def test_two_workers_recover_from_the_death_of_one_with_the_same_result(ray_session, digits, tmp_path):
     whole, broken = tmp_path / "whole", tmp_path / "broken"
-    summary, rows, told = train(digits, whole, QUICK, workers=2)
-    assert "The network takes squares of 32 pixels: 8 x 8 is resized to that." in told
-    # 65 images on each worker are two large batches of 32, each of four small ones, with two augmentations.
+    summary, rows, output = train(digits, whole, QUICK, workers=2)
+    assert "The network takes 32 x 32 images, so all are resized from 8 x 8." in output
+    # 65 images on each worker make two large batches of 32, each with four small ones and two augmentations.
     assert [row["iteration"] for row in rows if row["kind"] == "epoch"] == [16, 32]
     assert set(summary.quality) == {"population", "batch"}
     assert not (whole / "merges.parquet").exists()
     parts = [pq.read_table(part) for part in sorted((whole / "embeddings").iterdir())]
     assert [part.num_rows for part in parts] == [65, 66]
 
-    _, rows, told = train(digits, broken, replace(QUICK, flags=str(tmp_path)), workers=2)
-    assert "Training continues from the checkpoint" in told
+    _, rows, output = train(digits, broken, replace(QUICK, flags=str(tmp_path)), workers=2)
+    assert "Training continues from the checkpoint" in output
     assert [row.get("epoch") for row in rows] == [None, 1, None, 2, None]
     weights = load_file(broken / "model" / "model.safetensors")
     for name, value in load_file(whole / "model" / "model.safetensors").items():
@@ -94,7 +95,8 @@ def test_two_workers_one_of_which_dies_end_as_if_nothing_had_happened(ray_sessio
     assert json.loads((whole / "evaluation.json").read_text()) == found
 
 
-def test_images_that_stream_are_all_clustered(ray_session, digits, tmp_path):
+@pytest.mark.slow
+def test_all_streaming_images_are_clustered(ray_session, digits, tmp_path):
     summary, rows, _ = train(digits, tmp_path / "out", replace(QUICK, epochs=1), feed="streaming")
     assert summary.images == N
     assert [row["iteration"] for row in rows if row["kind"] == "epoch"] == [32]

@@ -13,7 +13,7 @@ from raycluster.methods.jule.health import warnings_of
         ({"batches_without_pair": 0.8}, ("80% of the batches", "--batch-size")),
     ],
 )
-def test_each_sign_of_trouble_is_named_with_something_to_try(row, words):
+def test_each_sign_of_trouble_comes_with_something_to_try(row, words):
     (sentence,) = warnings_of(row)
     assert "try" in sentence
     for word in words:

@@ -21,7 +21,7 @@ def test_published_sizes_give_the_published_networks(height, width, blocks, flat
 
 
 @pytest.mark.parametrize("size", [(1, 1), (5, 7), (8, 8), (24, 24), (20, 128), (56, 46), (200, 300)])
-def test_every_other_size_ends_in_a_map_of_at_most_twelve(size):
+def test_every_other_size_ends_with_a_map_of_at_most_12x12(size):
     net = JuleCNN((3, *size)).eval()
     maps = net.trunk[:-1](torch.zeros(1, 3, *size))
     assert min(maps.shape[2:]) >= 1
@@ -36,14 +36,14 @@ def test_embeddings_have_unit_length_and_stay_float32_under_autocast():
     torch.testing.assert_close(embeddings.norm(dim=1), torch.ones(4))
 
 
-def test_weights_start_normal_with_deviation_one_hundredth_and_zero_biases():
+def test_weights_start_normal_with_standard_deviation_0_01_and_zero_biases():
     torch.manual_seed(0)
     net = JuleCNN((1, 28, 28))
     assert net.embed.weight.std().item() == pytest.approx(0.01, rel=0.02)
     assert net.trunk[0].bias.abs().max() == 0
 
 
-def test_architecture_builds_the_same_network_again():
+def test_the_architecture_rebuilds_the_same_network():
     net = JuleCNN((3, 32, 32), embedding_size=20)
     description = net.architecture()
     again = JuleCNN(tuple(description["shape"]), description["embedding_size"])

@@ -24,7 +24,7 @@ def digits():
 
 @pytest.fixture(scope="module")
 def uninterrupted(digits):
-    """Eight lines of metrics: pixels, two epochs and a merge, the first RC, two epochs and the second RC."""
+    """Eight rows of metrics: pixels, two epochs and a merge, the first RC, two epochs and the second RC."""
     return train_jule(QUICK, 10, context_on(digits[0][:300]))
 
 
@@ -32,10 +32,15 @@ def context_on(images, folder=None, labels=None, seed=0, **kwargs):
     return LocalContext(ResidentFeed(images, seed=seed), seed=seed, labels=labels, folder=folder, **kwargs)
 
 
-def test_paper_preset_is_the_paper_to_the_letter():
+def test_the_paper_preset_has_exactly_the_settings_of_the_paper():
     paper = PRESETS["paper"]
     assert (paper.n_neighbors, paper.sigma_scale, paper.n_neighbor_clusters, paper.local_structure) == (20, 1, 5, 1)
-    assert (paper.affinity, paper.join_pieces, paper.unroll_rate, paper.epochs_per_period) == ("global", False, 0.9, 20)
+    assert (paper.affinity, paper.join_small_components, paper.unroll_rate, paper.epochs_per_period) == (
+        "global",
+        False,
+        0.9,
+        20,
+    )
     assert (paper.margin, paper.gamma, paper.negatives, paper.batch_size) == (0.2, 1.0, 20, 100)
     assert (paper.learning_rate, paper.momentum, paper.weight_decay) == (0.01, 0.9, 5e-5)
     assert (paper.rotation, paper.shift, paper.zoom, paper.rounds, paper.grouped_batches) == (0, 0, 0, 0, False)
@@ -55,7 +60,7 @@ def test_jule_on_digits_beats_the_graph_on_pixels(digits):
     assert ((outcome.confidence >= 0) & (outcome.confidence <= 1)).all()
 
 
-def test_rows_of_pixels_are_scaled_down_to_length_1_but_never_up():
+def test_rows_of_pixels_are_scaled_down_to_norm_1_but_never_up():
     images = np.array([[[[255, 255], [255, 255]]], [[[0, 51], [0, 0]]], [[[0, 0], [0, 0]]]], np.uint8)
     expected = np.array([[0.5, 0.5, 0.5, 0.5], [0, 0.2, 0, 0], [0, 0, 0, 0]], np.float32)
     np.testing.assert_allclose(pixel_rows(images), expected)
@@ -72,7 +77,7 @@ def test_labels_are_never_used_for_training(digits, uninterrupted):
 
 
 @pytest.mark.parametrize("rows", [0, 1, 3, 4, 6, 7])
-def test_killed_run_continues_to_the_same_result(digits, uninterrupted, tmp_path, killed_after, rows):
+def test_a_killed_run_continues_to_the_same_result(digits, uninterrupted, tmp_path, killed_after, rows):
     images, whole = digits[0][:300], uninterrupted
     with killed_after(rows) as on_report:
         train_jule(QUICK, 10, context_on(images, tmp_path, on_report=on_report))
@@ -82,7 +87,7 @@ def test_killed_run_continues_to_the_same_result(digits, uninterrupted, tmp_path
     np.testing.assert_array_equal(continued.embeddings, whole.embeddings)
 
 
-def test_periods_merge_the_unroll_rate_of_the_clusters_each_time(digits):
+def test_each_period_merges_a_share_of_the_clusters_given_by_the_unroll_rate(digits):
     context = context_on(digits[0][:600])
     train_jule(replace(QUICK, unroll_rate=0.5, epochs_per_period=1, rounds=0), 10, context)
     counts = [row["clusters"] for row in context.rows if row["kind"] == "epoch"]
@@ -90,7 +95,7 @@ def test_periods_merge_the_unroll_rate_of_the_clusters_each_time(digits):
         assert after == max(10, before - -(-before // 2))
 
 
-def test_batch_without_a_pair_leaves_weights_and_momentum_alone(digits):
+def test_a_batch_without_a_pair_changes_neither_weights_nor_momentum(digits):
     method = _Jule(replace(QUICK, grouped_batches=False), 10, context_on(digits[0][:100]))
     method.labels = np.arange(100, dtype=np.int32)  # every image its own cluster
     before = {name: value.clone() for name, value in method.net.named_parameters()}
@@ -113,12 +118,12 @@ def test_batch_without_a_pair_leaves_weights_and_momentum_alone(digits):
         {"zoom": 1.0},
     ],
 )
-def test_settings_that_mean_nothing_are_refused_by_name(setting):
+def test_invalid_settings_are_errors_that_name_the_flag(setting):
     with pytest.raises(UserError, match=f"--{next(iter(setting)).replace('_', '-')} "):
         replace(QUICK, **setting)
 
 
-def test_the_number_of_clusters_is_found_where_it_is_not_known(digits):
+def test_the_number_of_clusters_is_found_if_it_is_unknown(digits):
     images, labels = digits
     context = context_on(images, labels=labels)
     outcome = train_jule(replace(QUICK, epochs_per_period=5, epochs_per_round=5), "auto", context)

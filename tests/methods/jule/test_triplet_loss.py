@@ -21,7 +21,7 @@ def loop_over_triplets(embeddings, labels, margin, gamma):
     return torch.stack(terms).mean(), len(terms)
 
 
-def test_loss_of_three_images_by_hand():
+def test_the_loss_of_three_images_matches_the_one_computed_by_hand():
     # 0 and 60 degrees in one cluster: squared distance 1. The third at 90 degrees: squared distance 2 from the first.
     embeddings = unit_vectors([0.0, 60.0, 90.0])
     labels = torch.tensor([0, 0, 1])
@@ -41,7 +41,7 @@ def test_loss_and_gradient_match_a_loop_over_all_triplets(margin, gamma):
     assert loss.item() == pytest.approx(expected.item(), rel=1e-5)
     assert triplets == count
     difference = torch.autograd.grad(loss, embeddings)[0] - torch.autograd.grad(expected, embeddings)[0]
-    # On unit vectors |x - y|^2 = 2 - 2xy; the two forms differ only along x, which normalisation removes.
+    # On unit vectors |x - y|^2 = 2 - 2xy; the two forms differ only along x, which normalization removes.
     tangential = difference - (difference * embeddings).sum(1, keepdim=True) * embeddings
     assert tangential.abs().max() < 1e-6
 
@@ -53,8 +53,8 @@ def test_drawing_negatives_is_unbiased_and_without_replacement():
     every, _ = triplet_loss(embeddings, labels)
     draws = [triplet_loss(embeddings, labels, negatives=5, generator=generator) for _ in range(400)]
     assert torch.stack([loss for loss, _ in draws]).mean().item() == pytest.approx(every.item(), rel=0.01)
-    assert draws[0][1] == 5 * 6 * 10  # six clusters of five images hold ten pairs each
-    # More draws than there are negatives: each is taken once, so nothing is left to chance.
+    assert draws[0][1] == 5 * 6 * 10  # six clusters of five images have ten pairs each
+    # With more draws than negatives, each negative is used once, and nothing is random.
     assert triplet_loss(embeddings, labels, negatives=100, generator=generator)[0].item() == pytest.approx(
         every.item(), rel=1e-5
     )
@@ -62,7 +62,7 @@ def test_drawing_negatives_is_unbiased_and_without_replacement():
 
 @pytest.mark.parametrize("labels", [[0, 1, 2, 3], [0, 0, 0, 0]])
 @pytest.mark.parametrize("negatives", [None, 20])
-def test_batch_without_triplets_gives_zero_loss_and_zero_gradient(labels, negatives):
+def test_a_batch_without_triplets_gives_zero_loss_and_zero_gradient(labels, negatives):
     embeddings = unit_vectors([0.0, 10.0, 20.0, 30.0]).requires_grad_()
     loss, triplets = triplet_loss(embeddings, torch.tensor(labels), negatives=negatives)
     loss.backward()

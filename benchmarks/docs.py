@@ -1,0 +1,137 @@
+"""Print the benchmark tables into README.md and docs/ from the results kept beside the scripts.
+
+    python benchmarks/docs.py            write the tables into the pages
+    python benchmarks/docs.py --check    exit with 1 if a page does not hold what would be written
+
+A page says where a table belongs: everything from ``<!-- table: NAME -->`` to ``<!-- end -->`` is replaced.
+"""
+
+from __future__ import annotations
+
+import contextlib
+import io
+import json
+import re
+import sys
+from collections.abc import Callable
+from pathlib import Path
+from typing import Any
+
+import dccm_ablation
+import numpy as np
+import quality
+import tyro
+
+HERE = Path(__file__).parent
+ROOT = HERE.parent
+PLACE = re.compile(r"(<!-- table: (\S+) -->\n).*?(<!-- end -->)", re.DOTALL)
+MEAN = re.compile(r"  (\w+) +(-?[\d.]+)   lowest -?[\d.]+")  # a line at the end of objectives.txt
+
+CLASSES = {"UMIST": 20}  # the other sets have 10
+PUBLISHED = {"MNIST-test": ".915", "UMIST": ".877", "USPS": ".913"}  # NMI of JULE-RC (Yang et al., CVPR 2016)
+
+SWEEPS = {
+    "digits, jule": "digits, JULE",
+    "usps_part, jule": "USPS 2,000, JULE",
+    "mnist_part, jule": "MNIST 2,000, JULE",
+    "usps_600, dccm": "USPS 600, DCCM",
+    "usps_1000, concurl": "USPS 1,000, ConCURL",
+}
+
+
+def main(check: bool = False) -> None:
+    """Write the tables into the pages.
+
+    Parameters
+    ----------
+    check
+        Write nothing, and exit with 1 if a page is stale.
+    """
+    stale = []
+    for page in [ROOT / "README.md", *sorted((ROOT / "docs").glob("*.md"))]:
+        before = page.read_text(encoding="utf-8")
+        after = PLACE.sub(lambda place: f"{place[1]}{TABLES[place[2]]()}\n{place[3]}", before)
+        if after == before:
+            continue
+        stale.append(str(page.relative_to(ROOT)))
+        if not check:
+            page.write_text(after, encoding="utf-8")
+    if check and stale:
+        sys.exit(f"Stale: {', '.join(stale)}. Run python benchmarks/docs.py.")
+    print(f"Written: {', '.join(stale)}" if stale else "All tables are up to date.")
+
+
+def results() -> str:
+    """The default settings alone, beside what the paper reports."""
+    lines = [
+        "| data | images | K | graph on pixels | raycluster, JULE | JULE paper, NMI | CPU seconds |",
+        "|---|---|---|---|---|---|---|",
+    ]
+    rows = [row for row in rows_of(quality) if row["preset"] == "default"]
+    for data in sorted({row["data"] for row in rows}):
+        runs = [row for row in rows if row["data"] == data]
+        cells = [
+            " / ".join(quality.spread(runs, name, score) for score in ("nmi_geometric", "acc"))
+            for name in ("pixels", "rc")
+        ]
+        size, classes, published = runs[0]["images"], CLASSES.get(data, 10), PUBLISHED.get(data, "")
+        seconds = np.mean([row["cpu_seconds"] for row in runs])
+        lines.append(f"| {data} | {size:,} | {classes} | {cells[0]} | **{cells[1]}** | {published} | {seconds:.0f} |")
+    return "\n".join(lines)
+
+
+def printed(module: Any) -> Callable[[], str]:
+    """Return what the table command of a benchmark prints."""
+
+    def table() -> str:
+        with contextlib.redirect_stdout(io.StringIO()) as text:
+            module.print_table(rows_of(module))
+        return text.getvalue().rstrip()
+
+    return table
+
+
+def rows_of(module: Any) -> list[dict[str, Any]]:
+    """Return the runs that a benchmark has recorded."""
+    return [json.loads(line) for line in module.RESULTS.read_text(encoding="utf-8").splitlines()]
+
+
+def text(name: str) -> Callable[[], str]:
+    """Return a file of results as it is."""
+    return lambda: f"```text\n{(HERE / name).read_text(encoding='utf-8').rstrip()}\n```"
+
+
+def objectives() -> str:
+    """Spearman's correlation of each score with NMI: a row for a score, a column for a sweep."""
+    found: dict[str, dict[str, str]] = {}
+    trials, means = {}, {}
+    for line in (HERE / "objectives.txt").read_text(encoding="utf-8").splitlines():
+        cells = [cell.strip() for cell in line.strip("|").split("|")]
+        if cells[0] in SWEEPS:
+            trials[cells[0]] = cells[1]
+            found.setdefault(cells[3], {})[cells[0]] = cells[4]
+        elif found_mean := MEAN.fullmatch(line):
+            means[found_mean[1]] = found_mean[2]
+    head = " | ".join(f"{SWEEPS[name]}, {count} trials" for name, count in trials.items())
+    lines = [f"| score | {head} | mean |", "|---" * (len(trials) + 2) + "|"]
+    for score, mean in means.items():  # the best first, as the file has them
+        values = " | ".join(short(found[score][name]) for name in trials)
+        lines.append(f"| `{score}` | {values} | {short(mean)} |")
+    return "\n".join(lines)
+
+
+def short(number: str) -> str:
+    """Leave out the zero before the point."""
+    return number.replace("0.", ".", 1)
+
+
+TABLES: dict[str, Callable[[], str]] = {
+    "results": results,
+    "quality": printed(quality),
+    "dccm_ablation": printed(dccm_ablation),
+    "objectives_by_score": objectives,
+} | {path.stem: text(path.name) for path in HERE.glob("*.txt")}
+
+
+if __name__ == "__main__":
+    tyro.cli(main, description=__doc__)

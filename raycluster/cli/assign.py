@@ -1,0 +1,36 @@
+"""``raycluster assign``: assign new images to the clusters of a run."""
+
+from __future__ import annotations
+
+from raycluster.cli.command import Command, Values
+from raycluster.cli.flags import build
+from raycluster.options import AssignOptions
+from raycluster.runtime.console import Console
+
+ABOUT = """Assign new images to the clusters of a finished run.
+
+Examples:
+  raycluster assign --model runs/photos --data tonight/ --out tonight.parquet
+  raycluster assign --model runs/photos --data tonight/ --out tonight.parquet \\
+      --refuse-above inf                           leave no image out
+
+Results: one row for each image, with its id, path, cluster, confidence, reason
+  and known class. Images that resemble nothing in the run, or cannot be read,
+  have cluster -1, confidence 0, and the reason."""
+
+
+def run(values: Values, console: Console) -> None:
+    """Assign."""
+    from raycluster.results.assign import assign_images
+
+    assign_images(build(AssignOptions, values), console)
+
+
+ASSIGN = Command(
+    name="assign",
+    summary="Assign new images to the clusters of a run.",
+    about=ABOUT,
+    stopped="Stopped. The same command starts again.",
+    options=AssignOptions,
+    run=run,
+)

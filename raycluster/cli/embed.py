@@ -1,0 +1,39 @@
+"""``raycluster embed``: embed images with a trained network."""
+
+from __future__ import annotations
+
+from raycluster.cli.command import Command, Values
+from raycluster.cli.flags import build
+from raycluster.options import EmbedOptions
+from raycluster.runtime.console import Console
+
+ABOUT = """Embed images with a trained network, each image exactly once.
+
+Examples:
+  raycluster embed --model runs/photos --data more-photos/ --out embeddings/more
+  raycluster embed --model resnet18 --weights resnet18.safetensors \\
+      --data photos/ --out embeddings/photos
+
+Results: embeddings/part-*.parquet hold the id, path, embedding and known class
+  of each image, rejected.parquet what could not be read and why, summary.json
+  how many there are.
+
+Again: the same command does what an interruption left undone, embeds new and
+  changed files, and removes the rows of deleted ones."""
+
+
+def run(values: Values, console: Console) -> None:
+    """Embed."""
+    from raycluster.embedding.embed import embed_source
+
+    embed_source(build(EmbedOptions, values), console)
+
+
+EMBED = Command(
+    name="embed",
+    summary="Embed images with a trained network.",
+    about=ABOUT,
+    stopped="Stopped. The same command embeds what is missing.",
+    options=EmbedOptions,
+    run=run,
+)

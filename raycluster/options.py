@@ -1,0 +1,204 @@
+"""What every command and every function of :mod:`raycluster` can be told.
+
+Each option is declared once, here, and the commands are composed of groups of them. The sentence under an option is its
+help; an option that a command declares again has another default there, and the same help unless it says otherwise.
+"""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+from typing import Literal
+
+from raycluster.errors import check_setting
+from raycluster.graph.settings import GraphSettings
+
+ImageSize = int | tuple[int, int] | Literal["original"]
+LabelSource = Literal["auto", "folders"]
+Color = Literal["keep", "gray", "rgb"]
+FeedMode = Literal["auto", "resident", "streaming"]
+TableFormat = Literal["atlas", "numpy", "clip-retrieval"]
+Search = Literal["random", "grid", "optuna"]
+Scheduler = Literal["none", "asha", "pbt"]
+
+DEFAULT_METHOD = "jule"
+DEFAULT_OBJECTIVE = "stability"
+
+
+@dataclass(frozen=True, kw_only=True)
+class ImageOptions:
+    """Which images, and what is known of them."""
+
+    data: str
+    """The images: a folder with its subfolders, a file, a glob or a URI of image files, Parquet, NPZ, IDX or WebDataset
+    tar files; or digits, a small set that comes with scikit-learn."""
+    labels: LabelSource = "auto"
+    """Where known classes are found, for reporting only: in the files, or in folder names."""
+
+
+@dataclass(frozen=True, kw_only=True)
+class SizedImageOptions(ImageOptions):
+    """Which images, and the size and color that they are brought to."""
+
+    image_size: ImageSize | None = None
+    """Resize images to squares of this side, or to this height and width; original keeps their size. Default: chosen
+    from the images and printed."""
+    color: Color = "keep"
+    """Convert all images to gray or rgb, or leave them as they are (keep)."""
+
+
+@dataclass(frozen=True, kw_only=True)
+class ClusteringOptions:
+    """How many clusters, and with which random numbers."""
+
+    clusters: int | Literal["auto"] | None = None
+    """K, the number of clusters; auto lets JULE choose it. Default: 10 for digits, otherwise required."""
+    seed: int = 0
+    """The seed of all random numbers."""
+
+
+@dataclass(frozen=True, kw_only=True)
+class ResourceOptions:
+    """What part of the cluster is used."""
+
+    workers: int | None = None
+    """The number of processes. Default: one per GPU; on CPUs, one to train, one per core (at most 8 a machine) to
+    embed."""
+    gpus_per_worker: float | None = None
+    """GPUs for each worker; 0 computes on CPUs. Default: 0.9 if there are any."""
+
+
+@dataclass(frozen=True, kw_only=True)
+class OutputOptions:
+    """Where the results go."""
+
+    out: str
+    """Where the results go: a folder, or a Parquet file for assign and for export --format atlas."""
+
+
+@dataclass(frozen=True, kw_only=True)
+class TrainOptions(SizedImageOptions, ClusteringOptions, ResourceOptions):
+    """What every method can be told; the only command that knows by itself where its results go."""
+
+    data: str = "digits"
+    out: str | None = None
+    """The run folder; the same command again continues it. Default: runs/DATA-METHOD-seedN."""
+    feed: FeedMode = "auto"
+    """Hold all images in memory (resident), or decode them in every epoch (streaming)."""
+
+
+@dataclass(frozen=True, kw_only=True)
+class EmbedOptions(ImageOptions, ResourceOptions, OutputOptions):
+    """Which network embeds which images."""
+
+    model: str
+    """The folder of a finished run, or the name of a torchvision network, such as resnet18, with its --weights."""
+    weights: str | None = None
+    """The weights of a torchvision network: a safetensors file, or a state dict (.pth) of nothing but tensors. Those of
+    timm's ResNets fit, too."""
+    image_size: int | None = None
+    """For a torchvision network, the side of the squares that images are resized to. Default: 224."""
+
+    def __post_init__(self) -> None:
+        """Refuse settings that mean nothing."""
+        check_setting("image_size", self.image_size, self.image_size is None or self.image_size >= 1, "at least 1")
+
+
+@dataclass(frozen=True, kw_only=True)
+class ClusterOptions(GraphSettings, OutputOptions):
+    """Which vectors are clustered, and on which graph."""
+
+    embeddings: str
+    """The vectors: a folder, a file or a glob of Parquet with a column of vectors, such as a run's embeddings/, or of
+    NPY."""
+    clusters: int | Literal["auto"]
+    """K, the number of clusters. auto chooses it from the graph and the merge tree."""
+    column: str | None = None
+    """The column of the vectors in Parquet. Default: embedding, or else the only column of vectors."""
+
+    def __post_init__(self) -> None:
+        """Refuse settings that mean nothing."""
+        super().__post_init__()
+        check_setting("clusters", self.clusters, self.clusters == "auto" or self.clusters >= 1, "at least 1, or auto")
+
+
+@dataclass(frozen=True, kw_only=True)
+class AssignOptions(ImageOptions, OutputOptions):
+    """Which images are assigned to the clusters of which run."""
+
+    model: str
+    """The folder of a finished run."""
+    refuse_above: float = 1.0
+    """Leave an image unassigned if its nearest image of the run is farther away than this many times the distance that
+    99 of 100 images of the run have to their own nearest one; inf assigns every image."""
+
+    def __post_init__(self) -> None:
+        """Refuse settings that mean nothing."""
+        check_setting("refuse_above", self.refuse_above, self.refuse_above > 0, "a number above 0, or inf")
+
+
+@dataclass(frozen=True, kw_only=True)
+class EvaluateOptions:
+    """Which run is evaluated, and on which images."""
+
+    run: str
+    """The folder of a finished run."""
+    data: str | None = None
+    """Other images with known classes: a folder, a file, a glob or a URI. Default: those of the run."""
+    labels: LabelSource | None = None
+    """Where known classes are found: in the files (auto), or in the names of the images' folders (folders). Default: as
+    in the run, or auto with --data."""
+    seed: int = 0
+    """The seed that decides which images train the classifier, and which test it."""
+    shift: bool = False
+    """Also change up to 1,000 images in one factor at a time (rotation, blur, tint, ...), and see whether they stay in
+    their clusters. For networks that assign clusters, DCCM and ConCURL."""
+
+
+@dataclass(frozen=True, kw_only=True)
+class ExportOptions(OutputOptions):
+    """What is written for which tool."""
+
+    run: str
+    """The folder of a run, of a clustering, or of embeddings."""
+    format: TableFormat
+    """atlas: a Parquet file for embedding-atlas; numpy: a folder of NPY files; clip-retrieval: a folder that
+    clip-retrieval and autofaiss read."""
+    embeddings: str | None = None
+    """Where the embeddings are. Default: in the folder of --run, or where it was clustered from."""
+    data: str | None = None
+    """For atlas, where the images are. Default: where the run found them."""
+    images: bool = True
+    """For atlas, put the images into the file, as PNG of the size that the network takes; without, only their paths."""
+    seed: int = 0
+    """For atlas, the seed of the projection to two dimensions."""
+
+
+@dataclass(frozen=True, kw_only=True)
+class SweepOptions(SizedImageOptions, ClusteringOptions, OutputOptions):
+    """What is tried, and how."""
+
+    trials: int | None = None
+    """How many settings to try; a larger number on the same --out adds trials. The first trial has the settings of the
+    preset. Default: 20, or the whole grid."""
+    space: tuple[str, ...] = ()
+    """What to vary: NAME=LOW:HIGH, NAME=log:LOW:HIGH or NAME=A,B,C for any settings of the method. Default: see
+    above."""
+    fixed: tuple[str, ...] = ()
+    """Settings that all trials share, NAME=VALUE each."""
+    search: Search = "random"
+    """Draw settings at random, try every combination (grid), or let Optuna choose, if it is installed."""
+    scheduler: Scheduler = "none"
+    """Run all trials to the end (none), stop those that are not among the best third (asha), or let bad ones go on from
+    the network of good ones with another learning rate (pbt)."""
+    objective: str = DEFAULT_OBJECTIVE
+    """The score to maximize. Without known classes: pixel_agreement, predictability, stability, neighbor_agreement,
+    silhouette, consensus or balance. By known classes: nmi, acc or ari."""
+    max_concurrent: int | None = None
+    """The number of trials at a time, which share the cores. Default: one for each GPU, or one for each core."""
+    time_budget: float | None = None
+    """Stop after this many minutes; the same command with a larger number, or none, goes on."""
+    gpus_per_trial: float | None = None
+    """The number of GPUs for each trial, or a part of one; 0 trains on CPUs. Default: 1, or 0 without GPUs."""
+    workers: int | None = None
+    """Train each trial with this many processes of Ray Train, which start slowly and decode the images themselves.
+    Default: each trial is one process, and all share the decoded images."""

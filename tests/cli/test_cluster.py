@@ -1,0 +1,21 @@
+import numpy as np
+import pyarrow.parquet as pq
+from sklearn.datasets import load_digits
+
+
+def test_the_command_clusters_a_matrix_and_says_where_the_results_are(call, tmp_path):
+    np.save(tmp_path / "digits.npy", load_digits().data[:300])
+    out = tmp_path / "out"
+    words = ["cluster", "--embeddings", tmp_path / "digits.npy", "--clusters", 8, "--out", out]
+    code, told, _ = call(words)
+    assert code == 0
+    assert "gdl: 300 vectors in 8 clusters" in told
+    assert told.splitlines()[-1] == f"All results are in {out}."
+    assert len(set(pq.read_table(out / "assignments.parquet")["cluster"].to_pylist())) == 8
+    assert call([*words, "--quiet"]) == (0, "", "")
+
+
+def test_a_bad_call_ends_with_one_sentence(call, tmp_path):
+    words = ["cluster", "--embeddings", tmp_path / "nothing.npy", "--clusters", 8, "--out", tmp_path / "out"]
+    code, _, error = call(words)
+    assert (code, error) == (2, f"error: There is no file or folder {tmp_path / 'nothing.npy'}.\n")

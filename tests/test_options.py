@@ -1,0 +1,63 @@
+import inspect
+from dataclasses import MISSING, fields
+
+import pytest
+
+import raycluster
+from raycluster.errors import UserError
+from raycluster.graph.settings import GraphSettings
+from raycluster.options import (
+    AssignOptions,
+    ClusterOptions,
+    EmbedOptions,
+    EvaluateOptions,
+    ExportOptions,
+    SweepOptions,
+    TrainOptions,
+)
+
+OPTIONS = {
+    "train": TrainOptions,
+    "embed": EmbedOptions,
+    "cluster": ClusterOptions,
+    "assign": AssignOptions,
+    "evaluate": EvaluateOptions,
+    "export": ExportOptions,
+    "sweep": SweepOptions,
+}
+
+
+@pytest.mark.parametrize("name", OPTIONS)
+def test_every_option_is_a_parameter_of_the_function_with_the_same_default(name):
+    parameters = inspect.signature(getattr(raycluster, name)).parameters
+    assert all(parameter.kind is not parameter.VAR_KEYWORD for parameter in parameters.values())
+    options = {field.name: field.default for field in fields(OPTIONS[name])}
+    if name == "cluster":
+        options = {field: default for field, default in options.items() if field not in vars(GraphSettings())}
+    assert set(options) | {"method", "preset", "settings"} >= set(parameters) >= set(options)
+    for option, default in options.items():
+        given = parameters[option].default
+        if (name, option) != ("sweep", "clusters"):  # which has to be thought of
+            assert given == (inspect.Parameter.empty if default is MISSING else default), option
+
+
+@pytest.mark.parametrize("name", OPTIONS)
+def test_every_parameter_is_explained(name):
+    function = getattr(raycluster, name)
+    text = inspect.getdoc(function)
+    explained = text[text.index("Parameters\n") : text.index("Returns\n")]
+    names = [name for line in explained.splitlines() if " : " in line for name in line.split(" : ")[0].split(", ")]
+    names += [name for line in explained.splitlines() if line.startswith("image_size,") for name in line.split(", ")]
+    assert sorted(names) == sorted(inspect.signature(function).parameters)
+
+
+def test_what_an_option_cannot_be_is_refused_in_a_sentence():
+    needed = {"model": "m", "data": "d", "out": "o"}
+    with pytest.raises(UserError, match="--image-size 0: choose at least 1"):
+        EmbedOptions(**needed, image_size=0)
+    with pytest.raises(UserError, match="--refuse-above nan: choose a number above 0"):
+        AssignOptions(**needed, refuse_above=float("nan"))
+    with pytest.raises(UserError, match="--clusters 0: choose at least 1, or auto"):
+        ClusterOptions(embeddings="e", clusters=0, out="o")
+    with pytest.raises(UserError, match="--affinity both: choose local or global"):
+        ClusterOptions(embeddings="e", clusters=2, out="o", affinity="both")
