@@ -54,6 +54,7 @@ def main(arguments: list[str] | None = None) -> int:
     def work() -> None:
         chosen, values = parse(words or ["--help"])
         with Console(quiet=values["quiet"]) as console:
+            console.progress("loading libraries")  # which takes seconds
             chosen.run(values, console)
 
     return run_command(work, command.stopped if command else "Stopped.")
