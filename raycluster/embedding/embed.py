@@ -18,7 +18,8 @@ import numpy as np
 
 from raycluster.data.sources import check_apart, printable, resolve_source
 from raycluster.embedding.part_files import RejectedRow, part_path, read_footer, read_ids
-from raycluster.embedding.preflight import check_disk, shard_limit, spilled_bytes
+from raycluster.embedding.preflight import check_disk, spilled_bytes
+from raycluster.embedding.shard_size import shard_limit
 from raycluster.embedding.state import EmbeddingState
 from raycluster.errors import TrainingFailed, UserError
 from raycluster.methods.saved_network import load_network as load_run_network

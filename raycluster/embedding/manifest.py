@@ -17,10 +17,6 @@ from raycluster.data.sources import Listing
 from raycluster.errors import UserError
 from raycluster.runtime.files import atomic_write
 
-MOST_SHARD_ROWS = 4096
-FEWEST_SHARD_ROWS = 512
-SHARDS_WANTED = 64
-
 
 class Changes(NamedTuple):
     """Files that differ from the manifest: positions in the listing of new and changed ones, names of deleted ones."""
@@ -180,13 +176,3 @@ class Manifest:
         sizes, modified, first, rows = (table[name].to_numpy() for name in ("sizes", "modified", "first", "rows"))
         class_names = tuple(json.loads(table.schema.metadata[b"class_names"]))
         return cls(names, sizes, modified, first, rows, blocks, class_names)
-
-
-def shard_rows(n: int, image_bytes: int, shard_bytes: int) -> int:
-    """Return how many of ``n`` images go into a shard.
-
-    Enough to make 64 shards, but between 512 and 4,096, and never more than ``shard_bytes`` of prepared images; at
-    least one.
-    """
-    wanted = min(MOST_SHARD_ROWS, max(FEWEST_SHARD_ROWS, n // SHARDS_WANTED))
-    return max(1, min(wanted, shard_bytes // image_bytes))

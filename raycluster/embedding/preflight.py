@@ -6,42 +6,12 @@ import contextlib
 import shutil
 from pathlib import Path
 
-from raycluster.data.rows import MAX_RANGE_BYTES
 from raycluster.errors import UserError
 from raycluster.runtime.units import size
 
-SHARDS_IN_STORE = 32
 ROW_BYTES = 24  # id, label and path offset
 MARGIN = 1.05
 KEPT_FREE = 2**26
-
-
-def shard_limit(store_bytes: float, image_bytes: int) -> tuple[int, str | None]:
-    """Return how many bytes of prepared images a shard may hold, and a sentence if the object store is small.
-
-    Parameters
-    ----------
-    store_bytes : float
-        The size of the smallest object store in the cluster.
-    image_bytes : int
-
-    Raises
-    ------
-    UserError
-        If not even single images fit.
-    """
-    if image_bytes * SHARDS_IN_STORE > 4 * store_bytes:
-        raise UserError(
-            f"An image takes {size(image_bytes)} and Ray's object store holds {size(store_bytes)}: give Ray a larger "
-            "one (ray start --object-store-memory), or choose a smaller --image-size."
-        )
-    if store_bytes >= MAX_RANGE_BYTES * SHARDS_IN_STORE:
-        return MAX_RANGE_BYTES, None
-    limit = int(store_bytes // SHARDS_IN_STORE)
-    return limit, (
-        f"Ray's object store holds only {size(store_bytes)}, so shards are limited to {size(max(limit, image_bytes))} "
-        f"of images instead of {size(MAX_RANGE_BYTES)}."
-    )
 
 
 def check_disk(out: Path, n: int, embedding_size: int, path_bytes: int) -> str:

@@ -14,8 +14,9 @@ from raycluster.data.labels import UNKNOWN, folder_labels
 from raycluster.data.row_index import RowIndex, index_rows, list_images
 from raycluster.data.rows import Rows
 from raycluster.data.sources import Listing, printable
-from raycluster.embedding.manifest import Changes, Manifest, shard_rows
+from raycluster.embedding.manifest import Changes, Manifest
 from raycluster.embedding.part_files import FOLDER, keep_ids, part_path, read_footer
+from raycluster.embedding.shard_size import shard_rows
 from raycluster.errors import UserError
 
 MANIFEST = "files.parquet"

@@ -145,7 +145,7 @@ class Method:
     search_space : tuple of str
         What a sweep tries by default, in the form that ``raycluster sweep --space`` takes.
     train : callable
-        ``train(settings, clusters, context) -> Outcome``.
+        ``train(settings, n_clusters, context) -> Outcome``.
     architecture : str
         The ``name`` in ``model.json`` of the networks that it trains.
     build_network : callable

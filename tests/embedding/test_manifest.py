@@ -3,7 +3,7 @@ import pytest
 
 from raycluster.data.location import Location
 from raycluster.data.sources import Listing
-from raycluster.embedding.manifest import IdBlock, Manifest, shard_rows
+from raycluster.embedding.manifest import IdBlock, Manifest
 
 
 def listing(**files):
@@ -55,11 +55,3 @@ def test_a_saved_catalogue_is_read_again_with_names_that_are_no_text(manifest, t
     assert again.blocks == odd.blocks
     for name in ("sizes", "modified", "first", "rows"):
         assert getattr(again, name).tolist() == getattr(odd, name).tolist()
-
-
-def test_shards_have_a_length_that_no_worker_has_a_say_in():
-    assert shard_rows(100, 784, 2**25) == 512
-    assert shard_rows(70_000, 784, 2**25) == 1093
-    assert shard_rows(10**7, 784, 2**25) == 4096
-    assert shard_rows(10**7, 3 * 224 * 224, 2**25) == 222
-    assert shard_rows(10, 10**9, 2**25) == 1
