@@ -42,9 +42,9 @@ def run_command(work: Callable[[], Any], stopped: str) -> int:
         return 1
     except OSError as error:
         where = f" {error.filename}" if error.filename else ""
-        verb, advice = ("write", "Make room") if error.errno in NO_ROOM else ("read or write", "Mend that")
+        verb, advice = ("write", "Make room") if error.errno in NO_ROOM else ("read or write", "Fix that")
         reason = error.strerror or str(error)
-        print(f"error: Cannot {verb}{where}: {reason}. {advice}, then the same command again.", file=sys.stderr)
+        print(f"error: Cannot {verb}{where}: {reason}. {advice}, then run the same command again.", file=sys.stderr)
         return 1
     except KeyboardInterrupt:
         print(stopped, file=sys.stderr)

@@ -24,12 +24,12 @@ def raising(error):
         (
             OSError(errno.ENOSPC, "No space left on device", "x.parquet"),
             1,
-            "error: Cannot write x.parquet: No space left on device. Make room, then the same command again.\n",
+            "error: Cannot write x.parquet: No space left on device. Make room, then run the same command again.\n",
         ),
         (
             PermissionError(errno.EACCES, "Permission denied", "part-0"),
             1,
-            "error: Cannot read or write part-0: Permission denied. Mend that, then the same command again.\n",
+            "error: Cannot read or write part-0: Permission denied. Fix that, then run the same command again.\n",
         ),
     ],
 )
