@@ -9,7 +9,8 @@ import torch
 import torch.distributed as dist
 
 # One thread a process, this one too: tests run many processes on few cores.
-os.environ.setdefault("OMP_NUM_THREADS", "1")
+for library in ("OMP", "NUMBA"):
+    os.environ.setdefault(f"{library}_NUM_THREADS", "1")
 torch.set_num_threads(1)
 
 

@@ -7,7 +7,7 @@ import pytest
 import ray
 from PIL import Image
 
-from raycluster.data import rows
+from raycluster.data import rows, streaming
 from raycluster.data.feed import ResidentFeed
 from raycluster.data.images import ImageSet, open_images
 from raycluster.data.streaming import StreamingFeed, cut_ranges
@@ -84,10 +84,11 @@ def test_the_ranges_are_reshuffled_in_every_epoch(image_set):
     assert len({frozenset(np.searchsorted(begins, rows, side="right")) for rows in first}) > 1
 
 
-def test_the_first_batches_mix_folders_of_one_class_each(ray_session, tmp_path):
+def test_the_first_batches_mix_folders_of_one_class_each(ray_session, tmp_path, monkeypatch):
+    monkeypatch.setattr(streaming, "FIRST_WINDOW_ROWS", 128)  # half of them
     for label in range(4):
         (tmp_path / str(label)).mkdir()
-        for i in range(256):
+        for i in range(64):
             Image.new("L", (3, 3), label).save(tmp_path / str(label) / f"{i}.bmp")
     image_set = open_images(str(tmp_path))
     first = next(iter(StreamingFeed(image_set).train_batches(64, 0)))

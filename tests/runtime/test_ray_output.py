@@ -2,6 +2,8 @@ import os
 import subprocess
 import sys
 
+import pytest
+
 # An actor of which Ray's core warns; then the raylet dies, of which many parts of Ray have something to say.
 LOUD = """
 import ctypes, glob, os, signal, sys, time
@@ -37,6 +39,7 @@ print(ray._private.worker._worker_logs_enabled)
 """
 
 
+@pytest.mark.slow
 def test_ray_prints_nothing_but_its_logs_have_it_and_other_code_is_free_to_print():
     keep = {name: value for name, value in os.environ.items() if not name.startswith("RAY_")}
     done = subprocess.run([sys.executable, "-c", LOUD], env=keep, capture_output=True, text=True, timeout=300)

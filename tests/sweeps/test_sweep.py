@@ -59,6 +59,7 @@ def test_trials_compute_with_no_more_threads_than_they_have_cores(swept):
         assert json.loads(rows[0])["threads"] <= 2
 
 
+@pytest.mark.slow
 def test_the_same_call_again_keeps_what_is_done_and_more_trials_are_added(swept, digits_npz):
     out, space, best, _ = swept
     before = {path: path.stat().st_mtime_ns for path in (out / "trials").rglob("*") if path.is_file()}

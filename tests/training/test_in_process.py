@@ -114,6 +114,7 @@ def test_a_mistake_leaves_its_story_and_another_run_is_refused(digits_npz, tmp_p
         train_in_process(run_of(digits_npz, tmp_path / "run", margin=0.3), images_of(run), 1)
 
 
+@pytest.mark.slow
 def test_all_libraries_compute_with_as_many_threads_as_asked_also_when_numba_starts_last():
     code = """
 import numba, torch

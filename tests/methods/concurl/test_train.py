@@ -135,7 +135,7 @@ def test_the_same_seed_gives_the_same_run_and_another_seed_does_not(digits, unin
     assert not np.array_equal(other.embeddings, uninterrupted[0].embeddings)
 
 
-@pytest.mark.parametrize("rows", [1, 2, 3, 4])
+@pytest.mark.parametrize("rows", [3, *(pytest.param(rows, marks=pytest.mark.slow) for rows in (1, 2, 4))])
 def test_a_killed_run_continues_to_the_same_result_bank_and_z_bar(digits, uninterrupted, tmp_path, killed_after, rows):
     with killed_after(rows) as on_report:
         train_concurl(QUICK, K, context_on(digits[0], tmp_path, on_report=on_report))
@@ -151,6 +151,7 @@ def test_a_killed_run_continues_to_the_same_result_bank_and_z_bar(digits, uninte
         assert torch.equal(tensors[name], value), name
 
 
+@pytest.mark.slow
 def test_a_killed_run_without_noise_continues_with_trained_prototypes_and_redrawn_projections(
     digits, tmp_path, killed_after
 ):

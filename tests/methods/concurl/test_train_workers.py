@@ -67,6 +67,7 @@ def worker(rank: int) -> dict[str, np.ndarray]:
     return {name: value for name, value in found.items() if name in kept}
 
 
+@pytest.mark.slow
 def test_two_workers_take_the_same_step_as_one_with_the_whole_batch(on_two_workers):
     by_rank = on_two_workers(worker)
 
@@ -160,6 +161,7 @@ def test_two_workers_recover_from_the_death_of_one_with_the_same_result(ray_sess
     assert set(found["consensus"]) == {"consensus", "seeds", "projections", "algorithms"}
 
 
+@pytest.mark.slow
 def test_all_streaming_images_are_clustered(ray_session, digits):
     feed = StreamingFeed(open_images(digits, square_sizes=find_method("concurl").square_sizes))
     context = LocalContext(feed)

@@ -66,6 +66,7 @@ def test_the_first_step_has_the_expected_losses(digits):
     assert updates == 1
 
 
+@pytest.mark.slow
 def test_a_thousand_images_take_620_updates(digits):
     images = np.resize(digits[0], (1000, 1, 32, 32))
     method = _Dccm(PRESETS["default"], 10, context_on(images))
@@ -99,7 +100,7 @@ def test_the_same_seed_gives_the_same_run_and_another_seed_does_not(digits, unin
     assert not np.array_equal(other.embeddings, outcome.embeddings)
 
 
-@pytest.mark.parametrize("rows", [0, 1, 2])
+@pytest.mark.parametrize("rows", [1, *(pytest.param(rows, marks=pytest.mark.slow) for rows in (0, 2))])
 def test_a_killed_run_continues_to_the_same_result(digits, uninterrupted, tmp_path, killed_after, rows):
     with killed_after(rows) as on_report:
         train_dccm(QUICK, 10, context_on(digits[0], tmp_path, on_report=on_report))

@@ -123,6 +123,7 @@ def test_invalid_settings_are_errors_that_name_the_flag(setting):
         replace(QUICK, **setting)
 
 
+@pytest.mark.slow
 def test_the_number_of_clusters_is_found_if_it_is_unknown(digits):
     images, labels = digits
     context = context_on(images, labels=labels)
