@@ -54,6 +54,6 @@ def test_a_killed_job_goes_on_where_it_was_and_embeds_nothing_twice(ray_session,
     assert sorted(path.name for path in parts.iterdir()) == [f"part-{i:05d}.parquet" for i in range(SHARDS)]
     assert open_vectors(str(parts)).ids.tolist() == list(range(1797))
     told = capsys.readouterr().out
-    assert "digits: 1,797 rows in 1 file(s)," in told
-    assert "1,797 embeddings + 0 set aside; ids unique, 4 part(s), checked" in told
+    assert "digits: 1,797 rows in 1 file," in told
+    assert "1,797 embeddings + 0 rejected; ids unique, 4 parts, checked" in told
     assert told.splitlines()[-1] == f"All embeddings are in {parts}."
