@@ -13,7 +13,7 @@ from safetensors.torch import save_file
 import raycluster
 from raycluster.data.decode import decode, prepare
 from raycluster.data.vectors import open_vectors
-from raycluster.embedding import manifest as manifest
+from raycluster.embedding import manifest as shard_size
 from raycluster.embedding.embed import EmbedOptions, check_all_there, embed_source, plan_workers
 from raycluster.embedding.part_files import RejectedRow
 from raycluster.errors import UserError
@@ -43,7 +43,7 @@ def run(tmp_path):
 @pytest.fixture
 def photos(tmp_path, monkeypatch):
     """Forty images of two classes, and five files that are none; shards have eight rows."""
-    monkeypatch.setattr(manifest, "FEWEST_SHARD_ROWS", 8)
+    monkeypatch.setattr(shard_size, "FEWEST_SHARD_ROWS", 8)
     folder = tmp_path / "photos"
     for i in range(40):
         save(folder / ("cat" if i % 2 else "dog") / f"{i:02d}.png", i)

@@ -6,7 +6,7 @@ import pytest
 from PIL import Image
 
 from raycluster.data.decode import UNREACHABLE
-from raycluster.embedding import manifest as manifest
+from raycluster.embedding import manifest as shard_size
 from raycluster.embedding.part_files import RejectedRow, part_path, read_footer, read_ids, write_part
 from raycluster.embedding.state import EmbeddingState
 from raycluster.errors import UserError
@@ -15,7 +15,7 @@ from raycluster.errors import UserError
 @pytest.fixture
 def photos(tmp_path, monkeypatch):
     """Ten images, a.png to j.png; shards have four rows."""
-    monkeypatch.setattr(manifest, "FEWEST_SHARD_ROWS", 4)
+    monkeypatch.setattr(shard_size, "FEWEST_SHARD_ROWS", 4)
     folder = tmp_path / "photos"
     folder.mkdir()
     for name in "abcdefghij":
@@ -143,7 +143,7 @@ def test_a_set_that_is_out_of_reach_is_not_taken_for_deleted(photos, tmp_path):
 
 
 def test_files_of_many_rows_are_counted_again_only_if_they_changed(tmp_path, monkeypatch):
-    monkeypatch.setattr(manifest, "FEWEST_SHARD_ROWS", 4)
+    monkeypatch.setattr(shard_size, "FEWEST_SHARD_ROWS", 4)
     data, out = tmp_path / "data", tmp_path / "out"
     data.mkdir()
     np.savez(data / "b.npz", images=np.zeros((6, 4, 4), np.uint8), labels=np.arange(6))
@@ -185,7 +185,7 @@ def test_what_could_not_be_read_is_tried_again_the_next_time_and_what_is_bad_is_
 
 
 def test_a_container_that_cannot_be_opened_is_one_row_until_it_can(tmp_path, monkeypatch):
-    monkeypatch.setattr(manifest, "FEWEST_SHARD_ROWS", 4)
+    monkeypatch.setattr(shard_size, "FEWEST_SHARD_ROWS", 4)
     data, out = tmp_path / "data", tmp_path / "out"
     data.mkdir()
     np.savez(data / "a.npz", images=np.zeros((6, 4, 4), np.uint8))
@@ -205,7 +205,7 @@ def test_a_container_that_cannot_be_opened_is_one_row_until_it_can(tmp_path, mon
 
 
 def test_rows_of_a_container_that_cannot_be_opened_any_more_are_not_given_up(tmp_path, monkeypatch):
-    monkeypatch.setattr(manifest, "FEWEST_SHARD_ROWS", 4)
+    monkeypatch.setattr(shard_size, "FEWEST_SHARD_ROWS", 4)
     data, out = tmp_path / "data", tmp_path / "out"
     data.mkdir()
     np.savez(data / "a.npz", images=np.zeros((6, 4, 4), np.uint8))

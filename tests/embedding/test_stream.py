@@ -7,7 +7,7 @@ import pytest
 import torch
 from PIL import Image
 
-from raycluster.embedding import manifest, stream
+from raycluster.embedding import shard_size, stream
 from raycluster.embedding.part_files import read_footer
 from raycluster.embedding.state import EmbeddingState
 from raycluster.embedding.stream import Embedder, embed_pixels, embed_shards, threads_of
@@ -26,7 +26,7 @@ def net():
 @pytest.fixture
 def make_work(tmp_path, monkeypatch):
     """Plan to embed ten images, of which d.png is none, in shards of four; each time for another folder."""
-    monkeypatch.setattr(manifest, "FEWEST_SHARD_ROWS", 4)
+    monkeypatch.setattr(shard_size, "FEWEST_SHARD_ROWS", 4)
     folder = tmp_path / "photos"
     folder.mkdir()
     for seed, name in enumerate("abcdefghij"):
