@@ -13,7 +13,7 @@ from safetensors.torch import save_file
 import raycluster
 from raycluster.data.decode import decode, prepare
 from raycluster.data.vectors import open_vectors
-from raycluster.embedding import manifest as shard_size
+from raycluster.embedding import shard_size
 from raycluster.embedding.embed import EmbedOptions, check_all_there, embed_source, plan_workers
 from raycluster.embedding.part_files import RejectedRow
 from raycluster.errors import UserError

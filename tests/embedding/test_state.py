@@ -6,7 +6,7 @@ import pytest
 from PIL import Image
 
 from raycluster.data.decode import UNREACHABLE
-from raycluster.embedding import manifest as shard_size
+from raycluster.embedding import shard_size
 from raycluster.embedding.part_files import RejectedRow, part_path, read_footer, read_ids, write_part
 from raycluster.embedding.state import EmbeddingState
 from raycluster.errors import UserError
