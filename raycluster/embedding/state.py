@@ -259,7 +259,7 @@ def _check_plausible(data: str, known: Manifest, listing: Listing, changes: Chan
     if changes.deleted and not listing.is_whole:
         raise UserError(
             f"{len(changes.deleted):,} files that were embedded were not found, and {listing.notes[-1]} Make the "
-            "folder readable, so that deleted files can be told from hidden ones."
+            "folder readable, so that deleted files are not confused with hidden ones."
         )
 
 

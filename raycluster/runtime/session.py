@@ -109,7 +109,7 @@ def private_node() -> Node | None:
         return None
     import torch
 
-    # On a single core, Ray is told that there are two: Ray Data needs one beside the trainer.
+    # A single core counts as two for Ray, because Ray Data needs one beside the trainer.
     return Node(max(2, available_cores()), torch.cuda.device_count())
 
 

@@ -28,7 +28,7 @@ def allocate(nodes: list[Node], options: SweepOptions, left: int, cores: int | N
     left : int
         How many trials are still to be done; the fewer, the more cores for each.
     cores : int, optional
-        The cores of this machine, if a private Ray was told that there are more.
+        The cores of this machine, if a private Ray assumes that there are more.
 
     Raises
     ------

@@ -9,19 +9,6 @@ from raycluster.data.find_files import FileInfo, find_files
 from raycluster.errors import UserError
 
 
-@pytest.fixture
-def folder(tmp_path):
-    """Files by name; each has as many bytes as its index in the list."""
-
-    def make(*names: str) -> str:
-        for size, name in enumerate(names):
-            (tmp_path / name).parent.mkdir(parents=True, exist_ok=True)
-            (tmp_path / name).write_bytes(b"x" * size)
-        return str(tmp_path)
-
-    return make
-
-
 def test_a_folder_is_searched_recursively_with_hidden_files_but_not_hidden_folders(folder):
     found = find_files(folder("a.png", "b/c.txt", ".hidden.png", ".cache/d.png"))
     assert {name: info.size for name, info in found.files.items()} == {"a.png": 0, "b/c.txt": 1, ".hidden.png": 2}

@@ -9,19 +9,6 @@ from raycluster.data.sources import check_apart, kind_of, list_source, printable
 from raycluster.errors import UserError
 
 
-@pytest.fixture
-def folder(tmp_path):
-    """Files by name; each has as many bytes as its index in the list, because listing does not read them."""
-
-    def make(*names: str) -> str:
-        for size, name in enumerate(names):
-            (tmp_path / name).parent.mkdir(parents=True, exist_ok=True)
-            (tmp_path / name).write_bytes(b"x" * size)
-        return str(tmp_path)
-
-    return make
-
-
 def test_a_folder_is_searched_recursively_and_sorted_by_name(folder):
     listing = list_source(folder("b/c/deep.png", "z.PNG", "a.jpeg", "b/图.webp"))
     assert listing.kind == "images"
