@@ -11,7 +11,7 @@ from typing import NamedTuple
 ROOT = Path(__file__).parents[1]
 # Bottom to top. A package may import those of its own layer and of the layers below it.
 LAYERS = [
-    {"errors", "lazy", "reproduction"},
+    {"errors", "lazy", "reproduction_only"},
     {"graph", "nn", "data"},
     {"metrics", "options"},
     {"runtime"},

@@ -1,5 +1,5 @@
 """The command line. ``main`` is the door, ``command`` says what a command is, and each command has a file of its own.
 
-``flags`` makes flags of the options and settings, ``config_file`` reads them from a file, and ``exit_codes`` turns
+``tyro_form`` turns options and settings into flags, ``config_file`` reads them from a file, and ``exit_codes`` turns
 errors into sentences.
 """

@@ -12,7 +12,7 @@ from typing import Annotated, Any, Literal
 import tyro
 
 from raycluster.cli.config_file import as_flags, read_config, take
-from raycluster.cli.flags import Flag, flags_of, form, values_of
+from raycluster.cli.tyro_form import Flag, flags_of, form, values_of
 from raycluster.methods import METHODS, find_method
 from raycluster.methods.base import Method
 from raycluster.options import DEFAULT_METHOD

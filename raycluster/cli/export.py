@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from raycluster.cli.command import Command, Values
-from raycluster.cli.flags import build
+from raycluster.cli.tyro_form import build
 from raycluster.options import ExportOptions
 from raycluster.runtime.console import Console
 

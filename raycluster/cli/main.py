@@ -16,9 +16,9 @@ from raycluster.cli.embed import EMBED
 from raycluster.cli.evaluate import EVALUATE
 from raycluster.cli.exit_codes import run_command
 from raycluster.cli.export import EXPORT
-from raycluster.cli.flags import form
 from raycluster.cli.sweep import SWEEP
 from raycluster.cli.train import TRAIN
+from raycluster.cli.tyro_form import form
 from raycluster.runtime.console import Console
 
 COMMANDS = {command.name: command for command in (TRAIN, EMBED, CLUSTER, ASSIGN, EVALUATE, EXPORT, SWEEP)}

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from raycluster.cli.command import MethodCommand, Values, summary_of
-from raycluster.cli.flags import build
+from raycluster.cli.tyro_form import build
 from raycluster.methods.base import Method
 from raycluster.options import SweepOptions
 from raycluster.runtime.console import Console

@@ -7,7 +7,7 @@ from typing import TYPE_CHECKING
 
 from raycluster.errors import check_setting
 from raycluster.graph.affinity import Affinity, sample_affinity
-from raycluster.reproduction import Reproduction
+from raycluster.reproduction_only import Reproduction
 
 if TYPE_CHECKING:
     import numpy as np

@@ -5,5 +5,6 @@ last files. ``in_process`` is the same run without Ray Train, for sweeps.
 
 A method sees a context: ``worker`` has the one inside a Ray Train worker, ``in_process`` and ``local_context`` have
 others, and ``run_context`` is what those with a run folder share. ``driver`` is the actor that clusters the features of
-all workers, ``gather`` and ``answers`` convert what goes in and out of it. ``worker_results`` is what workers leave.
+all workers, ``gather`` and ``driver_answers`` convert what goes in and out of it, and ``worker_results`` is what the
+workers leave.
 """

@@ -18,7 +18,7 @@ from ray.exceptions import ActorDiedError, ActorUnavailableError, RayTaskError
 from raycluster.methods.base import Answer
 from raycluster.runtime.checkpoint import load_checkpoints, save_checkpoint
 from raycluster.runtime.machine import available_cores
-from raycluster.training.answers import from_arrays, to_arrays
+from raycluster.training.driver_answers import from_arrays, to_arrays
 from raycluster.training.gather import gather_rows
 
 Part = tuple[np.ndarray, np.ndarray]

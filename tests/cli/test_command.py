@@ -5,9 +5,9 @@ from types import SimpleNamespace
 
 import pytest
 
-from raycluster.cli.flags import build
 from raycluster.cli.main import parse
 from raycluster.cli.train import TRAIN
+from raycluster.cli.tyro_form import build
 from raycluster.errors import UserError
 from raycluster.methods import METHODS, find_method
 from raycluster.methods.jule.settings import PRESETS, JuleSettings

@@ -7,7 +7,7 @@ from typing import Literal
 
 from raycluster.errors import check_setting
 from raycluster.nn.trunks import Trunk
-from raycluster.reproduction import Reproduction
+from raycluster.reproduction_only import Reproduction
 
 SIDES = (32, 64, 96, 160)  # of the squares that the network takes
 

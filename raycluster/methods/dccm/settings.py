@@ -6,7 +6,7 @@ from dataclasses import dataclass
 from typing import Literal
 
 from raycluster.errors import check_setting
-from raycluster.reproduction import Reproduction
+from raycluster.reproduction_only import Reproduction
 
 SIDES = (32, 64, 96)  # of the squares that the network takes
 

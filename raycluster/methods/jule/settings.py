@@ -6,7 +6,7 @@ from dataclasses import dataclass
 
 from raycluster.errors import check_setting
 from raycluster.graph.settings import GraphSettings
-from raycluster.reproduction import Reproduction
+from raycluster.reproduction_only import Reproduction
 
 
 @dataclass(frozen=True, kw_only=True)

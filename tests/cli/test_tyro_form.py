@@ -3,10 +3,10 @@ from typing import Literal
 
 import pytest
 
-from raycluster.cli.flags import REPRODUCTION, build, flags_of, form, values_of
+from raycluster.cli.tyro_form import REPRODUCTION, build, flags_of, form, values_of
 from raycluster.methods import METHODS, find_method
 from raycluster.options import ClusterOptions, EmbedOptions, SweepOptions, TrainOptions
-from raycluster.reproduction import Reproduction
+from raycluster.reproduction_only import Reproduction
 
 
 @dataclass(frozen=True, kw_only=True)

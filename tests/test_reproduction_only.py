@@ -4,7 +4,7 @@ import typing
 import pytest
 
 from raycluster.methods import METHODS, find_method
-from raycluster.reproduction import ONLY_TO_REPRODUCE, Reproduction
+from raycluster.reproduction_only import ONLY_TO_REPRODUCE, Reproduction
 
 
 def test_the_mark_is_seen_only_by_those_who_ask_for_it():

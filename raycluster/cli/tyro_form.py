@@ -11,7 +11,7 @@ from typing import Annotated, Any, Literal, NamedTuple
 import docstring_parser
 import tyro
 
-from raycluster.reproduction import ONLY_TO_REPRODUCE
+from raycluster.reproduction_only import ONLY_TO_REPRODUCE
 
 REPRODUCTION = "reproduction"
 ABOUT = {REPRODUCTION: "Needed only to reproduce a paper or its released code."}

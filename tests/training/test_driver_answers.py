@@ -4,7 +4,7 @@ from dataclasses import dataclass
 
 import numpy as np
 
-from raycluster.training.answers import from_arrays, to_arrays
+from raycluster.training.driver_answers import from_arrays, to_arrays
 
 
 @dataclass(frozen=True)
