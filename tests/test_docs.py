@@ -53,6 +53,7 @@ def test_readme_begins_with_an_installation_that_works_in_a_clone():
     assert "python3 -m venv .venv && .venv/bin/pip install -e '.[dev]' && .venv/bin/python -m pytest" in lines
 
 
+@pytest.mark.slow
 def test_tables_in_the_pages_are_those_of_the_results():
     done = subprocess.run([sys.executable, "benchmarks/docs.py", "--check"], cwd=ROOT, capture_output=True, text=True)
     assert done.returncode == 0, done.stderr

@@ -20,7 +20,7 @@ def pixels() -> np.ndarray:
     return np.random.default_rng(0).integers(0, 256, (N, 5, 4), dtype=np.uint8)
 
 
-@pytest.fixture(scope="module", params=["npz", "png"])
+@pytest.fixture(scope="module", params=["npz", pytest.param("png", marks=pytest.mark.slow)])
 def image_set(request, ray_session, pixels, tmp_path_factory) -> ImageSet:
     """103 images in ranges of at most 8, as one compressed array or as files."""
     folder = tmp_path_factory.mktemp("images")
@@ -84,6 +84,7 @@ def test_the_ranges_are_reshuffled_in_every_epoch(image_set):
     assert len({frozenset(np.searchsorted(begins, rows, side="right")) for rows in first}) > 1
 
 
+@pytest.mark.slow
 def test_the_first_batches_mix_folders_of_one_class_each(ray_session, tmp_path, monkeypatch):
     monkeypatch.setattr(streaming, "FIRST_WINDOW_ROWS", 128)  # half of them
     for label in range(4):

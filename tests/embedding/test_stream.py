@@ -69,6 +69,7 @@ def test_rows_without_a_finite_embedding_and_rows_that_stand_for_a_container_are
     assert (reasons.count(infinite), reasons[5]) == (8, "no container")
 
 
+@pytest.mark.slow
 def test_an_error_in_an_actor_arrives_as_it_is(net, make_work, ray_session):
     out, work = make_work("full")
     (out / "embeddings").write_text("a file where the folder of parts should be")

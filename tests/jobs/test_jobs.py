@@ -26,6 +26,7 @@ def test_every_command_is_a_script_too_from_any_folder(name, tmp_path):
     assert shown.stdout.startswith(f"usage: raycluster {name} ")
 
 
+@pytest.mark.slow
 def test_a_bad_call_of_a_script_ends_with_one_sentence_and_2(tmp_path):
     command = [sys.executable, SCRIPTS["train"], "dccm", "--clusters", "auto"]
     failed = subprocess.run(command, cwd=tmp_path, capture_output=True, text=True, timeout=300)

@@ -76,6 +76,7 @@ def test_unknown_torchvision_names_are_an_error():
         Backbone("resnet19")
 
 
+@pytest.mark.slow
 def test_an_unsupported_image_size_is_an_error(tmp_path):
     save_file(torchvision.models.vit_b_32().state_dict(), tmp_path / "vit.safetensors")
     with pytest.raises(UserError, match="--image-size 96: vit_b_32 does not support this size"):

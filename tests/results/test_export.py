@@ -54,12 +54,14 @@ def test_near_images_lie_near_each_other_in_the_picture(atlas):
     assert np.median(near) < 0.1 * np.median(any_two)
 
 
+@pytest.mark.slow
 def test_without_the_images_their_paths_stay(jule_run, tmp_path):
     table = pq.read_table(export(jule_run, "atlas", tmp_path / "t.parquet", images=False))
     assert "image" not in table.column_names
     assert table["path"][0].as_py() == "seen.npz#0"
 
 
+@pytest.mark.slow
 def test_images_that_are_gone_or_changed_leave_paths_and_a_sentence(jule_run, tmp_path):
     told = io.StringIO()
     options = ExportOptions(
@@ -135,6 +137,7 @@ def test_embeddings_of_other_images_are_refused(jule_run, tmp_path):
     assert not (tmp_path / "arrays").exists()
 
 
+@pytest.mark.slow
 def test_the_same_command_again_writes_nothing_and_another_is_refused(jule_run, tmp_path, capsys):
     for form, out in (("numpy", tmp_path / "arrays"), ("atlas", tmp_path / "atlas.parquet")):
         export(jule_run, form, out, images=False)

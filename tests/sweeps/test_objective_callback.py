@@ -50,7 +50,7 @@ def told(monkeypatch):
     return heard
 
 
-@pytest.mark.parametrize("method", ["jule", "dccm"])
+@pytest.mark.parametrize("method", ["jule", pytest.param("dccm", marks=pytest.mark.slow)])
 def test_looks_are_taken_at_their_interval_and_change_nothing(method, digits_npz, tmp_path, told):
     looked, _ = train(
         digits_npz, tmp_path / "looked", method, lambda images: ObjectiveCallback(images, 5, "silhouette", 2, False)
@@ -136,6 +136,7 @@ def test_with_an_objective_by_labels_those_images_are_looked_at_that_have_one(di
     assert told[0][0]["objective"] == pytest.approx(1.0)  # each is a cluster by itself
 
 
+@pytest.mark.slow
 def test_the_population_of_dccm_is_measured_in_batches_of_moderate_size():
     net, sizes = DccmCNN((1, 32, 32), 3), []
     net.register_forward_pre_hook(lambda module, inputs: sizes.append(len(inputs[0])))

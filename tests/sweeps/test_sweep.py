@@ -31,6 +31,7 @@ def swept(ray_session, digits_npz, tmp_path_factory):
     return out, space, *run(digits_npz, out, space=space, max_concurrent=2)
 
 
+@pytest.mark.slow
 def test_a_sweep_leaves_a_table_the_best_settings_pictures_and_run_folders(swept, digits_npz):
     out, _, best, told = swept
     table = pq.read_table(out / "trials.parquet").to_pydict()
@@ -48,11 +49,13 @@ def test_a_sweep_leaves_a_table_the_best_settings_pictures_and_run_folders(swept
     assert f"The best by {DEFAULT_OBJECTIVE}" in told
 
 
+@pytest.mark.slow
 def test_the_first_trial_has_the_settings_of_the_preset(swept):
     config = json.loads((swept[0] / "trials" / "0000" / "config.json").read_text())
     assert (config["identity"]["unroll_rate"], config["identity"]["rotation"]) == (0.9, 10.0)
 
 
+@pytest.mark.slow
 def test_trials_compute_with_no_more_threads_than_they_have_cores(swept):
     for number in range(3):
         rows = (swept[0] / "trials" / f"{number:04d}" / "metrics.jsonl").read_text().splitlines()
@@ -78,6 +81,7 @@ def test_the_same_call_again_keeps_what_is_done_and_more_trials_are_added(swept,
     assert "2 finished in" in told
 
 
+@pytest.mark.slow
 def test_other_settings_on_the_same_folder_are_refused_by_name(swept, digits_npz):
     with pytest.raises(UserError, match=f"--objective was {DEFAULT_OBJECTIVE} and is now nmi"):
         run(digits_npz, swept[0], space=swept[1], objective="nmi")

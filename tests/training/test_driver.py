@@ -66,6 +66,7 @@ def functions(tmp_path):
     return double, refuse, die_once
 
 
+@pytest.mark.slow
 def test_rows_of_all_workers_come_together_in_the_order_of_their_ids(driver, tmp_path):
     double, _, _ = functions(tmp_path)
     first = driver.run.remote(1, 0, 0, 2, FIRST, double, {})
@@ -102,6 +103,7 @@ def test_what_a_former_group_of_workers_left_unfinished_is_dropped(driver, tmp_p
     np.testing.assert_array_equal(ray.get(second).rows, ROWS * 2)
 
 
+@pytest.mark.slow
 def test_a_driver_that_dies_at_work_is_asked_again_and_answers_completed_steps_from_disk(driver, folder, tmp_path):
     double, _, die_once = functions(tmp_path)
     everything, changed = (np.arange(5), ROWS), (np.arange(5), ROWS + 1)

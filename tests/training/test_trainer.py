@@ -174,6 +174,7 @@ def assert_same_model(out, other, **tolerance):
         torch.testing.assert_close(value, weights[name], msg=name, **tolerance)
 
 
+@pytest.mark.slow
 def test_a_run_leaves_every_image_in_every_file_and_says_what_it_rejected(alone, photos):
     out, summary, told = alone
     assert (summary.images, summary.rejected, summary.clusters) == (N, 1, CLUSTERS)
@@ -208,6 +209,7 @@ def test_a_run_leaves_every_image_in_every_file_and_says_what_it_rejected(alone,
     assert f"All results are in {out}" in told
 
 
+@pytest.mark.slow
 def test_a_finished_run_is_told_again_and_not_done_again(alone, photos):
     out, summary, _ = alone
     before = (out / "metrics.jsonl").read_bytes()

@@ -124,6 +124,7 @@ def files_and_times(folder):
     return {path.name: path.stat().st_mtime_ns for path in folder.rglob("*") if path.is_file()}
 
 
+@pytest.mark.slow
 def test_a_change_to_a_called_file_compiles_its_callers_again_and_touches_no_source(kernel, tmp_path):
     assert call(kernel, tmp_path) == 10
     (kernel / "called.py").write_text(CALLED.replace("return 1", "return 2"))
@@ -133,6 +134,7 @@ def test_a_change_to_a_called_file_compiles_its_callers_again_and_touches_no_sou
     assert len(list((tmp_path / ".cache" / "raycluster").iterdir())) == 2
 
 
+@pytest.mark.slow
 def test_without_a_folder_to_write_to_every_process_compiles_for_itself(kernel, tmp_path):
     (tmp_path / "file").touch()
     before = files_and_times(kernel)

@@ -127,6 +127,7 @@ def test_the_ensemble_is_kept_or_replaced_but_never_grows(digits):
     assert not torch.equal(method.transforms, first)
 
 
+@pytest.mark.slow
 def test_the_same_seed_gives_the_same_run_and_another_seed_does_not(digits, uninterrupted):
     again = train_concurl(QUICK, K, context_on(digits[0], labels=digits[1]))  # labels are for reporting only
     np.testing.assert_array_equal(again.embeddings, uninterrupted[0].embeddings)
@@ -135,7 +136,8 @@ def test_the_same_seed_gives_the_same_run_and_another_seed_does_not(digits, unin
     assert not np.array_equal(other.embeddings, uninterrupted[0].embeddings)
 
 
-@pytest.mark.parametrize("rows", [3, *(pytest.param(rows, marks=pytest.mark.slow) for rows in (1, 2, 4))])
+@pytest.mark.slow
+@pytest.mark.parametrize("rows", [1, 2, 3, 4])
 def test_a_killed_run_continues_to_the_same_result_bank_and_z_bar(digits, uninterrupted, tmp_path, killed_after, rows):
     with killed_after(rows) as on_report:
         train_concurl(QUICK, K, context_on(digits[0], tmp_path, on_report=on_report))
@@ -210,6 +212,7 @@ def test_only_spaces_that_were_trained_by_a_loss_vote_and_are_reported():
         assert (found.support[1] == 0) == ("gamma" in switch)
 
 
+@pytest.mark.slow
 def test_metrics_include_losses_health_and_intermediate_clusterings(digits, uninterrupted):
     rows = uninterrupted[1].rows
     assert [(row["kind"], row["epoch"]) for row in rows] == [

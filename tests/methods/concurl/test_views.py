@@ -52,6 +52,7 @@ def test_crops_match_torchvision_image_by_image(images):
             close(found[i], tv.horizontal_flip(expected) if mirrored[i] else expected)
 
 
+@pytest.mark.slow
 def test_boxes_have_the_distribution_of_torchvisions():
     many = torch.zeros(20_000, 1, SIDE, SIDE)
     boxes = draw_boxes(many, seeded())
@@ -115,6 +116,7 @@ def test_views_are_in_range_differ_by_image_and_are_the_same_for_the_same_seed(r
     assert (differences + torch.eye(8)).min() > 0.01
 
 
+@pytest.mark.slow
 def test_a_fifth_is_gray_half_is_mirrored_and_gray_images_stay_gray():
     ramp = torch.arange(SIDE, dtype=torch.uint8).expand(3_000, 3, SIDE, SIDE).clone() * 4
     ramp[:, 0] += 100
@@ -129,6 +131,7 @@ def test_a_fifth_is_gray_half_is_mirrored_and_gray_images_stay_gray():
     assert (gray_views - gray_views[:, :1]).abs().max() < 1e-5
 
 
+@pytest.mark.slow
 def test_a_fifth_of_strong_views_keep_their_colors(monkeypatch):
     flat = torch.full((3_000, 3, SIDE, SIDE), 100, dtype=torch.uint8)
     flat[:, 1] = 50

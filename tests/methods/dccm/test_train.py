@@ -91,6 +91,7 @@ def test_no_gradient_reaches_the_clean_images_and_all_augmentations_share_target
     assert method.updates == 12
 
 
+@pytest.mark.slow
 def test_the_same_seed_gives_the_same_run_and_another_seed_does_not(digits, uninterrupted):
     outcome, _ = uninterrupted
     again = train_dccm(QUICK, 10, context_on(digits[0], labels=digits[1]))  # labels are for reporting only
@@ -100,7 +101,8 @@ def test_the_same_seed_gives_the_same_run_and_another_seed_does_not(digits, unin
     assert not np.array_equal(other.embeddings, outcome.embeddings)
 
 
-@pytest.mark.parametrize("rows", [1, *(pytest.param(rows, marks=pytest.mark.slow) for rows in (0, 2))])
+@pytest.mark.slow
+@pytest.mark.parametrize("rows", [0, 1, 2])
 def test_a_killed_run_continues_to_the_same_result(digits, uninterrupted, tmp_path, killed_after, rows):
     with killed_after(rows) as on_report:
         train_dccm(QUICK, 10, context_on(digits[0], tmp_path, on_report=on_report))
