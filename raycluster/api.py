@@ -9,6 +9,9 @@ from dataclasses import asdict
 from pathlib import Path
 from typing import TYPE_CHECKING, Any, Literal
 
+from raycluster.data.canvas import Fit
+from raycluster.data.image_size import ImageSize
+from raycluster.data.reading import Frames, LabelSource
 from raycluster.data.sources import resolve_source
 from raycluster.errors import UserError
 from raycluster.methods import METHODS, find_method
@@ -22,8 +25,6 @@ from raycluster.options import (
     EvaluateOptions,
     ExportOptions,
     FeedMode,
-    ImageSize,
-    LabelSource,
     Scheduler,
     Search,
     SweepOptions,
@@ -56,7 +57,12 @@ def train(
     feed: FeedMode = "auto",
     image_size: ImageSize | None = None,
     color: Color = "keep",
+    fit: Fit = "pad",
+    value_range: tuple[float, float] | None = None,
     labels: LabelSource = "auto",
+    exclude: Sequence[str] = (),
+    frames: Frames = "first",
+    array: str | None = None,
 ) -> RunSummary:
     """Train a clustering method on images, and write a run folder, or continue the run in it.
 
@@ -90,8 +96,19 @@ def train(
         printed.
     color : {"keep", "gray", "rgb"}
         Convert all images, or leave them as they are.
-    labels : {"auto", "folders"}
-        Where known classes are found, for reporting only: in the files, or in folder names.
+    fit : {"pad", "crop"}
+        Images of another shape than the rest are padded with the color of their border, or cropped to the middle.
+    value_range : (float, float), optional
+        What becomes black and white in images of more than 8 bits; by default found from all images.
+    labels : {"auto", "folders", "last-folders"}
+        Where known classes are found, for reporting only: in the files, in the first folders below ``data``, or in the
+        folders that directly contain the images.
+    exclude : sequence of str
+        Reject files and folders that match these patterns.
+    frames : {"first", "all"}
+        Which frames of animations, and pages of TIFF files, are images of their own.
+    array : str, optional
+        The array of an NPZ file that holds the images.
 
     Returns
     -------
@@ -123,7 +140,12 @@ def train(
         feed=feed,
         image_size=image_size,
         color=color,
+        fit=fit,
+        value_range=value_range,
         labels=labels,
+        exclude=tuple(exclude),
+        frames=frames,
+        array=array,
     )
     return train_with(options, name, settings)
 
@@ -135,7 +157,12 @@ def embed(
     *,
     weights: StrPath | None = None,
     image_size: int | None = None,
+    fit: Fit | None = None,
+    value_range: tuple[float, float] | None = None,
     labels: LabelSource = "auto",
+    exclude: Sequence[str] = (),
+    frames: Frames = "first",
+    array: str | None = None,
     workers: int | None = None,
     gpus_per_worker: float | None = None,
 ) -> EmbedSummary:
@@ -155,9 +182,21 @@ def embed(
     weights : path-like, optional
         The weights of a torchvision network: a safetensors file, or a state dict (.pth) of nothing but tensors.
     image_size : int, optional
-        For a torchvision network, the side of the squares that images are resized to; by default 224.
-    labels : {"auto", "folders"}
-        Where known classes are found, to be written next to the embeddings: in the files, or in folder names.
+        For a torchvision network, the side of the squares that images are brought to; by default 224.
+    fit : {"pad", "crop"}, optional
+        For a torchvision network, whether images that are not square are padded or cropped; by default cropped.
+    value_range : (float, float), optional
+        For a torchvision network, what becomes black and white in images of more than 8 bits; by default found from the
+        images.
+    labels : {"auto", "folders", "last-folders"}
+        Where known classes are found, to be written next to the embeddings: in the files, in the first folders below ``data``, or in the
+        folders that directly contain the images.
+    exclude : sequence of str
+        Reject files and folders that match these patterns.
+    frames : {"first", "all"}
+        Which frames of animations, and pages of TIFF files, are images of their own.
+    array : str, optional
+        The array of an NPZ file that holds the images.
     workers : int, optional
         The number of processes that embed; by default one per GPU, or without GPUs one per core, at most 8 a machine.
     gpus_per_worker : float, optional
@@ -184,7 +223,12 @@ def embed(
             out=os.fspath(out),
             weights=None if weights is None else os.fspath(weights),
             image_size=image_size,
+            fit=fit,
+            value_range=value_range,
             labels=labels,
+            exclude=tuple(exclude),
+            frames=frames,
+            array=array,
             workers=workers,
             gpus_per_worker=gpus_per_worker,
         )
@@ -233,7 +277,15 @@ def cluster(
 
 
 def assign(
-    model: StrPath, data: StrPath, out: StrPath, *, refuse_above: float = 1.0, labels: LabelSource = "auto"
+    model: StrPath,
+    data: StrPath,
+    out: StrPath,
+    *,
+    refuse_above: float = 1.0,
+    labels: LabelSource = "auto",
+    exclude: Sequence[str] = (),
+    frames: Frames = "first",
+    array: str | None = None,
 ) -> AssignSummary:
     """Assign new images to the clusters of a finished run, and write one row for each of them.
 
@@ -248,8 +300,15 @@ def assign(
     refuse_above : float
         Leave an image unassigned if its nearest image of the run is farther away than this many times the distance that
         99 of 100 images of the run have to their own nearest one; infinity assigns every image.
-    labels : {"auto", "folders"}
-        Where known classes are found, for reporting only: in the files, or in folder names.
+    labels : {"auto", "folders", "last-folders"}
+        Where known classes are found, for reporting only: in the files, in the first folders below ``data``, or in the
+        folders that directly contain the images.
+    exclude : sequence of str
+        Reject files and folders that match these patterns.
+    frames : {"first", "all"}
+        Which frames of animations, and pages of TIFF files, are images of their own.
+    array : str, optional
+        The array of an NPZ file that holds the images.
 
     Returns
     -------
@@ -270,6 +329,9 @@ def assign(
             out=os.fspath(out),
             refuse_above=refuse_above,
             labels=labels,
+            exclude=tuple(exclude),
+            frames=frames,
+            array=array,
         )
     )
 
@@ -290,9 +352,9 @@ def evaluate(
         The folder of a finished run.
     data : path-like, optional
         Other images with known classes, as for :func:`train`; by default those of the run.
-    labels : {"auto", "folders"}, optional
-        Where known classes are found: in the files, or in folder names; by default as in the run, or "auto" for other
-        images.
+    labels : {"auto", "folders", "last-folders"}, optional
+        Where known classes are found: in the files, or in the names of the first or the last folders; by default as in
+        the run, or "auto" for other images.
     seed : int
         Decides which images train the classifier, and which test it.
     shift : bool
@@ -392,7 +454,12 @@ def sweep(
     workers: int | None = None,
     image_size: ImageSize | None = None,
     color: Color = "keep",
+    fit: Fit = "pad",
+    value_range: tuple[float, float] | None = None,
     labels: LabelSource = "auto",
+    exclude: Sequence[str] = (),
+    frames: Frames = "first",
+    array: str | None = None,
 ) -> dict[str, Any]:
     """Find good settings of a method: train with many, and see which do best.
 
@@ -435,7 +502,7 @@ def sweep(
         GPUs for each trial, or a part of one; by default 1, or 0 if there is no GPU.
     workers : int, optional
         Train each trial with this many processes of Ray Train; by default each trial is one process.
-    image_size, color, labels
+    image_size, color, fit, value_range, labels, exclude, frames, array
         As for :func:`train`.
 
     Returns
@@ -469,7 +536,12 @@ def sweep(
         workers=workers,
         image_size=image_size,
         color=color,
+        fit=fit,
+        value_range=value_range,
         labels=labels,
+        exclude=tuple(exclude),
+        frames=frames,
+        array=array,
     )
     return run_sweep(options, method, preset)
 
@@ -518,9 +590,11 @@ def train_with(options: TrainOptions, method: str, settings: Any, console: Conso
         clusters=clusters,
         out=str(out_folder(options, method)),
         seed=options.seed,
-        labels=options.labels,
+        reading=options.reading,
         image_size=options.image_size,
         color=options.color,
+        fit=options.fit,
+        value_range=options.value_range,
         workers=options.workers,
         gpus_per_worker=options.gpus_per_worker,
         feed=options.feed,

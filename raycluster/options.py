@@ -9,11 +9,12 @@ from __future__ import annotations
 from dataclasses import dataclass
 from typing import Literal
 
+from raycluster.data.canvas import Fit
+from raycluster.data.image_size import ImageSize
+from raycluster.data.reading import Frames, LabelSource, Reading
 from raycluster.errors import check_setting
 from raycluster.graph.settings import GraphSettings
 
-ImageSize = int | tuple[int, int] | Literal["original"]
-LabelSource = Literal["auto", "folders"]
 Color = Literal["keep", "gray", "rgb"]
 FeedMode = Literal["auto", "resident", "streaming"]
 TableFormat = Literal["atlas", "numpy", "clip-retrieval"]
@@ -29,10 +30,23 @@ class ImageOptions:
     """Which images, and what is known of them."""
 
     data: str
-    """The images: a folder with its subfolders, a file, a glob or a URI of image files, Parquet, NPZ, IDX or WebDataset
-    tar files; or digits, a small set that comes with scikit-learn."""
+    """The images: a folder with its subfolders, a file, a glob, a text or CSV file of paths, or a URI; with image
+    files, Parquet, NPZ, IDX or tar files in it. digits is a small set that comes with scikit-learn."""
     labels: LabelSource = "auto"
-    """Where known classes are found, for reporting only: in the files, or in folder names."""
+    """Where known classes are found, for reporting only: in the files (auto), in the names of the first folders below
+    --data (folders), or in those of the folders that directly contain the images (last-folders)."""
+    exclude: tuple[str, ...] = ()
+    """Reject files and folders that match these patterns, such as '*_thumb.jpg' or drafts."""
+    frames: Frames = "first"
+    """Of animations and of TIFF files with several pages, take the first picture, or make each an image of its own
+    (all)."""
+    array: str | None = None
+    """The name of the array of an NPZ file that holds the images. Default: images, or the only one that can."""
+
+    @property
+    def reading(self) -> Reading:
+        """How the source is read."""
+        return Reading(self.labels, self.exclude, self.frames, self.array)
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -40,10 +54,15 @@ class SizedImageOptions(ImageOptions):
     """Which images, and the size and color that they are brought to."""
 
     image_size: ImageSize | None = None
-    """Resize images to squares of this side, or to this height and width; original keeps their size. Default: chosen
+    """Bring images to squares of this side, or to this height and width; original keeps their size. Default: chosen
     from the images and printed."""
     color: Color = "keep"
     """Convert all images to gray or rgb, or leave them as they are (keep)."""
+    fit: Fit = "pad"
+    """Images of another shape than the rest are padded with the color of their border, or cropped to the middle; none
+    is squeezed."""
+    value_range: tuple[float, float] | None = None
+    """What becomes black and what white in images of more than 8 bits. Default: found from all images and printed."""
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -96,7 +115,13 @@ class EmbedOptions(ImageOptions, ResourceOptions, OutputOptions):
     """The weights of a torchvision network: a safetensors file, or a state dict (.pth) of nothing but tensors. Those of
     timm's ResNets fit, too."""
     image_size: int | None = None
-    """For a torchvision network, the side of the squares that images are resized to. Default: 224."""
+    """For a torchvision network, the side of the squares that images are brought to. Default: 224."""
+    fit: Fit | None = None
+    """For a torchvision network, whether images that are not square are cropped to the middle, or padded. Default:
+    crop, as in its training."""
+    value_range: tuple[float, float] | None = None
+    """For a torchvision network, what becomes black and what white in images of more than 8 bits. Default: found from
+    the images and printed. A run has its own."""
 
     def __post_init__(self) -> None:
         """Refuse settings that mean nothing."""
@@ -145,8 +170,8 @@ class EvaluateOptions:
     data: str | None = None
     """Other images with known classes: a folder, a file, a glob or a URI. Default: those of the run."""
     labels: LabelSource | None = None
-    """Where known classes are found: in the files (auto), or in the names of the images' folders (folders). Default: as
-    in the run, or auto with --data."""
+    """Where known classes are found: in the files (auto), or in the names of the first (folders) or the last folders
+    (last-folders) above the images. Default: as in the run, or auto with --data."""
     seed: int = 0
     """The seed that decides which images train the classifier, and which test it."""
     shift: bool = False
@@ -168,7 +193,7 @@ class ExportOptions(OutputOptions):
     data: str | None = None
     """For atlas, where the images are. Default: where the run found them."""
     images: bool = True
-    """For atlas, put the images into the file, as PNG of the size that the network takes; without, only their paths."""
+    """For atlas, put the images into the file, shrunk to a long side of 160 pixels; without, only their paths."""
     seed: int = 0
     """For atlas, the seed of the projection to two dimensions."""
 

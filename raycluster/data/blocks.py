@@ -1,4 +1,4 @@
-"""Ranges of rows as blocks of images of one size: one at a time, or many of them by Ray Data."""
+"""Ranges of rows as blocks of images on one canvas: one at a time, or many of them by Ray Data."""
 
 from __future__ import annotations
 
@@ -9,11 +9,11 @@ from typing import Any, NamedTuple
 
 import numpy as np
 
-from raycluster.data.decode import Unreadable, prepare, prepare_block
+from raycluster.data.canvas import Canvas
+from raycluster.data.decode import Unreadable, as_image
+from raycluster.data.fit import load_image, prepare, prepare_block
 from raycluster.data.pipeline import Columns, map_ranges
-from raycluster.data.rows import Rows, decode_each
-from raycluster.data.sources import printable
-from raycluster.errors import UserError
+from raycluster.data.rows import Rows
 
 
 class Block(NamedTuple):
@@ -35,7 +35,7 @@ class Block(NamedTuple):
     decode_seconds: float
 
 
-def read_block(rows: Rows, start: int, stop: int, shape: tuple[int, int, int]) -> Block:
+def read_block(rows: Rows, start: int, stop: int, canvas: Canvas) -> Block:
     """Read and prepare the images of a range within one container, as cut by :meth:`Rows.ranges`.
 
     Images are resized one at a time, so that only one of them is held in its original size.
@@ -44,44 +44,38 @@ def read_block(rows: Rows, start: int, stop: int, shape: tuple[int, int, int]) -
     items = rows.read(start, stop)
     was_read = time.perf_counter()
     reasons: dict[int, str] = {}
-    images = prepare_block(items, shape) if isinstance(items, np.ndarray) else None
+    images = prepare_block(items, canvas) if isinstance(items, np.ndarray) else None
     if images is None:
-        images = np.zeros((stop - start, *shape), np.uint8)
-        for i in range(stop - start):
-            (pixels,) = decode_each(items[i : i + 1])
-            if isinstance(pixels, Unreadable):
-                reasons[i] = str(pixels)
-            else:
-                images[i] = prepare(pixels, shape)
+        images = np.zeros((stop - start, *canvas.shape), np.uint8)
+        for i, item in enumerate(items):
+            try:
+                if isinstance(item, Unreadable):
+                    raise item
+                if isinstance(item, bytes):
+                    images[i] = load_image(item, canvas, rows.file_name(start + i), rows.frame(start + i))
+                else:
+                    images[i] = prepare(as_image(item), canvas)
+            except Unreadable as error:
+                reasons[i] = str(error)
     return Block(images, reasons, was_read - began, time.perf_counter() - was_read)
 
 
 def read_ranges(
-    rows: Any, shape: tuple[int, int, int], ranges: np.ndarray, in_order: bool = False, n_streams: int = 1
-) -> Iterator[tuple[np.ndarray, np.ndarray]]:
-    """Yield row numbers (int64 [m]) and images (uint8 [m, C, H, W]), range by range, decoded by Ray Data.
+    rows: Any, canvas: Canvas, ranges: np.ndarray, in_order: bool = False, n_streams: int = 1
+) -> Iterator[tuple[np.ndarray, np.ndarray, dict[int, str]]]:
+    """Yield row numbers (int64 [m]), images (uint8 [m, C, H, W]) and reasons by row, decoded by Ray Data.
 
     ``rows`` is a :class:`raycluster.data.rows.Rows`, as returned by :func:`raycluster.data.pipeline.put_rows`. The
-    other parameters are those of :func:`raycluster.data.pipeline.map_ranges`.
-
-    Raises
-    ------
-    UserError
-        If an image can no longer be read.
+    other parameters are those of :func:`raycluster.data.pipeline.map_ranges`. An unreadable image is all zeros, and has
+    a reason.
     """
-    for columns in map_ranges(partial(_prepare_range, shape=shape), rows, ranges, in_order, n_streams):
-        failed = [text for text in columns["failed"] if text]
-        if failed:
-            raise UserError(
-                f"{len(failed)} images that were readable when the job began no longer are ({failed[0]}): "
-                "do not change the data while the job runs, and run the same command again."
-            )
-        yield columns["row"], columns["image"]
+    for columns in map_ranges(partial(_prepare_range, canvas=canvas), rows, ranges, in_order, n_streams):
+        reasons = zip(columns["row"].tolist(), columns["reason"], strict=True)
+        yield columns["row"], columns["image"], {row: reason for row, reason in reasons if reason}
 
 
-def _prepare_range(rows: Rows, start: int, stop: int, shape: tuple[int, int, int]) -> Columns:
-    block = read_block(rows, start, stop, shape)
-    failed = np.full(stop - start, "", dtype=object)
-    for i, reason in block.reasons.items():
-        failed[i] = f"{printable(rows.name(rows.file[start + i]))}: {reason}"
-    return {"row": np.arange(start, stop), "image": block.images, "failed": failed}
+def _prepare_range(rows: Rows, start: int, stop: int, canvas: Canvas) -> Columns:
+    block = read_block(rows, start, stop, canvas)
+    reason = np.full(stop - start, "", dtype=object)
+    reason[list(block.reasons)] = list(block.reasons.values())
+    return {"row": np.arange(start, stop), "image": block.images, "reason": reason}

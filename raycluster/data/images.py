@@ -1,193 +1,314 @@
-"""The image set: all readable images of a source, each with an id that never changes, ready to be read."""
+"""The image set: every image of a source, with an id that never changes, and the canvas that all are brought to."""
 
 from __future__ import annotations
 
 import hashlib
 import json
-from collections.abc import Iterator
-from dataclasses import dataclass, replace
-from typing import Literal
+from collections import Counter
+from collections.abc import Iterator, Mapping
+from dataclasses import asdict, dataclass, replace
+from typing import NamedTuple
 
 import numpy as np
 
 from raycluster.data.blocks import read_ranges
+from raycluster.data.canvas import Canvas, Fit
 from raycluster.data.decode import Rejected
-from raycluster.data.image_size import ImageSize, choose_shape
+from raycluster.data.frames import every_frame
+from raycluster.data.image_size import ImageSize, choose_canvas
 from raycluster.data.labels import folder_labels
 from raycluster.data.pipeline import put_rows
-from raycluster.data.row_index import index_rows, list_images
+from raycluster.data.reading import Reading
+from raycluster.data.row_index import RowIndex, index_rows, list_images
 from raycluster.data.rows import Rows
 from raycluster.data.sources import Listing, printable
-from raycluster.data.survey import survey_images
+from raycluster.data.survey import Headers, find_value_range, survey_headers
 from raycluster.errors import UserError
+
+MOST_NAMED = 3
+
+
+class CanvasSettings(NamedTuple):
+    """What the user or the method wants of the canvas; the rest is chosen from the images.
+
+    Attributes
+    ----------
+    image_size : int, (int, int) or "original", optional
+        Side of a square, or height and width. By default the common size, or the median aspect and the median long
+        side where sizes differ; if the long side exceeds 64 pixels, both sides are divided by the smallest integer
+        that reduces it to 64 or less. "original" does not reduce it.
+    color : {"keep", "gray", "rgb"}
+        "keep" is gray if every image is gray, otherwise color.
+    square_sizes : tuple of int, optional
+        Allow only squares of these sides. By default the smallest one that is not below the common or median size is
+        chosen, or the largest one if all are below it.
+    fit : {"pad", "crop"}
+        What happens to images of another aspect than the canvas.
+    value_range : (float, float), optional
+        What becomes black and white in images of more than 8 bits. By default it is found from all of them.
+    """
+
+    image_size: ImageSize | None = None
+    color: str = "keep"
+    square_sizes: tuple[int, ...] | None = None
+    fit: Fit = "pad"
+    value_range: tuple[float, float] | None = None
 
 
 @dataclass(frozen=True)
 class ImageSet:
-    """The readable images of a source. Row i is the same image throughout the program; ``ids[i]`` is its public id.
+    """The images of a source. Row i is the same image throughout the program; ``ids[i]`` is its public id.
+
+    Only headers have been read so far. :func:`raycluster.data.loading.load_images` and
+    :func:`raycluster.data.staging.stage_images` read all pixels, once, and reject what turns out to be damaged.
 
     Attributes
     ----------
     n : int
-        The number of readable images.
-    shape : tuple of int
-        Channels, height and width that every image is converted to.
+        The number of images that are not rejected.
+    canvas : Canvas
+        Color and size that every image is brought to, and how.
     ids : ndarray of int64, shape (n,)
-        Position in the sorted list of files, and of rows within a file, counted over everything listed: an image
-        keeps its id when another one becomes unreadable.
+        Position in the sorted list of files, and of rows within a file, counted over everything found: an image keeps
+        its id when another one is rejected.
     paths : list of str, length n
-        The file, relative to the source; ``file#row`` in a file of many images.
+        The file, relative to the source; in a file of many images, with the name or the number of the image in it.
     labels : ndarray of int64, shape (n,), or None
         Known classes for reporting, -1 where unknown.
     class_names : list of str or None
     rejected : list of Rejected
+        In the order of their ids.
     notes : list of str
-        Messages for the user: what was skipped, what was chosen.
-    fingerprint : str
-        Changes with the names and sizes of the files, with which of their images are readable, and with the size and
-        color that images are converted to.
+        Messages for the user: what was chosen, and what was not used.
+    files : str
+        A digest of the names and sizes of all files that were found.
     rows : Rows
-        Where every image is stored.
+        Where the pixels of every image are read from.
+    originals : Rows
+        Where every image is in the source.
+    warnings : tuple of str
+        Sentences about images in which nothing can be seen.
     """
 
     n: int
-    shape: tuple[int, int, int]
+    canvas: Canvas
     ids: np.ndarray
     paths: list[str]
     labels: np.ndarray | None
     class_names: list[str] | None
     rejected: list[Rejected]
     notes: list[str]
-    fingerprint: str
+    files: str
     rows: Rows
+    originals: Rows
+    warnings: tuple[str, ...] = ()
+
+    @property
+    def shape(self) -> tuple[int, int, int]:
+        """Channels, height and width of every image."""
+        return self.canvas.shape
 
     @property
     def n_bytes(self) -> int:
         """The memory that all images need as uint8."""
         return self.n * int(np.prod(self.shape))
 
-    def load(self) -> np.ndarray:
-        """Return all images, uint8 (n, C, H, W). Encoded images are decoded on Ray where one is connected.
+    @property
+    def n_listed(self) -> int:
+        """The number of inputs, rejected ones included."""
+        return self.n + len(self.rejected)
 
-        Raises
-        ------
-        UserError
-            If an image that was readable when the set was opened no longer is.
-        """
-        images = np.empty((self.n, *self.shape), np.uint8)
-        times_read = np.zeros(self.n, np.int64)
-        for rows, pixels in self.blocks():
-            images[rows] = pixels
-            np.add.at(times_read, rows, 1)
-        if not (times_read == 1).all():
-            raise RuntimeError(f"{(times_read != 1).sum()} of {self.n} images were not read exactly once")
-        return images
+    @property
+    def fingerprint(self) -> str:
+        """Changes with the names and sizes of the files, with which images are rejected, and with the canvas."""
+        digest = hashlib.sha256(json.dumps([self.files, asdict(self.canvas)]).encode())
+        digest.update(self.ids.astype("<i8").tobytes())
+        return digest.hexdigest()
 
-    def take(self, rows: np.ndarray) -> np.ndarray:
-        """Return only the images of some rows, int64 (m,) in ascending order, as uint8 (m, C, H, W)."""
-        return replace(self, n=len(rows), rows=self.rows.select(rows)).load()
+    def without(self, reasons: Mapping[int, str]) -> ImageSet:
+        """Return the set with some rows rejected for these reasons."""
+        if not reasons:
+            return self
+        before = np.setdiff1d(np.arange(self.n_listed), self.ids).tolist()
+        rejected = dict(zip(before, self.rejected, strict=True))
+        rejected |= {int(self.ids[row]): Rejected(self.paths[row], reason) for row, reason in reasons.items()}
+        kept = np.setdiff1d(np.arange(self.n), list(reasons))
+        return replace(
+            self,
+            n=len(kept),
+            ids=self.ids[kept],
+            paths=[self.paths[row] for row in kept],
+            labels=None if self.labels is None else self.labels[kept],
+            rejected=[rejected[number] for number in sorted(rejected)],
+            rows=self.rows.select(kept),
+            originals=self.originals.select(kept),
+        )
 
     def ranges(self, start: int, stop: int) -> np.ndarray:
         """Cut rows into ranges that one task each reads, int64 (m, 2)."""
         return self.rows.ranges(start, stop, int(np.prod(self.shape)))
 
-    def blocks(self) -> Iterator[tuple[np.ndarray, np.ndarray]]:
-        """Yield row numbers (int64 [m]) and images (uint8 [m, C, H, W]), a block at a time, each row once."""
+    def blocks(self) -> Iterator[tuple[np.ndarray, np.ndarray, dict[int, str]]]:
+        """Read all images once, on Ray where one is connected.
+
+        Yields
+        ------
+        rows : ndarray of int64, shape (m,)
+        images : ndarray of uint8, shape (m, C, H, W)
+            Zeros where an image is unreadable.
+        reasons : dict of int to str
+            Why it is unreadable, by row.
+        """
         rows = self.rows if self.rows.are_arrays else put_rows(self.rows)  # arrays need no decoding
-        yield from read_ranges(rows, self.shape, self.ranges(0, self.n))
+        yield from read_ranges(rows, self.canvas, self.ranges(0, self.n))
         self.rows.close()
+
+    def take(self, rows: np.ndarray) -> tuple[np.ndarray, np.ndarray]:
+        """Read some images.
+
+        Parameters
+        ----------
+        rows : ndarray of int64, shape (m,)
+            Ascending.
+
+        Returns
+        -------
+        rows : ndarray of int64, shape (k,)
+            Those that are readable.
+        images : ndarray of uint8, shape (k, C, H, W)
+        """
+        images = np.empty((len(rows), *self.shape), np.uint8)
+        is_readable = np.ones(len(rows), bool)
+        for places, pixels, reasons in replace(self, n=len(rows), rows=self.rows.select(rows)).blocks():
+            images[places] = pixels
+            is_readable[list(reasons)] = False
+        return rows[is_readable], images if is_readable.all() else images[is_readable]
 
 
 def open_images(
-    source: str,
-    labels: Literal["auto", "folders"] = "auto",
-    image_size: ImageSize | None = None,
-    color: Literal["keep", "gray", "rgb"] = "keep",
-    square_sizes: tuple[int, ...] | None = None,
+    source: str, reading: Reading | None = None, canvas: Canvas | CanvasSettings | None = None
 ) -> ImageSet:
-    """Open a source of images: list it, check every image once, and choose one size and color for all.
+    """Open a source of images: find all of its files, and number the images in them.
 
-    Encoded images are decoded on Ray where one is connected, otherwise in this process. Unreadable images are
-    rejected with the reason.
+    Every file that is found becomes an image or a rejected row. The headers of the images are read if the canvas has to
+    be chosen, on Ray where one is connected.
 
     Parameters
     ----------
     source : str
-        ``digits``, or a folder (searched recursively), a file or a glob, on this machine or behind a URI that pyarrow
-        opens: images, Parquet, NPZ, IDX or WebDataset tar.
-    labels : {"auto", "folders"}
-        Where known classes come from: what the files contain (a ``label`` column, NPZ ``labels``, the IDX labels file
-        that belongs to the images, ``.cls`` in tar), or the names of the folders that the files are in.
-    image_size : int, (int, int) or "original", optional
-        Side of a square, or height and width. By default the common size, or the median height and width (each at
-        least 8) where sizes differ; if the long side exceeds 64 pixels, both sides are divided by the smallest
-        integer that reduces it to 64 or less. "original" does not reduce it.
-    color : {"keep", "gray", "rgb"}
-        "keep" is gray if every image is gray, otherwise color.
-    square_sizes : tuple of int, optional
-        Allow only squares of these sides. By default the smallest one that is not below the common or median size is
-        chosen, or the largest one if all are below it.
-
-    Returns
-    -------
-    images : ImageSet
+        ``digits``, or a folder (searched recursively), a file, a list of files, or a glob, on this machine or behind a
+        URI: images, Parquet, NPZ, IDX or tar.
+    reading : Reading, optional
+        How it is read.
+    canvas : Canvas or CanvasSettings, optional
+        What the images are brought to, or what is wanted of it.
 
     Raises
     ------
     UserError
-        If the source does not exist, holds no supported files or several kinds of them, or no image is readable.
+        If the source does not exist, or holds no image that can be used.
     """
-    _check_settings(image_size, color)
-    listing = list_images(source)
-    if labels == "folders" and listing.kind != "images":
-        raise UserError(f"{source} holds {listing.kind} files: only image files take their labels from folders.")
-    index = index_rows(listing)
-    listed = len(index.rows)
-    sizes, reasons = survey_images(index)
-    paths = index.rows.paths()
-    rejected = [Rejected(paths[row], str(reasons[row])) for row in sorted(reasons)]
-    is_readable = np.ones(listed, bool)
-    is_readable[list(reasons)] = False
-    ids = np.flatnonzero(is_readable)
-    if len(ids) == 0:
-        first = "; ".join(f"{path}: {reason}" for path, reason in rejected[:3])
-        raise UserError(
-            f"None of the {listed} inputs in {source} is a readable image ({first})."
-            if rejected
-            else f"{source} holds no rows: name a source with images in it."
-        )
-    shape, notes = choose_shape(sizes[ids], image_size, color, square_sizes)
-    known, class_names = folder_labels(paths) if labels == "folders" else (index.labels, index.class_names)
-    images = ImageSet(
-        n=len(ids),
-        shape=shape,
-        ids=ids,
-        paths=[paths[row] for row in ids],
-        labels=None if known is None or (known < 0).all() else known[ids],
+    reading, canvas = reading or Reading(), canvas or CanvasSettings()
+    if isinstance(canvas, CanvasSettings):
+        _check_settings(canvas)
+    listing = list_images(source, reading.exclude)
+    index = index_source(listing, reading)
+    reasons = {row: str(reason) for row, reason in index.reasons.items()}
+    notes = list(index.notes)
+    if isinstance(canvas, CanvasSettings):
+        headers, damaged = survey_headers(index)
+        reasons |= damaged
+        used = _used(source, index, reasons)
+        canvas, chosen = _choose_canvas(index, headers, used, canvas)
+        notes += chosen
+        if reading.frames == "first" and (n := int((headers.frames[used] > 1).sum())):
+            notes.append(
+                f"{n:,} of {len(used):,} images have several frames or pages: the first is used (--frames all uses all)."
+            )
+    else:
+        used = _used(source, index, reasons)
+    paths = index.paths.to_pylist()
+    known, class_names, note = known_classes(index, reading)
+    notes += [note] if note else []
+    rows = index.rows.select(used)
+    return ImageSet(
+        n=len(used),
+        canvas=canvas,
+        ids=used,
+        paths=[paths[row] for row in used],
+        labels=None if known is None or (known[used] < 0).all() else known[used],
         class_names=class_names,
-        rejected=rejected,
-        notes=index.notes + notes,
-        fingerprint=_fingerprint(listing, shape, ids),
-        rows=index.rows.select(ids),
+        rejected=[Rejected(paths[row], reasons[row]) for row in sorted(reasons)],
+        notes=notes,
+        files=digest_of(listing),
+        rows=rows,
+        originals=rows,
     )
-    if images.n + len(images.rejected) != listed:
-        raise RuntimeError(f"{listed} inputs became {images.n} images and {len(images.rejected)} rejected ones")
-    return images
 
 
-def _check_settings(image_size: ImageSize | None, color: str) -> None:
-    if color not in ("keep", "gray", "rgb"):
-        raise UserError(f"color={color!r} is not supported: choose keep, gray or rgb.")
-    sides = image_size if isinstance(image_size, tuple) else (image_size,)
-    is_number = all(isinstance(side, int) and side > 0 for side in sides) and len(sides) <= 2
-    if image_size not in (None, "original") and not is_number:
-        raise UserError(
-            f"image_size={image_size!r} is not a size: give one number of pixels, height and width, or original."
+def index_source(listing: Listing, reading: Reading) -> RowIndex:
+    """Number the images of a listing, as it is to be read."""
+    index = index_rows(listing, reading.array)
+    return every_frame(index) if reading.frames == "all" else index
+
+
+def known_classes(index: RowIndex, reading: Reading) -> tuple[np.ndarray | None, list[str] | None, str | None]:
+    """Return the known class of every row, int64 [n], the names of the classes, and a note for the user, where known."""
+    if reading.labels == "auto":
+        return index.labels, index.class_names, None
+    return folder_labels(index.paths.to_pylist(), reading.labels)
+
+
+def none_readable(source: str, rejected: list[Rejected]) -> UserError:
+    """Return the error of a source in which every input is rejected: how many, and the commonest reasons."""
+    reasons = Counter(one.reason for one in rejected)
+    example = {one.reason: one.path for one in reversed(rejected)}
+    shown = "; ".join(f"{n:,} x {reason} ({example[reason]})" for reason, n in reasons.most_common(MOST_NAMED))
+    return UserError(f"None of the {len(rejected):,} inputs in {source} is a readable image: {shown}.")
+
+
+def _used(source: str, index: RowIndex, reasons: Mapping[int, str]) -> np.ndarray:
+    """Return the rows that are not rejected, int64, ascending."""
+    listed = len(index.rows)
+    if listed == 0:
+        raise UserError(f"{source} holds no rows: name a source with images in it.")
+    used = np.setdiff1d(np.arange(listed), list(reasons))
+    if len(used) == 0:
+        paths = index.paths.to_pylist()
+        raise none_readable(source, [Rejected(paths[row], reasons[row]) for row in sorted(reasons)])
+    return used
+
+
+def _choose_canvas(
+    index: RowIndex, headers: Headers, used: np.ndarray, settings: CanvasSettings
+) -> tuple[Canvas, list[str]]:
+    canvas, notes = choose_canvas(
+        headers.sizes[used], settings.image_size, settings.color, settings.square_sizes, settings.fit
+    )
+    deep = used[headers.depths[used] > 8]
+    value_range = settings.value_range
+    if len(deep) and value_range is None:
+        value_range = find_value_range(index.rows.select(deep))
+    if len(deep) and value_range is not None:
+        low, high = value_range
+        notes.append(
+            f"{len(deep):,} of {len(used):,} images have more than 8 bits: {low:g} becomes black, and {high:g} white "
+            "(--value-range LOW HIGH sets others)."
         )
+    return replace(canvas, value_range=value_range), notes
 
 
-def _fingerprint(listing: Listing, shape: tuple[int, int, int], ids: np.ndarray) -> str:
+def _check_settings(settings: CanvasSettings) -> None:
+    if settings.color not in ("keep", "gray", "rgb"):
+        raise UserError(f"color={settings.color!r} is not supported: choose keep, gray or rgb.")
+    size = settings.image_size
+    sides = size if isinstance(size, tuple) else (size,)
+    is_number = all(isinstance(side, int) and side > 0 for side in sides) and len(sides) <= 2
+    if size not in (None, "original") and not is_number:
+        raise UserError(f"image_size={size!r} is not a size: give one number of pixels, height and width, or original.")
+
+
+def digest_of(listing: Listing) -> str:
+    """Return a digest of the names and sizes of all files."""
     names = [printable(name) for name in listing.names]
-    digest = hashlib.sha256(json.dumps([listing.kind, names, listing.sizes, shape]).encode())
-    digest.update(ids.astype("<i8").tobytes())
-    return digest.hexdigest()
+    return hashlib.sha256(json.dumps([names, listing.sizes]).encode()).hexdigest()

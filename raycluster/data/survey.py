@@ -1,47 +1,123 @@
-"""One look at every image before anything else: how large it is, or why it is unreadable."""
+"""The headers of all images, before any is decoded: size, color, depth and frames; and the range that deep ones use."""
 
 from __future__ import annotations
+
+from typing import NamedTuple
 
 import numpy as np
 
 from raycluster.data.decode import Unreadable
+from raycluster.data.image_header import read_header
 from raycluster.data.pipeline import Columns, map_ranges, put_rows
 from raycluster.data.row_index import RowIndex
-from raycluster.data.rows import Rows, decode_each
+from raycluster.data.rows import Rows, as_image
+from raycluster.data.value_range import natural_range, raw_extremes
+
+MOST_SAMPLED = 1000  # images of more than 8 bits that are decoded to find the range of all of them
 
 
-def survey_images(index: RowIndex) -> tuple[np.ndarray, dict[int, Unreadable | str]]:
-    """Measure every image of a source, by decoding it unless it is in an array; on Ray where one is connected.
+class Headers(NamedTuple):
+    """What the headers of n images say; zeros where an image is unreadable.
+
+    Attributes
+    ----------
+    sizes : ndarray of int32, shape (n, 3)
+        Height, width and channels (1 or 3).
+    depths : ndarray of int32, shape (n,)
+        Bits per channel.
+    frames : ndarray of int32, shape (n,)
+        The number of frames or pages.
+    """
+
+    sizes: np.ndarray
+    depths: np.ndarray
+    frames: np.ndarray
+
+
+def survey_headers(index: RowIndex) -> tuple[Headers, dict[int, str]]:
+    """Read the headers of all images of a source, on Ray where one is connected.
 
     Returns
     -------
-    sizes : ndarray of int32, shape (n, 3)
-        Height, width and channels; zeros where an image is unreadable.
-    reasons : dict of int to (Unreadable or str)
-        Why it is unreadable, by row.
+    headers : Headers
+    reasons : dict of int to str
+        Why an image is unreadable, by row; without those that the index rejects.
     """
-    rows = index.rows
-    sizes = np.zeros((len(rows), 3), np.int32)
-    reasons: dict[int, Unreadable | str] = dict(index.reasons)
+    is_known = np.isin(index.rows.file, list(index.sizes))
+    others = np.setdiff1d(np.flatnonzero(~is_known), list(index.reasons))
+    found, reasons = read_headers(index.rows.select(others))
+    n = len(index.rows)
+    headers = Headers(np.zeros((n, 3), np.int32), np.full(n, 8, np.int32), np.ones(n, np.int32))
+    for values, of_others in zip(headers, found, strict=True):
+        values[others] = of_others
+    for file, size in index.sizes.items():
+        headers.sizes[index.rows.file == file] = size
+    return headers, {int(others[row]): reason for row, reason in reasons.items()}
+
+
+def read_headers(rows: Rows) -> tuple[Headers, dict[int, str]]:
+    """Read the headers of rows that are encoded images; return them, and by row why one is unreadable."""
+    n = len(rows)
+    headers = Headers(np.zeros((n, 3), np.int32), np.full(n, 8, np.int32), np.ones(n, np.int32))
+    reasons: dict[int, str] = {}
+    for columns in map_ranges(_headers_of_range, put_rows(rows), rows.ranges(0, n)):
+        for name, values in zip(Headers._fields, headers, strict=True):
+            values[columns["row"]] = columns[name]
+        found = zip(columns["row"].tolist(), columns["reason"], strict=True)
+        reasons |= {row: reason for row, reason in found if reason}
+    return headers, reasons
+
+
+def sample_value_range(rows: Rows) -> tuple[float, float] | None:
+    """Return what becomes black and white in images of more than 8 bits, from up to 1,000 rows; None without any."""
     if rows.are_arrays:
-        for file, size in index.sizes.items():
-            sizes[rows.file == file] = size
-        return sizes, reasons
-    candidates = np.setdiff1d(np.arange(len(rows)), list(reasons))
-    selected = rows.select(candidates)
-    for columns in map_ranges(_survey_range, put_rows(selected), selected.ranges(0, len(candidates))):
-        listed = candidates[columns["row"]]
-        sizes[listed] = columns["size"]
-        reasons.update((row, reason) for row, reason in zip(listed.tolist(), columns["reason"], strict=True) if reason)
-    return sizes, reasons
+        return None
+    sample = _evenly_spaced(rows)
+    headers, _ = read_headers(sample)
+    deep = np.flatnonzero(headers.depths > 8)
+    return find_value_range(sample.select(deep)) if len(deep) else None
 
 
-def _survey_range(rows: Rows, start: int, stop: int) -> Columns:
-    sizes = np.zeros((stop - start, 3), np.int32)
-    reasons = [""] * (stop - start)
-    for i, pixels in enumerate(decode_each(rows.read(start, stop))):
-        if isinstance(pixels, Unreadable):
-            reasons[i] = str(pixels)
-        else:
-            sizes[i] = *pixels.shape[:2], 1 if pixels.ndim == 2 else 3
-    return {"row": np.arange(start, stop), "size": sizes, "reason": np.array(reasons, dtype=object)}
+def find_value_range(rows: Rows) -> tuple[float, float] | None:
+    """Return what becomes black and white in images of more than 8 bits, from all rows, or from 1,000 of very many.
+
+    None if none of them can be decoded.
+    """
+    sample = _evenly_spaced(rows)
+    low, high, is_float = np.inf, -np.inf, False
+    for columns in map_ranges(_extremes_of_range, put_rows(sample), sample.ranges(0, len(sample))):
+        low, high = min(low, columns["low"].min(initial=np.inf)), max(high, columns["high"].max(initial=-np.inf))
+        is_float |= bool(columns["is_float"].any())
+    return natural_range(low, high, is_float) if low <= high else None
+
+
+def _evenly_spaced(rows: Rows) -> Rows:
+    return rows.select(np.unique(np.linspace(0, len(rows) - 1, min(len(rows), MOST_SAMPLED)).astype(np.int64)))
+
+
+def _headers_of_range(rows: Rows, start: int, stop: int) -> Columns:
+    columns: Columns = {"row": np.arange(start, stop), "reason": np.full(stop - start, "", dtype=object)}
+    columns |= {"sizes": np.zeros((stop - start, 3), np.int32), "depths": np.full(stop - start, 8, np.int32)}
+    columns["frames"] = np.ones(stop - start, np.int32)
+    for i, item in enumerate(rows.open_each(start, stop)):
+        try:
+            if isinstance(item, Unreadable):
+                raise item
+            if isinstance(item, np.ndarray):
+                pixels = as_image(item)
+                columns["sizes"][i] = *pixels.shape[:2], 1 if pixels.ndim == 2 else 3
+                continue
+            with item:
+                header = read_header(item)
+            columns["sizes"][i] = header.height, header.width, header.channels
+            columns["depths"][i], columns["frames"][i] = header.depth, header.frames
+        except Unreadable as error:
+            columns["reason"][i] = str(error)
+    return columns
+
+
+def _extremes_of_range(rows: Rows, start: int, stop: int) -> Columns:
+    found = [raw_extremes(item, frame) for item, frame in rows.encoded(start, stop)]
+    known = [one for one in found if one is not None]
+    low, high, is_float = zip(*known, strict=True) if known else ((), (), ())
+    return {"low": np.array(low), "high": np.array(high), "is_float": np.array(is_float, bool)}

@@ -16,11 +16,14 @@ from typing import TYPE_CHECKING, Any
 
 import numpy as np
 
-from raycluster.data.sources import check_apart, printable, resolve_source
+from raycluster.data.contrast import contrast_sentences
+from raycluster.data.location import public_name
+from raycluster.data.sources import check_apart, resolve_source
+from raycluster.data.survey import sample_value_range
 from raycluster.embedding.part_files import RejectedRow, part_path, read_footer, read_ids
 from raycluster.embedding.preflight import check_disk, spilled_bytes
 from raycluster.embedding.shard_size import shard_limit
-from raycluster.embedding.state import EmbeddingState
+from raycluster.embedding.state import EmbeddingState, PendingRows
 from raycluster.errors import TrainingFailed, UserError
 from raycluster.methods.saved_network import load_network as load_run_network
 from raycluster.nn.backbone import has_backbone, load_backbone
@@ -76,6 +79,8 @@ class EmbedSummary:
     spilled_bytes : int or None
         What Ray wrote from its object store to disk in the last call; None if that is unknown.
     rejected_reasons : dict of str to int
+    blank_now, faint_now : int
+        In how many of the images of the last call nothing, or hardly anything, can be seen.
     """
 
     files: int
@@ -91,6 +96,8 @@ class EmbedSummary:
     images_per_second: float | None
     spilled_bytes: int | None
     rejected_reasons: dict[str, int] = field(default_factory=dict)
+    blank_now: int = 0
+    faint_now: int = 0
     method: str = METHOD
 
 
@@ -100,6 +107,8 @@ class EmbedProgress:
 
     clock: Clock
     embedded: int = 0
+    blank: int = 0
+    faint: int = 0
     work: dict[str, float] = field(default_factory=dict)
     rate: float | None = None
     spilled: int | None = 0
@@ -130,8 +139,10 @@ def _embed_source(options: EmbedOptions, console: Console) -> EmbedSummary:
     options = absolute(options)
     run_dir = RunDir(absolute_out(options.out))
     identity = {"method": METHOD}
-    identity |= {name: getattr(options, name) for name in ("model", "weights", "data", "image_size", "labels")}
-    identity["data"] = printable(options.data)
+    identity |= {name: getattr(options, name) for name in ("model", "weights", "image_size", "labels")}
+    identity |= {"data": public_name(options.data)} | options.reading.unusual()
+    identity |= {"fit": options.fit} if options.fit else {}
+    identity |= {"value_range": list(options.value_range)} if options.value_range else {}
     run_dir.state(identity)
     net, fingerprint = load_network(options)
     node = private_node()
@@ -146,8 +157,8 @@ def _embed_source(options: EmbedOptions, console: Console) -> EmbedSummary:
                 f"The weights of {options.model} have changed since the work in {run_dir.path} began: choose another "
                 "--out."
             )
-        console.progress(f"looking at {options.data}")
-        state = EmbeddingState(run_dir.path, options.data, options.labels)
+        console.progress(f"looking at {public_name(options.data)}")
+        state = EmbeddingState(run_dir.path, options.data, options.reading)
         check_apart(options.data, state.listing, run_dir.path)
         for sentence in state.sentences():
             console.say(sentence)
@@ -180,7 +191,7 @@ def load_network(options: EmbedOptions) -> tuple[Network, str]:
     """
     folder = Path(options.model)
     if folder.is_dir():
-        for name in ("weights", "image_size"):
+        for name in ("weights", "image_size", "fit", "value_range"):
             if getattr(options, name) is not None:
                 flag = name.replace("_", "-")
                 raise UserError(f"--{flag} is for torchvision networks: the run {folder} has its own, leave it out.")
@@ -199,6 +210,7 @@ def load_network(options: EmbedOptions) -> tuple[Network, str]:
         )
     else:
         net = load_backbone(options.model, Path(options.weights), options.image_size or IMAGE_SIZE)
+        net.fit, net.value_range = options.fit or "crop", options.value_range
         files = [Path(options.weights)]
     digest = hashlib.sha256()
     for path in files:
@@ -224,16 +236,35 @@ def plan_workers(nodes: list[Node], options: EmbedOptions) -> Plan:
 
 
 def begin(run_dir: RunDir, identity: dict[str, Any], fingerprint: str, net: Network) -> None:
-    """Write ``config.json``, which never changes; what does is in ``files.parquet``."""
+    """Write ``config.json``; what changes later is in ``files.parquet``."""
     run_dir.write_config(
         {
             "identity": identity,
             "weights": fingerprint,
-            "shape": net.shape,
+            "canvas": asdict(net.canvas),
             "embedding_size": net.embedding_size,
             "versions": installed_versions(),
         }
     )
+
+
+def settle_value_range(
+    run_dir: RunDir, net: Network, order: PendingRows, console: Console
+) -> tuple[float, float] | None:
+    """Return what becomes black and white in images of more than 8 bits: as before, as asked for, or from a sample."""
+    config = run_dir.config()
+    before = config.get("canvas", {}).get("value_range") or net.value_range
+    if before:
+        return before[0], before[1]
+    readable = np.setdiff1d(np.arange(len(order.ids)), list(order.reasons))
+    found = sample_value_range(order.rows.select(readable))
+    if found:
+        console.say(
+            f"Some images have more than 8 bits: {found[0]:g} becomes black, and {found[1]:g} white (--value-range LOW "
+            "HIGH sets others)."
+        )
+        run_dir.write_config(config | {"canvas": asdict(replace(net.canvas, value_range=found))})
+    return found
 
 
 def _embed(
@@ -258,13 +289,15 @@ def _embed(
         console.say(note)
     n, total = len(work.order.ids), state.manifest.n
     if total == 0:
-        raise UserError(f"{options.data} holds no rows: name a source with images in it.")
+        raise UserError(f"{public_name(options.data)} holds no rows: name a source with images in it.")
     if n == 0:
         return  # the new files have no rows
+    if not Path(options.model).is_dir():
+        net.value_range = settle_value_range(run_dir, net, work.order, console)
     disk = check_disk(run_dir.path, n, net.embedding_size, work.order.paths.nbytes)
     shape = " x ".join(map(str, net.shape))
     files = count(len(state.manifest.names), "file")
-    console.say(f"{options.data}: {count(total, 'row')} in {files}, {n:,} of them to embed")
+    console.say(f"{public_name(options.data)}: {count(total, 'row')} in {files}, {n:,} of them to embed")
     console.say(
         f"{size(n * image_bytes)} of images ({shape}) in {count(len(work.shards), 'shard')} pass through an object "
         f"store of {size(store)}; {disk}"
@@ -280,6 +313,7 @@ def _embed(
         _follow(stream, meter, cluster, console)
     finally:
         progress.embedded, progress.work, progress.rate = meter.rows, dict(meter.seconds), meter.rate
+        progress.blank, progress.faint = meter.blank, meter.faint
     progress.clock.lap("embedding")
     after = spilled_bytes()
     progress.spilled = None if before is None or after is None else after - before
@@ -357,6 +391,8 @@ def finish(run_dir: RunDir, state: EmbeddingState, progress: EmbedProgress, cons
         images_per_second=progress.rate and round(progress.rate, 1),
         spilled_bytes=progress.spilled,
         rejected_reasons=dict(Counter(row.reason for row in rejected).most_common()),
+        blank_now=progress.blank,
+        faint_now=progress.faint,
     )
     if images == 0:
         first = "; ".join(f"{row.path}: {row.reason}" for row in sorted(rejected)[:3])
@@ -399,6 +435,8 @@ def show_embeddings(console: Console, out: Path, summary: EmbedSummary) -> None:
         lines.append(f"{count(summary.rejected, 'input')} rejected (rejected.parquet):")
         lines += [f"  {times:,} x {reason}" for reason, times in summary.rejected_reasons.items()]
     console.say("\n".join(lines))
+    for warning in contrast_sentences(summary.blank_now, summary.faint_now, summary.embedded_now):
+        console.warn(warning)
     if summary.spilled_bytes:
         console.warn(
             f"Ray's object store was full, and {size(summary.spilled_bytes)} went through the disk: give it more "

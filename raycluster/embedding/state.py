@@ -10,8 +10,10 @@ import numpy as np
 import pyarrow as pa
 
 from raycluster.data.decode import UNREACHABLE, Unreadable
-from raycluster.data.labels import UNKNOWN, folder_labels
-from raycluster.data.row_index import RowIndex, index_rows, list_images
+from raycluster.data.images import index_source, known_classes
+from raycluster.data.labels import UNKNOWN
+from raycluster.data.reading import Reading
+from raycluster.data.row_index import RowIndex, list_images
 from raycluster.data.rows import Rows
 from raycluster.data.sources import Listing, printable
 from raycluster.embedding.manifest import Changes, Manifest
@@ -71,7 +73,7 @@ class EmbeddingState:
     out : Path
     data : str
         A source.
-    labels : {"auto", "folders"}
+    reading : Reading
 
     Attributes
     ----------
@@ -90,11 +92,9 @@ class EmbeddingState:
         If the source cannot be listed, or so much of it is missing that this looks like a mistake.
     """
 
-    def __init__(self, out: Path, data: str, labels: Literal["auto", "folders"] = "auto") -> None:
-        self._out, self._labels = out, labels
-        self.listing: Listing = list_images(data)
-        if labels == "folders" and self.listing.kind != "images":
-            raise UserError(f"{data} holds {self.listing.kind} files: only image files take their labels from folders.")
+    def __init__(self, out: Path, data: str, reading: Reading = Reading()) -> None:
+        self._out, self._reading = out, reading
+        self.listing: Listing = list_images(data, reading.exclude)
         known = Manifest.load(out / MANIFEST) if (out / MANIFEST).exists() else Manifest.empty()
         self.changes = known.compare(self.listing)
         _check_plausible(data, known, self.listing, self.changes)
@@ -138,7 +138,7 @@ class EmbeddingState:
         new = sorted(self.changes.added + self.changes.changed)
         begun = [place[name] for name in self._names_of(self._missing_ids())]
         looked_at = sorted(set(new) | set(begun))
-        found = index_rows(listing.select(looked_at))
+        found = index_source(listing.select(looked_at), self._reading)
         counts = np.bincount(found.rows.file, minlength=len(looked_at))
         row_count = dict(zip(looked_at, counts.tolist(), strict=True))
         # A container that could not be opened before but can be now, or the other way around, has other rows.
@@ -167,7 +167,7 @@ class EmbeddingState:
         position = {i: p for p, i in enumerate(looked_at)}
         in_found = np.array([position[place[manifest.names[i]]] for i in names.tolist()], np.int64)
         row = first_row[in_found[inverse]] + ids - manifest.first[file] if len(ids) else ids
-        paths = pa.array(found.rows.paths(), pa.string()).take(row)
+        paths = found.paths.take(pa.array(row))
         why = {int(i): str(found.reasons[int(row[i])]) for i in np.flatnonzero(np.isin(row, list(found.reasons)))}
         order = PendingRows(found.rows.select(row), ids, paths, labels[row], why)
         stop = np.cumsum([len(part) for part in parts], dtype=np.int64)
@@ -230,23 +230,23 @@ class EmbeddingState:
 
     def _known_labels(self, found: RowIndex) -> tuple[np.ndarray, list[str]]:
         """Return the known classes of the rows found, numbered as before; new names are numbered after the old ones."""
-        labels, class_names = found.labels, found.class_names
-        if self._labels == "folders":
-            labels, class_names = folder_labels(found.rows.paths())
+        labels, class_names, note = known_classes(found, self._reading)
+        notes = [note] if note else []
         unknown = np.full(len(found.rows), UNKNOWN, np.int64)
         if labels is None:
-            return unknown, []
+            return unknown, notes
         known = list(self.manifest.class_names)
         if class_names is None and not known:
-            return labels, []
+            return labels, notes
         if class_names is None or (self.manifest.blocks and not known):
             return unknown, [
-                "Known classes are names in some files and numbers in others: those found now are ignored."
+                *notes,
+                "Known classes are names in some files and numbers in others: those found now are ignored.",
             ]
         number_of = {name: number for number, name in enumerate(dict.fromkeys([*known, *class_names]))}
         self.manifest = replace(self.manifest, class_names=tuple(number_of))
         number = np.array([number_of[name] for name in class_names] + [UNKNOWN], np.int64)
-        return number[np.where((labels < 0) | (labels >= len(class_names)), -1, labels)], []
+        return number[np.where((labels < 0) | (labels >= len(class_names)), -1, labels)], notes
 
 
 def _check_plausible(data: str, known: Manifest, listing: Listing, changes: Changes) -> None:

@@ -16,6 +16,8 @@ import torch
 from ray.data import ActorPoolStrategy
 
 from raycluster.data.blocks import read_block
+from raycluster.data.canvas import Canvas
+from raycluster.data.contrast import BLANK, FAINT, contrast
 from raycluster.data.pipeline import MAX_TASKS, TASK_CPUS, stream_limits
 from raycluster.embedding.part_files import RejectedRow, part_path, read_footer, write_part
 from raycluster.embedding.state import PendingRows
@@ -38,15 +40,19 @@ class Done(NamedTuple):
     Attributes
     ----------
     shard : int
-    rows, aside : int
-        How many rows were embedded, and how many set aside.
+    rows, rejected : int
+        How many rows were embedded, and how many rejected.
+    blank, faint : int
+        In how many of the embedded images nothing, or hardly anything, can be seen.
     seconds : dict of str to float
         Seconds by stage.
     """
 
     shard: int
     rows: int
-    aside: int
+    rejected: int
+    blank: int
+    faint: int
     seconds: dict[str, float]
 
 
@@ -77,9 +83,9 @@ def embed_shards(
     dataset: ray.data.Dataset = ray.data.from_arrow(units)
     one_by_one: dict[str, Any] = {"batch_size": 1, "batch_format": "pyarrow"}
     if tasks_decode:
-        shape = net.shape
+        canvas = net.canvas
         dataset = dataset.map_batches(
-            lambda unit: prepare_shard(unit, ray.get(held), shape), num_cpus=TASK_CPUS, **one_by_one
+            lambda unit: prepare_shard(unit, ray.get(held), canvas), num_cpus=TASK_CPUS, **one_by_one
         )
 
     class Actor(Embedder):
@@ -110,14 +116,14 @@ def threads_of(plan: Plan) -> int:
     return max(1, min(int(plan.cpus_per_worker), available_cores()))
 
 
-def prepare_shard(unit: pa.Table, order: PendingRows, shape: tuple[int, int, int]) -> pa.Table:
-    """Read the images of a shard and bring them to the shape that the network takes: one row of uint8 bytes."""
+def prepare_shard(unit: pa.Table, order: PendingRows, canvas: Canvas) -> pa.Table:
+    """Read the images of a shard and bring them to the canvas that the network takes: one row of uint8 bytes."""
     ((shard, start, stop),) = zip(*(unit[name].to_pylist() for name in ("shard", "start", "stop")), strict=True)
-    images = np.empty((stop - start, *shape), np.uint8)
+    images = np.empty((stop - start, *canvas.shape), np.uint8)
     reasons: dict[int, str] = {}
     read = decode = 0.0
-    for first, last in order.rows.ranges(start, stop, int(np.prod(shape))).tolist():
-        block = read_block(order.rows, first, last, shape)
+    for first, last in order.rows.ranges(start, stop, int(np.prod(canvas.shape))).tolist():
+        block = read_block(order.rows, first, last, canvas)
         images[first - start : last - start] = block.images
         reasons.update((first - start + i, reason) for i, reason in block.reasons.items())
         read, decode = read + block.read_seconds, decode + block.decode_seconds
@@ -153,8 +159,8 @@ class Embedder:
         shard = given["shard"][0].as_py()
         footer = read_footer(part_path(self.out, shard))
         if footer is not None:  # an actor finished it and died, so Ray asks again
-            return pa.Table.from_pylist([Done(shard, footer.rows, len(footer.rejected), NO_WORK)._asdict()])
-        prepared = given if "images" in given.column_names else prepare_shard(given, self.order, self.net.shape)
+            return pa.Table.from_pylist([Done(shard, footer.rows, len(footer.rejected), 0, 0, NO_WORK)._asdict()])
+        prepared = given if "images" in given.column_names else prepare_shard(given, self.order, self.net.canvas)
         (unit,) = prepared.drop_columns(["images"]).to_pylist()
         rows = np.arange(unit["start"], unit["stop"])
         pixels = np.frombuffer(prepared["images"][0].as_buffer(), np.uint8).reshape(-1, *self.net.shape)
@@ -170,13 +176,15 @@ class Embedder:
         )
         embeddings, good[good] = embeddings[finite], finite
         ids, paths = self.order.ids[rows], self.order.paths.slice(unit["start"], len(rows))
-        aside = [RejectedRow(int(ids[i]), paths[i].as_py(), reason) for i, reason in sorted(reasons.items())]
+        rejected = [RejectedRow(int(ids[i]), paths[i].as_py(), reason) for i, reason in sorted(reasons.items())]
         labels = self.order.labels[rows][good]
         kept = paths.filter(pa.array(good))
-        write_part(part_path(self.out, unit["shard"]), ids[good], kept, labels, embeddings, aside)
+        write_part(part_path(self.out, unit["shard"]), ids[good], kept, labels, embeddings, rejected)
         seconds = {"read": unit["read"], "decode": unit["decode"], "forward": was_embedded - began}
         seconds["write"] = time.perf_counter() - was_embedded
-        done = Done(unit["shard"], int(good.sum()), len(aside), seconds)
+        levels = contrast(pixels[good])
+        blank, faint = int((levels <= BLANK).sum()), int((levels <= FAINT).sum())
+        done = Done(unit["shard"], int(good.sum()), len(rejected), blank, faint - blank, seconds)
         return pa.Table.from_pylist([done._asdict()])
 
 

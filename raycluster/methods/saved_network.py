@@ -36,6 +36,10 @@ def load_network(folder: Path, settings: Mapping[str, Any] | None = None) -> Met
         architecture = json.loads((folder / "model.json").read_text())
         net = _build(architecture, settings or {}, folder)
         net.load_state_dict(load_file(folder / "model.safetensors"))
+        net.fit = architecture.get("fit", net.fit)
+        if architecture.get("value_range"):
+            low, high = architecture["value_range"]
+            net.value_range = low, high
     except (OSError, ValueError, KeyError, TypeError, RuntimeError, SafetensorError) as error:
         if isinstance(error, UserError):
             raise

@@ -7,6 +7,8 @@ from abc import ABC, abstractmethod
 import torch
 from torch import nn
 
+from raycluster.data.canvas import Canvas, Fit
+
 
 class Network(nn.Module, ABC):
     """A network that turns images into embeddings.
@@ -15,12 +17,23 @@ class Network(nn.Module, ABC):
     ----------
     shape : tuple of int
         Channels, height and width of the images it takes.
+    fit : {"pad", "crop"}
+        How images of another aspect are brought to that shape.
+    value_range : (float, float) or None
+        What becomes black and white in images of more than 8 bits.
     embedding_size : int
         d, the length of an embedding.
     """
 
     shape: tuple[int, int, int]
     embedding_size: int
+    fit: Fit = "pad"
+    value_range: tuple[float, float] | None = None
+
+    @property
+    def canvas(self) -> Canvas:
+        """How images are brought to its shape."""
+        return Canvas(*self.shape, self.fit, self.value_range)
 
     @abstractmethod
     def prepare(self, images: torch.Tensor) -> torch.Tensor:

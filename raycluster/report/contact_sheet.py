@@ -2,10 +2,12 @@
 
 from __future__ import annotations
 
+import io
+
 import numpy as np
 from PIL import Image
 
-TILE = 48
+TILE = 80
 GAP = 2
 
 
@@ -39,33 +41,35 @@ def examples(
     return chosen
 
 
-def contact_sheet(rows_of_images: list[np.ndarray]) -> Image.Image:
-    """Draw one row of thumbnails for each array of images.
+def contact_sheet(rows_of_pictures: list[list[bytes | None]]) -> Image.Image:
+    """Draw one row of tiles for each list of pictures.
 
     Parameters
     ----------
-    rows_of_images : list of ndarray of uint8, shape (m, C, H, W), C = 1 or 3
+    rows_of_pictures : list of list of (bytes or None)
+        Image files; None leaves its tile gray.
 
     Returns
     -------
     sheet : PIL.Image.Image
         In RGB.
     """
-    columns = max(len(images) for images in rows_of_images)
+    columns = max(len(pictures) for pictures in rows_of_pictures)
     step = TILE + GAP
-    sheet = Image.new("RGB", (columns * step - GAP, len(rows_of_images) * step - GAP), "white")
-    for row, images in enumerate(rows_of_images):
-        for column, image in enumerate(images):
-            sheet.paste(_tile(image), (column * step, row * step))
+    sheet = Image.new("RGB", (columns * step - GAP, len(rows_of_pictures) * step - GAP), "white")
+    for row, pictures in enumerate(rows_of_pictures):
+        for column, picture in enumerate(pictures):
+            sheet.paste(_tile(picture), (column * step, row * step))
     return sheet
 
 
-def _tile(image: np.ndarray) -> Image.Image:
-    """Fit an image into a square tile without distorting it; small images keep their pixels sharp."""
-    channels, height, width = image.shape
-    picture = Image.fromarray(image[0] if channels == 1 else np.moveaxis(image, 0, 2)).convert("RGB")
-    scale = TILE / max(height, width)
-    size = (max(1, round(width * scale)), max(1, round(height * scale)))
+def _tile(file: bytes | None) -> Image.Image:
+    """Fit a picture into a square tile without distorting it; small ones keep their pixels sharp."""
+    if file is None:
+        return Image.new("RGB", (TILE, TILE), "lightgray")
+    picture = Image.open(io.BytesIO(file)).convert("RGB")
+    scale = TILE / max(picture.size)
+    size = (max(1, round(picture.width * scale)), max(1, round(picture.height * scale)))
     small = picture.resize(size, Image.Resampling.NEAREST if scale > 1 else Image.Resampling.LANCZOS)
     tile = Image.new("RGB", (TILE, TILE), "white")
     tile.paste(small, ((TILE - size[0]) // 2, (TILE - size[1]) // 2))

@@ -31,7 +31,7 @@ def report_page(
     metrics: list[dict[str, Any]],
     assignments: np.ndarray,
     confidence: np.ndarray,
-    read_images: Callable[[np.ndarray], np.ndarray],
+    read_pictures: Callable[[np.ndarray], list[bytes | None]],
 ) -> str:
     """Return the page: what was done, how training went, and every cluster with its typical and its uncertain images.
 
@@ -43,8 +43,8 @@ def report_page(
         The lines of ``metrics.jsonl``.
     assignments : ndarray of int32, shape (n,)
     confidence : ndarray of float32, shape (n,)
-    read_images : callable
-        Takes rows int64 [m] and returns images uint8 [m, C, H, W].
+    read_pictures : callable
+        Takes rows int64 [m] and returns thumbnails as PNG or JPEG files, None where there is none.
 
     Returns
     -------
@@ -56,10 +56,10 @@ def report_page(
     typical = examples(assignments, confidence, TYPICAL)
     uncertain = examples(assignments, confidence, UNCERTAIN, least=True)
     rows = np.unique(np.concatenate([chosen[c] for chosen in (typical, uncertain) for c in shown]))
-    images = read_images(rows)
+    pictures = dict(zip(rows.tolist(), read_pictures(rows), strict=True))
 
     def sheet(chosen: np.ndarray) -> str:
-        picture = contact_sheet([images[np.searchsorted(rows, chosen)]])
+        picture = contact_sheet([[pictures[row] for row in chosen.tolist()]])
         file = io.BytesIO()
         picture.save(file, "PNG")
         return f'<img alt="" src="data:image/png;base64,{base64.b64encode(file.getvalue()).decode()}">'
@@ -73,7 +73,8 @@ def report_page(
     ]
     if in_use > len(shown):
         sections.append(f"<p>{in_use - len(shown)} smaller clusters are not shown.</p>")
-    warnings = [f"<p class=warning>{html.escape(text)}</p>" for text in summary["health"].get("warnings", [])]
+    texts = [*summary.get("image_warnings", []), *summary["health"].get("warnings", [])]
+    warnings = [f"<p class=warning>{html.escape(text)}</p>" for text in texts]
     title = f"{summary['images']:,} images in {summary['clusters']} clusters"
     return "\n".join(
         [
@@ -81,6 +82,7 @@ def report_page(
             f"<h1>{title}</h1>",
             f"<p>{html.escape(summary['method'])}, {summary['seconds']:.0f} seconds, "
             f"{summary['rejected']:,} inputs rejected (see rejected.parquet).</p>",
+            _reasons(summary.get("rejected_reasons") or {}),
             *warnings,
             _quality_table(summary.get("quality") or {}, summary.get("reported", "")),
             _loss_curve([row for row in metrics if row.get("loss") is not None]),
@@ -88,6 +90,13 @@ def report_page(
             "</html>\n",
         ]
     )
+
+
+def _reasons(rejected: dict[str, int]) -> str:
+    if not rejected:
+        return ""
+    rows = "".join(f"<tr><td>{html.escape(reason)}</td><td>{n:,}</td></tr>" for reason, n in rejected.items())
+    return f"<table><tr><th>why inputs were rejected</th><th>how many</th></tr>{rows}</table>"
 
 
 def _quality_table(quality: dict[str, dict[str, float]], reported: str) -> str:

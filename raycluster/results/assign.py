@@ -14,7 +14,10 @@ import pyarrow as pa
 import torch
 
 from raycluster.data.images import ImageSet, open_images
-from raycluster.data.sources import DIGITS, Listing, check_apart, list_source, printable, resolve_source
+from raycluster.data.loading import read_all
+from raycluster.data.location import public_name
+from raycluster.data.row_index import list_images
+from raycluster.data.sources import Listing, check_apart, printable, resolve_source
 from raycluster.graph.neighbors.nearest import default_n_neighbors
 from raycluster.graph.neighbors.novelty import KnownRows
 from raycluster.methods.network import MethodNetwork
@@ -39,7 +42,7 @@ class AssignSummary:
 
     Attributes
     ----------
-    images, assigned, refused, unreadable : int
+    images, assigned, refused, rejected : int
         ``images`` is the sum of the others.
     clusters : int
         How many clusters of the run got an image.
@@ -52,13 +55,13 @@ class AssignSummary:
         Where classes are known, scores of the ``assigned`` images, and of ``all`` readable ones as if none had been
         refused.
     reasons : dict of str to int
-        Why images were unreadable, and how often.
+        Why inputs were rejected, and how often.
     """
 
     images: int
     assigned: int
     refused: int
-    unreadable: int
+    rejected: int
     clusters: int
     farthest: float | None
     seconds: float
@@ -98,9 +101,8 @@ def _assign_images(options: AssignOptions, console: Console) -> AssignSummary:
     out = absolute_out(options.out)
     run_dir = finished_run(options.model)
     data = resolve_source(options.data)
-    listing = None if data == DIGITS else list_source(data)
-    if listing:
-        check_apart(data, listing, out)
+    listing = list_images(data, options.exclude)
+    check_apart(data, listing, out)
     identity = _identity(options, run_dir, data, listing)
     saved = existing_result(out, "assignment", identity)
     if saved is not None:
@@ -113,18 +115,19 @@ def _assign_images(options: AssignOptions, console: Console) -> AssignSummary:
     net = network_of(run_dir, "to assign images with")
     known = read_vectors(run_dir.path)
     clock.lap("model")
-    channels, height, width = net.shape
     with ray_session_for(listing, console):
-        console.progress(f"looking at {data}")
-        images = open_images(data, options.labels, (height, width), "gray" if channels == 1 else "rgb")
+        console.progress(f"looking at {public_name(data)}")
+        images = open_images(data, options.reading, net.canvas)
         clock.lap("looking at images")
-        unreadable = f", {len(images.rejected):,} unreadable" if images.rejected else ""
-        console.say(f"{data}: {count(images.n, 'image')}{unreadable}")
+        rejected = f", {len(images.rejected):,} rejected" if images.rejected else ""
+        console.say(f"{public_name(data)}: {count(images.n, 'image')}{rejected}")
         console.progress("assigning images")
         rows = KnownRows(known.vectors, _n_neighbors(run_dir, len(known.ids)), images.n)
         clock.lap("images of the run")
-        found = _find(net, images, known, rows, console)
+        images, found = _find(net, images, known, rows, console)
         clock.lap("assigning")
+    for warning in images.warnings:
+        console.warn(warning)
     console.progress("writing results")
     refused = found.novelty > options.refuse_above
     table, reasons = _table(images, found, refused)
@@ -133,7 +136,7 @@ def _assign_images(options: AssignOptions, console: Console) -> AssignSummary:
         images=len(table),
         assigned=int((~refused).sum()),
         refused=int(refused.sum()),
-        unreadable=len(images.rejected),
+        rejected=len(images.rejected),
         clusters=len(np.unique(found.clusters[~refused])),
         farthest=None if np.isinf(options.refuse_above) else round(options.refuse_above * rows.reach, 6),
         seconds=round(sum(clock.stages.values()), 2),
@@ -157,8 +160,8 @@ def describe_assignment(summary: AssignSummary, run: Path, out: Path) -> str:
         lines.append(
             f"{summary.refused:,} unassigned: their nearest image of the run is farther than {summary.farthest:.4g}"
         )
-    if summary.unreadable:
-        lines.append(f"{summary.unreadable:,} unreadable:")
+    if summary.rejected:
+        lines.append(f"{count(summary.rejected, 'input')} rejected:")
         lines += [f"  {count:,} x {reason}" for reason, count in summary.reasons.items()]
     titles = {"assigned": "assigned images", "all": "all readable images, as if every one had been assigned"}
     lines += [
@@ -169,14 +172,19 @@ def describe_assignment(summary: AssignSummary, run: Path, out: Path) -> str:
 
 
 @torch.inference_mode()
-def _find(net: MethodNetwork, images: ImageSet, known: RunVectors, rows: KnownRows, console: Console) -> Assignments:
-    """Read all images once, with no more in memory than a block of them and a window of their embeddings."""
+def _find(
+    net: MethodNetwork, images: ImageSet, known: RunVectors, rows: KnownRows, console: Console
+) -> tuple[ImageSet, Assignments]:
+    """Read all images once, with no more in memory than a block of them and a window of their embeddings.
+
+    Returns the readable images, and what was found for each of them.
+    """
     device = torch.device("cuda" if torch.cuda.is_available() else "cpu")
     net = net.to(device)
     found = Assignments(np.empty(images.n, np.int32), np.empty(images.n, np.float32), np.empty(images.n, np.float32))
-    seen = np.zeros(images.n, np.int64)
     window: list[tuple[np.ndarray, np.ndarray]] = []
-    for numbers, pixels in images.blocks():
+
+    def assign_block(numbers: np.ndarray, pixels: np.ndarray) -> None:
         for part, batch in zip(
             np.split(numbers, range(BATCH, len(numbers), BATCH)), torch.tensor(pixels).split(BATCH), strict=True
         ):
@@ -185,16 +193,17 @@ def _find(net: MethodNetwork, images: ImageSet, known: RunVectors, rows: KnownRo
             if prediction.clusters is not None and prediction.confidence is not None:
                 found.clusters[part] = prediction.clusters.cpu().numpy()
                 found.confidence[part] = prediction.confidence.cpu().numpy()
-            seen[part] += 1
         if sum(len(part) for part, _ in window) >= WINDOW:
             _compare(window, known, rows, not net.assigns, found)
-            window = []
-        console.progress("assigning images", f"assigning images: {seen.sum():,} of {images.n:,} done")
+            window.clear()
+
+    def show(done: int) -> None:
+        console.progress("assigning images", f"assigning images: {done:,} of {images.n:,} done")
+
+    kept, is_readable = read_all(images, assign_block, show)
     if window:
         _compare(window, known, rows, not net.assigns, found)
-    if not (seen == 1).all():
-        raise RuntimeError(f"{(seen != 1).sum()} of {images.n} images were not assigned exactly once")
-    return found
+    return kept, Assignments(*(values[is_readable] for values in found))
 
 
 def _compare(
@@ -220,10 +229,9 @@ def _compare(
 
 
 def _table(images: ImageSet, found: Assignments, refused: np.ndarray) -> tuple[pa.Table, dict[str, int]]:
-    """Return one row for every input, in the order of their ids, and how often each reason made images unreadable."""
-    n = images.n + len(images.rejected)
-    unreadable = np.setdiff1d(np.arange(n), images.ids)
-    order = np.argsort(np.concatenate([images.ids, unreadable]))
+    """Return one row for every input, in the order of their ids, and how often each reason led to a rejection."""
+    n = images.n_listed
+    order = np.argsort(np.concatenate([images.ids, np.setdiff1d(np.arange(n), images.ids)]))
     far = np.where(refused, "like nothing the run has seen", "").astype(object)
     far[refused] = [
         f"{reason} (novelty {x:.2f})" for reason, x in zip(far[refused], found.novelty[refused], strict=True)
@@ -235,7 +243,7 @@ def _table(images: ImageSet, found: Assignments, refused: np.ndarray) -> tuple[p
         "path": _in_order(images.paths + [rejected.path for rejected in images.rejected], order, pa.string()),
         "cluster": _in_order([*np.where(refused, -1, found.clusters), *none], order, pa.int32()),
         "confidence": _in_order([*np.where(refused, 0, found.confidence), *zero], order, pa.float32()),
-        "reason": _in_order([*far, *(f"unreadable: {reason}" for reason in why)], order, pa.string()),
+        "reason": _in_order([*far, *(f"rejected: {reason}" for reason in why)], order, pa.string()),
     }
     if images.labels is not None:
         known = np.concatenate([images.labels, none])[order]
@@ -264,14 +272,15 @@ def _n_neighbors(run_dir: RunDir, n: int) -> int:
     return run_dir.config()["identity"].get("n_neighbors") or default_n_neighbors(n)
 
 
-def _identity(options: AssignOptions, run_dir: RunDir, data: str, listing: Listing | None) -> dict[str, Any]:
+def _identity(options: AssignOptions, run_dir: RunDir, data: str, listing: Listing) -> dict[str, Any]:
     """Return everything that affects the result."""
-    files = [] if listing is None else [[printable(name) for name in listing.names], listing.sizes, listing.modified]
+    files = [[printable(name) for name in listing.names], listing.sizes, listing.modified]
     return {
         "model": str(run_dir.path.resolve()),
-        "data": printable(data),
+        "data": public_name(data),
         "refuse_above": f"{options.refuse_above:g}",
         "labels": options.labels,
+        **options.reading.unusual(),
         "the run": hashlib.sha256((run_dir.path / "summary.json").read_bytes()).hexdigest(),
         "the images": hashlib.sha256(json.dumps(files).encode()).hexdigest(),
     }

@@ -2,12 +2,13 @@
 
 from __future__ import annotations
 
-from dataclasses import fields
+from dataclasses import fields, replace
 from typing import Any
 
 import numpy as np
 
 from raycluster.data.images import ImageSet, open_images
+from raycluster.data.reading import Reading
 from raycluster.data.sources import resolve_source
 from raycluster.errors import UserError
 from raycluster.methods import find_method
@@ -57,17 +58,14 @@ def _evaluate_run(options: EvaluateOptions, console: Console) -> dict[str, Any]:
             f"--shift needs a network that assigns clusters itself, and that of {before['method']} does not."
         )
     data = options.data and resolve_source(options.data)
-    channels, height, width = net.shape
+    reading = Reading() if options.data else Reading.of(before)
+    if options.labels:
+        reading = replace(reading, labels=options.labels)
     with ray_session(console):
         console.progress(f"looking at {data or before['data']}")
-        images = open_images(
-            data or before["data"],
-            options.labels or ("auto" if options.data else before["labels"]),
-            (height, width),
-            "gray" if channels == 1 else "rgb",
-        )
-        rows, labels = labeled_rows(images, options.seed)
-        pixels = images.take(rows)
+        images = open_images(data or before["data"], reading, net.canvas)
+        rows, pixels = images.take(labeled_rows(images, options.seed))
+        labels = known_labels(images)[rows]
     console.progress("computing features")
     layers = frozen_features(net, pixels)
     found = {}
@@ -105,16 +103,21 @@ def _evaluate_run(options: EvaluateOptions, console: Console) -> dict[str, Any]:
     return result
 
 
-def labeled_rows(images: ImageSet, seed: int) -> tuple[np.ndarray, np.ndarray]:
-    """Return rows, ascending, and labels of the images of known class, or of a sample if there are many."""
-    rows = np.empty(0, np.int64) if images.labels is None else np.flatnonzero(images.labels >= 0)
-    if len(rows) == 0 or images.labels is None:
+def labeled_rows(images: ImageSet, seed: int) -> np.ndarray:
+    """Return the rows, ascending, of the images of known class, or of a sample if there are many."""
+    rows = np.flatnonzero(known_labels(images) >= 0)
+    if len(rows) > MOST_IMAGES:
+        rows = np.sort(np.random.default_rng(seed).choice(rows, MOST_IMAGES, replace=False))
+    return rows
+
+
+def known_labels(images: ImageSet) -> np.ndarray:
+    """Return the known classes, int64 [n], -1 where unknown; an error if none is known."""
+    if images.labels is None:
         raise UserError(
             "No image has a known class: choose --data with classes, or --labels folders if the folders are classes."
         )
-    if len(rows) > MOST_IMAGES:
-        rows = np.sort(np.random.default_rng(seed).choice(rows, MOST_IMAGES, replace=False))
-    return rows, images.labels[rows]
+    return images.labels
 
 
 def clusters_on(

@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 import hashlib
-import io
 import json
 import time
 from pathlib import Path
@@ -12,10 +11,13 @@ from typing import Any
 import numpy as np
 import pyarrow as pa
 import pyarrow.parquet as pq
-from PIL import Image
 
-from raycluster.data.images import open_images
-from raycluster.data.sources import DIGITS, VECTOR_SOURCES, list_source, printable, resolve_source
+from raycluster.data.images import digest_of, index_source
+from raycluster.data.location import public_name
+from raycluster.data.reading import Reading
+from raycluster.data.row_index import list_images
+from raycluster.data.sources import VECTOR_SOURCES, list_source, printable, resolve_source
+from raycluster.data.thumbnails import thumbnails
 from raycluster.errors import UserError
 from raycluster.graph.neighbors.nearest import NeighborIndex
 from raycluster.graph.tree import MergeTree
@@ -169,38 +171,38 @@ def cluster_levels(folder: Path, n: int) -> dict[str, np.ndarray]:
 def pictures_of(
     config: dict[str, Any], data: str | None, found: RunVectors, console: Console
 ) -> pa.ChunkedArray | None:
-    """Return struct{bytes, path} for every row, with null bytes if that image no longer exists.
+    """Return struct{bytes, path} for every row, a thumbnail of the original, or null if that image no longer exists.
 
     Without images, or with other images than those of the run, say so and return None.
     """
     identity = config.get("identity", {})
+    value_range = config.get("canvas", {}).get("value_range")
     source = data or identity.get("data")
     if source is None:
         console.say("The table holds only the paths of the images, whose source is not known: name it with --data.")
         return None
-    size: dict[str, Any] = {}
-    if "shape" in config:
-        channels, height, width = config["shape"]
-        size = {"image_size": (height, width), "color": "gray" if channels == 1 else "rgb"}
     encoded: list[bytes | None] = [None] * len(found.ids)
     try:
-        with ray_session_for(None if source == DIGITS else list_source(source), console):
-            console.progress(f"looking at {source}")
-            images = open_images(source, identity.get("labels", "auto"), **size)
-            if data is None and images.fingerprint != config.get("fingerprint", images.fingerprint):
+        listing = list_images(source, Reading.of(identity).exclude)
+        with ray_session_for(listing, console):
+            console.progress(f"looking at {public_name(source)}")
+            index = index_source(listing, Reading.of(identity))
+            if data is None and digest_of(listing) != config.get("files", digest_of(listing)):
                 console.say(
-                    f"The table holds only the paths of the images: those in {source} have changed since the run."
+                    f"The table holds only the paths of the images: those in {public_name(source)} have changed since "
+                    "the run."
                 )
                 return None
-            row_of = {path: row for row, path in enumerate(found.paths)}
-            done = 0
-            for numbers, pixels in images.blocks():
-                for number, image in zip(numbers.tolist(), pixels, strict=True):
-                    row = row_of.get(images.paths[number])
-                    if row is not None:
-                        encoded[row] = _png(image)
-                done += len(numbers)
-                console.progress("encoding images", f"encoding images: {done:,} of {images.n:,} done")
+            row_of = {path: row for row, path in enumerate(index.paths.to_pylist()) if row not in index.reasons}
+            shown = [(place, row_of[path]) for place, path in enumerate(found.paths) if path in row_of]
+            for start in range(0, len(shown), BLOCK):
+                places, rows = zip(*shown[start : start + BLOCK], strict=True)
+                order = np.argsort(rows)
+                pictures = thumbnails(index.rows.select(np.array(rows)[order]), value_range)
+                for place, picture in zip(np.array(places)[order].tolist(), pictures, strict=True):
+                    encoded[place] = picture
+                done = min(start + BLOCK, len(shown))
+                console.progress("encoding images", f"encoding images: {done:,} of {len(shown):,} done")
     except UserError as error:
         console.say(f"The table holds only the paths of the images: {error}")
         return None
@@ -230,14 +232,6 @@ def _digest(folder: Path, source: str) -> str:
     summary = (folder / "summary.json").read_text() if (folder / "summary.json").exists() else ""
     files = [[printable(name) for name in listing.names], listing.sizes, sizes, summary]
     return hashlib.sha256(json.dumps(files).encode()).hexdigest()
-
-
-def _png(image: np.ndarray) -> bytes:
-    """Return a uint8 image [C, H, W] as PNG."""
-    pixels = image[0] if len(image) == 1 else image.transpose(1, 2, 0)
-    file = io.BytesIO()
-    Image.fromarray(np.ascontiguousarray(pixels)).save(file, "PNG")
-    return file.getvalue()
 
 
 def _lists(values: np.ndarray) -> pa.Array:

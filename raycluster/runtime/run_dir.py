@@ -53,6 +53,7 @@ class RunDir:
         self.tensorboard = self.path / "tensorboard"
         self.checkpoints = self.path / "checkpoints"
         self.error_log = self.path / "error.log"
+        self.staged = self.path / "prepared-images"
 
     def state(self, identity: dict[str, Any]) -> Literal["new", "begun", "finished"]:
         """Return how far the run with this ``identity`` (all settings that affect the result) has come in this folder.

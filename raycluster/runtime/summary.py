@@ -32,6 +32,8 @@ class RunSummary:
         The clustering that is in ``assignments.parquet``.
     rejected_reasons : dict of str to int
         How often each reason occurred.
+    image_warnings : list of str
+        Sentences about images in which nothing can be seen.
     health : dict
         The last metrics of the run's health, with ``warnings`` as sentences.
     """
@@ -45,13 +47,14 @@ class RunSummary:
     quality: dict[str, dict[str, float]] = field(default_factory=dict)
     reported: str = ""
     rejected_reasons: dict[str, int] = field(default_factory=dict)
+    image_warnings: list[str] = field(default_factory=list)
     health: dict[str, Any] = field(default_factory=dict)
 
 
 def show_summary(console: Console, folder: Path, summary: RunSummary) -> None:
     """Say what the run found, how long it took, what was rejected, what to worry about, and where the results are."""
     console.say("\n".join(summary_lines(summary)))
-    for warning in summary.health.get("warnings", []):
+    for warning in [*summary.image_warnings, *summary.health.get("warnings", [])]:
         console.warn(warning)
     page = "; open report.html to see the clusters" if (folder / "report.html").exists() else ""
     console.say(f"All results are in {folder}{page}.")

@@ -18,7 +18,7 @@ from raycluster.runtime.files import atomic_write, remove_tree
 from raycluster.runtime.run_dir import RunDir
 from raycluster.sweeps.objective import BY_LABELS, objective_of
 from raycluster.sweeps.search import METRIC, TIME
-from raycluster.sweeps.shared_work import HeldImages
+from raycluster.data.loading import LoadedImages
 from raycluster.training.in_process import InProcessContext
 from raycluster.training.trainer import TrainingRun
 
@@ -34,7 +34,7 @@ class ObjectiveCallback:
 
     Parameters
     ----------
-    images : HeldImages
+    images : LoadedImages
         Of more than 3,000, a sample is used; for an objective by labels, a sample of those whose class is known.
     n_clusters : int
     objective : str
@@ -44,7 +44,7 @@ class ObjectiveCallback:
         Give Ray Tune the checkpoint too, so that another trial can continue from it.
     """
 
-    def __init__(self, images: HeldImages, n_clusters: int, objective: str, interval: int, hand_over: bool) -> None:
+    def __init__(self, images: LoadedImages, n_clusters: int, objective: str, interval: int, hand_over: bool) -> None:
         self._n_clusters, self._objective, self._interval, self._hand_over = n_clusters, objective, interval, hand_over
         labels, rows = images.labels, np.arange(images.n)
         if labels is not None and objective in BY_LABELS:

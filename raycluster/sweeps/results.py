@@ -15,8 +15,6 @@ from raycluster.sweeps.ledger import Ledger
 from raycluster.sweeps.objective import BY_LABELS, OBJECTIVES, comparable
 from raycluster.training.trainer import TrainingRun
 
-FLAGS = ("data", "clusters", "seed", "labels", "image_size", "color")
-
 
 def write_results(ledger: Ledger, run: TrainingRun, objective: str) -> None:
     """Write ``trials.parquet``, ``best.json`` and ``sweep.html`` with what is known so far.
@@ -29,7 +27,7 @@ def write_results(ledger: Ledger, run: TrainingRun, objective: str) -> None:
     best = best_row(rows)
     if best:
         settings = asdict(run.settings) | best["settings"]
-        given = {name: getattr(run, name) for name in FLAGS}
+        given = {name: value for name, value in run.identity.items() if name != "method" and name not in settings}
         write_json(ledger.path / "best.json", {"method": run.method.name} | given | settings)
     with atomic_write(ledger.path / "sweep.html") as partial:
         partial.write_text(sweep_page(rows, objective, f"{run.method.name} on {run.data}"))

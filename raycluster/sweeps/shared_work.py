@@ -1,38 +1,16 @@
-"""Work that the trials of a sweep share: the images are decoded once, and the graph on raw pixels is built once."""
+"""Work that the trials of a sweep share: the graph on raw pixels is built once."""
 
 from __future__ import annotations
 
 import os
 from collections.abc import Callable
-from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
 
 import numpy as np
 
-from raycluster.data.images import ImageSet
 from raycluster.graph.neighbors.nearest import Neighbors, find_neighbors
 from raycluster.methods.base import Answer, Method
-
-
-@dataclass(frozen=True)
-class HeldImages(ImageSet):
-    """An image set whose images are all in memory, ``pixels`` uint8 [n, C, H, W]: nothing is read or decoded again."""
-
-    pixels: np.ndarray
-
-    def load(self) -> np.ndarray:
-        """Return all images."""
-        return self.pixels
-
-    def take(self, rows: np.ndarray) -> np.ndarray:
-        """Return the images of some rows, int64 [m]."""
-        return self.pixels[rows]
-
-
-def hold(images: ImageSet) -> HeldImages:
-    """Load all images of a set into memory."""
-    return HeldImages(**vars(images), pixels=images.load())
 
 
 def share_pixel_graph(folder: Path, method: Method) -> Callable[..., Any]:

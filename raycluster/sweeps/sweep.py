@@ -29,10 +29,10 @@ from raycluster.sweeps.ledger import Ledger
 from raycluster.sweeps.objective import check_objective
 from raycluster.sweeps.results import best_row, header, line, rank_agreement, write_results
 from raycluster.sweeps.search_space import Range, Space, draw_settings, grid, parse_fixed, parse_space
-from raycluster.training.trainer import TrainingRun, check_asked, check_early, open_source
+from raycluster.training.trainer import TrainingRun, check_asked, check_early, load_source, open_source
 
 if TYPE_CHECKING:
-    from raycluster.sweeps.shared_work import HeldImages
+    from raycluster.data.loading import LoadedImages
 
 DEFAULT_TRIALS = 20
 MOST_SHOWN = 5
@@ -132,7 +132,8 @@ def _what(options: SweepOptions, method: str, preset: str) -> tuple[TrainingRun,
     if options.scheduler == "pbt":
         _check_population(options, space)
     data = resolve_source(options.data)
-    given = {name: getattr(options, name) for name in ("seed", "labels", "image_size", "color", "workers")}
+    names = ("reading", "seed", "image_size", "color", "fit", "value_range", "workers")
+    given = {name: getattr(options, name) for name in names}
     run = TrainingRun(chosen, base, data, clusters, "", **given)
     check_asked(run)
     return run, space
@@ -166,16 +167,14 @@ def _number_of_trials(options: SweepOptions, space: Space) -> int:
     return options.trials or whole
 
 
-def _open(run: TrainingRun, options: SweepOptions, console: Console) -> HeldImages:
-    from raycluster.sweeps.shared_work import hold
-
+def _open(run: TrainingRun, options: SweepOptions, console: Console) -> LoadedImages:
     images = open_source(run, console)
     check_objective(options.objective, images.labels, run.data)
     if images.n_bytes > memory_for_images():
         raise UserError(
             f"The images take {images.n_bytes / 1e9:.1f} GB, more than may be kept in memory: sweep on a part of them."
         )
-    return hold(images)
+    return load_source(run, images, console)
 
 
 def _begin(ledger: Ledger, identity: dict[str, Any], fingerprint: str) -> None:
@@ -207,7 +206,7 @@ def _run_trials(
     space: Space,
     trials: int,
     shares: Allocation,
-    images: HeldImages,
+    images: LoadedImages,
     logs: str,
     console: Console,
 ) -> None:

@@ -22,7 +22,8 @@ from raycluster.sweeps.ledger import Ledger
 from raycluster.sweeps.objective import all_scores
 from raycluster.sweeps.objective_callback import ObjectiveCallback, adopt_checkpoint
 from raycluster.sweeps.search import METRIC, TIME
-from raycluster.sweeps.shared_work import HeldImages, share_pixel_graph
+from raycluster.data.loading import LoadedImages
+from raycluster.sweeps.shared_work import share_pixel_graph
 from raycluster.training.in_process import compute_with, train_in_process
 from raycluster.training.trainer import TrainingRun, run_training
 
@@ -53,7 +54,7 @@ class TrialJob:
     threads: int
 
 
-def run_trial(config: dict[str, Any], job: TrialJob, images: HeldImages) -> None:
+def run_trial(config: dict[str, Any], job: TrialJob, images: LoadedImages) -> None:
     """Train with the settings in ``config``, or continue the training, and record the outcome in the ledger.
 
     Runs inside Ray Tune. The outcome is recorded before it is reported to Tune.
@@ -93,7 +94,7 @@ def run_trial(config: dict[str, Any], job: TrialJob, images: HeldImages) -> None
         tune.report({METRIC: outcome["objective"], TIME: outcome["epochs"] + 1})
 
 
-def _train(run: TrainingRun, job: TrialJob, images: HeldImages) -> dict[str, Any]:
+def _train(run: TrainingRun, job: TrialJob, images: LoadedImages) -> dict[str, Any]:
     run_dir = RunDir(run.out)
     if run.workers:
         summary = run_training(run, Console(quiet=True))

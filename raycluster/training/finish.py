@@ -8,9 +8,11 @@ from typing import TYPE_CHECKING
 
 import numpy as np
 
+from raycluster.data.thumbnails import thumbnails
 from raycluster.metrics.quality import clustering_quality
 from raycluster.report.page import report_page
 from raycluster.runtime.clock import Clock
+from raycluster.runtime.files import remove_tree
 from raycluster.runtime.run_dir import RunDir
 from raycluster.runtime.summary import RunSummary
 from raycluster.training.worker_results import WorkerResults
@@ -58,9 +60,15 @@ def finish(
         quality=quality,
         reported=found.reported,
         rejected_reasons=dict(Counter(rejected.reason for rejected in images.rejected).most_common()),
+        image_warnings=list(images.warnings),
         health=run_dir.health(),
     )
-    page = report_page(asdict(summary), run_dir.rows(), clusters, found.confidence, images.take)
+
+    def read_pictures(rows: np.ndarray) -> list[bytes | None]:
+        return thumbnails(images.originals.select(rows), images.canvas.value_range)
+
+    page = report_page(asdict(summary), run_dir.rows(), clusters, found.confidence, read_pictures)
     run_dir.write_report(page)
+    remove_tree(run_dir.staged)
     run_dir.write_summary(summary)
     return summary

@@ -30,7 +30,7 @@ from raycluster.training.trainer import TrainingRun, begin
 from raycluster.training.worker_results import write_worker_results
 
 if TYPE_CHECKING:
-    from raycluster.data.images import ImageSet
+    from raycluster.data.loading import LoadedImages
 
 
 class InProcessContext(RunContext):
@@ -104,7 +104,7 @@ class InProcessContext(RunContext):
 
 def train_in_process(
     run: TrainingRun,
-    images: ImageSet,
+    images: LoadedImages,
     threads: int,
     on_save: Callable[[InProcessContext, Path], None] | None = None,
     answer: Callable[..., Any] | None = None,
@@ -114,8 +114,7 @@ def train_in_process(
     Parameters
     ----------
     run : TrainingRun
-    images : ImageSet
-        Their ``load`` and ``take`` must work without Ray if Ray has no free core.
+    images : LoadedImages
     threads : int
         How many threads to compute with; a continued run keeps its own number.
     on_save, answer
@@ -136,7 +135,7 @@ def train_in_process(
         device = torch.device("cuda" if run.gpus_per_worker and torch.cuda.is_available() else "cpu")
         if device.type == "cuda":
             torch.backends.cudnn.deterministic = True  # the same seed gives the same result
-        feed = ResidentFeed(images.load(), device, seed=run.seed)
+        feed = ResidentFeed(images.pixels, device, seed=run.seed)
         clock.lap("images")
         context = InProcessContext(feed, run_dir, device, run.seed, images.labels, on_save, answer)
         clock.lap("worker_start")
@@ -149,7 +148,7 @@ def train_in_process(
             raise
         finally:
             context.close()
-        found = write_worker_results(outcome, run_dir, context, images.ids, images.paths)
+        found = write_worker_results(outcome, run_dir, context, images.ids, images.paths, images.canvas)
         assert found is not None  # of rank 0
         clock.lap("training")
         clock.stages["training"] = found.seconds_in_all

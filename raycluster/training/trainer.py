@@ -6,13 +6,16 @@ import contextlib
 import os
 import time
 import uuid
-from collections.abc import Iterator
+from collections.abc import Callable, Iterator
 from dataclasses import asdict, dataclass
 from pathlib import Path
-from typing import TYPE_CHECKING, Any, Literal
+from typing import TYPE_CHECKING, Any, Literal, TypeVar
 
-from raycluster.data.image_size import check_square
-from raycluster.data.sources import list_source, printable
+from raycluster.data.canvas import Fit
+from raycluster.data.image_size import ImageSize, check_square
+from raycluster.data.location import public_name
+from raycluster.data.reading import Reading
+from raycluster.data.row_index import list_images
 from raycluster.errors import UserError, check_setting
 from raycluster.methods.base import Method
 from raycluster.runtime.clock import Clock
@@ -23,12 +26,15 @@ from raycluster.runtime.resources import Plan, plan_resources
 from raycluster.runtime.run_dir import RunDir
 from raycluster.runtime.session import NAMESPACE, private_node, ray_session
 from raycluster.runtime.summary import RunSummary, repeat_summary, show_summary
-from raycluster.runtime.units import count
+from raycluster.runtime.units import count, size
 from raycluster.runtime.versions import installed_versions
 from raycluster.training.finish import finish
 
 if TYPE_CHECKING:
     from raycluster.data.images import ImageSet
+    from raycluster.data.loading import LoadedImages
+
+Images = TypeVar("Images", bound="ImageSet")
 
 
 @dataclass(frozen=True)
@@ -40,8 +46,10 @@ class TrainingRun:
     method : Method
     settings : dataclass
         The method's settings.
-    data, labels, image_size, color
+    data, reading
         As in :func:`raycluster.data.images.open_images`.
+    image_size, color, fit, value_range
+        As in :class:`raycluster.data.images.CanvasSettings`.
     clusters : int or "auto"
     seed : int
     out : str
@@ -59,9 +67,11 @@ class TrainingRun:
     clusters: int | Literal["auto"]
     out: str
     seed: int = 0
-    labels: Literal["auto", "folders"] = "auto"
-    image_size: Any = None
+    reading: Reading = Reading()
+    image_size: ImageSize | None = None
     color: Literal["keep", "gray", "rgb"] = "keep"
+    fit: Fit = "pad"
+    value_range: tuple[float, float] | None = None
     workers: int | None = None
     gpus_per_worker: float | None = None
     feed: Literal["auto", "resident", "streaming"] = "auto"
@@ -70,9 +80,11 @@ class TrainingRun:
     @property
     def identity(self) -> dict[str, Any]:
         """Everything that affects the result; a run is continued only if this is the same."""
-        names = ("method", "data", "clusters", "seed", "labels", "image_size", "color")
-        known = {name: getattr(self, name) for name in names}
-        known |= {"method": self.method.name, "data": printable(self.data)}
+        known = {name: getattr(self, name) for name in ("clusters", "seed", "image_size", "color")}
+        known |= {"method": self.method.name, "data": public_name(self.data), "labels": self.reading.labels}
+        known |= self.reading.unusual()
+        known |= {"fit": self.fit} if self.fit != "pad" else {}
+        known |= {"value_range": list(self.value_range)} if self.value_range else {}
         return known | asdict(self.settings)
 
 
@@ -117,18 +129,21 @@ def _run_training(run: TrainingRun, console: Console) -> RunSummary:
 
         plan_resources(cluster.nodes, run.workers, run.gpus_per_worker)
         clock = Clock(began, "ray_start")
-        images = open_source(run, console)
+        images: ImageSet = open_source(run, console)
         feed, sentence = choose_feed(images.n_bytes, memory_for_images(), run.feed)
         streaming = feed == "streaming"
         plan = plan_resources(cluster.nodes, run.workers, run.gpus_per_worker, streaming, run.cpus_per_worker)
         with run_dir.lock():
             if run_dir.state(run.identity) == "finished":  # by another job, while this one was starting
                 return repeat_summary(console, run_dir, "run")
-            threads = begin(run, run_dir, images, max(1, min(int(plan.cpus_per_worker), available_cores())))
             console.say(f"{sentence} Results go to {run_dir.path}")
-            if not streaming:
-                console.progress("loading images")
-            pixels = None if streaming else ray.put(images.load())
+            pixels = None
+            if streaming:
+                images = stage_source(run, images, run_dir.staged, console)
+            else:
+                loaded = load_source(run, images, console)
+                images, pixels = loaded, ray.put(loaded.pixels)
+            threads = begin(run, run_dir, images, max(1, min(int(plan.cpus_per_worker), available_cores())))
             clock.lap("images")
             run_dir.error_log.unlink(missing_ok=True)
             with driver_actor(run_dir, images.n, plan) as driver:
@@ -142,6 +157,7 @@ def _run_training(run: TrainingRun, console: Console) -> RunSummary:
                     threads=threads,
                     images=pixels,
                     image_set=images if streaming else None,
+                    canvas=images.canvas,
                     ids=ray.put(images.ids),
                     paths=ray.put(images.paths),
                     labels=ray.put(images.labels),
@@ -170,7 +186,7 @@ def check_early(run: TrainingRun) -> None:
     path = Path(run.data)
     looks_good = path.is_file() or (path.is_dir() and os.access(path, os.R_OK | os.X_OK) and any(path.iterdir()))
     if run.data != "digits" and "://" not in run.data and not looks_good:
-        list_source(run.data)  # a glob, or an error that says what is wrong
+        list_images(run.data)  # a glob, or an error that says what is wrong
     node = private_node()
     if node:
         plan_resources([node], run.workers, run.gpus_per_worker)
@@ -179,15 +195,55 @@ def check_early(run: TrainingRun) -> None:
 def open_source(run: TrainingRun, console: Console) -> ImageSet:
     """Open the images, and say what they are."""
     console.progress(f"looking at {run.data}")
-    from raycluster.data.images import open_images
+    from raycluster.data.images import CanvasSettings, open_images
 
-    images = open_images(run.data, run.labels, run.image_size, run.color, run.method.square_sizes)
+    settings = CanvasSettings(run.image_size, run.color, run.method.square_sizes, run.fit, run.value_range)
+    images = open_images(run.data, run.reading, settings)
     for note in images.notes:
         console.say(note)
     channels, height, width = images.shape
     rejected = f", {len(images.rejected):,} rejected" if images.rejected else ""
     shape = f"{height} x {width} pixels in {count(channels, 'channel')}"
-    console.say(f"{run.data}: {count(images.n, 'image')} of {shape}{rejected}")
+    console.say(f"{public_name(run.data)}: {count(images.n, 'image')} of {shape}{rejected}")
+    check_enough(run, images)
+    return images
+
+
+def load_source(run: TrainingRun, images: ImageSet, console: Console) -> LoadedImages:
+    """Read all images into memory, and check that enough of them are readable."""
+    from raycluster.data.loading import load_images
+
+    loaded = load_images(images, _show_reading(images, "loading images", console))
+    return _checked(run, images, loaded, console)
+
+
+def stage_source(run: TrainingRun, images: ImageSet, folder: Path, console: Console) -> ImageSet:
+    """Write prepared copies of all images to a folder, unless they are in arrays, and check that enough are readable."""
+    from raycluster.data.staging import stage_images
+
+    if images.rows.are_arrays:
+        return images
+    console.say(f"Each image is decoded once: prepared copies, {size(images.n_bytes)}, stay in {folder} until the end.")
+    staged = stage_images(images, folder, _show_reading(images, "preparing images", console))
+    return _checked(run, images, staged, console)
+
+
+def _show_reading(images: ImageSet, stage: str, console: Console) -> Callable[[int], None]:
+    console.progress(stage)
+    return lambda done: console.progress(stage, f"{stage}: {done:,} of {images.n:,} done")
+
+
+def _checked(run: TrainingRun, before: ImageSet, images: Images, console: Console) -> Images:
+    if images.n < before.n:
+        console.say(f"{count(before.n - images.n, 'image')} could not be decoded: {images.n:,} are left.")
+        check_enough(run, images)
+    for warning in images.warnings:
+        console.warn(warning)
+    return images
+
+
+def check_enough(run: TrainingRun, images: ImageSet) -> None:
+    """Raise :class:`UserError` if there are fewer images than clusters or workers."""
     if run.clusters != "auto" and run.clusters > images.n:
         see = f" ({len(images.rejected)} were rejected)" if images.rejected else ""
         raise UserError(
@@ -198,7 +254,6 @@ def open_source(run: TrainingRun, console: Console) -> ImageSet:
         raise UserError(
             f"Only {images.n} images were readable, but {fewest} are needed: one for each worker, and at least 2."
         )
-    return images
 
 
 def begin(run: TrainingRun, run_dir: RunDir, images: ImageSet, threads: int) -> int:
@@ -211,7 +266,8 @@ def begin(run: TrainingRun, run_dir: RunDir, images: ImageSet, threads: int) -> 
         config = run_dir.config()
         if config["fingerprint"] != images.fingerprint:
             raise UserError(
-                f"The images in {run.data} have changed since the run in {run_dir.path} began: choose another --out."
+                f"The images in {public_name(run.data)} have changed since the run in {run_dir.path} began, or were read "
+                "by another version: choose another --out."
             )
         return int(config["threads"])
     run_dir.write_rejected(images.rejected)
@@ -220,7 +276,8 @@ def begin(run: TrainingRun, run_dir: RunDir, images: ImageSet, threads: int) -> 
             "identity": run.identity,
             "fingerprint": images.fingerprint,
             "images": images.n,
-            "shape": images.shape,
+            "canvas": asdict(images.canvas),
+            "files": images.files,
             "class_names": images.class_names,
             "workers": run.workers,
             "gpus_per_worker": run.gpus_per_worker,

@@ -13,6 +13,7 @@ import torch
 import torch.distributed as dist
 from torch import nn
 
+from raycluster.data.canvas import Canvas
 from raycluster.data.feed import Feed, ResidentFeed
 from raycluster.errors import UserError
 from raycluster.methods.base import Answer, Context, Outcome
@@ -47,6 +48,8 @@ class WorkerJob:
     images : ObjectRef of ndarray of uint8 [n, C, H, W], or None
         The images of the resident feed; None if those of ``image_set`` are streamed.
     image_set : ImageSet or None
+    canvas : Canvas
+        What the images were brought to.
     ids, paths, labels : ObjectRef
         Public ids int64 [n], names [n] and known classes int64 [n] (or None) of all rows.
     """
@@ -60,6 +63,7 @@ class WorkerJob:
     threads: int
     images: Any
     image_set: Any
+    canvas: Canvas
     ids: Any
     paths: Any
     labels: Any
@@ -174,4 +178,4 @@ def _train(job: WorkerJob, run_dir: RunDir) -> WorkerResults | None:
     context = RayContext(feed, run_dir, device, driver, group, job.seed, labels, rank, world_size)
     outcome = job.train(job.settings, job.clusters, context)
 
-    return write_worker_results(outcome, run_dir, context, ray.get(job.ids), ray.get(job.paths))
+    return write_worker_results(outcome, run_dir, context, ray.get(job.ids), ray.get(job.paths), job.canvas)

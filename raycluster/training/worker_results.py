@@ -6,6 +6,7 @@ from dataclasses import dataclass
 
 import numpy as np
 
+from raycluster.data.canvas import Canvas
 from raycluster.methods.base import Outcome
 from raycluster.runtime.run_dir import RunDir
 from raycluster.training.run_context import RunContext
@@ -32,14 +33,26 @@ class WorkerResults:
 
 
 def write_worker_results(
-    outcome: Outcome, run_dir: RunDir, context: RunContext, public_ids: np.ndarray, paths: list[str]
+    outcome: Outcome, run_dir: RunDir, context: RunContext, public_ids: np.ndarray, paths: list[str], canvas: Canvas
 ) -> WorkerResults | None:
-    """Write this worker's embeddings; worker 0 also writes the model, and returns what the summary needs."""
+    """Write this worker's embeddings; worker 0 also writes the model, and returns what the summary needs.
+
+    Parameters
+    ----------
+    outcome : Outcome
+    run_dir : RunDir
+    context : RunContext
+    public_ids : ndarray of int64, shape (n,)
+    paths : list of str, length n
+    canvas : Canvas
+        What the images were brought to; new images will be brought to the same.
+    """
     names = [paths[row] for row in outcome.ids]
     run_dir.write_embeddings(context.rank, context.world_size, public_ids[outcome.ids], names, outcome.embeddings)
     if context.rank != 0:
         return None
-    run_dir.write_model(outcome.model, outcome.model.architecture())
+    prepared = {"fit": canvas.fit, "value_range": canvas.value_range}
+    run_dir.write_model(outcome.model, outcome.model.architecture() | prepared)
     return WorkerResults(
         clusterings=outcome.clusterings,
         reported=outcome.reported,
