@@ -10,9 +10,11 @@ import pytest
 from PIL import Image
 from pyarrow import fs
 
+from raycluster.data.reading import Reading
+from raycluster.data.loading import load_images
 from raycluster.data import find_files
 from raycluster.data.decode import decode, prepare
-from raycluster.data.images import open_images
+from raycluster.data.images import CanvasSettings, open_images
 from raycluster.errors import UserError
 
 
@@ -52,7 +54,7 @@ def mixed_folder(tmp_path):
 
 
 def test_a_mixed_folder_is_read_and_only_unreadable_files_are_rejected(ray_session, mixed_folder):
-    images = open_images(str(mixed_folder), labels="folders")
+    images = open_images(str(mixed_folder), Reading("folders"))
     assert dict(images.rejected) == {
         "empty.png": "the file is empty",
         "text.jpg": "not an image: its content is of no known format",
@@ -68,7 +70,7 @@ def test_a_mixed_folder_is_read_and_only_unreadable_files_are_rejected(ray_sessi
     assert "Files other than image files were skipped: 1 .txt, 1 hidden." in images.notes
     assert any("are in color" in note for note in images.notes)
     assert any("all are resized to the median, 23 x 32" in note for note in images.notes)
-    loaded = images.load()
+    loaded = load_images(images).pixels
     assert (loaded.shape, loaded.dtype) == ((296, 3, 23, 32), np.uint8)
     for path, pixels in zip(images.paths, loaded, strict=True):
         np.testing.assert_array_equal(pixels, prepare(decode((mixed_folder / path).read_bytes()), images.shape), path)
@@ -80,7 +82,7 @@ def test_images_of_one_size_are_the_pixels_that_pillow_reads(ray_session, tmp_pa
     images = open_images(str(tmp_path))
     assert (images.shape, images.notes, images.labels) == ((3, 12, 10), [], None)
     expected = [np.asarray(Image.open(tmp_path / f"{i:02}.jpg")).transpose(2, 0, 1) for i in range(70)]
-    np.testing.assert_array_equal(images.load(), expected)
+    np.testing.assert_array_equal(load_images(images).pixels, expected)
 
 
 def test_ids_do_not_change_when_an_image_becomes_unreadable(ray_session, tmp_path):
@@ -114,7 +116,7 @@ def test_parquet_is_read_in_every_layout(ray_session, tmp_path, column):
     images = open_images(str(tmp_path))
     assert images.paths == ["a.parquet#0", "a.parquet#1", *(f"b.parquet#{i}" for i in range(4))]
     assert images.labels.tolist() == [4, 5, 0, 1, 2, 3]
-    np.testing.assert_array_equal(images.load(), COLOR[[4, 5, 0, 1, 2, 3]].transpose(0, 3, 1, 2))
+    np.testing.assert_array_equal(load_images(images).pixels, COLOR[[4, 5, 0, 1, 2, 3]].transpose(0, 3, 1, 2))
 
 
 def test_a_bad_row_in_parquet_is_rejected_and_the_others_keep_their_ids(ray_session, tmp_path):
@@ -122,7 +124,7 @@ def test_a_bad_row_in_parquet_is_rejected_and_the_others_keep_their_ids(ray_sess
     images = open_images(f"{tmp_path}/a.parquet")
     assert [path for path, _ in images.rejected] == ["a.parquet#1", "a.parquet#2"]
     assert (images.paths, images.ids.tolist()) == (["a.parquet#0", "a.parquet#3"], [0, 3])
-    np.testing.assert_array_equal(images.load(), COLOR[[0, 3]].transpose(0, 3, 1, 2))
+    np.testing.assert_array_equal(load_images(images).pixels, COLOR[[0, 3]].transpose(0, 3, 1, 2))
 
 
 def test_a_damaged_parquet_file_is_one_rejected_input_and_the_others_are_read(ray_session, tmp_path):
@@ -131,15 +133,15 @@ def test_a_damaged_parquet_file_is_one_rejected_input_and_the_others_are_read(ra
     images = open_images(str(tmp_path))
     assert [path for path, _ in images.rejected] == ["a.parquet#0", "b.parquet#1"]
     assert (images.paths, images.ids.tolist()) == (["b.parquet#0", "b.parquet#2"], [1, 3])
-    np.testing.assert_array_equal(images.load(), COLOR[:2].transpose(0, 3, 1, 2))
+    np.testing.assert_array_equal(load_images(images).pixels, COLOR[:2].transpose(0, 3, 1, 2))
 
 
 def test_npz_is_scaled_and_resized_without_ray(tmp_path):
     np.savez(tmp_path / "a.npz", images=np.array([[[0.0, 0.5], [1.0, 1.0]]]), labels=["cat"])
     images = open_images(str(tmp_path / "a.npz"))
     assert (images.labels.tolist(), images.class_names) == ([0], ["cat"])
-    np.testing.assert_array_equal(images.load(), [[[[0, 128], [255, 255]]]])
-    assert open_images(str(tmp_path / "a.npz"), image_size=3, color="rgb").load().shape == (1, 3, 3, 3)
+    np.testing.assert_array_equal(load_images(images).pixels, [[[[0, 128], [255, 255]]]])
+    assert load_images(open_images(str(tmp_path / "a.npz"), canvas=CanvasSettings(3, "rgb"))).pixels.shape == (1, 3, 3, 3)
 
 
 def test_idx_files_are_joined_with_their_labels(tmp_path):
@@ -152,7 +154,7 @@ def test_idx_files_are_joined_with_their_labels(tmp_path):
         (tmp_path / f"{name}-labels-idx1-ubyte{suffix}").write_bytes(pack(label_bytes))
     images = open_images(str(tmp_path))
     assert images.labels.tolist() == [3, 4, 0, 1, 2]
-    np.testing.assert_array_equal(images.load()[:, 0], pixels[[3, 4, 0, 1, 2]])
+    np.testing.assert_array_equal(load_images(images).pixels[:, 0], pixels[[3, 4, 0, 1, 2]])
     assert open_images(f"{tmp_path}/train-*").labels.tolist() == [0, 1, 2]
 
 
@@ -160,7 +162,7 @@ def test_digits_are_built_in():
     images = open_images("digits")
     assert (images.n, images.shape, images.paths[-1]) == (1797, (1, 8, 8), "digits#1796")
     assert (np.bincount(images.labels).sum(), images.rejected, images.notes) == (1797, [], [])
-    assert images.load().max() == 255
+    assert load_images(images).pixels.max() == 255
 
 
 def test_tasks_read_from_other_file_systems(ray_session, tmp_path, monkeypatch):
@@ -168,7 +170,7 @@ def test_tasks_read_from_other_file_systems(ray_session, tmp_path, monkeypatch):
         (tmp_path / f"{i}.png").write_bytes(ENCODED[i])
     elsewhere = fs.SubTreeFileSystem(str(tmp_path.parent), fs.LocalFileSystem())
     monkeypatch.setattr(find_files, "open_filesystem", lambda source: (elsewhere, tmp_path.name))
-    np.testing.assert_array_equal(open_images("s3://bucket").load(), COLOR[:3].transpose(0, 3, 1, 2))
+    np.testing.assert_array_equal(load_images(open_images("s3://bucket")).pixels, COLOR[:3].transpose(0, 3, 1, 2))
 
 
 def test_a_file_that_disappears_before_it_is_loaded_is_a_clear_error(ray_session, tmp_path):
@@ -177,7 +179,7 @@ def test_a_file_that_disappears_before_it_is_loaded_is_a_clear_error(ray_session
     images = open_images(str(tmp_path))
     os.remove(tmp_path / "b.png")
     with pytest.raises(UserError, match=r"1 images that were readable.*b.png: the file no longer exists"):
-        images.load()
+        load_images(images).pixels
 
 
 def test_a_source_without_readable_images_is_an_error_that_says_why(ray_session, tmp_path):
@@ -194,21 +196,21 @@ def test_a_source_without_readable_images_is_an_error_that_says_why(ray_session,
 )
 def test_invalid_settings_are_clear_errors(settings):
     with pytest.raises(UserError, match=r"is not a size|is not supported"):
-        open_images("digits", **settings)
+        open_images("digits", canvas=CanvasSettings(**settings))
 
 
 def test_labels_from_folders_need_image_files():
     with pytest.raises(UserError, match="only image files"):
-        open_images("digits", labels="folders")
+        open_images("digits", Reading("folders"))
 
 
 def test_the_fingerprint_changes_with_files_and_preparation_only(ray_session, tmp_path):
     for name in "ab":
         (tmp_path / f"{name}.png").write_bytes(ENCODED[0])
     first = open_images(str(tmp_path)).fingerprint
-    assert open_images(str(tmp_path), labels="folders").fingerprint == first
-    assert open_images(str(tmp_path), color="gray").fingerprint != first
-    assert open_images(str(tmp_path), image_size=9).fingerprint != first
+    assert open_images(str(tmp_path), Reading("folders")).fingerprint == first
+    assert open_images(str(tmp_path), canvas=CanvasSettings(color="gray")).fingerprint != first
+    assert open_images(str(tmp_path), canvas=CanvasSettings(9)).fingerprint != first
     (tmp_path / "b.png").rename(tmp_path / "c.png")
     assert open_images(str(tmp_path)).fingerprint != first
 

@@ -1,6 +1,7 @@
 import numpy as np
 from sklearn.datasets import load_digits
 
+from raycluster.data.thumbnails import encode_picture
 from raycluster.report.page import MAX_CLUSTERS, report_page
 
 SUMMARY = {"method": "jule", "images": 1797, "rejected": 2, "clusters": 10, "seconds": 12.0, "health": {}}
@@ -8,12 +9,12 @@ SUMMARY = {"method": "jule", "images": 1797, "rejected": 2, "clusters": 10, "sec
 
 def page_of_digits(summary, metrics=()):
     digits = load_digits()
-    images = (digits.images * 255 / 16).astype(np.uint8)[:, None]
+    images = (digits.images * 255 / 16).astype(np.uint8)
     requested = []
 
     def read(rows):
         requested.append(rows)
-        return images[rows]
+        return [encode_picture(image) for image in images[rows]]
 
     page = report_page(summary, list(metrics), digits.target, np.ones(1797, np.float32), read)
     return page, requested
@@ -52,7 +53,7 @@ def test_warnings_quality_and_loss_are_shown():
 def test_only_the_largest_of_many_clusters_are_shown_with_a_note():
     assignments = np.arange(300)
     page = report_page(
-        SUMMARY, [], assignments, np.ones(300, np.float32), lambda rows: np.zeros((len(rows), 1, 4, 4), np.uint8)
+        SUMMARY, [], assignments, np.ones(300, np.float32), lambda rows: [None] * len(rows)
     )
     assert page.count("<section>") == MAX_CLUSTERS
     assert "100 smaller clusters are not shown" in page
@@ -61,7 +62,7 @@ def test_only_the_largest_of_many_clusters_are_shown_with_a_note():
 def test_empty_clusters_are_not_shown():
     assignments = np.array([0, 0, 3, 3])
     page = report_page(
-        SUMMARY, [], assignments, np.ones(4, np.float32), lambda rows: np.zeros((len(rows), 1, 4, 4), np.uint8)
+        SUMMARY, [], assignments, np.ones(4, np.float32), lambda rows: [None] * len(rows)
     )
     assert page.count("<section>") == 2
     assert "Cluster 3: 2 images" in page

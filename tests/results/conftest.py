@@ -1,5 +1,6 @@
 """Runs of all three methods on small real images, made once: networks as they are born, which is all that is asked."""
 
+from dataclasses import asdict
 import json
 
 import numpy as np
@@ -7,7 +8,8 @@ import pytest
 import torch
 from sklearn.datasets import load_digits
 
-from raycluster.data.images import open_images
+from raycluster.data.loading import load_images
+from raycluster.data.images import CanvasSettings, open_images
 from raycluster.graph import GraphDegreeLinkage
 from raycluster.methods.concurl.network import ConcurlNet
 from raycluster.methods.dccm.network import DccmCNN
@@ -36,12 +38,12 @@ def make_run(digit_files, tmp_path_factory):
         run_dir = RunDir(tmp_path_factory.mktemp(method))
         data = str(digit_files / "seen.npz")
         _, height, width = net.shape
-        images = open_images(data, image_size=(height, width))
-        embeddings = list(frozen_features(net.eval(), images.load()).values())[-1]
+        images = load_images(open_images(data, canvas=CanvasSettings((height, width))))
+        embeddings = list(frozen_features(net.eval(), images.pixels).values())[-1]
         linkage = GraphDegreeLinkage(10).fit(embeddings)
         identity = {"method": method, "data": data, "labels": "auto", "image_size": [height, width], "color": "keep"}
         run_dir.write_config(
-            {"identity": identity | settings, "fingerprint": images.fingerprint, "shape": images.shape}
+            {"identity": identity | settings, "fingerprint": images.fingerprint, "canvas": asdict(images.canvas), "files": images.files}
         )
         net.clustering = clustering
         run_dir.write_model(net, net.architecture())

@@ -6,6 +6,8 @@ import torch
 from PIL import Image
 
 import raycluster
+from raycluster.data.images import CanvasSettings
+from raycluster.data.loading import load_images
 from raycluster.errors import UserError
 from raycluster.methods.saved_network import load_network
 from raycluster.metrics.quality import clustering_quality
@@ -38,7 +40,7 @@ def test_the_confidence_of_a_jule_run_is_the_share_of_neighbours_in_the_cluster(
 def test_the_network_of_a_dccm_run_tells_cluster_and_probability(dccm_run, digit_files, out):
     raycluster.assign(dccm_run, str(digit_files / "new.npz"), out, refuse_above=float("inf"))
     given = pq.read_table(out)
-    images = module.open_images(str(digit_files / "new.npz"), image_size=(32, 32)).load()
+    images = load_images(module.open_images(str(digit_files / "new.npz"), canvas=CanvasSettings((32, 32)))).pixels
     with torch.inference_mode():
         pixels = (torch.from_numpy(images).float() / 255).expand(-1, 3, -1, -1)
         probabilities = load_network(dccm_run / "model")(pixels).probabilities
@@ -49,7 +51,7 @@ def test_the_network_of_a_dccm_run_tells_cluster_and_probability(dccm_run, digit
 def test_the_centroids_of_a_concurl_run_tell_the_cluster(concurl_run, digit_files, out):
     raycluster.assign(concurl_run, str(digit_files / "new.npz"), out, refuse_above=float("inf"))
     net = load_network(concurl_run / "model")
-    images = module.open_images(str(digit_files / "new.npz"), image_size=(32, 32)).load()
+    images = load_images(module.open_images(str(digit_files / "new.npz"), canvas=CanvasSettings((32, 32)))).pixels
     with torch.inference_mode():
         passed = net((torch.from_numpy(images).float() / 255).expand(-1, 3, -1, -1))
         expected = torch.cdist(passed.head, net.head_centroids).argmin(dim=1)
@@ -84,7 +86,7 @@ def test_photographs_are_refused_by_all_runs_of_digits_and_other_digits_are_not(
 def test_every_input_has_a_row_also_the_unreadable_in_the_place_of_its_name(jule_run, tmp_path, out, capsys):
     folder = tmp_path / "tonight"
     folder.mkdir()
-    seen = module.open_images("digits").load()[:3, 0]
+    seen = load_images(module.open_images("digits")).pixels[:3, 0]
     for name, pixels in zip(("a", "c", "e"), seen, strict=True):
         Image.fromarray(pixels).save(folder / f"{name}.png")
     (folder / "b.png").write_bytes(b"")
@@ -123,7 +125,7 @@ def test_windows_and_batches_do_not_change_the_answer(jule_run, digit_files, tmp
 def test_on_ray_the_answer_is_the_same(ray_session, jule_run, tmp_path, out):
     folder = tmp_path / "folder"
     folder.mkdir()
-    for i, pixels in enumerate(module.open_images("digits").load()[390:420, 0]):
+    for i, pixels in enumerate(load_images(module.open_images("digits")).pixels[390:420, 0]):
         Image.fromarray(pixels).save(folder / f"{i:02d}.png")
     raycluster.assign(jule_run, str(folder), out)
     with pytest.MonkeyPatch.context() as patch:

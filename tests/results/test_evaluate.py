@@ -45,11 +45,11 @@ def images(tmp_path):
 
 
 def test_images_of_unknown_class_are_left_out_and_large_sets_are_sampled(images):
-    rows, labels = labeled_rows(images, seed=0)
-    assert (rows.tolist(), labels.tolist()) == ([0, 2, 3], [3, 4, 3])
+    rows = labeled_rows(images, seed=0)
+    assert rows.tolist() == [0, 2, 3]
     many = replace(images, labels=np.zeros(MOST_IMAGES + 5, np.int64))
-    rows, labels = labeled_rows(many, seed=0)
-    assert len(rows) == len(labels) == MOST_IMAGES
+    rows = labeled_rows(many, seed=0)
+    assert len(rows) == MOST_IMAGES
     assert (np.diff(rows) > 0).all()
     with pytest.raises(UserError, match="No image has a known class"):
         labeled_rows(replace(images, labels=None), seed=0)

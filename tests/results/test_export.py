@@ -6,6 +6,7 @@ import pyarrow.parquet as pq
 import pytest
 from PIL import Image
 
+from raycluster.data.loading import load_images
 from raycluster.data.images import open_images
 from raycluster.embedding.embed import EmbedOptions, embed_source
 from raycluster.errors import UserError
@@ -31,7 +32,7 @@ def test_the_atlas_has_images_places_and_one_column_for_each_number_of_clusters(
     image = atlas["image"][7].as_py()
     np.testing.assert_array_equal(
         np.asarray(Image.open(io.BytesIO(image["bytes"]))),
-        open_images(str(digit_files / "seen.npz")).load()[7, 0],
+        load_images(open_images(str(digit_files / "seen.npz"))).pixels[7, 0],
     )
     assert image["path"] == atlas["path"][7].as_py() == "seen.npz#7"
 

@@ -2,23 +2,12 @@ import numpy as np
 import pytest
 from sklearn.datasets import load_digits
 
-from raycluster.data.images import open_images
 from raycluster.methods.jule import METHOD
 from raycluster.methods.jule.clustering import cluster_pixels, merge_clusters, pixel_rows, recluster
 from raycluster.methods.jule.settings import JuleSettings
 from raycluster.sweeps import shared_work as sharing
 
 DIGITS = (load_digits().images[:200] * 15).astype(np.uint8)
-
-
-def test_held_images_are_those_of_the_source_and_are_read_once(tmp_path):
-    path = tmp_path / "digits.npz"
-    np.savez(path, images=DIGITS)
-    held = sharing.hold(open_images(str(path)))
-    path.unlink()
-    np.testing.assert_array_equal(held.load()[:, 0], DIGITS)
-    np.testing.assert_array_equal(held.take(np.array([3, 7]))[:, 0], DIGITS[[3, 7]])
-    assert held.n == 200
 
 
 @pytest.mark.parametrize("n_neighbors", [None, 7])

@@ -9,7 +9,8 @@ import pytest
 import torch
 from safetensors.torch import load_file
 
-from raycluster.data.images import open_images
+from raycluster.data.loading import load_images
+from raycluster.data.images import CanvasSettings, open_images
 from raycluster.errors import UserError
 from raycluster.methods import find_method
 from raycluster.methods.jule import clustering
@@ -30,7 +31,7 @@ def run_of(digits_npz, out, method="jule", **settings):
 
 
 def images_of(run):
-    return open_images(run.data, square_sizes=run.method.square_sizes)
+    return load_images(open_images(run.data, canvas=CanvasSettings(square_sizes=run.method.square_sizes)))
 
 
 @pytest.mark.parametrize("method", ["jule", "dccm"])

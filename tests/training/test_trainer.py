@@ -18,6 +18,7 @@ from safetensors.torch import load_file
 from sklearn.cluster import KMeans
 from torch import nn
 
+from raycluster.data.reading import Reading
 from raycluster.errors import TrainingFailed, UserError
 from raycluster.methods.base import Method, Outcome
 from raycluster.methods.network import MethodNetwork
@@ -153,7 +154,7 @@ def photos(tmp_path_factory):
 def train(photos, out, clusters=CLUSTERS, settings=None, **options):
     told = io.StringIO()
     settings = settings or SmallSettings()
-    run = TrainingRun(small(), settings, str(photos), clusters, str(out), labels="folders", **options)
+    run = TrainingRun(small(), settings, str(photos), clusters, str(out), reading=Reading("folders"), **options)
     return run_training(run, Console(stream=told)), told.getvalue()
 
 

@@ -17,7 +17,7 @@ from safetensors.torch import load_file
 from sklearn.datasets import load_digits
 
 from raycluster.data.feed import Batch, ResidentFeed
-from raycluster.data.images import open_images
+from raycluster.data.images import CanvasSettings, open_images
 from raycluster.data.streaming import StreamingFeed
 from raycluster.methods import find_method
 from raycluster.methods.concurl.settings import ConcurlSettings
@@ -163,7 +163,7 @@ def test_two_workers_recover_from_the_death_of_one_with_the_same_result(ray_sess
 
 @pytest.mark.slow
 def test_all_streaming_images_are_clustered(ray_session, digits):
-    feed = StreamingFeed(open_images(digits, square_sizes=find_method("concurl").square_sizes))
+    feed = StreamingFeed(open_images(digits, canvas=CanvasSettings(square_sizes=find_method("concurl").square_sizes)))
     context = LocalContext(feed)
     outcome = train_concurl(replace(QUICK, epochs=1), 3, context)
     assert [row["iteration"] for row in context.rows if row["kind"] == "epoch"] == [3]
