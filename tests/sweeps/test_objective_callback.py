@@ -7,7 +7,8 @@ import numpy as np
 import pytest
 import torch
 
-from raycluster.data.images import open_images
+from raycluster.data.images import CanvasSettings, open_images
+from raycluster.data.loading import load_images
 from raycluster.methods import find_method
 from raycluster.methods.dccm.network import DccmCNN
 from raycluster.methods.jule.network import JuleCNN
@@ -17,7 +18,6 @@ from raycluster.runtime.checkpoint import load_latest
 from raycluster.runtime.run_dir import RunDir
 from raycluster.sweeps import objective_callback as module
 from raycluster.sweeps.objective_callback import ObjectiveCallback, adopt_checkpoint, embedding_now
-from raycluster.sweeps.shared_work import hold
 from raycluster.sweeps.trial import read_clustered_embeddings
 from raycluster.training.in_process import train_in_process
 from raycluster.training.trainer import TrainingRun
@@ -32,7 +32,7 @@ def train(digits_npz, out, method="jule", on_save=None, **settings):
     chosen = find_method(method)
     settings = chosen.settings(**(TINY[method] | settings))
     run = TrainingRun(chosen, settings, digits_npz, 5, str(out))
-    images = hold(open_images(digits_npz, square_sizes=chosen.square_sizes))
+    images = load_images(open_images(digits_npz, canvas=CanvasSettings(square_sizes=chosen.square_sizes)))
     train_in_process(run, images, 1, on_save(images) if on_save else None)
     return run, images
 
@@ -105,7 +105,7 @@ def test_a_trial_goes_on_from_anothers_checkpoint_with_its_own_settings(digits_n
     taker = TrainingRun(chosen, settings, digits_npz, 5, str(tmp_path / "taker"))
     adopt_checkpoint(taker, handed)
     seen = []
-    train_in_process(taker, hold(open_images(digits_npz)), 1, lambda context, folder: seen.append(context.epochs))
+    train_in_process(taker, load_images(open_images(digits_npz)), 1, lambda context, folder: seen.append(context.epochs))
     assert seen[0] in (2, 3)  # the giver had trained two epochs
     rows = RunDir(taker.out).rows()
     assert [row["continued"] for row in rows if row["kind"] == "start"] == [False, True]
@@ -118,7 +118,7 @@ def look_at(model, images, objective="silhouette"):
 
 
 def test_a_network_that_has_diverged_is_told_as_the_worst_of_all(digits_npz, told):
-    images = hold(open_images(digits_npz))
+    images = load_images(open_images(digits_npz))
     net = JuleCNN(images.shape).eval()
     look_at(net, images)
     assert -1 < told[0][0]["objective"] <= 1
@@ -129,7 +129,7 @@ def test_a_network_that_has_diverged_is_told_as_the_worst_of_all(digits_npz, tol
 
 
 def test_with_an_objective_by_labels_those_images_are_looked_at_that_have_one(digits_npz, told):
-    images = hold(open_images(digits_npz))
+    images = load_images(open_images(digits_npz))
     few = np.full(images.n, -1)
     few[[3, 50, 90]] = [0, 1, 2]  # fewer than clusters
     look_at(JuleCNN(images.shape).eval(), replace(images, labels=few), "nmi")
