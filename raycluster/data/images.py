@@ -6,18 +6,17 @@ import hashlib
 import json
 from collections.abc import Iterator
 from dataclasses import dataclass, replace
-from typing import Literal
+from typing import Literal, cast
 
 import numpy as np
 
 from raycluster.data.blocks import read_ranges
 from raycluster.data.decode import Rejected
 from raycluster.data.image_size import ImageSize, choose_shape
-from raycluster.data.labels import folder_labels
 from raycluster.data.pipeline import put_rows
-from raycluster.data.row_index import index_rows, list_images
+from raycluster.data.row_index import index_rows, known_classes
 from raycluster.data.rows import Rows
-from raycluster.data.sources import Listing, printable
+from raycluster.data.sources import Listing, list_images, printable
 from raycluster.data.survey import survey_images
 from raycluster.errors import UserError
 
@@ -100,7 +99,7 @@ class ImageSet:
 
 def open_images(
     source: str,
-    labels: Literal["auto", "folders"] = "auto",
+    labels: Literal["auto", "folders", "last-folders"] = "auto",
     image_size: ImageSize | None = None,
     color: Literal["keep", "gray", "rgb"] = "keep",
     square_sizes: tuple[int, ...] | None = None,
@@ -115,9 +114,10 @@ def open_images(
     source : str
         ``digits``, or a folder (searched recursively), a file or a glob, on this machine or behind a URI that pyarrow
         opens: images, Parquet, NPZ, IDX or WebDataset tar.
-    labels : {"auto", "folders"}
+    labels : {"auto", "folders", "last-folders"}
         Where known classes come from: what the files contain (a ``label`` column, NPZ ``labels``, the IDX labels file
-        that belongs to the images, ``.cls`` in tar), or the names of the folders that the files are in.
+        that belongs to the images, ``.cls`` in tar, ``metadata.csv`` beside images), or the names of folders: those
+        just below the source, or those that directly contain the image files.
     image_size : int, (int, int) or "original", optional
         Side of a square, or height and width. By default the common size, or the median height and width (each at
         least 8) where sizes differ; if the long side exceeds 64 pixels, both sides are divided by the smallest
@@ -139,12 +139,12 @@ def open_images(
     """
     _check_settings(image_size, color)
     listing = list_images(source)
-    if labels == "folders" and listing.kind != "images":
+    if labels != "auto" and "images" not in listing.kinds:
         raise UserError(f"{source} holds {listing.kind} files: only image files take their labels from folders.")
     index = index_rows(listing)
     listed = len(index.rows)
     sizes, reasons = survey_images(index)
-    paths = index.rows.paths()
+    paths = cast("list[str]", index.paths.to_pylist())
     rejected = [Rejected(paths[row], str(reasons[row])) for row in sorted(reasons)]
     is_readable = np.ones(listed, bool)
     is_readable[list(reasons)] = False
@@ -157,7 +157,7 @@ def open_images(
             else f"{source} holds no rows: name a source with images in it."
         )
     shape, notes = choose_shape(sizes[ids], image_size, color, square_sizes)
-    known, class_names = folder_labels(paths) if labels == "folders" else (index.labels, index.class_names)
+    known, class_names, label_notes = known_classes(index, labels)
     images = ImageSet(
         n=len(ids),
         shape=shape,
@@ -166,7 +166,7 @@ def open_images(
         labels=None if known is None or (known < 0).all() else known[ids],
         class_names=class_names,
         rejected=rejected,
-        notes=index.notes + notes,
+        notes=index.notes + label_notes + notes,
         fingerprint=_fingerprint(listing, shape, ids),
         rows=index.rows.select(ids),
     )

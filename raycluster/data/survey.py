@@ -21,13 +21,11 @@ def survey_images(index: RowIndex) -> tuple[np.ndarray, dict[int, Unreadable | s
         Why it is unreadable, by row.
     """
     rows = index.rows
-    sizes = np.zeros((len(rows), 3), np.int32)
+    sizes = index.sizes.copy()
     reasons: dict[int, Unreadable | str] = dict(index.reasons)
-    if rows.are_arrays:
-        for file, size in index.sizes.items():
-            sizes[rows.file == file] = size
+    candidates = np.setdiff1d(np.flatnonzero((sizes == 0).all(axis=1)), list(reasons))
+    if len(candidates) == 0:
         return sizes, reasons
-    candidates = np.setdiff1d(np.arange(len(rows)), list(reasons))
     selected = rows.select(candidates)
     for columns in map_ranges(_survey_range, put_rows(selected), selected.ranges(0, len(candidates))):
         listed = candidates[columns["row"]]

@@ -4,16 +4,16 @@ from __future__ import annotations
 
 from dataclasses import dataclass, replace
 from pathlib import Path
-from typing import Literal, NamedTuple
+from typing import NamedTuple
 
 import numpy as np
 import pyarrow as pa
 
 from raycluster.data.decode import UNREACHABLE, Unreadable
-from raycluster.data.labels import UNKNOWN, folder_labels
-from raycluster.data.row_index import RowIndex, index_rows, list_images
+from raycluster.data.labels import UNKNOWN, Labels
+from raycluster.data.row_index import RowIndex, index_rows, known_classes
 from raycluster.data.rows import Rows
-from raycluster.data.sources import Listing, printable
+from raycluster.data.sources import Listing, list_images, printable
 from raycluster.embedding.manifest import Changes, Manifest
 from raycluster.embedding.part_files import FOLDER, keep_ids, part_path, read_footer
 from raycluster.embedding.shard_size import shard_rows
@@ -71,7 +71,7 @@ class EmbeddingState:
     out : Path
     data : str
         A source.
-    labels : {"auto", "folders"}
+    labels : {"auto", "folders", "last-folders"}
 
     Attributes
     ----------
@@ -90,10 +90,10 @@ class EmbeddingState:
         If the source cannot be listed, or so much of it is missing that this looks like a mistake.
     """
 
-    def __init__(self, out: Path, data: str, labels: Literal["auto", "folders"] = "auto") -> None:
+    def __init__(self, out: Path, data: str, labels: Labels = "auto") -> None:
         self._out, self._labels = out, labels
         self.listing: Listing = list_images(data)
-        if labels == "folders" and self.listing.kind != "images":
+        if labels != "auto" and "images" not in self.listing.kinds:
             raise UserError(f"{data} holds {self.listing.kind} files: only image files take their labels from folders.")
         known = Manifest.load(out / MANIFEST) if (out / MANIFEST).exists() else Manifest.empty()
         self.changes = known.compare(self.listing)
@@ -167,7 +167,7 @@ class EmbeddingState:
         position = {i: p for p, i in enumerate(looked_at)}
         in_found = np.array([position[place[manifest.names[i]]] for i in names.tolist()], np.int64)
         row = first_row[in_found[inverse]] + ids - manifest.first[file] if len(ids) else ids
-        paths = pa.array(found.rows.paths(), pa.string()).take(row)
+        paths = found.paths.take(pa.array(row)).cast(pa.string())
         why = {int(i): str(found.reasons[int(row[i])]) for i in np.flatnonzero(np.isin(row, list(found.reasons)))}
         order = PendingRows(found.rows.select(row), ids, paths, labels[row], why)
         stop = np.cumsum([len(part) for part in parts], dtype=np.int64)
@@ -230,15 +230,13 @@ class EmbeddingState:
 
     def _known_labels(self, found: RowIndex) -> tuple[np.ndarray, list[str]]:
         """Return the known classes of the rows found, numbered as before; new names are numbered after the old ones."""
-        labels, class_names = found.labels, found.class_names
-        if self._labels == "folders":
-            labels, class_names = folder_labels(found.rows.paths())
+        labels, class_names, notes = known_classes(found, self._labels)
         unknown = np.full(len(found.rows), UNKNOWN, np.int64)
         if labels is None:
-            return unknown, []
+            return unknown, notes
         known = list(self.manifest.class_names)
         if class_names is None and not known:
-            return labels, []
+            return labels, notes
         if class_names is None or (self.manifest.blocks and not known):
             return unknown, [
                 "Known classes are names in some files and numbers in others: those found now are ignored."
@@ -246,7 +244,7 @@ class EmbeddingState:
         number_of = {name: number for number, name in enumerate(dict.fromkeys([*known, *class_names]))}
         self.manifest = replace(self.manifest, class_names=tuple(number_of))
         number = np.array([number_of[name] for name in class_names] + [UNKNOWN], np.int64)
-        return number[np.where((labels < 0) | (labels >= len(class_names)), -1, labels)], []
+        return number[np.where((labels < 0) | (labels >= len(class_names)), -1, labels)], notes
 
 
 def _check_plausible(data: str, known: Manifest, listing: Listing, changes: Changes) -> None:

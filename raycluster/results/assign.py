@@ -14,7 +14,8 @@ import pyarrow as pa
 import torch
 
 from raycluster.data.images import ImageSet, open_images
-from raycluster.data.sources import DIGITS, Listing, check_apart, list_source, printable, resolve_source
+from raycluster.data.kinds import DIGITS
+from raycluster.data.sources import Listing, check_apart, list_images, printable, resolve_source
 from raycluster.graph.neighbors.nearest import default_n_neighbors
 from raycluster.graph.neighbors.novelty import KnownRows
 from raycluster.methods.network import MethodNetwork
@@ -98,7 +99,7 @@ def _assign_images(options: AssignOptions, console: Console) -> AssignSummary:
     out = absolute_out(options.out)
     run_dir = finished_run(options.model)
     data = resolve_source(options.data)
-    listing = None if data == DIGITS else list_source(data)
+    listing = None if data == DIGITS else list_images(data)
     if listing:
         check_apart(data, listing, out)
     identity = _identity(options, run_dir, data, listing)

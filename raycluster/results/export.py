@@ -15,7 +15,8 @@ import pyarrow.parquet as pq
 from PIL import Image
 
 from raycluster.data.images import open_images
-from raycluster.data.sources import DIGITS, VECTOR_SOURCES, list_source, printable, resolve_source
+from raycluster.data.kinds import DIGITS
+from raycluster.data.sources import VECTOR_SOURCES, list_images, list_source, printable, resolve_source
 from raycluster.errors import UserError
 from raycluster.graph.neighbors.nearest import NeighborIndex
 from raycluster.graph.tree import MergeTree
@@ -184,7 +185,7 @@ def pictures_of(
         size = {"image_size": (height, width), "color": "gray" if channels == 1 else "rgb"}
     encoded: list[bytes | None] = [None] * len(found.ids)
     try:
-        with ray_session_for(None if source == DIGITS else list_source(source), console):
+        with ray_session_for(None if source == DIGITS else list_images(source), console):
             console.progress(f"looking at {source}")
             images = open_images(source, identity.get("labels", "auto"), **size)
             if data is None and images.fingerprint != config.get("fingerprint", images.fingerprint):

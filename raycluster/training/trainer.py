@@ -12,7 +12,7 @@ from pathlib import Path
 from typing import TYPE_CHECKING, Any, Literal
 
 from raycluster.data.image_size import check_square
-from raycluster.data.sources import list_source, printable
+from raycluster.data.sources import list_images, printable
 from raycluster.errors import UserError, check_setting
 from raycluster.methods.base import Method
 from raycluster.runtime.clock import Clock
@@ -170,7 +170,7 @@ def check_early(run: TrainingRun) -> None:
     path = Path(run.data)
     looks_good = path.is_file() or (path.is_dir() and os.access(path, os.R_OK | os.X_OK) and any(path.iterdir()))
     if run.data != "digits" and "://" not in run.data and not looks_good:
-        list_source(run.data)  # a glob, or an error that says what is wrong
+        list_images(run.data)  # a glob, or an error that says what is wrong
     node = private_node()
     if node:
         plan_resources([node], run.workers, run.gpus_per_worker)
