@@ -23,7 +23,8 @@ import torch
 import tyro
 
 from raycluster.data.blocks import read_block
-from raycluster.data.row_index import index_rows, list_images
+from raycluster.data.row_index import index_rows
+from raycluster.data.sources import list_images
 from raycluster.embedding.embed import EmbedOptions, EmbedSummary, embed_source, load_network
 from raycluster.embedding.part_files import write_part
 from raycluster.embedding.stream import embed_pixels
@@ -86,14 +87,15 @@ def plain_loop(options: Options, path: Path) -> float:
     net, _ = load_network(asked(options, "", None))
     size = net.embedding_size
     started = time.perf_counter()
-    rows = index_rows(list_images(options.source)).rows
+    index = index_rows(list_images(options.source))
+    rows = index.rows
     embeddings = np.empty((len(rows), size), np.float32)
     good = np.ones(len(rows), bool)
     for start, stop in rows.ranges(0, len(rows), int(np.prod(net.shape))).tolist():
         block = read_block(rows, start, stop, net.shape)
         embeddings[start:stop] = embed_pixels(net, block.images, size)
         good[[start + i for i in block.reasons]] = False
-    ids, paths = np.flatnonzero(good), pa.array(rows.paths()).filter(pa.array(good))
+    ids, paths = np.flatnonzero(good), index.paths.filter(pa.array(good))
     write_part(path, ids, paths, np.full(len(ids), -1), embeddings[good], [])
     return float(good.sum()) / (time.perf_counter() - started)
 

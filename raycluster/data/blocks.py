@@ -10,10 +10,12 @@ from typing import Any, NamedTuple
 import numpy as np
 
 from raycluster.data.canvas import Canvas
-from raycluster.data.decode import Unreadable, as_image
-from raycluster.data.fit import load_image, prepare, prepare_block
+from raycluster.data.pixel_values import as_image
+from raycluster.data.fit import prepare, prepare_block
+from raycluster.data.load_image import load_image
 from raycluster.data.pipeline import Columns, map_ranges
 from raycluster.data.rows import Rows
+from raycluster.data.unreadable import Unreadable
 
 
 class Block(NamedTuple):
@@ -52,7 +54,7 @@ def read_block(rows: Rows, start: int, stop: int, canvas: Canvas) -> Block:
                 if isinstance(item, Unreadable):
                     raise item
                 if isinstance(item, bytes):
-                    images[i] = load_image(item, canvas, rows.file_name(start + i), rows.frame(start + i))
+                    images[i] = load_image(item, canvas, rows.image_name(start + i), rows.frame(start + i))
                 else:
                     images[i] = prepare(as_image(item), canvas)
             except Unreadable as error:

@@ -7,6 +7,7 @@ from dataclasses import replace
 import numpy as np
 import pyarrow as pa
 
+from raycluster.data.kinds import KINDS
 from raycluster.data.row_index import RowIndex
 from raycluster.data.survey import read_headers
 
@@ -17,7 +18,8 @@ def every_frame(index: RowIndex) -> RowIndex:
     Images inside of Parquet, arrays and tar files stay one row each.
     """
     rows = index.rows
-    files = np.setdiff1d(np.flatnonzero(rows.are_image_files()), list(index.reasons))
+    is_file = (rows.kinds == KINDS.index("images"))[rows.file]
+    files = np.setdiff1d(np.flatnonzero(is_file), list(index.reasons))
     counts = np.ones(len(rows), np.int64)
     counts[files] = np.maximum(read_headers(rows.select(files))[0].frames, 1)
     old = np.repeat(np.arange(len(rows)), counts)
@@ -30,5 +32,6 @@ def every_frame(index: RowIndex) -> RowIndex:
         rows=replace(expanded, position=np.where(counts[old] > 1, frame, expanded.position)),
         paths=pa.array(paths, index.paths.type),
         reasons={int(first[row]): reason for row, reason in index.reasons.items()},
+        sizes=index.sizes[old],
         labels=None if index.labels is None else index.labels[old],
     )

@@ -16,12 +16,11 @@ from raycluster.data.canvas import Canvas, Fit
 from raycluster.data.decode import Rejected
 from raycluster.data.frames import every_frame
 from raycluster.data.image_size import ImageSize, choose_canvas
-from raycluster.data.labels import folder_labels
 from raycluster.data.pipeline import put_rows
 from raycluster.data.reading import Reading
-from raycluster.data.row_index import RowIndex, index_rows, list_images
+from raycluster.data.row_index import RowIndex, index_rows, known_classes
 from raycluster.data.rows import Rows
-from raycluster.data.sources import Listing, printable
+from raycluster.data.sources import Listing, list_images, printable
 from raycluster.data.survey import Headers, find_value_range, survey_headers
 from raycluster.errors import UserError
 
@@ -59,7 +58,7 @@ class CanvasSettings(NamedTuple):
 class ImageSet:
     """The images of a source. Row i is the same image throughout the program; ``ids[i]`` is its public id.
 
-    Only headers have been read so far. :func:`raycluster.data.loading.load_images` and
+    Only headers have been read so far. :func:`raycluster.data.loaded_images.load_images` and
     :func:`raycluster.data.staging.stage_images` read all pixels, once, and reject what turns out to be damaged.
 
     Attributes
@@ -228,8 +227,8 @@ def open_images(
     else:
         used = _used(source, index, reasons)
     paths = index.paths.to_pylist()
-    known, class_names, note = known_classes(index, reading)
-    notes += [note] if note else []
+    known, class_names, label_notes = known_classes(index, reading.labels)
+    notes += label_notes
     rows = index.rows.select(used)
     return ImageSet(
         n=len(used),
@@ -250,13 +249,6 @@ def index_source(listing: Listing, reading: Reading) -> RowIndex:
     """Number the images of a listing, as it is to be read."""
     index = index_rows(listing, reading.array)
     return every_frame(index) if reading.frames == "all" else index
-
-
-def known_classes(index: RowIndex, reading: Reading) -> tuple[np.ndarray | None, list[str] | None, str | None]:
-    """Return the known class of every row, int64 [n], the names of the classes, and a note for the user, where known."""
-    if reading.labels == "auto":
-        return index.labels, index.class_names, None
-    return folder_labels(index.paths.to_pylist(), reading.labels)
 
 
 def none_readable(source: str, rejected: list[Rejected]) -> UserError:

@@ -2,30 +2,58 @@
 
 from __future__ import annotations
 
+import contextlib
 import os
+from collections.abc import Sequence
+from typing import Literal
 
 import numpy as np
 
 UNKNOWN = -1
 
+FolderLevel = Literal["folders", "last-folders"]
 
-def folder_labels(names: list[str]) -> tuple[np.ndarray, list[str]]:
-    """Assign a number to each folder that directly contains files, in the order of their names.
+
+def folder_labels(names: list[str], which: FolderLevel = "folders") -> tuple[np.ndarray, list[str], list[str]]:
+    """Assign a number to each folder, in the order of their names.
 
     Parameters
     ----------
     names : list of str
         File names relative to the source; a file that is not in a folder has no label.
+    which : {"folders", "last-folders"}
+        The folder just below the source that a file is in, or the one that directly contains it.
 
     Returns
     -------
     labels : ndarray of int64, shape (n,)
     class_names : list of str
+    notes : list of str
+        Which folders were taken, where there was a choice.
     """
-    folders = [os.path.basename(os.path.dirname(name)) for name in names]
+    first = [name.split("/")[0] if "/" in name else "" for name in names]
+    last = [os.path.basename(os.path.dirname(name)) for name in names]
+    folders, others = (first, last) if which == "folders" else (last, first)
     class_names = sorted(set(folders) - {""})
     number = {folder: i for i, folder in enumerate(class_names)} | {"": UNKNOWN}
-    return np.array([number[folder] for folder in folders], np.int64), class_names
+    notes = []
+    if first != last:
+        here, other = len(class_names), len(set(others) - {""})
+        notes.append(
+            f"Known classes are the {here:,} folders just below the source; for the {other:,} folders that directly "
+            "contain the files, set labels to last-folders."
+            if which == "folders"
+            else f"Known classes are the {here:,} folders that directly contain the files; for the {other:,} folders "
+            "just below the source, set labels to folders."
+        )
+    return np.array([number[folder] for folder in folders], np.int64), class_names, notes
+
+
+def classes_of_texts(texts: Sequence[str | None]) -> np.ndarray:
+    """Return classes as integers (-1 where unknown) if all of them are, otherwise as texts (None where unknown)."""
+    with contextlib.suppress(ValueError, OverflowError):
+        return np.array([UNKNOWN if text is None else int(text) for text in texts], np.int64)
+    return np.array(texts, dtype=object)
 
 
 def join_labels(parts: list[np.ndarray | None], counts: list[int]) -> tuple[np.ndarray | None, list[str] | None]:

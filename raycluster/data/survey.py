@@ -2,15 +2,17 @@
 
 from __future__ import annotations
 
+import contextlib
 from typing import NamedTuple
 
 import numpy as np
 
-from raycluster.data.decode import Unreadable
 from raycluster.data.image_header import read_header
+from raycluster.data.pixel_values import as_image
 from raycluster.data.pipeline import Columns, map_ranges, put_rows
 from raycluster.data.row_index import RowIndex
-from raycluster.data.rows import Rows, as_image
+from raycluster.data.rows import Rows
+from raycluster.data.unreadable import Unreadable
 from raycluster.data.value_range import natural_range, raw_extremes
 
 MOST_SAMPLED = 1000  # images of more than 8 bits that are decoded to find the range of all of them
@@ -43,15 +45,12 @@ def survey_headers(index: RowIndex) -> tuple[Headers, dict[int, str]]:
     reasons : dict of int to str
         Why an image is unreadable, by row; without those that the index rejects.
     """
-    is_known = np.isin(index.rows.file, list(index.sizes))
-    others = np.setdiff1d(np.flatnonzero(~is_known), list(index.reasons))
-    found, reasons = read_headers(index.rows.select(others))
     n = len(index.rows)
-    headers = Headers(np.zeros((n, 3), np.int32), np.full(n, 8, np.int32), np.ones(n, np.int32))
+    headers = Headers(index.sizes.copy(), np.full(n, 8, np.int32), np.ones(n, np.int32))
+    others = np.setdiff1d(np.flatnonzero((index.sizes == 0).all(axis=1)), list(index.reasons))
+    found, reasons = read_headers(index.rows.select(others))
     for values, of_others in zip(headers, found, strict=True):
         values[others] = of_others
-    for file, size in index.sizes.items():
-        headers.sizes[index.rows.file == file] = size
     return headers, {int(others[row]): reason for row, reason in reasons.items()}
 
 
@@ -108,7 +107,7 @@ def _headers_of_range(rows: Rows, start: int, stop: int) -> Columns:
                 columns["sizes"][i] = *pixels.shape[:2], 1 if pixels.ndim == 2 else 3
                 continue
             with item:
-                header = read_header(item)
+                header = read_header(item, rows.image_name(start + i))
             columns["sizes"][i] = header.height, header.width, header.channels
             columns["depths"][i], columns["frames"][i] = header.depth, header.frames
         except Unreadable as error:
@@ -117,7 +116,11 @@ def _headers_of_range(rows: Rows, start: int, stop: int) -> Columns:
 
 
 def _extremes_of_range(rows: Rows, start: int, stop: int) -> Columns:
-    found = [raw_extremes(item, frame) for item, frame in rows.encoded(start, stop)]
-    known = [one for one in found if one is not None]
+    known = []
+    for i, item in enumerate(rows.read(start, stop)):
+        if isinstance(item, bytes):
+            with contextlib.suppress(Unreadable):  # it is rejected when it is decoded
+                known.append(raw_extremes(item, rows.image_name(start + i), rows.frame(start + i)))
+    known = [one for one in known if one is not None]
     low, high, is_float = zip(*known, strict=True) if known else ((), (), ())
     return {"low": np.array(low), "high": np.array(high), "is_float": np.array(is_float, bool)}

@@ -8,9 +8,11 @@ from functools import partial
 import numpy as np
 from PIL import Image
 
-from raycluster.data.decode import Unreadable, as_image, decode
+from raycluster.data.decode import decode
+from raycluster.data.pixel_values import as_image
 from raycluster.data.pipeline import Columns, map_ranges, put_rows
 from raycluster.data.rows import Rows
+from raycluster.data.unreadable import Unreadable
 
 LONG_SIDE = 160
 LARGEST_PNG = 64  # longer thumbnails are JPEG, which takes a tenth of the space
@@ -61,7 +63,7 @@ def _shrink_range(rows: Rows, start: int, stop: int, value_range: tuple[float, f
         try:
             if isinstance(item, bytes):
                 at_least = (LONG_SIDE, LONG_SIDE)
-                name, frame = rows.file_name(start + i), rows.frame(start + i)
+                name, frame = rows.image_name(start + i), rows.frame(start + i)
                 pixels = decode(item, name=name, frame=frame, at_least=at_least, value_range=value_range)
             else:
                 pixels = as_image(item)

@@ -10,12 +10,12 @@ import numpy as np
 import pyarrow as pa
 
 from raycluster.data.decode import UNREACHABLE, Unreadable
-from raycluster.data.images import index_source, known_classes
+from raycluster.data.images import index_source
 from raycluster.data.labels import UNKNOWN
 from raycluster.data.reading import Reading
-from raycluster.data.row_index import RowIndex, list_images
+from raycluster.data.row_index import RowIndex, known_classes
 from raycluster.data.rows import Rows
-from raycluster.data.sources import Listing, printable
+from raycluster.data.sources import Listing, list_images, printable
 from raycluster.embedding.manifest import Changes, Manifest
 from raycluster.embedding.part_files import FOLDER, keep_ids, part_path, read_footer
 from raycluster.embedding.shard_size import shard_rows
@@ -167,7 +167,7 @@ class EmbeddingState:
         position = {i: p for p, i in enumerate(looked_at)}
         in_found = np.array([position[place[manifest.names[i]]] for i in names.tolist()], np.int64)
         row = first_row[in_found[inverse]] + ids - manifest.first[file] if len(ids) else ids
-        paths = found.paths.take(pa.array(row))
+        paths = found.paths.take(pa.array(row)).cast(pa.string())
         why = {int(i): str(found.reasons[int(row[i])]) for i in np.flatnonzero(np.isin(row, list(found.reasons)))}
         order = PendingRows(found.rows.select(row), ids, paths, labels[row], why)
         stop = np.cumsum([len(part) for part in parts], dtype=np.int64)
@@ -230,8 +230,7 @@ class EmbeddingState:
 
     def _known_labels(self, found: RowIndex) -> tuple[np.ndarray, list[str]]:
         """Return the known classes of the rows found, numbered as before; new names are numbered after the old ones."""
-        labels, class_names, note = known_classes(found, self._reading)
-        notes = [note] if note else []
+        labels, class_names, notes = known_classes(found, self._reading.labels)
         unknown = np.full(len(found.rows), UNKNOWN, np.int64)
         if labels is None:
             return unknown, notes

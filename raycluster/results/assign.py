@@ -14,10 +14,9 @@ import pyarrow as pa
 import torch
 
 from raycluster.data.images import ImageSet, open_images
-from raycluster.data.loading import read_all
+from raycluster.data.loaded_images import read_all
 from raycluster.data.location import public_name
-from raycluster.data.row_index import list_images
-from raycluster.data.sources import Listing, check_apart, printable, resolve_source
+from raycluster.data.sources import Listing, check_apart, list_images, printable, resolve_source
 from raycluster.graph.neighbors.nearest import default_n_neighbors
 from raycluster.graph.neighbors.novelty import KnownRows
 from raycluster.methods.network import MethodNetwork

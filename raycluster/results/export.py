@@ -15,8 +15,7 @@ import pyarrow.parquet as pq
 from raycluster.data.images import digest_of, index_source
 from raycluster.data.location import public_name
 from raycluster.data.reading import Reading
-from raycluster.data.row_index import list_images
-from raycluster.data.sources import VECTOR_SOURCES, list_source, printable, resolve_source
+from raycluster.data.sources import VECTOR_SOURCES, list_images, list_source, printable, resolve_source
 from raycluster.data.thumbnails import thumbnails
 from raycluster.errors import UserError
 from raycluster.graph.neighbors.nearest import NeighborIndex

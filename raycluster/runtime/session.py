@@ -16,7 +16,8 @@ from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
 
-from raycluster.data.sources import ARRAY_KINDS, Listing
+from raycluster.data.kinds import ARRAY_KINDS, LEFT_OUT
+from raycluster.data.sources import Listing
 from raycluster.errors import TrainingFailed, UserError
 from raycluster.runtime.console import Console
 from raycluster.runtime.machine import available_cores
@@ -88,8 +89,12 @@ def ray_session(console: Console | None = None) -> Iterator[RaySession]:
 
 def ray_session_for(listing: Listing | None, console: Console) -> contextlib.AbstractContextManager[Any]:
     """Return a connection to Ray to decode the files of a listing, or nothing if they are decoded before it starts."""
-    is_small = listing is None or listing.kind in ARRAY_KINDS or sum(listing.sizes) <= SMALL
-    return contextlib.nullcontext() if is_small else ray_session(console)
+    if listing is None:
+        return contextlib.nullcontext()
+    encoded = [
+        size for size, kind in zip(listing.sizes, listing.kinds, strict=True) if kind not in (LEFT_OUT, *ARRAY_KINDS)
+    ]
+    return contextlib.nullcontext() if sum(encoded) <= SMALL else ray_session(console)
 
 
 def prepare_environment() -> None:

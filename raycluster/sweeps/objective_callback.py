@@ -18,7 +18,7 @@ from raycluster.runtime.files import atomic_write, remove_tree
 from raycluster.runtime.run_dir import RunDir
 from raycluster.sweeps.objective import BY_LABELS, objective_of
 from raycluster.sweeps.search import METRIC, TIME
-from raycluster.data.loading import LoadedImages
+from raycluster.data.loaded_images import LoadedImages
 from raycluster.training.in_process import InProcessContext
 from raycluster.training.trainer import TrainingRun
 

@@ -32,7 +32,7 @@ from raycluster.sweeps.search_space import Range, Space, draw_settings, grid, pa
 from raycluster.training.trainer import TrainingRun, check_asked, check_early, load_source, open_source
 
 if TYPE_CHECKING:
-    from raycluster.data.loading import LoadedImages
+    from raycluster.data.loaded_images import LoadedImages
 
 DEFAULT_TRIALS = 20
 MOST_SHOWN = 5

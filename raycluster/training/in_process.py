@@ -30,7 +30,7 @@ from raycluster.training.trainer import TrainingRun, begin
 from raycluster.training.worker_results import write_worker_results
 
 if TYPE_CHECKING:
-    from raycluster.data.loading import LoadedImages
+    from raycluster.data.loaded_images import LoadedImages
 
 
 class InProcessContext(RunContext):

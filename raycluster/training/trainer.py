@@ -15,7 +15,7 @@ from raycluster.data.canvas import Fit
 from raycluster.data.image_size import ImageSize, check_square
 from raycluster.data.location import public_name
 from raycluster.data.reading import Reading
-from raycluster.data.row_index import list_images
+from raycluster.data.sources import list_images
 from raycluster.errors import UserError, check_setting
 from raycluster.methods.base import Method
 from raycluster.runtime.clock import Clock
@@ -32,7 +32,7 @@ from raycluster.training.finish import finish
 
 if TYPE_CHECKING:
     from raycluster.data.images import ImageSet
-    from raycluster.data.loading import LoadedImages
+    from raycluster.data.loaded_images import LoadedImages
 
 Images = TypeVar("Images", bound="ImageSet")
 
@@ -211,7 +211,7 @@ def open_source(run: TrainingRun, console: Console) -> ImageSet:
 
 def load_source(run: TrainingRun, images: ImageSet, console: Console) -> LoadedImages:
     """Read all images into memory, and check that enough of them are readable."""
-    from raycluster.data.loading import load_images
+    from raycluster.data.loaded_images import load_images
 
     loaded = load_images(images, _show_reading(images, "loading images", console))
     return _checked(run, images, loaded, console)

@@ -11,7 +11,7 @@ from PIL import Image
 from pyarrow import fs
 
 from raycluster.data.reading import Reading
-from raycluster.data.loading import load_images
+from raycluster.data.loaded_images import load_images
 from raycluster.data import find_files
 from raycluster.data.decode import decode, prepare
 from raycluster.data.images import CanvasSettings, open_images

@@ -10,7 +10,7 @@ from PIL import Image
 from raycluster.data.decode import Unreadable
 from raycluster.data.row_index import index_rows
 from raycluster.data.rows import MAX_RANGE_BYTES, decode_each
-from raycluster.data.sources import list_source
+from raycluster.data.sources import list_images
 
 
 @pytest.fixture
@@ -20,7 +20,7 @@ def index(tmp_path):
     np.savez(tmp_path / "a.npz", images=images[:70], labels=np.arange(70))
     (tmp_path / "b.npz").write_bytes(b"nothing")
     np.savez_compressed(tmp_path / "c.npz", images=images[70:])
-    return index_rows(list_source(str(tmp_path)))
+    return index_rows(list_images(str(tmp_path)))
 
 
 def test_ranges_cover_all_rows_in_order_and_never_span_two_files(index):
@@ -47,21 +47,21 @@ def test_any_range_of_readable_rows_is_read_in_another_process_too(index):
 def test_a_deleted_file_and_a_broken_link_have_a_plain_reason(tmp_path):
     Image.new("L", (2, 2)).save(tmp_path / "a.png")
     (tmp_path / "b.png").symlink_to("nowhere")
-    rows = index_rows(list_source(str(tmp_path))).rows
+    rows = index_rows(list_images(str(tmp_path))).rows
     os.remove(tmp_path / "a.png")
     assert [str(item) for item in rows.read(0, 2)] == ["the file no longer exists, or is a broken link"] * 2
 
 
 def test_the_rows_of_a_parquet_file_that_is_damaged_later_are_unreadable(tmp_path):
     pq.write_table(pa.table({"image": [b"a", b"b"]}), tmp_path / "a.parquet")
-    rows = index_rows(list_source(str(tmp_path))).rows
+    rows = index_rows(list_images(str(tmp_path))).rows
     (tmp_path / "a.parquet").write_bytes(b"PAR1 no more")
     assert all(isinstance(item, Unreadable) for item in rows.read(0, 2))
 
 
 def test_the_missing_rows_of_an_array_that_was_shortened_are_unreadable(tmp_path):
     np.savez(tmp_path / "a.npz", images=np.zeros((5, 4, 4), np.uint8))
-    rows = index_rows(list_source(str(tmp_path))).rows
+    rows = index_rows(list_images(str(tmp_path))).rows
     rows.close()
     np.savez(tmp_path / "a.npz", images=np.zeros((3, 4, 4), np.uint8))
     items = rows.read(2, 5)

@@ -9,7 +9,8 @@ from raycluster.embedding.manifest import IdBlock, Manifest
 def listing(**files):
     """A listing of files with size and time of change."""
     names = sorted(files)
-    return Listing(Location("/data"), "images", names, [files[n][0] for n in names], [], [files[n][1] for n in names])
+    sizes, modified = ([files[name][i] for name in names] for i in (0, 1))
+    return Listing(Location("/data"), names, ["images"] * len(names), sizes, modified)
 
 
 @pytest.fixture

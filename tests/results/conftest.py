@@ -8,7 +8,7 @@ import pytest
 import torch
 from sklearn.datasets import load_digits
 
-from raycluster.data.loading import load_images
+from raycluster.data.loaded_images import load_images
 from raycluster.data.images import CanvasSettings, open_images
 from raycluster.graph import GraphDegreeLinkage
 from raycluster.methods.concurl.network import ConcurlNet

@@ -7,7 +7,7 @@ from PIL import Image
 
 import raycluster
 from raycluster.data.images import CanvasSettings
-from raycluster.data.loading import load_images
+from raycluster.data.loaded_images import load_images
 from raycluster.errors import UserError
 from raycluster.methods.saved_network import load_network
 from raycluster.metrics.quality import clustering_quality

@@ -8,7 +8,7 @@ import pytest
 import torch
 
 from raycluster.data.images import CanvasSettings, open_images
-from raycluster.data.loading import load_images
+from raycluster.data.loaded_images import load_images
 from raycluster.methods import find_method
 from raycluster.methods.dccm.network import DccmCNN
 from raycluster.methods.jule.network import JuleCNN
