@@ -9,7 +9,9 @@ from typing import Any, NamedTuple
 
 import numpy as np
 
-from raycluster.data.decode import Unreadable, prepare, prepare_block
+from raycluster.data.canvas import Canvas
+from raycluster.data.decode import Unreadable
+from raycluster.data.fit import prepare, prepare_block
 from raycluster.data.pipeline import Columns, map_ranges
 from raycluster.data.rows import Rows, decode_each
 from raycluster.data.sources import printable
@@ -44,7 +46,8 @@ def read_block(rows: Rows, start: int, stop: int, shape: tuple[int, int, int]) -
     items = rows.read(start, stop)
     was_read = time.perf_counter()
     reasons: dict[int, str] = {}
-    images = prepare_block(items, shape) if isinstance(items, np.ndarray) else None
+    canvas = Canvas(*shape)
+    images = prepare_block(items, canvas) if isinstance(items, np.ndarray) else None
     if images is None:
         images = np.zeros((stop - start, *shape), np.uint8)
         for i in range(stop - start):
@@ -52,7 +55,7 @@ def read_block(rows: Rows, start: int, stop: int, shape: tuple[int, int, int]) -
             if isinstance(pixels, Unreadable):
                 reasons[i] = str(pixels)
             else:
-                images[i] = prepare(pixels, shape)
+                images[i] = prepare(pixels, canvas)
     return Block(images, reasons, was_read - began, time.perf_counter() - was_read)
 
 

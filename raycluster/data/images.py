@@ -12,7 +12,7 @@ import numpy as np
 
 from raycluster.data.blocks import read_ranges
 from raycluster.data.decode import Rejected
-from raycluster.data.image_size import ImageSize, choose_shape
+from raycluster.data.image_size import ImageSize, choose_canvas
 from raycluster.data.labels import folder_labels
 from raycluster.data.pipeline import put_rows
 from raycluster.data.row_index import index_rows, list_images
@@ -119,14 +119,14 @@ def open_images(
         Where known classes come from: what the files contain (a ``label`` column, NPZ ``labels``, the IDX labels file
         that belongs to the images, ``.cls`` in tar), or the names of the folders that the files are in.
     image_size : int, (int, int) or "original", optional
-        Side of a square, or height and width. By default the common size, or the median height and width (each at
-        least 8) where sizes differ; if the long side exceeds 64 pixels, both sides are divided by the smallest
-        integer that reduces it to 64 or less. "original" does not reduce it.
+        Side of a square, or height and width. By default the common size, or where sizes differ, that of the median
+        long side and the median aspect ratio (each side at least 8); if the long side exceeds 64 pixels, both sides
+        are divided by the smallest integer that reduces it to 64 or less. "original" does not reduce it.
     color : {"keep", "gray", "rgb"}
         "keep" is gray if every image is gray, otherwise color.
     square_sizes : tuple of int, optional
-        Allow only squares of these sides. By default the smallest one that is not below the common or median size is
-        chosen, or the largest one if all are below it.
+        Allow only squares of these sides. By default the smallest one that is not below that size is chosen, or the
+        largest one if all are below it.
 
     Returns
     -------
@@ -156,7 +156,8 @@ def open_images(
             if rejected
             else f"{source} holds no rows: name a source with images in it."
         )
-    shape, notes = choose_shape(sizes[ids], image_size, color, square_sizes)
+    canvas, notes = choose_canvas(sizes[ids], image_size, color, square_sizes, fit="pad")
+    shape = canvas.shape
     known, class_names = folder_labels(paths) if labels == "folders" else (index.labels, index.class_names)
     images = ImageSet(
         n=len(ids),

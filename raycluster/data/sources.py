@@ -10,10 +10,10 @@ from dataclasses import dataclass, replace
 from pathlib import Path
 
 from raycluster.data.find_files import find_files, has_wildcard
+from raycluster.data.formats import IMAGE_SUFFIXES
 from raycluster.data.location import Location, absolute_path
 from raycluster.errors import UserError
 
-IMAGE_SUFFIXES = (".png", ".jpg", ".jpeg", ".pgm", ".ppm", ".pbm", ".gif", ".bmp", ".webp", ".tif", ".tiff")
 IDX_IMAGES = re.compile(r"idx[34](-ubyte)?(\.gz)?$", re.IGNORECASE)
 IDX_LABELS = re.compile(r"idx1(-ubyte)?(\.gz)?$", re.IGNORECASE)
 KIND_NAMES = {"images": "image", "parquet": "Parquet", "npz": "NPZ", "npy": "NPY", "idx": "IDX", "tar": "tar"}

@@ -11,7 +11,9 @@ from PIL import Image
 from pyarrow import fs
 
 from raycluster.data import find_files
-from raycluster.data.decode import decode, prepare
+from raycluster.data.canvas import Canvas
+from raycluster.data.decode import decode
+from raycluster.data.fit import prepare
 from raycluster.data.images import open_images
 from raycluster.errors import UserError
 
@@ -67,11 +69,13 @@ def test_a_mixed_folder_is_read_and_only_unreadable_files_are_rejected(ray_sessi
     assert np.bincount(images.labels + 1).tolist() == [6, 145, 145]
     assert "Files other than image files were skipped: 1 .txt, 1 hidden." in images.notes
     assert any("are in color" in note for note in images.notes)
-    assert any("all are resized to the median, 23 x 32" in note for note in images.notes)
+    assert any("all are fitted to 23 x 32, with the median" in note for note in images.notes)
     loaded = images.load()
     assert (loaded.shape, loaded.dtype) == ((296, 3, 23, 32), np.uint8)
     for path, pixels in zip(images.paths, loaded, strict=True):
-        np.testing.assert_array_equal(pixels, prepare(decode((mixed_folder / path).read_bytes()), images.shape), path)
+        np.testing.assert_array_equal(
+            pixels, prepare(decode((mixed_folder / path).read_bytes()), Canvas(*images.shape)), path
+        )
 
 
 def test_images_of_one_size_are_the_pixels_that_pillow_reads(ray_session, tmp_path):
