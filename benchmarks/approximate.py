@@ -28,6 +28,7 @@ from merge import blobs, machine, neighbours
 from sklearn.metrics import adjusted_rand_score, normalized_mutual_info_score
 
 from raycluster.data.images import open_images
+from raycluster.data.loaded_images import load_images
 from raycluster.graph import (
     MergeTree,
     default_n_neighbors,
@@ -62,9 +63,9 @@ def main(options: Options) -> None:
             ray.init(
                 address="local", num_cpus=1, include_dashboard=False, log_to_driver=False, logging_level=logging.ERROR
             )
-        images = open_images(source)
+        images = load_images(open_images(source))
         assert images.labels is not None
-        rows = pixel_rows(images.load())
+        rows = pixel_rows(images.pixels)
         ids, distances = nearest_neighbors(rows, default_n_neighbors(len(rows)))
         measure(source[-24:], ids, sample_affinity(distances, kind="local"), images.labels, options.repeats)
     if options.points:

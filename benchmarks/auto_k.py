@@ -44,6 +44,8 @@ import tyro
 from sklearn.metrics import adjusted_rand_score
 
 from raycluster.data.images import open_images
+from raycluster.data.loaded_images import load_images
+from raycluster.data.reading import Reading
 from raycluster.graph import (
     MergeTree,
     default_n_neighbors,
@@ -134,11 +136,11 @@ def open_source(source: str) -> Data:
             ray.init(
                 address="local", num_cpus=1, include_dashboard=False, log_to_driver=False, logging_level=logging.ERROR
             )
-        images = open_images(source)
+        images = load_images(open_images(source))
         if images.labels is None:
-            images = open_images(source, labels="folders")
+            images = load_images(open_images(source, Reading("folders")))
         assert images.labels is not None
-        features = pixel_rows(images.load())
+        features = pixel_rows(images.pixels)
         labels, name = images.labels, f"{'/'.join(path.parts[-2:])}, pixels"
     ids, distances = nearest_neighbors(features, MOST_NEIGHBORS)
     return Data(name[-34:], features, labels, ids, distances)

@@ -25,7 +25,8 @@ import tyro
 from quality import machine, spread
 
 from raycluster.data.feed import ResidentFeed
-from raycluster.data.images import open_images
+from raycluster.data.images import CanvasSettings, open_images
+from raycluster.data.loaded_images import load_images
 from raycluster.methods.dccm.settings import PRESETS, SIDES, DccmSettings
 from raycluster.methods.dccm.train import train_dccm
 from raycluster.metrics.quality import clustering_quality
@@ -67,10 +68,10 @@ def main(command: Run | Table) -> None:
         print_table(done)
         return
     ray.init(address="local", include_dashboard=False, log_to_driver=False, logging_level=logging.ERROR)
-    images = open_images(command.source, square_sizes=SIDES)
+    images = load_images(open_images(command.source, canvas=CanvasSettings(square_sizes=SIDES)))
     if images.labels is None:
         raise SystemExit("This source has no labels, so there is nothing to measure.")
-    pixels = ray.put(images.load())
+    pixels = ray.put(images.pixels)
     waiting = []
     for seed in command.seeds:
         for model, changes in MODELS.items():

@@ -92,7 +92,7 @@ def plain_loop(options: Options, path: Path) -> float:
     embeddings = np.empty((len(rows), size), np.float32)
     good = np.ones(len(rows), bool)
     for start, stop in rows.ranges(0, len(rows), int(np.prod(net.shape))).tolist():
-        block = read_block(rows, start, stop, net.shape)
+        block = read_block(rows, start, stop, net.canvas)
         embeddings[start:stop] = embed_pixels(net, block.images, size)
         good[[start + i for i in block.reasons]] = False
     ids, paths = np.flatnonzero(good), index.paths.filter(pa.array(good))

@@ -22,6 +22,8 @@ import ray
 import tyro
 
 from raycluster.data.images import open_images
+from raycluster.data.loaded_images import load_images
+from raycluster.data.reading import Reading
 from raycluster.graph import (
     GraphDegreeLinkage,
     default_n_neighbors,
@@ -54,11 +56,11 @@ def main(options: Options) -> None:
     print("data                           n    K  settings   K_s  clusters   NMI geo    ACC   neighbors s   merging s")
     compile_kernels()
     for source in options.sources:
-        images = open_images(source)
+        images = load_images(open_images(source))
         if images.labels is None:
-            images = open_images(source, labels="folders")
+            images = load_images(open_images(source, Reading("folders")))
         assert images.labels is not None
-        pixels = images.load()
+        pixels = images.pixels
         plain = pixels.reshape(images.n, -1).astype(np.float32) / 255
         n_clusters = len(np.unique(images.labels[images.labels >= 0]))
         for name, settings in SETTINGS.items():

@@ -23,6 +23,7 @@ import ray
 import tyro
 
 from raycluster.data.images import open_images
+from raycluster.data.loaded_images import load_images
 from raycluster.graph import NeighborIndex, nearest_neighbors
 from raycluster.graph.neighbors import faiss_index
 from raycluster.graph.neighbors.distances import squared_distances
@@ -60,7 +61,7 @@ def data_sets(sources: tuple[str, ...]) -> Iterator[tuple[str, np.ndarray]]:
     if sources:
         ray.init(address="local", include_dashboard=False, log_to_driver=False, logging_level=logging.ERROR)
     for source in sources:
-        pixels = open_images(source).load()
+        pixels = load_images(open_images(source)).pixels
         pixels = pixels.reshape(len(pixels), -1).astype(np.float32) / 255
         yield f"{source[-12:]} pixels", pixels
         centered = pixels - pixels.mean(axis=0)

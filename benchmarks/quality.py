@@ -27,6 +27,8 @@ import tyro
 
 from raycluster.data.feed import ResidentFeed
 from raycluster.data.images import open_images
+from raycluster.data.loaded_images import load_images
+from raycluster.data.reading import Reading
 from raycluster.methods.jule.settings import PRESETS, JuleSettings
 from raycluster.methods.jule.train import train_jule
 from raycluster.metrics.quality import clustering_quality
@@ -71,10 +73,10 @@ def main(command: Run | Table) -> None:
     key = {"data": command.name, "preset": command.preset, "settings": asdict(settings)}
     seeds = [seed for seed in command.seeds if not any(row.items() >= (key | {"seed": seed}).items() for row in done)]
     ray.init(address="local", include_dashboard=False, log_to_driver=False, logging_level=logging.ERROR)
-    images = open_images(command.source, labels=command.labels)
+    images = load_images(open_images(command.source, Reading(command.labels)))
     if images.labels is None:
         raise SystemExit("This source has no labels, so there is nothing to measure.")
-    pixels = ray.put(images.load())
+    pixels = ray.put(images.pixels)
     waiting = [train_once.remote(pixels, images.labels, settings, command.clusters, seed) for seed in seeds]
     while waiting:
         (finished,), waiting = ray.wait(waiting)

@@ -23,6 +23,7 @@ import tyro
 
 from raycluster.data.feed import Feed, ResidentFeed
 from raycluster.data.images import ImageSet, open_images
+from raycluster.data.loaded_images import load_images
 from raycluster.data.streaming import StreamingFeed
 from raycluster.methods.jule.clustering import cluster_pixels
 from raycluster.methods.jule.settings import PRESETS
@@ -47,8 +48,8 @@ class Options:
 
 def main(options: Options) -> None:
     ray.init(address="local", include_dashboard=False, log_to_driver=False, logging_level=logging.ERROR)
-    images = open_images(options.source)
-    pixels = images.load()
+    images = load_images(open_images(options.source))
+    pixels = images.pixels
     torch.set_num_threads(options.threads)
 
     resident = method_on(ResidentFeed(pixels), options)

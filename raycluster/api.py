@@ -189,8 +189,8 @@ def embed(
         For a torchvision network, what becomes black and white in images of more than 8 bits; by default found from the
         images.
     labels : {"auto", "folders", "last-folders"}
-        Where known classes are found, to be written next to the embeddings: in the files, in the first folders below ``data``, or in the
-        folders that directly contain the images.
+        Where known classes are found, to be written next to the embeddings: in the files, in the first folders below
+        ``data``, or in the folders that directly contain the images.
     exclude : sequence of str
         Reject files and folders that match these patterns.
     frames : {"first", "all"}

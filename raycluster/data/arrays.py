@@ -15,8 +15,10 @@ from typing import BinaryIO
 
 import numpy as np
 
-from raycluster.data.decode import Unreadable, as_image, scale_to_uint8
+from raycluster.data.decode import as_image
 from raycluster.data.location import Location
+from raycluster.data.pixel_values import scale_to_uint8
+from raycluster.data.unreadable import Unreadable
 
 IDX_TYPES = {8: ">u1", 9: ">i1", 11: ">i2", 12: ">i4", 13: ">f4", 14: ">f8"}
 IDX_LONGEST_HEADER = 4 + 4 * 255

@@ -10,7 +10,7 @@ from typing import Any, NamedTuple
 import numpy as np
 
 from raycluster.data.canvas import Canvas
-from raycluster.data.pixel_values import as_image
+from raycluster.data.decode import as_image
 from raycluster.data.fit import prepare, prepare_block
 from raycluster.data.load_image import load_image
 from raycluster.data.pipeline import Columns, map_ranges

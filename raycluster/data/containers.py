@@ -11,8 +11,8 @@ import numpy as np
 import pyarrow as pa
 import pyarrow.parquet as pq
 
-from raycluster.data.decode import Unreadable
 from raycluster.data.location import Location
+from raycluster.data.unreadable import Unreadable
 
 Item = bytes | np.ndarray | Unreadable
 

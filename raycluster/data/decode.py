@@ -1,45 +1,65 @@
-"""One image: decoded to uint8 pixels, and those converted to the size and color of its set."""
+"""One image, decoded or from an array, as uint8 pixels."""
 
 from __future__ import annotations
 
-import contextlib
 import io
-import warnings
-from typing import NamedTuple
 
 import numpy as np
-from PIL import Image, ImageOps, UnidentifiedImageError
+from PIL import Image, ImageFile
+from PIL.Jpeg2KImagePlugin import Jpeg2KImageFile
+from PIL.JpegImagePlugin import JpegImageFile
 
-# Other formats that Pillow supports are not tried: some of them start external programs.
-FORMATS = ("PNG", "JPEG", "PPM", "GIF", "BMP", "DIB", "WEBP", "TIFF")
-MAX_PIXELS = 2**27
-ORIENTATION = 0x0112
+from raycluster.data.open_image import is_gray, open_image, orientation
+from raycluster.data.pixel_values import scale_16_bit, scale_to_uint8, stored_values
+from raycluster.data.transparency import on_ground
+from raycluster.data.unreadable import Unreadable
 
-# How the reason begins when the content is not at fault: such files are tried again the next time.
-UNREACHABLE = "cannot be read for now: "
+# By EXIF orientation: whether height and width change places, and the steps along them after that.
+TURNS = {
+    2: (False, 1, -1),
+    3: (False, -1, -1),
+    4: (False, -1, 1),
+    5: (True, 1, 1),
+    6: (True, 1, -1),
+    7: (True, -1, -1),
+    8: (True, -1, 1),
+}
+MARGIN = 2
+JPEG2000_HEADER_BYTES = 2**16
 
 
-class Unreadable(Exception):
-    """One image or file that cannot be read or decoded; the message is the reason, in plain words."""
+def decode(
+    data: bytes,
+    *,
+    name: str = "",
+    frame: int = 0,
+    at_least: tuple[int, int] | None = None,
+    gray: bool = False,
+    value_range: tuple[float, float] | None = None,
+) -> np.ndarray:
+    """Decode an encoded image.
 
-
-class Rejected(NamedTuple):
-    """An input row that did not become a result, and why."""
-
-    path: str
-    reason: str
-
-
-def decode(data: bytes) -> np.ndarray:
-    """Decode an encoded image; of an animation, the first frame.
-
-    Transparent areas are placed on white, 16 bits are scaled to 8, palettes and CMYK become RGB (a palette of grays
-    becomes gray), and the image is rotated as its EXIF orientation says.
+    Transparent areas are placed on white or black (:func:`raycluster.data.transparency.on_ground`), more than 8 bits
+    are scaled to 8, palettes and CMYK become RGB (a palette of grays becomes gray), and the image is rotated as its
+    EXIF orientation says.
 
     Parameters
     ----------
     data : bytes
-        A PNG, JPEG, PPM, PGM, PBM, GIF, BMP, WebP or TIFF file of at most 2^27 pixels (134 megapixels).
+        A file of one of the formats in :mod:`raycluster.data.formats`, of at most 2^27 pixels (134 megapixels).
+    name : str
+        Of the file; its suffix tells the formats that the content cannot tell.
+    frame : int
+        Which frame of an animation, or page.
+    at_least : (int, int), optional
+        The height and width, after rotation, that are needed. JPEG and JPEG 2000 are then decoded at a half, quarter
+        or eighth of their size (or less), which takes a fraction of the time, as long as both sides stay twice as
+        large as that: resized to it, the image is nearly the same.
+    gray : bool
+        Whether a color image becomes gray; JPEG files hold the gray image as such.
+    value_range : (float, float), optional
+        The values that become 0 and 255 in an image of more than 8 bits. By default 0 and 65535, or 0 and 1 of
+        floating-point numbers.
 
     Returns
     -------
@@ -49,58 +69,36 @@ def decode(data: bytes) -> np.ndarray:
     ------
     Unreadable
     """
-    if not data:
-        raise Unreadable("the file is empty")
-    try:
-        with warnings.catch_warnings():
-            warnings.simplefilter("ignore")
-            with Image.open(io.BytesIO(data), formats=FORMATS) as image:
-                if image.width * image.height > MAX_PIXELS:
-                    raise Unreadable(
-                        f"too large: {image.width} x {image.height} pixels, at most {MAX_PIXELS:,} are supported"
-                    )
-                image.load()
-                return _pixels(_upright(image))
-    except Unreadable:
-        raise
-    except UnidentifiedImageError:
-        raise Unreadable("not an image: its content is of no known format") from None
-    except Image.DecompressionBombError:
-        raise Unreadable(f"too large: at most {MAX_PIXELS:,} pixels are supported") from None
-    except Exception as error:  # decoders raise exceptions of any kind on damaged data
-        raise Unreadable(f"damaged: {error}") from None
+    with open_image(io.BytesIO(data), name, frame) as image:
+        return read_pixels(image, at_least, gray, value_range)
 
 
-def scale_to_uint8(values: np.ndarray) -> np.ndarray:
-    """Return numbers as uint8: integers in 0..255 unchanged, floats in [0, 1] scaled, booleans as 0 or 255.
-
-    Raises
-    ------
-    Unreadable
-        If the values have another type or range, or are not numbers at all.
-    """
-    if values.dtype == np.uint8:
-        return values
-    if values.dtype == bool:
-        return values.astype(np.uint8) * np.uint8(255)
-    if values.dtype.kind not in "iuf":
-        raise Unreadable(f"its pixels are {values.dtype}, not numbers")
-    low, high = (values.min(), values.max()) if values.size else (0, 0)
-    if values.dtype.kind == "f":
-        if not (low >= 0 and high <= 1):
-            raise Unreadable(f"floating-point pixels must be in [0, 1], these range from {low:g} to {high:g}")
-        return np.rint(values * 255).astype(np.uint8)
-    if not (low >= 0 and high <= 255):
-        raise Unreadable(f"integer pixels must be in 0..255, these range from {low} to {high}")
-    return values.astype(np.uint8)
+def read_pixels(
+    image: ImageFile.ImageFile,
+    at_least: tuple[int, int] | None = None,
+    gray: bool = False,
+    value_range: tuple[float, float] | None = None,
+) -> np.ndarray:
+    """Decode an image that :func:`raycluster.data.open_image.open_image` has opened, as :func:`decode` does."""
+    turned, down, right = TURNS.get(orientation(image), (False, 1, 1))
+    if at_least is not None and turned:
+        at_least = at_least[1], at_least[0]
+    _decode_less(image, at_least, gray)
+    image.load()
+    pixels = _pixels(image, value_range)
+    if gray and pixels.ndim == 3:
+        pixels = np.asarray(Image.fromarray(pixels).convert("L"))
+    return (pixels.swapaxes(0, 1) if turned else pixels)[::down, ::right]
 
 
-def as_image(values: np.ndarray) -> np.ndarray:
+def as_image(values: np.ndarray, value_range: tuple[float, float] | None = None) -> np.ndarray:
     """Return an array of pixels in the form in which :func:`decode` returns an image.
 
     Parameters
     ----------
     values : ndarray of numbers, shape (H, W), (H, W, 1, 3 or 4) or (1 or 3, H, W)
+    value_range : (float, float), optional
+        As in :func:`raycluster.data.pixel_values.scale_to_uint8`.
 
     Returns
     -------
@@ -114,96 +112,41 @@ def as_image(values: np.ndarray) -> np.ndarray:
         values = np.moveaxis(values, 0, -1)
     if values.size == 0 or values.ndim not in (2, 3) or (values.ndim == 3 and values.shape[-1] not in (1, 3, 4)):
         raise Unreadable(f"an array of shape {values.shape} is not an image: (H, W) or (H, W, 3) is expected")
-    pixels = scale_to_uint8(values)
+    pixels = scale_to_uint8(values, value_range)
     if pixels.ndim == 2 or pixels.shape[-1] == 3:
         return pixels
-    return pixels[..., 0] if pixels.shape[-1] == 1 else _on_white(Image.fromarray(pixels))
+    return pixels[..., 0] if pixels.shape[-1] == 1 else on_ground(Image.fromarray(pixels))
 
 
-def prepare(pixels: np.ndarray, shape: tuple[int, int, int]) -> np.ndarray:
-    """Convert an image to the color and size of its set.
-
-    If both sides shrink by an integer factor, each new pixel is the mean of exactly the pixels it replaces. Otherwise
-    it is interpolated linearly over the area it covers, so that fine patterns do not alias.
-
-    Parameters
-    ----------
-    pixels : ndarray of uint8, shape (H, W) or (H, W, 3)
-    shape : tuple of int
-        The wanted channels (1 or 3), height and width.
-
-    Returns
-    -------
-    prepared : ndarray of uint8, shape ``shape``
-    """
-    channels, height, width = shape
-    if channels == 1 and pixels.ndim == 3:
-        pixels = np.asarray(Image.fromarray(pixels).convert("L"))
-    if pixels.shape[:2] != (height, width):
-        image = Image.fromarray(pixels)
-        factors = image.width // width, image.height // height
-        if (width * factors[0], height * factors[1]) == image.size:
-            pixels = np.asarray(image.reduce(factors))
-        else:
-            pixels = np.asarray(image.resize((width, height), Image.Resampling.BILINEAR))
-    if pixels.ndim == 2:
-        return np.broadcast_to(pixels, shape)
-    return pixels.transpose(2, 0, 1)
+def _decode_less(image: ImageFile.ImageFile, at_least: tuple[int, int] | None, gray: bool) -> None:
+    size = None if at_least is None else (MARGIN * at_least[1], MARGIN * at_least[0])
+    if isinstance(image, JpegImageFile):
+        image.draft("L" if gray else None, size)
+    elif isinstance(image, Jpeg2KImageFile) and size is not None:
+        most = min(image.width // size[0], image.height // size[1]).bit_length() - 1
+        image.reduce = _halvings(image, most)
 
 
-def prepare_block(values: np.ndarray, shape: tuple[int, int, int]) -> np.ndarray | None:
-    """Apply :func:`as_image` and :func:`prepare` to all images of an array at once, if only the layout changes.
-
-    Parameters
-    ----------
-    values : ndarray of numbers, shape (m, H, W) or (m, H, W, C)
-    shape : tuple of int
-        The wanted channels (1 or 3), height and width.
-
-    Returns
-    -------
-    prepared : ndarray of uint8, shape (m, *shape), or None
-        None if the images have to be scaled, resized or converted in color, one by one.
-    """
-    channels, height, width = shape
-    layouts = [(height, width, channels)] + [(height, width)] * (channels == 1)
-    if values.dtype != np.uint8 or values.shape[1:] not in layouts:
-        return None
-    return values.reshape(-1, height, width, channels).transpose(0, 3, 1, 2)
+def _halvings(image: ImageFile.ImageFile, most: int) -> int:
+    """Return how often a JPEG 2000 image can be halved by leaving out its finest details, at most ``most`` times."""
+    assert image.fp is not None
+    image.fp.seek(0)
+    head = image.fp.read(JPEG2000_HEADER_BYTES)
+    style = head.find(b"\xff\x52", max(0, head.find(b"\xff\x4f\xff\x51")))  # the segment of coding styles
+    stored = head[style + 9] if 0 <= style < len(head) - 9 else 0
+    # The format rounds up to whole pixels, Pillow rounds to the nearest and fails where that is less.
+    return max(
+        (n for n in range(1, min(most, stored) + 1) if all(-side % 2**n <= 2 ** (n - 1) for side in image.size)),
+        default=0,
+    )
 
 
-def _upright(image: Image.Image) -> Image.Image:
-    with contextlib.suppress(Exception):  # a damaged EXIF block is no reason to lose the image
-        if image.getexif().get(ORIENTATION, 1) != 1:
-            return ImageOps.exif_transpose(image)
-    return image
-
-
-def _pixels(image: Image.Image) -> np.ndarray:
-    if image.mode.startswith("I;16"):
-        return _from_16_bit(np.asarray(image))
-    if image.mode == "I":  # Pillow's mode for 16-bit PGM, and for 32-bit TIFF, whose white point is unknown
-        values = np.asarray(image)
-        if values.min() < 0 or values.max() > 65535:
-            raise Unreadable("32-bit integer pixels have no known white point: save it with 8 or 16 bits")
-        return _from_16_bit(values)
-    if image.mode == "F":
-        return scale_to_uint8(np.asarray(image))
+def _pixels(image: ImageFile.ImageFile, value_range: tuple[float, float] | None) -> np.ndarray:
+    values = stored_values(image)
+    if values is not None:
+        return (scale_to_uint8 if values.dtype.kind == "f" else scale_16_bit)(values, value_range)
     if image.has_transparency_data:
-        pixels = _on_white(image)
+        pixels = on_ground(image)
     else:
         pixels = np.asarray(image.convert("L" if image.mode in ("1", "L") else "RGB"))
-    is_gray = image.mode in ("1", "L", "LA", "La") or (
-        image.mode in ("P", "PA") and (pixels == pixels[..., :1]).all()  # palettes have no other way to be gray
-    )
-    return pixels[..., 0] if is_gray and pixels.ndim == 3 else pixels
-
-
-def _on_white(image: Image.Image) -> np.ndarray:
-    canvas = Image.new("RGBA", image.size, "white")
-    canvas.alpha_composite(image.convert("RGBA"))
-    return np.asarray(canvas.convert("RGB"))
-
-
-def _from_16_bit(values: np.ndarray) -> np.ndarray:
-    return ((values.astype(np.uint32) + 128) // 257).astype(np.uint8)
+    return pixels[..., 0] if pixels.ndim == 3 and is_gray(image) else pixels

@@ -26,7 +26,7 @@ def every_frame(index: RowIndex) -> RowIndex:
     first = np.cumsum(counts) - counts
     frame = np.arange(len(old)) - first[old]
     expanded = rows.select(old)
-    names = index.paths.take(pa.array(old)).to_pylist()
+    names = index.paths.take(pa.array(old, pa.int64())).to_pylist()
     paths = [f"{name}#{i}" if counts[row] > 1 else name for name, i, row in zip(names, frame, old, strict=True)]
     return index._replace(
         rows=replace(expanded, position=np.where(counts[old] > 1, frame, expanded.position)),

@@ -7,21 +7,22 @@ import json
 from collections import Counter
 from collections.abc import Iterator, Mapping
 from dataclasses import asdict, dataclass, replace
-from typing import NamedTuple
+from typing import NamedTuple, cast
 
 import numpy as np
 
 from raycluster.data.blocks import read_ranges
 from raycluster.data.canvas import Canvas, Fit
-from raycluster.data.decode import Rejected
 from raycluster.data.frames import every_frame
 from raycluster.data.image_size import ImageSize, choose_canvas
+from raycluster.data.location import public_name
 from raycluster.data.pipeline import put_rows
 from raycluster.data.reading import Reading
 from raycluster.data.row_index import RowIndex, index_rows, known_classes
 from raycluster.data.rows import Rows
 from raycluster.data.sources import Listing, list_images, printable
 from raycluster.data.survey import Headers, find_value_range, survey_headers
+from raycluster.data.unreadable import Rejected
 from raycluster.errors import UserError
 
 MOST_NAMED = 3
@@ -63,6 +64,8 @@ class ImageSet:
 
     Attributes
     ----------
+    source : str
+        As it may be shown.
     n : int
         The number of images that are not rejected.
     canvas : Canvas
@@ -89,6 +92,7 @@ class ImageSet:
         Sentences about images in which nothing can be seen.
     """
 
+    source: str
     n: int
     canvas: Canvas
     ids: np.ndarray
@@ -184,9 +188,7 @@ class ImageSet:
         return rows[is_readable], images if is_readable.all() else images[is_readable]
 
 
-def open_images(
-    source: str, reading: Reading | None = None, canvas: Canvas | CanvasSettings | None = None
-) -> ImageSet:
+def open_images(source: str, reading: Reading | None = None, canvas: Canvas | CanvasSettings | None = None) -> ImageSet:
     """Open a source of images: find all of its files, and number the images in them.
 
     Every file that is found becomes an image or a rejected row. The headers of the images are read if the canvas has to
@@ -222,15 +224,17 @@ def open_images(
         notes += chosen
         if reading.frames == "first" and (n := int((headers.frames[used] > 1).sum())):
             notes.append(
-                f"{n:,} of {len(used):,} images have several frames or pages: the first is used (--frames all uses all)."
+                f"{n:,} of {len(used):,} images have several frames or pages, of which the first is used; --frames all "
+                "uses all."
             )
     else:
         used = _used(source, index, reasons)
-    paths = index.paths.to_pylist()
+    paths = cast("list[str]", index.paths.to_pylist())
     known, class_names, label_notes = known_classes(index, reading.labels)
     notes += label_notes
     rows = index.rows.select(used)
     return ImageSet(
+        source=public_name(source),
         n=len(used),
         canvas=canvas,
         ids=used,
@@ -246,7 +250,7 @@ def open_images(
 
 
 def index_source(listing: Listing, reading: Reading) -> RowIndex:
-    """Number the images of a listing, as it is to be read."""
+    """Assign a number to every image of a listing that is read in this way."""
     index = index_rows(listing, reading.array)
     return every_frame(index) if reading.frames == "all" else index
 
@@ -263,11 +267,11 @@ def _used(source: str, index: RowIndex, reasons: Mapping[int, str]) -> np.ndarra
     """Return the rows that are not rejected, int64, ascending."""
     listed = len(index.rows)
     if listed == 0:
-        raise UserError(f"{source} holds no rows: name a source with images in it.")
+        raise UserError(f"{public_name(source)} holds no rows: name a source with images in it.")
     used = np.setdiff1d(np.arange(listed), list(reasons))
     if len(used) == 0:
-        paths = index.paths.to_pylist()
-        raise none_readable(source, [Rejected(paths[row], reasons[row]) for row in sorted(reasons)])
+        paths = cast("list[str]", index.paths.to_pylist())
+        raise none_readable(public_name(source), [Rejected(paths[row], reasons[row]) for row in sorted(reasons)])
     return used
 
 

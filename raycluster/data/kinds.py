@@ -5,13 +5,9 @@ from __future__ import annotations
 import os
 import re
 
-IMAGE_SUFFIXES = (
-    *(".png", ".jpg", ".jpeg", ".jpe", ".jfif", ".pgm", ".ppm", ".pbm", ".gif", ".bmp", ".webp", ".tif", ".tiff"),
-)
-UNREAD_IMAGE_SUFFIXES = (
-    *(".avif", ".heic", ".heif", ".jxl", ".jp2", ".j2k", ".svg", ".psd", ".ico", ".exr", ".hdr", ".tga", ".dcm"),
-    *(".dng", ".cr2", ".cr3", ".nef", ".arw", ".orf", ".rw2", ".raf"),
-)
+from raycluster.data.formats import IMAGE_SUFFIXES, RAW_REASON, RAW_SUFFIXES
+
+UNREAD_IMAGE_SUFFIXES = (".jxl", ".svg", ".exr", ".hdr", ".dcm", ".eps", ".xcf", ".wmf", ".emf")
 IDX_IMAGES = re.compile(r"idx[34](-ubyte)?(\.gz)?$", re.IGNORECASE)
 IDX_LABELS = re.compile(r"idx1(-ubyte)?(\.gz)?$", re.IGNORECASE)
 TAR = re.compile(r"\.(tar|tar\.(gz|bz2|xz|zst)|tgz|tbz2?|txz)$", re.IGNORECASE)
@@ -46,6 +42,8 @@ def no_kind_reason(name: str) -> str:
     suffix = suffix_of(name)
     if not suffix:
         return "not an image: no suffix, and no image inside"
+    if suffix in RAW_SUFFIXES:
+        return f"{RAW_REASON}: {suffix}"
     if suffix in UNREAD_IMAGE_SUFFIXES:
         return f"images of this format are not supported: {suffix}"
     if suffix in ARCHIVE_SUFFIXES:

@@ -8,17 +8,6 @@ from collections.abc import Iterable, Sequence
 
 from raycluster.data.patterns import Patterns
 
-HEAD_BYTES = 32
-MAGIC_NUMBERS = (
-    b"\xff\xd8\xff",  # JPEG
-    b"\x89PNG\r\n\x1a\n",
-    b"GIF87a",
-    b"GIF89a",
-    b"BM",
-    b"II*\0",  # TIFF, little-endian
-    b"MM\0*",  # TIFF, big-endian
-)
-HEIF_BRANDS = (b"avif", b"avis", b"heic", b"heix", b"hevc", b"mif1", b"msf1")
 # Folders and files that programs leave beside images, in lower case. None of them holds an image that is missing
 # elsewhere, and many hold small copies.
 FOLDERS = {
@@ -92,15 +81,6 @@ def is_excluded(name: str, pattern: str) -> bool:
 @functools.cache
 def _patterns(pattern: str) -> Patterns:
     return Patterns.of(pattern)
-
-
-def looks_like_image(head: bytes) -> bool:
-    """Return whether a file that begins with these bytes (at least 32, where it has so many) is an image."""
-    if head.startswith(MAGIC_NUMBERS):
-        return True
-    if head.startswith(b"RIFF"):
-        return head[8:12] == b"WEBP"
-    return head[4:8] == b"ftyp" and head[8:12] in HEIF_BRANDS
 
 
 def summarize(reasons: Iterable[str]) -> str:

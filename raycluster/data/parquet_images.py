@@ -10,9 +10,9 @@ import pyarrow as pa
 import pyarrow.compute as pc
 
 from raycluster.data.containers import Item, is_list, open_parquet
-from raycluster.data.decode import Unreadable
 from raycluster.data.file_lists import PATH_COLUMNS
 from raycluster.data.location import Location
+from raycluster.data.unreadable import Unreadable
 
 IMAGE = "image"
 NAME_COLUMNS = ("path", "key", "__key__")

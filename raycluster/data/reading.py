@@ -44,3 +44,6 @@ class Reading:
         usual = Reading(self.labels)
         values = {field.name: getattr(self, field.name) for field in fields(self)}
         return {name: value for name, value in values.items() if value != getattr(usual, name)}
+
+
+USUAL = Reading()

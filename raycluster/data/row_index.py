@@ -13,13 +13,13 @@ import pyarrow as pa
 
 from raycluster.data import arrays, parquet_images
 from raycluster.data.containers import label_problem, open_parquet, parquet_labels
-from raycluster.data.decode import Unreadable
 from raycluster.data.kinds import DIGITS, KINDS
 from raycluster.data.labels import UNKNOWN, classes_of_texts, folder_labels, join_labels
 from raycluster.data.reading import LabelSource
 from raycluster.data.rows import ONE_BY_ONE, READ_THREADS, Rows, os_error_reason
 from raycluster.data.sources import Listing, printable
 from raycluster.data.tar_files import scan_tar
+from raycluster.data.unreadable import Unreadable
 
 
 class RowIndex(NamedTuple):

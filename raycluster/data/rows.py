@@ -19,10 +19,10 @@ import pyarrow as pa
 
 from raycluster.data import arrays, parquet_images
 from raycluster.data.containers import Item
-from raycluster.data.unreadable import UNREACHABLE, Unreadable
 from raycluster.data.kinds import ARRAY_KINDS, DIGITS, KINDS, LEFT_OUT
 from raycluster.data.location import Location
 from raycluster.data.tar_files import TarStream
+from raycluster.data.unreadable import UNREACHABLE, Unreadable
 
 MAX_RANGE_ROWS = 1000
 MAX_RANGE_FILES = 256

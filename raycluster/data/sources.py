@@ -11,18 +11,18 @@ from pathlib import Path
 from raycluster.data.arrays import idx_labels_name
 from raycluster.data.file_lists import LIST_SUFFIXES, METADATA, read_list, read_metadata
 from raycluster.data.find_files import FoundFiles, check_not_empty, find_files
+from raycluster.data.formats import HEAD_BYTES, IMAGE_SUFFIXES, sniff
 from raycluster.data.kinds import (
     DIGITS,
     IDX_IMAGES,
     IDX_LABELS,
-    IMAGE_SUFFIXES,
     KIND_NAMES,
     LEFT_OUT,
     kind_of,
     no_kind_reason,
     suffix_of,
 )
-from raycluster.data.left_out import HEAD_BYTES, left_out_reason, looks_like_image, summarize
+from raycluster.data.left_out import left_out_reason, summarize
 from raycluster.data.location import Location, absolute_path, public_name
 from raycluster.data.parquet_images import holds_images
 from raycluster.data.patterns import NOTHING, Patterns
@@ -234,7 +234,7 @@ def _look_inside(found: FoundFiles, kinds: dict[str, str], reasons: dict[str, st
 def _is_image(location: Location, name: str) -> bool:
     try:
         with location.open(name) as file:
-            return looks_like_image(file.read(HEAD_BYTES))
+            return sniff(file.read(HEAD_BYTES)) is not None
     except OSError:
         return True  # so that the reason is found when it is read
 

@@ -65,7 +65,7 @@ class _Writer:
         channels, height, width = images.shape
         self._per_file = max(1, FILE_BYTES // int(np.prod(images.shape)))
         size = (height, width) if channels == 1 else (height, width, channels)
-        self._paths = []
+        self._paths: list[Path] = []
         for start in range(0, images.n, self._per_file):
             dims = (min(self._per_file, images.n - start), *size)
             path = folder / f"{len(self._paths):06d}-images-idx{len(dims)}-ubyte"

@@ -12,6 +12,7 @@ import torch
 from raycluster.data.blocks import read_ranges
 from raycluster.data.feed import Batch, local_batch_size, share, shuffled_order, training_steps
 from raycluster.data.images import ImageSet
+from raycluster.errors import UserError
 
 WINDOW_BYTES = 2**28
 FIRST_WINDOW_ROWS = 4096
@@ -48,7 +49,7 @@ class StreamingFeed:
         window_bytes: int = WINDOW_BYTES,
     ) -> None:
         self.n = image_set.n
-        self.shape = image_set.shape
+        self.shape, self._canvas = image_set.shape, image_set.canvas
         self._ranges = image_set.ranges(0, image_set.n)
         self._rows = ray.put(image_set.rows)
         self._device, self._rank, self._world_size, self._seed = torch.device(device), rank, world_size, seed
@@ -82,7 +83,15 @@ class StreamingFeed:
         return self._batches(windows, batch_size, lambda window, rows: np.arange(len(rows)))
 
     def _read(self, ranges: np.ndarray) -> Iterator[Block]:
-        return read_ranges(self._rows, self.shape, ranges, in_order=True, n_streams=self._world_size)
+        blocks = read_ranges(self._rows, self._canvas, ranges, in_order=True, n_streams=self._world_size)
+        for rows, images, reasons in blocks:
+            if reasons:
+                raise UserError(
+                    f"{len(reasons)} images that were readable when the job began no longer are "
+                    f"({next(iter(reasons.values()))}): do not change the data while the job runs, and run the same "
+                    "command again."
+                )
+            yield rows, images
 
     def _batches(
         self, windows: Iterable[list[Block]], size: int, order: Callable[[int, np.ndarray], np.ndarray]

@@ -7,8 +7,8 @@ from typing import NamedTuple
 
 import numpy as np
 
+from raycluster.data.decode import as_image
 from raycluster.data.image_header import read_header
-from raycluster.data.pixel_values import as_image
 from raycluster.data.pipeline import Columns, map_ranges, put_rows
 from raycluster.data.row_index import RowIndex
 from raycluster.data.rows import Rows

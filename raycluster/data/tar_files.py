@@ -15,11 +15,12 @@ from typing import Any, BinaryIO, NamedTuple, cast
 import numpy as np
 
 from raycluster.data.containers import Item
-from raycluster.data.decode import Unreadable
-from raycluster.data.kinds import IMAGE_SUFFIXES, UNREAD_IMAGE_SUFFIXES, no_kind_reason, suffix_of
+from raycluster.data.formats import HEAD_BYTES, IMAGE_SUFFIXES, RAW_SUFFIXES, sniff
+from raycluster.data.kinds import UNREAD_IMAGE_SUFFIXES, no_kind_reason, suffix_of
 from raycluster.data.labels import classes_of_texts
-from raycluster.data.left_out import HEAD_BYTES, left_out_reason, looks_like_image
+from raycluster.data.left_out import left_out_reason
 from raycluster.data.location import Location
+from raycluster.data.unreadable import Unreadable
 
 MAX_MEMBER_BYTES = 2**30
 MAX_CLASS_BYTES = 1000
@@ -182,7 +183,7 @@ def _member(info: tarfile.TarInfo, stream: BinaryIO) -> _Member:
     suffix = suffix_of(name)
     if not suffix and not info.sparse:
         stream.seek(info.offset_data)
-        if looks_like_image(stream.read(min(info.size, HEAD_BYTES))):
+        if sniff(stream.read(min(info.size, HEAD_BYTES))) is not None:
             suffix = IMAGE_SUFFIXES[0]
     if suffix not in IMAGE_SUFFIXES:
         return _Member(name, place, no_kind_reason(name))
@@ -220,7 +221,7 @@ def _key(name: str) -> str:
 def _can_be_metadata(name: str) -> bool:
     suffix = suffix_of(name)
     is_hidden = left_out_reason(name) is not None
-    return bool(suffix) and not is_hidden and suffix not in (*IMAGE_SUFFIXES, *UNREAD_IMAGE_SUFFIXES)
+    return bool(suffix) and not is_hidden and suffix not in (*IMAGE_SUFFIXES, *RAW_SUFFIXES, *UNREAD_IMAGE_SUFFIXES)
 
 
 def _read_sparse(stream: BinaryIO) -> bytes:

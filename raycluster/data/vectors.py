@@ -15,9 +15,9 @@ import pyarrow.compute as pc
 
 from raycluster.data.arrays import read_npy_header
 from raycluster.data.containers import is_list, open_parquet, parquet_labels
-from raycluster.data.decode import Rejected, Unreadable
 from raycluster.data.labels import join_labels
 from raycluster.data.sources import VECTOR_SOURCES, Listing, list_source
+from raycluster.data.unreadable import Rejected, Unreadable
 from raycluster.errors import UserError
 
 VECTORS = "embedding"

@@ -16,7 +16,6 @@ from typing import TYPE_CHECKING, Any
 
 import numpy as np
 
-from raycluster.data.contrast import contrast_sentences
 from raycluster.data.location import public_name
 from raycluster.data.sources import check_apart, resolve_source
 from raycluster.data.survey import sample_value_range
@@ -79,7 +78,7 @@ class EmbedSummary:
     spilled_bytes : int or None
         What Ray wrote from its object store to disk in the last call; None if that is unknown.
     rejected_reasons : dict of str to int
-    blank_now, faint_now : int
+    blank_now : int
         In how many of the images of the last call nothing, or hardly anything, can be seen.
     """
 
@@ -97,7 +96,6 @@ class EmbedSummary:
     spilled_bytes: int | None
     rejected_reasons: dict[str, int] = field(default_factory=dict)
     blank_now: int = 0
-    faint_now: int = 0
     method: str = METHOD
 
 
@@ -108,7 +106,6 @@ class EmbedProgress:
     clock: Clock
     embedded: int = 0
     blank: int = 0
-    faint: int = 0
     work: dict[str, float] = field(default_factory=dict)
     rate: float | None = None
     spilled: int | None = 0
@@ -138,7 +135,7 @@ def _embed_source(options: EmbedOptions, console: Console) -> EmbedSummary:
     progress = EmbedProgress(Clock(time.perf_counter(), "start"))
     options = absolute(options)
     run_dir = RunDir(absolute_out(options.out))
-    identity = {"method": METHOD}
+    identity: dict[str, Any] = {"method": METHOD}
     identity |= {name: getattr(options, name) for name in ("model", "weights", "image_size", "labels")}
     identity |= {"data": public_name(options.data)} | options.reading.unusual()
     identity |= {"fit": options.fit} if options.fit else {}
@@ -313,7 +310,7 @@ def _embed(
         _follow(stream, meter, cluster, console)
     finally:
         progress.embedded, progress.work, progress.rate = meter.rows, dict(meter.seconds), meter.rate
-        progress.blank, progress.faint = meter.blank, meter.faint
+        progress.blank = meter.blank
     progress.clock.lap("embedding")
     after = spilled_bytes()
     progress.spilled = None if before is None or after is None else after - before
@@ -392,7 +389,6 @@ def finish(run_dir: RunDir, state: EmbeddingState, progress: EmbedProgress, cons
         spilled_bytes=progress.spilled,
         rejected_reasons=dict(Counter(row.reason for row in rejected).most_common()),
         blank_now=progress.blank,
-        faint_now=progress.faint,
     )
     if images == 0:
         first = "; ".join(f"{row.path}: {row.reason}" for row in sorted(rejected)[:3])
@@ -435,8 +431,8 @@ def show_embeddings(console: Console, out: Path, summary: EmbedSummary) -> None:
         lines.append(f"{count(summary.rejected, 'input')} rejected (rejected.parquet):")
         lines += [f"  {times:,} x {reason}" for reason, times in summary.rejected_reasons.items()]
     console.say("\n".join(lines))
-    for warning in contrast_sentences(summary.blank_now, summary.faint_now, summary.embedded_now):
-        console.warn(warning)
+    if summary.blank_now:
+        console.warn(f"{summary.blank_now:,} of the {summary.embedded_now:,} images embedded now are nearly blank.")
     if summary.spilled_bytes:
         console.warn(
             f"Ray's object store was full, and {size(summary.spilled_bytes)} went through the disk: give it more "

@@ -4,18 +4,18 @@ from __future__ import annotations
 
 from dataclasses import dataclass, replace
 from pathlib import Path
-from typing import Literal, NamedTuple
+from typing import NamedTuple
 
 import numpy as np
 import pyarrow as pa
 
-from raycluster.data.decode import UNREACHABLE, Unreadable
 from raycluster.data.images import index_source
 from raycluster.data.labels import UNKNOWN
-from raycluster.data.reading import Reading
+from raycluster.data.reading import USUAL, Reading
 from raycluster.data.row_index import RowIndex, known_classes
 from raycluster.data.rows import Rows
 from raycluster.data.sources import Listing, list_images, printable
+from raycluster.data.unreadable import UNREACHABLE, Unreadable
 from raycluster.embedding.manifest import Changes, Manifest
 from raycluster.embedding.part_files import FOLDER, keep_ids, part_path, read_footer
 from raycluster.embedding.shard_size import shard_rows
@@ -92,7 +92,7 @@ class EmbeddingState:
         If the source cannot be listed, or so much of it is missing that this looks like a mistake.
     """
 
-    def __init__(self, out: Path, data: str, reading: Reading = Reading()) -> None:
+    def __init__(self, out: Path, data: str, reading: Reading = USUAL) -> None:
         self._out, self._reading = out, reading
         self.listing: Listing = list_images(data, reading.exclude)
         known = Manifest.load(out / MANIFEST) if (out / MANIFEST).exists() else Manifest.empty()

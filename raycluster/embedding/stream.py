@@ -17,7 +17,7 @@ from ray.data import ActorPoolStrategy
 
 from raycluster.data.blocks import read_block
 from raycluster.data.canvas import Canvas
-from raycluster.data.contrast import BLANK, FAINT, contrast
+from raycluster.data.contrast import FAINT_LEVELS, contrast
 from raycluster.data.pipeline import MAX_TASKS, TASK_CPUS, stream_limits
 from raycluster.embedding.part_files import RejectedRow, part_path, read_footer, write_part
 from raycluster.embedding.state import PendingRows
@@ -42,7 +42,7 @@ class Done(NamedTuple):
     shard : int
     rows, rejected : int
         How many rows were embedded, and how many rejected.
-    blank, faint : int
+    blank : int
         In how many of the embedded images nothing, or hardly anything, can be seen.
     seconds : dict of str to float
         Seconds by stage.
@@ -52,7 +52,6 @@ class Done(NamedTuple):
     rows: int
     rejected: int
     blank: int
-    faint: int
     seconds: dict[str, float]
 
 
@@ -159,7 +158,7 @@ class Embedder:
         shard = given["shard"][0].as_py()
         footer = read_footer(part_path(self.out, shard))
         if footer is not None:  # an actor finished it and died, so Ray asks again
-            return pa.Table.from_pylist([Done(shard, footer.rows, len(footer.rejected), 0, 0, NO_WORK)._asdict()])
+            return pa.Table.from_pylist([Done(shard, footer.rows, len(footer.rejected), 0, NO_WORK)._asdict()])
         prepared = given if "images" in given.column_names else prepare_shard(given, self.order, self.net.canvas)
         (unit,) = prepared.drop_columns(["images"]).to_pylist()
         rows = np.arange(unit["start"], unit["stop"])
@@ -182,9 +181,8 @@ class Embedder:
         write_part(part_path(self.out, unit["shard"]), ids[good], kept, labels, embeddings, rejected)
         seconds = {"read": unit["read"], "decode": unit["decode"], "forward": was_embedded - began}
         seconds["write"] = time.perf_counter() - was_embedded
-        levels = contrast(pixels[good])
-        blank, faint = int((levels <= BLANK).sum()), int((levels <= FAINT).sum())
-        done = Done(unit["shard"], int(good.sum()), len(rejected), blank, faint - blank, seconds)
+        blank = int((contrast(pixels[good]) <= FAINT_LEVELS).sum()) if good.any() else 0
+        done = Done(unit["shard"], int(good.sum()), len(rejected), blank, seconds)
         return pa.Table.from_pylist([done._asdict()])
 
 

@@ -25,7 +25,7 @@ class Throughput:
     ----------
     rows, rejected : int
         How many rows this process has embedded, and rejected.
-    blank, faint : int
+    blank : int
         In how many embedded images nothing, or hardly anything, can be seen.
     seconds : Counter
         Seconds of work by stage, over all workers and tasks.
@@ -33,7 +33,7 @@ class Throughput:
 
     def __init__(self, n: int, before: int, workers: int) -> None:
         self._n, self._before, self._to_come = n, before, workers
-        self.rows = self.rejected = self.blank = self.faint = 0
+        self.rows = self.rejected = self.blank = 0
         self.seconds: Counter[str] = Counter(dict.fromkeys(STAGES, 0.0))
         self._first: tuple[float, int] | None = None
         self._last = time.perf_counter()
@@ -41,7 +41,7 @@ class Throughput:
     def add(self, done: Done) -> None:
         """Count a shard."""
         self.rows, self.rejected = self.rows + done.rows, self.rejected + done.rejected
-        self.blank, self.faint = self.blank + done.blank, self.faint + done.faint
+        self.blank += done.blank
         self.seconds.update(done.seconds)
         self._last = time.perf_counter()
         self._to_come -= 1

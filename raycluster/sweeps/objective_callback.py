@@ -10,6 +10,7 @@ import numpy as np
 import torch
 from ray import tune
 
+from raycluster.data.loaded_images import LoadedImages
 from raycluster.methods.network import MethodNetwork
 from raycluster.metrics.kmeans import kmeans
 from raycluster.metrics.label_free import sample_rows
@@ -18,7 +19,6 @@ from raycluster.runtime.files import atomic_write, remove_tree
 from raycluster.runtime.run_dir import RunDir
 from raycluster.sweeps.objective import BY_LABELS, objective_of
 from raycluster.sweeps.search import METRIC, TIME
-from raycluster.data.loaded_images import LoadedImages
 from raycluster.training.in_process import InProcessContext
 from raycluster.training.trainer import TrainingRun
 

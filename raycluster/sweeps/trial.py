@@ -11,6 +11,7 @@ import pyarrow.parquet as pq
 from ray import tune
 from ray.util import get_node_ip_address
 
+from raycluster.data.loaded_images import LoadedImages
 from raycluster.data.vectors import open_vectors
 from raycluster.errors import UserError
 from raycluster.runtime.console import Console
@@ -22,7 +23,6 @@ from raycluster.sweeps.ledger import Ledger
 from raycluster.sweeps.objective import all_scores
 from raycluster.sweeps.objective_callback import ObjectiveCallback, adopt_checkpoint
 from raycluster.sweeps.search import METRIC, TIME
-from raycluster.data.loaded_images import LoadedImages
 from raycluster.sweeps.shared_work import share_pixel_graph
 from raycluster.training.in_process import compute_with, train_in_process
 from raycluster.training.trainer import TrainingRun, run_training

@@ -14,7 +14,7 @@ from typing import TYPE_CHECKING, Any, Literal, TypeVar
 from raycluster.data.canvas import Fit
 from raycluster.data.image_size import ImageSize, check_square
 from raycluster.data.location import public_name
-from raycluster.data.reading import Reading
+from raycluster.data.reading import USUAL, Reading
 from raycluster.data.sources import list_images
 from raycluster.errors import UserError, check_setting
 from raycluster.methods.base import Method
@@ -67,7 +67,7 @@ class TrainingRun:
     clusters: int | Literal["auto"]
     out: str
     seed: int = 0
-    reading: Reading = Reading()
+    reading: Reading = USUAL
     image_size: ImageSize | None = None
     color: Literal["keep", "gray", "rgb"] = "keep"
     fit: Fit = "pad"
@@ -218,7 +218,7 @@ def load_source(run: TrainingRun, images: ImageSet, console: Console) -> LoadedI
 
 
 def stage_source(run: TrainingRun, images: ImageSet, folder: Path, console: Console) -> ImageSet:
-    """Write prepared copies of all images to a folder, unless they are in arrays, and check that enough are readable."""
+    """Write prepared copies of all images to a folder, unless they are in arrays; check that enough are readable."""
     from raycluster.data.staging import stage_images
 
     if images.rows.are_arrays:
@@ -266,8 +266,8 @@ def begin(run: TrainingRun, run_dir: RunDir, images: ImageSet, threads: int) -> 
         config = run_dir.config()
         if config["fingerprint"] != images.fingerprint:
             raise UserError(
-                f"The images in {public_name(run.data)} have changed since the run in {run_dir.path} began, or were read "
-                "by another version: choose another --out."
+                f"The images in {public_name(run.data)} have changed since the run in {run_dir.path} began, or were "
+                "read by another version: choose another --out."
             )
         return int(config["threads"])
     run_dir.write_rejected(images.rejected)

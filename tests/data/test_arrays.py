@@ -12,8 +12,8 @@ from raycluster.data.arrays import (
     read_npz,
     read_npz_labels,
 )
-from raycluster.data.decode import Unreadable
 from raycluster.data.location import Location
+from raycluster.data.unreadable import Unreadable
 
 
 @pytest.fixture

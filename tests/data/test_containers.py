@@ -17,8 +17,8 @@ from raycluster.data.containers import (
     read_row_group,
     scan_tar,
 )
-from raycluster.data.decode import Unreadable
 from raycluster.data.location import Location
+from raycluster.data.unreadable import Unreadable
 
 PIXELS = np.arange(5 * 2 * 3, dtype=np.uint8).reshape(5, 2, 3)
 

@@ -7,10 +7,10 @@ import pyarrow.parquet as pq
 import pytest
 from PIL import Image
 
-from raycluster.data.decode import Unreadable
 from raycluster.data.row_index import index_rows
 from raycluster.data.rows import MAX_RANGE_BYTES, decode_each
 from raycluster.data.sources import list_images
+from raycluster.data.unreadable import Unreadable
 
 
 @pytest.fixture

@@ -11,7 +11,9 @@ from PIL import Image
 from safetensors.torch import save_file
 
 import raycluster
-from raycluster.data.decode import decode, prepare
+from raycluster.data.canvas import Canvas
+from raycluster.data.decode import decode
+from raycluster.data.fit import prepare
 from raycluster.data.vectors import open_vectors
 from raycluster.embedding import shard_size
 from raycluster.embedding.embed import EmbedOptions, check_all_there, embed_source, plan_workers
@@ -67,7 +69,7 @@ def plain_loop(run, photos):
     net, found = load_network(run / "model"), {}
     for path in sorted(photos.rglob("*.png")):
         try:
-            pixels = prepare(decode(path.read_bytes()), net.shape)
+            pixels = prepare(decode(path.read_bytes()), Canvas(*net.shape))
         except Exception:
             continue
         with torch.inference_mode():
@@ -140,7 +142,7 @@ def test_a_torchvision_network_embeds_with_weights_from_a_file(photos, tmp_path,
     summary = raycluster.embed("resnet18", small, tmp_path / "out", **settings)
     assert (summary.images, summary.embedding_size) == (2, 512)
     found = open_vectors(str(tmp_path / "out" / "embeddings"))
-    pixels = np.stack([prepare(decode((small / path).read_bytes()), (3, 32, 32)) for path in found.paths])
+    pixels = np.stack([prepare(decode((small / path).read_bytes()), Canvas(3, 32, 32)) for path in found.paths])
     normal = torchvision.transforms.Normalize((0.485, 0.456, 0.406), (0.229, 0.224, 0.225))(torch.tensor(pixels) / 255)
     with torch.inference_mode():
         expected = net(normal)

@@ -5,7 +5,7 @@ import pyarrow as pa
 import pytest
 from PIL import Image
 
-from raycluster.data.decode import UNREACHABLE
+from raycluster.data.unreadable import UNREACHABLE
 from raycluster.embedding import shard_size
 from raycluster.embedding.part_files import RejectedRow, part_path, read_footer, read_ids, write_part
 from raycluster.embedding.state import EmbeddingState

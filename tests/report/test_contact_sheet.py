@@ -1,7 +1,7 @@
 import numpy as np
 import pytest
-
 from PIL import Image
+
 from raycluster.data.thumbnails import encode_picture
 from raycluster.report.contact_sheet import GAP, TILE, contact_sheet, examples
 

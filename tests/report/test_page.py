@@ -52,18 +52,14 @@ def test_warnings_quality_and_loss_are_shown():
 
 def test_only_the_largest_of_many_clusters_are_shown_with_a_note():
     assignments = np.arange(300)
-    page = report_page(
-        SUMMARY, [], assignments, np.ones(300, np.float32), lambda rows: [None] * len(rows)
-    )
+    page = report_page(SUMMARY, [], assignments, np.ones(300, np.float32), lambda rows: [None] * len(rows))
     assert page.count("<section>") == MAX_CLUSTERS
     assert "100 smaller clusters are not shown" in page
 
 
 def test_empty_clusters_are_not_shown():
     assignments = np.array([0, 0, 3, 3])
-    page = report_page(
-        SUMMARY, [], assignments, np.ones(4, np.float32), lambda rows: [None] * len(rows)
-    )
+    page = report_page(SUMMARY, [], assignments, np.ones(4, np.float32), lambda rows: [None] * len(rows))
     assert page.count("<section>") == 2
     assert "Cluster 3: 2 images" in page
     assert "smaller clusters" not in page

@@ -1,15 +1,15 @@
 """Runs of all three methods on small real images, made once: networks as they are born, which is all that is asked."""
 
-from dataclasses import asdict
 import json
+from dataclasses import asdict
 
 import numpy as np
 import pytest
 import torch
 from sklearn.datasets import load_digits
 
-from raycluster.data.loaded_images import load_images
 from raycluster.data.images import CanvasSettings, open_images
+from raycluster.data.loaded_images import load_images
 from raycluster.graph import GraphDegreeLinkage
 from raycluster.methods.concurl.network import ConcurlNet
 from raycluster.methods.dccm.network import DccmCNN
@@ -42,9 +42,7 @@ def make_run(digit_files, tmp_path_factory):
         embeddings = list(frozen_features(net.eval(), images.pixels).values())[-1]
         linkage = GraphDegreeLinkage(10).fit(embeddings)
         identity = {"method": method, "data": data, "labels": "auto", "image_size": [height, width], "color": "keep"}
-        run_dir.write_config(
-            {"identity": identity | settings, "fingerprint": images.fingerprint, "canvas": asdict(images.canvas), "files": images.files}
-        )
+        run_dir.write_config({"identity": identity | settings, "canvas": asdict(images.canvas), "files": images.files})
         net.clustering = clustering
         run_dir.write_model(net, net.architecture())
         run_dir.write_embeddings(0, 1, images.ids, images.paths, embeddings)

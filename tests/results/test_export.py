@@ -6,8 +6,8 @@ import pyarrow.parquet as pq
 import pytest
 from PIL import Image
 
-from raycluster.data.loaded_images import load_images
 from raycluster.data.images import open_images
+from raycluster.data.loaded_images import load_images
 from raycluster.embedding.embed import EmbedOptions, embed_source
 from raycluster.errors import UserError
 from raycluster.results.export import ExportOptions, export_tables

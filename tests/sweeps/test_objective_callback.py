@@ -105,7 +105,9 @@ def test_a_trial_goes_on_from_anothers_checkpoint_with_its_own_settings(digits_n
     taker = TrainingRun(chosen, settings, digits_npz, 5, str(tmp_path / "taker"))
     adopt_checkpoint(taker, handed)
     seen = []
-    train_in_process(taker, load_images(open_images(digits_npz)), 1, lambda context, folder: seen.append(context.epochs))
+    train_in_process(
+        taker, load_images(open_images(digits_npz)), 1, lambda context, folder: seen.append(context.epochs)
+    )
     assert seen[0] in (2, 3)  # the giver had trained two epochs
     rows = RunDir(taker.out).rows()
     assert [row["continued"] for row in rows if row["kind"] == "start"] == [False, True]

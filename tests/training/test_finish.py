@@ -5,8 +5,8 @@ import numpy as np
 import pyarrow.parquet as pq
 import pytest
 
-from raycluster.data.decode import Rejected
 from raycluster.data.images import open_images
+from raycluster.data.unreadable import Rejected
 from raycluster.runtime.clock import Clock
 from raycluster.runtime.run_dir import RunDir
 from raycluster.training.finish import finish

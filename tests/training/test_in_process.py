@@ -9,8 +9,8 @@ import pytest
 import torch
 from safetensors.torch import load_file
 
-from raycluster.data.loaded_images import load_images
 from raycluster.data.images import CanvasSettings, open_images
+from raycluster.data.loaded_images import load_images
 from raycluster.errors import UserError
 from raycluster.methods import find_method
 from raycluster.methods.jule import clustering

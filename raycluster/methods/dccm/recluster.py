@@ -16,5 +16,5 @@ BATCH = 500
 def recluster(net: DccmCNN, pixels: np.ndarray, settings: DccmSettings, seed: int) -> dict[str, dict[str, np.ndarray]]:
     """Return ``{"population": {"frozen": clusters}}``, the head's clusters of images, uint8 [n, C, H, W]."""
     batches = ResidentFeed(pixels).eval_batches(BATCH)
-    clusters = torch.cat([net.predict(net.prepare(batch.images)).clusters for batch in batches]).numpy()
+    clusters = torch.cat([net(net.prepare(batch.images)).probabilities.argmax(dim=1) for batch in batches]).numpy()
     return {"population": {"frozen": clusters}}

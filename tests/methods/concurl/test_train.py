@@ -7,8 +7,9 @@ import pytest
 import torch
 from sklearn.datasets import load_digits
 
-from raycluster.data.decode import prepare
+from raycluster.data.canvas import Canvas
 from raycluster.data.feed import ResidentFeed
+from raycluster.data.fit import prepare
 from raycluster.errors import UserError
 from raycluster.methods.concurl.network import ConcurlNet
 from raycluster.methods.concurl.settings import PRESETS, ConcurlSettings
@@ -29,7 +30,7 @@ QUICK = replace(
 def digits():
     data = load_digits(n_class=K)
     images = (data.images[:N] * 255 / 16).round().astype(np.uint8)
-    return np.stack([prepare(image, (1, 32, 32)) for image in images]), data.target[:N].astype(np.int64)
+    return np.stack([prepare(image, Canvas(1, 32, 32)) for image in images]), data.target[:N].astype(np.int64)
 
 
 @pytest.fixture(scope="module")
@@ -80,7 +81,7 @@ def test_short_trainings_use_all_learning_rates_too(digits):
 
 def test_the_first_step_has_the_expected_losses():
     data = load_digits()
-    images = np.stack([prepare((image * 255 / 16).astype(np.uint8), (1, 32, 32)) for image in data.images[:128]])
+    images = np.stack([prepare((image * 255 / 16).astype(np.uint8), Canvas(1, 32, 32)) for image in data.images[:128]])
     method, batch, views = first_batch(images, 10, batch_size=128, noise=4096, ensemble=64, projection_size=152)
     method.update(batch, *views)
     loss, exemplar, consensus, _, norm, _ = method.sums.tolist()

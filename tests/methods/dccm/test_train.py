@@ -7,8 +7,9 @@ import pytest
 import torch
 from sklearn.datasets import load_digits
 
-from raycluster.data.decode import prepare
+from raycluster.data.canvas import Canvas
 from raycluster.data.feed import ResidentFeed
+from raycluster.data.fit import prepare
 from raycluster.errors import UserError
 from raycluster.methods.dccm.network import DccmCNN
 from raycluster.methods.dccm.settings import PRESETS
@@ -23,7 +24,7 @@ QUICK = replace(PRESETS["default"], epochs=2, large_batch=24, small_batch=8, rep
 def digits():
     data = load_digits()
     images = (data.images[:60] * 255 / 16).round().astype(np.uint8)
-    return np.stack([prepare(image, (1, 32, 32)) for image in images]), data.target[:60].astype(np.int64)
+    return np.stack([prepare(image, Canvas(1, 32, 32)) for image in images]), data.target[:60].astype(np.int64)
 
 
 @pytest.fixture(scope="module")

@@ -1,0 +1,142 @@
+"""Images on the canvas of their set: in its color and size, with their own aspect ratio."""
+
+from __future__ import annotations
+
+import math
+from typing import Any, NamedTuple
+
+import numpy as np
+from PIL import Image
+
+from raycluster.data.canvas import Canvas
+
+
+class Placement(NamedTuple):
+    """Which part of an image is shown on a canvas, and how large.
+
+    Attributes
+    ----------
+    height, width : int
+        Of the shown part, on the canvas.
+    box : tuple of float
+        Left, top, right and bottom of the shown part, as fractions of the image.
+    """
+
+    height: int
+    width: int
+    box: tuple[float, float, float, float]
+
+    @property
+    def at_least(self) -> tuple[int, int]:
+        """The height and width that the whole image has at that size."""
+        left, top, right, bottom = self.box
+        return math.ceil(self.height / (bottom - top)), math.ceil(self.width / (right - left))
+
+
+def has_aspect_of(canvas: Canvas, height: Any, width: Any) -> Any:
+    """Return whether images have the aspect ratio of a canvas, to within a pixel on the short side of the canvas.
+
+    Parameters
+    ----------
+    canvas : Canvas
+    height, width : int, or ndarrays of int of one shape
+        Of the images.
+    """
+    first, second = height * canvas.width, width * canvas.height
+    short = min(canvas.height, canvas.width)
+    return np.abs(first - second) * (short - 1) <= np.minimum(first, second)
+
+
+def place(height: int, width: int, canvas: Canvas) -> Placement:
+    """Place an image on a canvas: all of it, or its central part, as ``canvas.fit`` says."""
+    whole = 0.0, 0.0, 1.0, 1.0
+    if has_aspect_of(canvas, height, width):
+        return Placement(canvas.height, canvas.width, whole)
+    down, right = canvas.height / height, canvas.width / width
+    if canvas.fit == "crop":
+        y, x = down / max(down, right) / 2, right / max(down, right) / 2  # half of the shown fraction
+        return Placement(canvas.height, canvas.width, (0.5 - x, 0.5 - y, 0.5 + x, 0.5 + y))
+    scale = min(down, right)
+    return Placement(max(1, round(height * scale)), max(1, round(width * scale)), whole)
+
+
+def prepare(pixels: np.ndarray, canvas: Canvas) -> np.ndarray:
+    """Convert an image to the color and size of its set, without changing its aspect ratio.
+
+    An image that has the aspect ratio of the canvas is resized to it. Of another one, the central part is taken
+    (``fit="crop"``), or all of it is centered on a ground of one color, the median of the pixels along its border
+    (``fit="pad"``).
+
+    If both sides shrink by an integer factor, each new pixel is the mean of exactly the pixels it replaces. Otherwise
+    it is interpolated linearly over the area it covers, so that fine patterns do not alias.
+
+    Parameters
+    ----------
+    pixels : ndarray of uint8, shape (H, W) or (H, W, 3)
+    canvas : Canvas
+
+    Returns
+    -------
+    prepared : ndarray of uint8, shape ``canvas.shape``
+    """
+    height, width = pixels.shape[:2]
+    return fill(pixels, place(height, width, canvas), canvas)
+
+
+def fill(pixels: np.ndarray, placement: Placement, canvas: Canvas) -> np.ndarray:
+    """Prepare an image as :func:`prepare` does, at a placement that is known already."""
+    if canvas.channels == 1 and pixels.ndim == 3:
+        pixels = np.asarray(Image.fromarray(pixels).convert("L"))
+    pixels = _resize(pixels, placement)
+    if pixels.shape[:2] != (canvas.height, canvas.width):
+        pixels = _pad(pixels, canvas)
+    if pixels.ndim == 2:
+        return np.broadcast_to(pixels, canvas.shape)
+    return pixels.transpose(2, 0, 1)
+
+
+def prepare_block(values: np.ndarray, canvas: Canvas) -> np.ndarray | None:
+    """Prepare all images of an array at once, if only the layout changes.
+
+    Parameters
+    ----------
+    values : ndarray of numbers, shape (m, H, W) or (m, H, W, C)
+    canvas : Canvas
+
+    Returns
+    -------
+    prepared : ndarray of uint8, shape (m, *canvas.shape), or None
+        None if the images have to be scaled, resized or converted in color, one by one.
+    """
+    channels, height, width = canvas.shape
+    layouts = [(height, width, channels)] + [(height, width)] * (channels == 1)
+    if values.dtype != np.uint8 or values.shape[1:] not in layouts:
+        return None
+    return values.reshape(-1, height, width, channels).transpose(0, 3, 1, 2)
+
+
+def _resize(pixels: np.ndarray, placement: Placement) -> np.ndarray:
+    height, width, (left, top, right, bottom) = placement
+    is_whole = (left, top, right, bottom) == (0, 0, 1, 1)
+    if is_whole and pixels.shape[:2] == (height, width):
+        return pixels
+    image = Image.fromarray(pixels)
+    factors = image.width // width, image.height // height
+    if is_whole and (width * factors[0], height * factors[1]) == image.size:
+        return np.asarray(image.reduce(factors))
+    box = left * image.width, top * image.height, right * image.width, bottom * image.height
+    return np.asarray(image.resize((width, height), Image.Resampling.BILINEAR, box=box))
+
+
+def _pad(pixels: np.ndarray, canvas: Canvas) -> np.ndarray:
+    height, width = pixels.shape[:2]
+    padded = np.empty((canvas.height, canvas.width, *pixels.shape[2:]), np.uint8)
+    padded[:] = _border_color(pixels)
+    top, left = (canvas.height - height) // 2, (canvas.width - width) // 2
+    padded[top : top + height, left : left + width] = pixels
+    return padded
+
+
+def _border_color(pixels: np.ndarray) -> np.ndarray:
+    border = np.concatenate([pixels[0], pixels[-1], pixels[:, 0], pixels[:, -1]])
+    return np.sort(border, axis=0)[len(border) // 2]

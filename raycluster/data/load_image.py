@@ -1,0 +1,40 @@
+"""One encoded image, decoded no larger than it has to be and brought to the canvas of its set."""
+
+from __future__ import annotations
+
+import io
+
+import numpy as np
+
+from raycluster.data.canvas import Canvas
+from raycluster.data.decode import read_pixels
+from raycluster.data.fit import fill, place
+from raycluster.data.open_image import open_image, upright_size
+
+
+def load_image(data: bytes, canvas: Canvas, name: str = "", frame: int = 0) -> np.ndarray:
+    """Decode an encoded image and prepare it.
+
+    The same as :func:`raycluster.data.decode.decode` and :func:`raycluster.data.fit.prepare`, except that JPEG and
+    JPEG 2000 images of at least four times the size they have on the canvas are decoded at a fraction of their size.
+    On photos, that changes the prepared pixels by TOLERANCE.
+
+    Parameters
+    ----------
+    data : bytes
+    canvas : Canvas
+    name, frame
+        As in :func:`raycluster.data.decode.decode`.
+
+    Returns
+    -------
+    prepared : ndarray of uint8, shape ``canvas.shape``
+
+    Raises
+    ------
+    Unreadable
+    """
+    with open_image(io.BytesIO(data), name, frame) as image:
+        placement = place(*upright_size(image), canvas)
+        pixels = read_pixels(image, placement.at_least, canvas.channels == 1, canvas.value_range)
+    return fill(pixels, placement, canvas)
