@@ -108,7 +108,7 @@ ENCODED = [png(pixels) for pixels in COLOR]
     "column",
     [
         pa.array(ENCODED),
-        pa.array([{"bytes": data, "path": "x.png"} for data in ENCODED]),
+        pa.array([{"bytes": data, "path": None} for data in ENCODED]),
         pa.FixedShapeTensorArray.from_numpy_ndarray(COLOR),
         pa.array(COLOR.tolist(), pa.list_(pa.list_(pa.list_(pa.uint8())))),
     ],
@@ -136,7 +136,7 @@ def test_a_damaged_parquet_file_is_one_rejected_input_and_the_others_are_read(ra
     (tmp_path / "a.parquet").write_bytes(b"PAR1")
     pq.write_table(pa.table({"image": [ENCODED[0], b"text", ENCODED[1]]}), tmp_path / "b.parquet")
     images = open_images(str(tmp_path))
-    assert [path for path, _ in images.rejected] == ["a.parquet#0", "b.parquet#1"]
+    assert [path for path, _ in images.rejected] == ["a.parquet", "b.parquet#1"]
     assert (images.paths, images.ids.tolist()) == (["b.parquet#0", "b.parquet#2"], [1, 3])
     np.testing.assert_array_equal(load_images(images).pixels, COLOR[:2].transpose(0, 3, 1, 2))
 
