@@ -5,9 +5,10 @@ from __future__ import annotations
 import contextlib
 import math
 import tokenize
+from collections import Counter
 from collections.abc import Iterator
 from dataclasses import dataclass, field
-from typing import BinaryIO
+from typing import BinaryIO, NamedTuple
 
 import pyarrow as pa
 import pyarrow.parquet as pq
@@ -20,6 +21,12 @@ from raycluster.data.sources import VECTOR_SOURCES, Listing, list_source, printa
 from raycluster.data.vector_columns import choose_column
 
 NAMED = 3  # files that were left out
+
+
+class _Footer(NamedTuple):
+    schema: pa.Schema
+    rows: int
+    values: Counter[str]
 
 
 @dataclass
@@ -57,7 +64,7 @@ class VectorFiles:
         if self.left_out:
             files = "1 Parquet file" if len(self.left_out) == 1 else f"{len(self.left_out):,} Parquet files"
             verb = "was" if len(self.left_out) == 1 else "were"
-            more = ", ..." if len(self.left_out) > NAMED else ""
+            more = f" and {len(self.left_out) - NAMED:,} more" if len(self.left_out) > NAMED else ""
             names = ", ".join(printable(name) for name in self.left_out[:NAMED]) + more
             notes.append(f"{files} without a column {self.column} {verb} left out: {names}.")
         return notes
@@ -86,18 +93,18 @@ def find_vector_files(source: str, column: str | None = None) -> VectorFiles:
                 shape = npy_shape(file, size)
                 files.rows, files.numbers = files.rows + shape[0], files.numbers + math.prod(shape)
         return files
-    footers: dict[str, tuple[pa.Schema, pq.FileMetaData]] = {}
+    footers: dict[str, _Footer] = {}
     for name in listing.names:
         with _noting(files, name), open_parquet(listing.location, name) as parquet:
-            footers[name] = (parquet.schema_arrow, parquet.metadata)
+            footers[name] = _Footer(parquet.schema_arrow, parquet.metadata.num_rows, _count_values(parquet.metadata))
     if footers:
-        files.column = choose_column([schema for schema, _ in footers.values()], column, source)
-    for name, (schema, metadata) in footers.items():
-        if files.column in schema.names:
-            files.rows += metadata.num_rows
-            files.numbers += _count_numbers(metadata, f"{files.column}.")
-        else:
+        files.column = choose_column([footer.schema for footer in footers.values()], column, source)
+    for name, footer in footers.items():
+        if files.column not in footer.schema.names:
             files.left_out.append(name)
+            continue
+        files.rows += footer.rows
+        files.numbers += sum(n for path, n in footer.values.items() if path.startswith(f"{files.column}."))
     return files
 
 
@@ -109,7 +116,10 @@ def npy_shape(file: BinaryIO, size: int) -> tuple[int, ...]:
     Unreadable
         If it is not a complete matrix of numbers.
     """
-    shape, _, dtype = read_npy_header(file)
+    try:
+        shape, _, dtype = read_npy_header(file)
+    except (ValueError, tokenize.TokenError):
+        raise Unreadable("not an NPY file, or its header is damaged") from None
     if dtype.hasobject:
         raise Unreadable("it contains pickled objects, which are never loaded")
     if len(shape) != 2 or min(shape) < 0 or dtype.kind not in "biuf":
@@ -126,7 +136,7 @@ def reading() -> Iterator[None]:
         yield
     except UnicodeDecodeError:
         raise Unreadable("some of its text is not UTF-8") from None
-    except (pa.ArrowException, ValueError, OverflowError, EOFError, OSError, tokenize.TokenError) as error:
+    except (pa.ArrowException, ValueError, OverflowError, OSError) as error:
         if isinstance(error, OSError) and error.errno:
             raise Unreadable(os_error_reason(error)) from None
         message = str(error).strip() or type(error).__name__
@@ -142,8 +152,11 @@ def _noting(files: VectorFiles, name: str) -> Iterator[None]:
         files.unreadable[name] = str(error)
 
 
-def _count_numbers(metadata: pq.FileMetaData, beginning: str) -> int:
-    """Return how many numbers the Parquet columns have whose path has this beginning."""
-    groups = [metadata.row_group(i) for i in range(metadata.num_row_groups)]
-    chunks = [group.column(j) for group in groups for j in range(group.num_columns)]
-    return sum(chunk.num_values for chunk in chunks if chunk.path_in_schema.startswith(beginning))
+def _count_values(metadata: pq.FileMetaData) -> Counter[str]:
+    """Return how many values each Parquet column has, by its path, such as ``embedding.list.element``."""
+    counts: Counter[str] = Counter()
+    for i in range(metadata.num_row_groups):
+        group = metadata.row_group(i)
+        for chunk in (group.column(j) for j in range(group.num_columns)):
+            counts[chunk.path_in_schema] += chunk.num_values
+    return counts

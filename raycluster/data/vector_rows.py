@@ -99,8 +99,11 @@ def read_parquet_rows(location: Location, name: str, column: str) -> VectorRows:
             notes.append(f"The column label of {printable(name)} is not used: it holds {schema.field('label').type}.")
         elif "label" in used:
             labels, _ = parquet_labels(file)
+        n = file.metadata.num_rows
+        if len(table) != n or (labels is not None and len(labels) != n):
+            raise Unreadable(f"damaged: its columns do not all have the {n:,} rows that it states")
         return VectorRows(
-            n=file.metadata.num_rows,
+            n=n,
             reasons=np.where(is_null, "there is no vector (null)", "").astype(object),
             lengths=lengths,
             numbers=numbers,
