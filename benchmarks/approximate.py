@@ -5,7 +5,7 @@
 A source is images with labels, anything that jobs/train.py takes, whose pixels are merged as JULE has them, with the
 default graph. Besides, a million points: 200 Gaussian blobs in 5 dimensions that overlap, K_s 20. Labels are used for
 NMI alone. ARI compares with the exact clusters, at the true number of clusters. As a yardstick for it, "weights ± 5 %"
-is the exact merging after a random change of every weight. Seconds are wall seconds of the merging, neighbours not
+is the exact merging after a random change of every weight. Seconds are wall seconds of the merging, neighbors not
 counted, the fastest of the repeats; the machine should have nothing else to do.
 
 What approximate.txt shows: up to ε = 1 the result is as good as the exact one, and as different from it as after a
@@ -24,7 +24,7 @@ import numba
 import numpy as np
 import ray
 import tyro
-from merge import blobs, machine, neighbours
+from merge import blobs, machine, neighbors
 from sklearn.metrics import adjusted_rand_score, normalized_mutual_info_score
 
 from raycluster.data.images import open_images
@@ -70,7 +70,7 @@ def main(options: Options) -> None:
         measure(source[-24:], ids, sample_affinity(distances, kind="local"), images.labels, options.repeats)
     if options.points:
         points, labels = blobs(options.points)
-        ids, distances = neighbours(points)
+        ids, distances = neighbors(points)
         measure("blobs", ids, sample_affinity(distances, kind="local"), labels, options.repeats)
 
 
@@ -107,7 +107,7 @@ def timed(ids: np.ndarray, weights: np.ndarray, epsilon: float, repeats: int) ->
 
 def compile_kernels() -> None:
     points, _ = blobs(60_000)
-    ids, distances = neighbours(points)
+    ids, distances = neighbors(points)
     link(ids, sample_affinity(distances, kind="local"), first_clusters(ids), epsilon=0.1)
 
 

@@ -4,8 +4,8 @@
 
 Points are 200 Gaussian blobs in 5 dimensions, one k-NN graph for all (K_s 20, exact, its making not counted). Each
 measurement is a process of its own; seconds are CPU seconds after a first run on a small graph that compiles; memory is
-what the process's peak grows by during the measurement. fast_hdbscan finds its own neighbours, and that counts for it:
-it is of use beside "with neighbours" only. It is optional: pip install fast_hdbscan.
+what the process's peak grows by during the measurement. fast_hdbscan finds its own neighbors, and that counts for it:
+it is of use beside "with neighbors" only. It is optional: pip install fast_hdbscan.
 """
 
 from __future__ import annotations
@@ -66,7 +66,7 @@ def compare(options: Options, folder: str) -> None:
         ours = fastest(options, graph, n)
         print(f"{n:9,}  {'ours':14}{ours['seconds']:9.3f}       1{ours['mib']:6.0f}", flush=True)
         whole = made["seconds"] + ours["seconds"]
-        print(f"{n:9,}  {'with neighbours':15}{whole:8.3f}{whole / ours['seconds']:8.1f}", flush=True)
+        print(f"{n:9,}  {'with neighbors':15}{whole:8.3f}{whole / ours['seconds']:8.1f}", flush=True)
         theirs = in_own_process("scikit-learn", graph, n)
         print(row(n, "scikit-learn", theirs, ours), flush=True)
         if importlib.util.find_spec("fast_hdbscan"):
@@ -114,7 +114,7 @@ def measure(what: str, graph: str, n: int) -> None:
     if what == "graph":
         points, _ = blobs(n)
         started = time.process_time()
-        ids, distances = neighbours(points)
+        ids, distances = neighbors(points)
         seconds = time.process_time() - started
         weights = sample_affinity(distances, kind="local")
         for name, array in (("points", points), ("ids", ids), ("weights", weights)):
@@ -122,7 +122,7 @@ def measure(what: str, graph: str, n: int) -> None:
         print(json.dumps({"seconds": seconds}))
         return
     points, _ = blobs(500)
-    ids, distances = neighbours(points)
+    ids, distances = neighbors(points)
     run(what, points, ids, sample_affinity(distances, kind="local"))
     points, ids, weights = (np.load(f"{graph}_{name}.npy") for name in ("points", "ids", "weights"))
     before, started = peak_mib(), time.process_time()
@@ -145,12 +145,12 @@ def run(what: str, points: np.ndarray, ids: np.ndarray, weights: np.ndarray) -> 
 
 def blobs(n: int) -> tuple[np.ndarray, np.ndarray]:
     rng = np.random.default_rng(0)
-    centres = rng.normal(size=(200, 5)) * 3
+    centers = rng.normal(size=(200, 5)) * 3
     blob = rng.integers(0, 200, n)
-    return (centres[blob] + rng.normal(size=(n, 5))).astype(np.float32), blob
+    return (centers[blob] + rng.normal(size=(n, 5))).astype(np.float32), blob
 
 
-def neighbours(points: np.ndarray) -> tuple[np.ndarray, np.ndarray]:
+def neighbors(points: np.ndarray) -> tuple[np.ndarray, np.ndarray]:
     distances, ids = cKDTree(points).query(points, k=K_S + 1)
     return ids[:, 1:].astype(np.int32), (distances[:, 1:] ** 2).astype(np.float32)
 

@@ -12,7 +12,7 @@ from typing import Literal
 from raycluster.data.canvas import Fit
 from raycluster.data.image_size import ImageSize
 from raycluster.data.reading import Frames, LabelSource, Reading
-from raycluster.errors import check_setting
+from raycluster.errors import UserError, check_setting
 from raycluster.graph.settings import GraphSettings
 
 Color = Literal["keep", "gray", "rgb"]
@@ -134,7 +134,7 @@ class ClusterOptions(GraphSettings, OutputOptions):
 
     embeddings: str
     """The vectors: a folder, a file or a glob of Parquet with a column of vectors, such as a run's embeddings/, or of
-    NPY."""
+    NPY. A column id of integers or text, and a column path, name the rows in the results."""
     clusters: int | Literal["auto"]
     """K, the number of clusters. auto chooses it from the graph and the merge tree."""
     column: str | None = None
@@ -143,7 +143,8 @@ class ClusterOptions(GraphSettings, OutputOptions):
     def __post_init__(self) -> None:
         """Refuse settings that mean nothing."""
         super().__post_init__()
-        check_setting("clusters", self.clusters, self.clusters == "auto" or self.clusters >= 1, "at least 1, or auto")
+        if self.clusters != "auto" and self.clusters < 2:
+            raise UserError(f"clusters={self.clusters}: there is nothing to cluster, choose at least 2.")
 
 
 @dataclass(frozen=True, kw_only=True)

@@ -57,7 +57,7 @@ def test_what_an_option_cannot_be_is_refused_in_a_sentence():
         EmbedOptions(**needed, image_size=0)
     with pytest.raises(UserError, match="--refuse-above nan: choose a number above 0"):
         AssignOptions(**needed, refuse_above=float("nan"))
-    with pytest.raises(UserError, match="--clusters 0: choose at least 1, or auto"):
-        ClusterOptions(embeddings="e", clusters=0, out="o")
+    with pytest.raises(UserError, match=r"^clusters=1: there is nothing to cluster, choose at least 2"):
+        ClusterOptions(embeddings="e", clusters=1, out="o")
     with pytest.raises(UserError, match="--affinity both: choose local or global"):
         ClusterOptions(embeddings="e", clusters=2, out="o", affinity="both")

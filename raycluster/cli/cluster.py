@@ -15,7 +15,7 @@ Examples:
 
 Results: assignments.parquet holds the clusters, merges.parquet the merge tree,
   from which any other number of clusters can be cut, rejected.parquet the
-  vectors that are not finite, and summary.json the scores."""
+  rows that were left out and why, and summary.json the scores."""
 
 
 def run(values: Values, console: Console) -> None:

@@ -10,7 +10,8 @@ from typing import Any
 import numpy as np
 
 from raycluster.data.sources import resolve_source
-from raycluster.data.vectors import VectorSet, count_vectors, open_vectors
+from raycluster.data.vector_files import find_vector_files
+from raycluster.data.vectors import VectorSet, open_vectors, read_vector_files
 from raycluster.errors import UserError
 from raycluster.graph.memory import clustering_bytes
 from raycluster.graph.n_clusters import rank_n_clusters
@@ -74,8 +75,9 @@ def _cluster_vectors(options: ClusterOptions, console: Console) -> RunSummary:
         return repeat_summary(console, run_dir, "clustering")
     run_dir.check_writable()
     console.progress(f"reading {options.embeddings}")
-    console.say(memory_sentence(*count_vectors(options.embeddings, options.column), options, available_memory()))
-    found = open_vectors(options.embeddings, options.column)
+    files = find_vector_files(options.embeddings, options.column)
+    console.say(memory_sentence(files.rows, files.numbers, options, available_memory()))
+    found = read_vector_files(files)
     n, size = found.vectors.shape
     for note in found.notes:
         console.say(note)

@@ -2,25 +2,22 @@
 
 from __future__ import annotations
 
-import contextlib
 import hashlib
 import json
-from collections.abc import Iterator
+from collections import Counter
 from dataclasses import dataclass
-from typing import Any, NamedTuple
 
 import numpy as np
 import pyarrow as pa
-import pyarrow.compute as pc
 
-from raycluster.data.arrays import read_npy_header
-from raycluster.data.containers import is_list, open_parquet, parquet_labels
-from raycluster.data.labels import join_labels
-from raycluster.data.sources import VECTOR_SOURCES, Listing, list_source
 from raycluster.data.unreadable import Rejected, Unreadable
+from raycluster.data.labels import join_labels
+from raycluster.data.row_ids import join_ids
+from raycluster.data.vector_files import VectorFiles, find_vector_files
+from raycluster.data.vector_rows import VectorRows, read_npy_rows, read_parquet_rows, unreadable_rows
 from raycluster.errors import UserError
 
-VECTORS = "embedding"
+NOT_FINITE = "its vector holds null, NaN, infinity, or a number too large for float32"
 
 
 @dataclass(frozen=True)
@@ -30,13 +27,15 @@ class VectorSet:
     Attributes
     ----------
     vectors : ndarray of float32, shape (n, d)
-    ids : ndarray of int64, shape (n,)
-        The column ``id``, or else the position among all rows listed.
+    ids : ndarray of int64, uint64 or str objects, shape (n,)
+        The column ``id``: text if it is no integers, uint64 only if some do not fit int64. Without such a column in
+        every file, the position among all rows.
     paths : list of str, length n
         The column ``path``, or else ``file#row``.
     labels : ndarray of int64, shape (n,), or None
         The column ``label``, for reporting only; -1 where unknown.
     rejected : list of Rejected
+        The other rows, and the files that cannot be read.
     notes : list of str
         Messages for the user.
     fingerprint : str
@@ -52,21 +51,11 @@ class VectorSet:
     fingerprint: str
 
 
-class _Part(NamedTuple):
-    """The rows of one file; the reason is empty where the vector is usable."""
-
-    vectors: np.ndarray
-    reasons: np.ndarray
-    ids: np.ndarray | None
-    paths: list[str]
-    labels: np.ndarray | None
-    class_names: list[str] | None
-
-
 def open_vectors(source: str, column: str | None = None) -> VectorSet:
     """Read vectors from Parquet (a column of lists or one-dimensional tensors) or NPY (a matrix).
 
-    A vector that is null, has a different length from the first one, or contains NaN or infinity is rejected.
+    A vector is rejected if it is null, if its length is not the most common one, or if one of its numbers is not
+    finite. A file that cannot be read is one rejected row.
 
     Parameters
     ----------
@@ -78,165 +67,100 @@ def open_vectors(source: str, column: str | None = None) -> VectorSet:
     Raises
     ------
     UserError
-        If there is nothing to read, a file is damaged, or no vector is usable.
+        If there is nothing to read, no vector is usable, or if ids are null or occur twice.
     """
-    listing = list_source(source, VECTOR_SOURCES)
-    size: int | None = None
-    parts = []
-    for name in listing.names:
-        with _reading(source, name):
-            part = (
-                _read_npy(listing, name, size) if listing.kind == "npy" else _read_parquet(listing, name, column, size)
-            )
-        size = part.vectors.shape[1] if part.vectors.shape[1] else size
-        parts.append(part)
-    counts = [len(part.paths) for part in parts]
-    reasons = np.concatenate([part.reasons for part in parts])
-    usable = reasons == ""
-    paths = [path for part in parts for path in part.paths]
-    rejected = [Rejected(paths[row], reasons[row]) for row in np.flatnonzero(~usable)]
-    if not usable.any():
-        first = f" ({rejected[0].path}: {rejected[0].reason})" if rejected else ""
-        raise UserError(f"{source} holds no usable vector{first}.")
-    labels, _ = join_labels([part.labels for part in parts], counts)
-    ids = _join_ids(parts, source)
-    vectors = [part.vectors[part.reasons == ""] for part in parts]
-    files = [listing.names, listing.sizes, listing.modified]
+    return read_vector_files(find_vector_files(source, column))
+
+
+def read_vector_files(files: VectorFiles) -> VectorSet:
+    """Read the vectors of files that were found already; otherwise like :func:`open_vectors`."""
+    parts = _read_parts(files)
+    size = _most_common_length(parts)
+    judged = [_judge(part, size) for part in parts]
+    usable = [reasons == "" for _, reasons in judged]
+    rejected = [
+        Rejected(part.paths[row], reasons[row])
+        for part, (_, reasons) in zip(parts, judged, strict=True)
+        for row in np.flatnonzero(reasons != "")
+    ]
+    kept = [vectors for vectors, _ in judged if len(vectors)]
+    if not kept:
+        raise UserError(_nothing_usable(files.source, rejected))
+    ids, notes = _ids(parts, usable, files.source)
+    vectors = kept[0] if len(kept) == 1 else np.concatenate(kept)
+    everywhere = np.concatenate(usable)
+    labels, _ = join_labels([part.labels for part in parts], [len(part.paths) for part in parts])
+    n_rows = sum(part.n for part in parts)
+    if not len(vectors) == len(ids) == n_rows - len(rejected):
+        raise RuntimeError(f"{n_rows} rows became {len(vectors)} vectors and {len(rejected)} rejected rows")
+    listed = [files.listing.names, files.listing.sizes, files.listing.modified]
     return VectorSet(
-        vectors=vectors[0] if len(vectors) == 1 else np.concatenate([v for v in vectors if len(v)]),
-        ids=ids[usable],
-        paths=[paths[row] for row in np.flatnonzero(usable)],
-        labels=None if labels is None or (labels < 0).all() else labels[usable],
+        vectors=vectors,
+        ids=ids,
+        paths=[part.paths[row] for part, good in zip(parts, usable, strict=True) for row in np.flatnonzero(good)],
+        labels=None if labels is None or (labels < 0).all() else labels[everywhere],
         rejected=rejected,
-        notes=listing.notes,
-        fingerprint=hashlib.sha256(json.dumps([*files, column]).encode()).hexdigest(),
+        notes=[*files.notes(), *(note for part in parts for note in part.notes), *notes],
+        fingerprint=hashlib.sha256(json.dumps([*listed, files.wanted]).encode()).hexdigest(),
     )
 
 
-def count_vectors(source: str, column: str | None = None) -> tuple[int, int]:
-    """Return how many rows a source of vectors has, and how many numbers in total, without reading any of them.
-
-    Parameters and errors are those of :func:`open_vectors`.
-    """
-    listing = list_source(source, VECTOR_SOURCES)
-    rows = numbers = 0
-    for name in listing.names:
-        with _reading(source, name):
-            if listing.kind == "npy":
-                with listing.location.open(name) as file:
-                    shape, _, _ = read_npy_header(file)
-                rows, numbers = rows + shape[0], numbers + int(np.prod(shape))
-                continue
-            with open_parquet(listing.location, name) as file:
-                chosen = _vector_column(file.schema_arrow, column)
-                for i in range(file.num_row_groups):
-                    group = file.metadata.row_group(i)
-                    chunks = [group.column(j) for j in range(group.num_columns)]
-                    numbers += sum(c.num_values for c in chunks if c.path_in_schema.startswith(f"{chosen}."))
-                rows += file.metadata.num_rows
-    return rows, numbers
+def _read_parts(files: VectorFiles) -> list[VectorRows]:
+    listing, parts = files.listing, []
+    for name, size in zip(listing.names, listing.sizes, strict=True):
+        if name in files.left_out:
+            continue
+        try:
+            if name in files.unreadable:
+                raise Unreadable(files.unreadable[name])
+            if files.column is None:
+                parts.append(read_npy_rows(listing.location, name, size))
+            else:
+                parts.append(read_parquet_rows(listing.location, name, files.column))
+        except Unreadable as error:
+            parts.append(unreadable_rows(name, str(error)))
+    return parts
 
 
-@contextlib.contextmanager
-def _reading(source: str, name: str) -> Iterator[None]:
-    """Turn what goes wrong with a file into a :class:`UserError`."""
-    try:
-        yield
-    except (Unreadable, pa.ArrowInvalid, ValueError, OSError) as error:
-        raise UserError(f"{name} in {source} cannot be read: {error}.") from None
+def _most_common_length(parts: list[VectorRows]) -> int:
+    """Return the length that most vectors have, of several the first; 0 if no vector has any numbers."""
+    lengths: Counter[int] = Counter()
+    for part in parts:
+        lengths.update(part.lengths[part.lengths > 0].tolist())
+    return lengths.most_common(1)[0][0] if lengths else 0
 
 
-def _read_npy(listing: Listing, name: str, size: int | None) -> _Part:
-    with listing.location.open(name) as file:
-        matrix = np.lib.format.read_array(file, allow_pickle=False)
-    if matrix.ndim != 2 or matrix.dtype.kind not in "iuf":
-        raise Unreadable(f"it contains {matrix.dtype} of shape {matrix.shape}, not a matrix of numbers")
-    reasons = np.full(len(matrix), "", dtype=object)
-    vectors = matrix.astype(np.float32, copy=False)
-    if size not in (None, matrix.shape[1]):
-        vectors = np.zeros((len(matrix), size or 0), np.float32)
-        reasons[:] = f"its vector has {matrix.shape[1]} numbers, the first one has {size}"
-    return _Part(vectors, _reject_non_finite(vectors, reasons), None, _row_names(name, len(matrix)), None, None)
+def _judge(part: VectorRows, size: int) -> tuple[np.ndarray, np.ndarray]:
+    """Return the usable vectors, float32 [m, size], and for each of the n rows the reason why it is not one of them."""
+    reasons = part.reasons.copy()
+    fits = (reasons == "") & (part.lengths == size) & (size > 0)
+    for row in np.flatnonzero((reasons == "") & ~fits):
+        reasons[row] = _of_other_length(int(part.lengths[row]), size)
+    numbers = part.numbers if fits.all() else part.numbers[np.repeat(fits, part.lengths)]
+    vectors = numbers.reshape(int(fits.sum()), size)
+    finite = np.isfinite(vectors).all(axis=1)
+    reasons[np.flatnonzero(fits)[~finite]] = NOT_FINITE
+    return (vectors if finite.all() else vectors[finite]), reasons
 
 
-def _read_parquet(listing: Listing, name: str, column: str | None, size: int | None) -> _Part:
-    with open_parquet(listing.location, name) as file:
-        schema = file.schema_arrow
-        chosen = _vector_column(schema, column)
-        known = [other for other in ("id", "path") if other in schema.names]
-        table = file.read(columns=[chosen, *known])
-        labels, class_names = parquet_labels(file)
-    vectors, reasons = _vectors_of(table[chosen], size)
-    ids = None
-    if "id" in known and pa.types.is_integer(schema.field("id").type) and not table["id"].null_count:
-        ids = table["id"].to_numpy().astype(np.int64)
-    paths = _row_names(name, len(table))
-    if "path" in known and pa.types.is_string(schema.field("path").type):
-        paths = [path or other for path, other in zip(table["path"].to_pylist(), paths, strict=True)]
-    return _Part(vectors, _reject_non_finite(vectors, reasons), ids, paths, labels, class_names)
+def _of_other_length(length: int, size: int) -> str:
+    if not size:
+        return "its vector is empty"
+    return f"its vector has {length} number{'' if length == 1 else 's'}, and the most common length is {size}"
 
 
-def _vector_column(schema: pa.Schema, column: str | None) -> str:
-    fitting = [field.name for field in schema if _can_hold_vectors(field.type)]
-    wanted = column or (VECTORS if VECTORS in fitting else None)
-    if wanted:
-        if wanted not in fitting:
-            raise Unreadable(f"it has no column {wanted} of vectors (it has {', '.join(schema.names)})")
-        return wanted
-    if len(fitting) != 1:
-        what = f"the columns {', '.join(fitting)} could all be vectors" if fitting else "no column holds vectors"
-        raise Unreadable(f"{what}: name one with --column")
-    return fitting[0]
+def _ids(parts: list[VectorRows], usable: list[np.ndarray], source: str) -> tuple[np.ndarray, list[str]]:
+    """Return the ids of the usable rows, and a note if those in the files could not be used."""
+    used = [(part.ids, good) for part, good in zip(parts, usable, strict=True) if good.any()]
+    given = [ids.filter(pa.array(good)) for ids, good in used if ids is not None]
+    if len(given) == len(used):
+        return join_ids(given, source), []
+    notes = ["Not every file has a column id: the rows are numbered instead."] if given else []
+    return np.flatnonzero(np.concatenate(usable)), notes
 
 
-def _can_hold_vectors(kind: pa.DataType) -> bool:
-    if isinstance(kind, pa.FixedShapeTensorType):
-        return len(kind.shape) == 1
-    return is_list(kind) and (pa.types.is_floating(kind.value_type) or pa.types.is_integer(kind.value_type))
-
-
-def _vectors_of(column: pa.ChunkedArray, size: int | None) -> tuple[np.ndarray, np.ndarray]:
-    """Return the vectors of a column, float32 [n, size], zeros where one is not usable, and the reasons why not."""
-    reasons = np.full(len(column), "", dtype=object)
-    lengths = np.zeros(len(column), np.int64)
-    chunks, start = [], 0
-    for chunk in column.chunks:
-        array: Any = chunk.storage if isinstance(chunk, pa.ExtensionArray) else chunk
-        length = pc.fill_null(pc.list_value_length(array), 0).to_numpy(zero_copy_only=False)
-        lengths[start : start + len(array)] = length
-        reasons[start : start + len(array)][array.is_null().to_numpy(zero_copy_only=False)] = (
-            "there is no vector (null)"
-        )
-        chunks.append((start, array))
-        start += len(array)
-    present = lengths[reasons == ""]
-    size = size or (int(present[0]) if len(present) else 0)
-    vectors = np.zeros((len(column), size), np.float32)
-    for start, array in chunks:
-        rows = slice(start, start + len(array))
-        fits = (reasons[rows] == "") & (lengths[rows] == size)
-        for row in np.flatnonzero((reasons[rows] == "") & ~fits):
-            reasons[start + row] = f"its vector has {lengths[start + row]} numbers, the first one has {size}"
-        numbers = array.filter(pa.array(fits)).flatten().to_numpy(zero_copy_only=False)  # null numbers become NaN
-        vectors[rows][fits] = numbers.reshape(int(fits.sum()), size)
-    return vectors, reasons
-
-
-def _reject_non_finite(vectors: np.ndarray, reasons: np.ndarray) -> np.ndarray:
-    bad = ~np.isfinite(vectors).all(axis=1) & (reasons == "")
-    reasons[bad] = "its vector holds NaN or infinity"
-    return reasons
-
-
-def _row_names(name: str, n: int) -> list[str]:
-    return [f"{name}#{row}" for row in range(n)]
-
-
-def _join_ids(parts: list[_Part], source: str) -> np.ndarray:
-    counts = [len(part.paths) for part in parts]
-    if any(part.ids is None for part in parts):
-        return np.arange(sum(counts), dtype=np.int64)
-    ids = np.concatenate([part.ids for part in parts if part.ids is not None])
-    if len(np.unique(ids)) != len(ids):
-        raise UserError(f"The column id of {source} has the same number in several rows: correct it, or drop it.")
-    return ids
+def _nothing_usable(source: str, rejected: list[Rejected]) -> str:
+    if not rejected:
+        return f"{source} holds no usable vector: its files have no rows."
+    others = f", and {len(rejected) - 1:,} more" if len(rejected) > 1 else ""
+    return f"{source} holds no usable vector ({rejected[0].path}: {rejected[0].reason}{others})."

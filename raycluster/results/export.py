@@ -78,7 +78,7 @@ def _export_tables(options: ExportOptions, console: Console) -> Path:
         return out
     RunDir(out.parent).check_writable()
     console.progress(f"reading {source}")
-    found = read_vectors(folder, source)
+    found = read_vectors(folder, source, config.get("identity", {}).get("column"))
     if found.rejected:
         console.say(f"{count(found.rejected, 'embedding')} left out: null or not finite")
     provenance = {"what": "table", "identity": identity, "summary": {"rows": len(found.ids)}}
@@ -122,11 +122,12 @@ def atlas_table(
 def write_numpy(folder: Path, found: RunVectors) -> None:
     """Write ``embeddings.npy`` float32 [n, d], ``ids.npy``, ``paths.json``, and what is known of clusters and labels.
 
+    Ids are integers, or text.
     ``clusters.npy`` int32, ``confidence.npy`` float32 and ``labels.npy`` int64 (-1 where unknown) all have length n.
     """
     arrays = {
         "embeddings": found.vectors,
-        "ids": found.ids,
+        "ids": found.ids.astype(np.str_) if found.ids.dtype == object else found.ids,
         "clusters": found.clusters,
         "confidence": found.confidence,
         "labels": found.labels,
@@ -148,7 +149,7 @@ def write_clip_retrieval(folder: Path, found: RunVectors) -> None:
 
 def rows_of(found: RunVectors) -> dict[str, Any]:
     """Return id, path, and what is known of cluster, confidence and label of every row, as columns."""
-    columns: dict[str, Any] = {"id": pa.array(found.ids, pa.int64()), "path": pa.array(found.paths, pa.string())}
+    columns: dict[str, Any] = {"id": pa.array(found.ids), "path": pa.array(found.paths, pa.string())}
     if found.clusters is not None:
         columns["cluster"] = pa.array(found.clusters, pa.int32())
     if found.confidence is not None:

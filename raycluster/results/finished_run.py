@@ -25,7 +25,7 @@ class RunVectors:
 
     Attributes
     ----------
-    ids : ndarray of int64, shape (n,)
+    ids : ndarray of int64, uint64 or str objects, shape (n,)
     paths : list of str, length n
     vectors : ndarray of float32, shape (n, d)
     clusters : ndarray of int32, shape (n,), or None
@@ -92,7 +92,7 @@ def network_of(run_dir: RunDir, purpose: str) -> MethodNetwork:
     return load_network(run_dir.path / "model", settings)
 
 
-def read_vectors(folder: Path, embeddings: str | None = None) -> RunVectors:
+def read_vectors(folder: Path, embeddings: str | None = None, column: str | None = None) -> RunVectors:
     """Read the embeddings of a folder, or those that it was clustered from, joined with its assignments by id.
 
     Parameters
@@ -101,6 +101,8 @@ def read_vectors(folder: Path, embeddings: str | None = None) -> RunVectors:
         With ``embeddings/`` and, if it has been clustered, ``assignments.parquet``.
     embeddings : str, optional
         Where the embeddings are, if not in the folder.
+    column : str, optional
+        The column that was clustered, as in :func:`raycluster.data.vectors.open_vectors`.
 
     Raises
     ------
@@ -109,7 +111,7 @@ def read_vectors(folder: Path, embeddings: str | None = None) -> RunVectors:
     """
     source = embeddings or str(folder / "embeddings")
     check_complete(source)
-    found = open_vectors(source)
+    found = open_vectors(source, column)
     if not (folder / "assignments.parquet").exists():
         return RunVectors(found.ids, found.paths, found.vectors, labels=found.labels, rejected=len(found.rejected))
     table = pq.read_table(folder / "assignments.parquet")

@@ -168,9 +168,9 @@ class RunDir:
         confidence: np.ndarray,
         labels: np.ndarray | None,
     ) -> None:
-        """Write ``assignments.parquet``, in which an unknown label (-1) is null."""
+        """Write ``assignments.parquet``, in which an unknown label (-1) is null, and ids are integers or text."""
         columns = {
-            "id": pa.array(ids, pa.int64()),
+            "id": pa.array(ids),
             "path": pa.array(paths, pa.string()),
             "cluster": pa.array(clusters, pa.int32()),
             "confidence": pa.array(confidence, pa.float32()),

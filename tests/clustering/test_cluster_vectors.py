@@ -9,6 +9,7 @@ from sklearn.datasets import load_digits
 
 import raycluster
 from raycluster.clustering import cluster_vectors
+from raycluster.data.vectors import NOT_FINITE
 from raycluster.errors import UserError
 from raycluster.graph import GraphDegreeLinkage
 from raycluster.graph.settings import GraphSettings
@@ -41,9 +42,7 @@ def test_rows_in_are_rows_out_plus_rows_set_aside(table, clustered):
     assert assignments["id"] == list(range(500))
     expected = GraphDegreeLinkage(10).fit_predict(load_digits().data[:500].astype(np.float32))
     assert assignments["cluster"] == expected.tolist()
-    assert pq.read_table(out / "rejected.parquet").to_pylist() == [
-        {"path": "500.png", "reason": "its vector holds NaN or infinity"}
-    ]
+    assert pq.read_table(out / "rejected.parquet").to_pylist() == [{"path": "500.png", "reason": NOT_FINITE}]
     assert json.loads((out / "summary.json").read_text())["quality"]["gdl"]["nmi"] > 0.8
 
 
@@ -66,13 +65,43 @@ def test_a_finished_clustering_is_told_again_and_another_one_refused(table, clus
     ("settings", "sentence"),
     [
         ({"clusters": 501}, "only 500 vectors are usable: choose at most 500"),
-        ({"clusters": 0}, "choose at least 1"),
+        ({"clusters": 1}, "^clusters=1: there is nothing to cluster, choose at least 2"),
+        ({"clusters": 0}, "there is nothing to cluster"),
         ({"column": "path"}, "no column path of vectors"),
     ],
 )
 def test_bad_calls_are_sentences(table, tmp_path, settings, sentence):
     with pytest.raises(UserError, match=sentence):
         raycluster.cluster(**{"embeddings": table, "clusters": 10, "out": tmp_path / "out"} | settings)
+
+
+@pytest.mark.parametrize("kind", [pa.string(), pa.uint64()])
+def test_the_ids_of_the_user_are_in_the_results_and_join_them_again(tmp_path, kind):
+    vectors = load_digits().data[:60].astype(np.float32)
+    ids = pa.array([2**63 + i for i in range(60)], pa.uint64()).cast(kind)
+    table = pa.table({"id": ids, "vec": vectors.tolist(), "other": vectors[::-1].tolist()})
+    pq.write_table(table, tmp_path / "v.parquet")
+    raycluster.cluster(tmp_path / "v.parquet", 3, tmp_path / "out", column="vec")
+    assigned = pq.read_table(tmp_path / "out" / "assignments.parquet")
+    assert assigned["id"].combine_chunks() == ids
+    assert assigned["path"][3].as_py() == "v.parquet#3"
+    raycluster.export(tmp_path / "out", "numpy", tmp_path / "arrays")
+    assert np.load(tmp_path / "arrays" / "ids.npy").tolist() == ids.to_pylist()
+    np.testing.assert_array_equal(np.load(tmp_path / "arrays" / "embeddings.npy"), vectors)
+    raycluster.export(tmp_path / "out", "clip-retrieval", tmp_path / "clip")
+    assert pq.read_table(tmp_path / "clip" / "metadata" / "metadata_0.parquet")["id"].to_pylist() == ids.to_pylist()
+
+
+def test_every_reason_is_counted_in_the_summary(tmp_path, capsys):
+    rows = [*load_digits().data[:60].tolist(), None, [], []]
+    pq.write_table(pa.table({"v": rows}), tmp_path / "a.parquet")
+    (tmp_path / "b.parquet").write_bytes(b"PAR1")
+    (tmp_path / "README.md").write_text("digits")
+    summary = raycluster.cluster(tmp_path, 3, tmp_path.with_name("out-of-reasons"))
+    assert (summary.images, summary.rejected, sum(summary.rejected_reasons.values())) == (60, 4, 4)
+    told = capsys.readouterr().out
+    assert "2 x its vector has 0 numbers, and the most common length is 64" in told
+    assert "were skipped: 1 .md" in told
 
 
 def test_other_vectors_under_the_same_name_are_not_taken_for_those_that_were_clustered(tmp_path):
