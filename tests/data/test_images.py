@@ -1,5 +1,7 @@
 import gzip
+import hashlib
 import io
+import json
 import os
 import struct
 
@@ -58,14 +60,16 @@ def test_a_mixed_folder_is_read_and_only_unreadable_files_are_rejected(ray_sessi
         "text.jpg": "not an image: its content is of no known format",
         "truncated.jpg": dict(images.rejected)["truncated.jpg"],
         "zero.tif": "the file no longer exists, or is a broken link",
+        "notes.txt": "not an image: .txt",
+        ".hidden.png": "hidden",
     }
     assert dict(images.rejected)["truncated.jpg"].startswith("damaged")
     assert (images.n, images.shape) == (296, (3, 23, 32))
-    assert images.n + len(images.rejected) == 300
+    assert images.n + len(images.rejected) == 302
     assert "图片.BMP" in images.paths
     assert images.class_names == ["even", "odd"]
     assert np.bincount(images.labels + 1).tolist() == [6, 145, 145]
-    assert "Files other than image files were skipped: 1 .txt, 1 hidden." in images.notes
+    assert "2 of 302 files are left out: 1 × hidden, 1 × not an image: .txt." in images.notes
     assert any("are in color" in note for note in images.notes)
     assert any("all are resized to the median, 23 x 32" in note for note in images.notes)
     loaded = images.load()
@@ -101,7 +105,7 @@ ENCODED = [png(pixels) for pixels in COLOR]
     "column",
     [
         pa.array(ENCODED),
-        pa.array([{"bytes": data, "path": "x.png"} for data in ENCODED]),
+        pa.array([{"bytes": data, "path": None} for data in ENCODED]),
         pa.FixedShapeTensorArray.from_numpy_ndarray(COLOR),
         pa.array(COLOR.tolist(), pa.list_(pa.list_(pa.list_(pa.uint8())))),
     ],
@@ -129,7 +133,7 @@ def test_a_damaged_parquet_file_is_one_rejected_input_and_the_others_are_read(ra
     (tmp_path / "a.parquet").write_bytes(b"PAR1")
     pq.write_table(pa.table({"image": [ENCODED[0], b"text", ENCODED[1]]}), tmp_path / "b.parquet")
     images = open_images(str(tmp_path))
-    assert [path for path, _ in images.rejected] == ["a.parquet#0", "b.parquet#1"]
+    assert [path for path, _ in images.rejected] == ["a.parquet", "b.parquet#1"]
     assert (images.paths, images.ids.tolist()) == (["b.parquet#0", "b.parquet#2"], [1, 3])
     np.testing.assert_array_equal(images.load(), COLOR[:2].transpose(0, 3, 1, 2))
 
@@ -220,3 +224,20 @@ def test_take_reads_the_requested_images(ray_session, tmp_path):
     np.savez(tmp_path.parent / "five.npz", images=pixels)
     for source in (tmp_path, tmp_path.parent / "five.npz"):
         np.testing.assert_array_equal(open_images(str(source)).take(np.array([1, 4])), pixels[[1, 4], None])
+
+
+def test_sets_of_several_kinds_are_read_together(ray_session, tmp_path):
+    (tmp_path / "a.png").write_bytes(ENCODED[0])
+    np.savez(tmp_path / "b.npz", images=COLOR[1:3])
+    pq.write_table(pa.table({"image": [ENCODED[3], b"text"]}), tmp_path / "c.parquet")
+    images = open_images(str(tmp_path))
+    assert images.paths == ["a.png", "b.npz#0", "b.npz#1", "c.parquet#0"]
+    np.testing.assert_array_equal(images.load(), COLOR[:4].transpose(0, 3, 1, 2))
+    assert [path for path, _ in images.rejected] == ["c.parquet#1"]
+
+
+def test_the_fingerprint_of_one_kind_of_files_has_not_changed(tmp_path):
+    np.savez(tmp_path / "a.npz", images=COLOR)
+    expected = hashlib.sha256(json.dumps(["npz", ["a.npz"], [(tmp_path / "a.npz").stat().st_size], (3, 5, 4)]).encode())
+    expected.update(np.arange(6, dtype="<i8").tobytes())
+    assert open_images(str(tmp_path)).fingerprint == expected.hexdigest()
