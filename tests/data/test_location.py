@@ -66,7 +66,6 @@ def test_wildcards_and_braces_in_a_uri_are_kept(tmp_path):
 
 
 def test_hugging_face_needs_a_package():
-    pytest.importorskip("pyarrow", "18")
     if find_spec("huggingface_hub"):
         pytest.skip("it is installed")
     with pytest.raises(UserError, match="pip install huggingface_hub"):
