@@ -94,7 +94,7 @@ def check_not_empty(source: str) -> None:
     UserError
     """
     if not source.strip():
-        raise UserError("The name of the source is empty: name a folder, a file or a pattern.")
+        raise UserError("The name of the source is empty: name a folder, a file or a glob.")
 
 
 def look_up(location: Location, names: Sequence[str]) -> dict[str, FileInfo]:

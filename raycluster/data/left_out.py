@@ -47,7 +47,7 @@ def left_out_reason(name: str, exclude: Sequence[str] = (), is_named: bool = Fal
             return f"excluded by {pattern}"
     if is_named:
         return None
-    *folders, file = [part for part in name.split("/") if part not in ("", ".", "..")]
+    *folders, file = [part for part in name.split("/") if part not in ("", ".", "..")] or [name]
     for folder in folders:
         if folder.lower() in FOLDERS:
             return f"{FOLDERS[folder.lower()]} ({folder})"

@@ -145,7 +145,7 @@ def list_source(source: str, kinds: tuple[str, ...]) -> Listing:
     several = sorted(set(listing.kinds) - {LEFT_OUT})
     if len(several) > 1:
         what = " and ".join(f"{listing.kinds.count(kind)} {KIND_NAMES[kind]} files" for kind in several)
-        raise UserError(f"{public_name(source)} holds {what}: select one kind with a pattern, such as '**/*.parquet'.")
+        raise UserError(f"{public_name(source)} holds {what}: select one kind with a glob, such as '**/*.parquet'.")
     return listing.select([i for i, kind in enumerate(listing.kinds) if kind])
 
 
@@ -273,7 +273,7 @@ def _listing(
     if found.unreadable and not found.files:
         folder, reason = found.unreadable[0]
         raise UserError(f"{shown} cannot be searched: {reason} ({folder}).")
-    advice = f"name a folder, file or pattern with {_describe(wanted)} files"
+    advice = f"name a folder, file or glob with {_describe(wanted)} files"
     if not found.files:
         raise UserError(f"{shown} holds no files: {advice}.")
     summary = summarize(reasons.values())

@@ -26,7 +26,7 @@ MAX_MEMBER_BYTES = 2**30
 MAX_CLASS_BYTES = 1000
 MAX_LINKS = 20
 # What compressed files begin with.
-COMPRESSED = {b"\x1f\x8b": gzip.GzipFile, b"BZh": bz2.BZ2File, b"\xfd7zXZ\0": lzma.LZMAFile}
+COMPRESSED = {b"\x1f\x8b": gzip.open, b"BZh": bz2.open, b"\xfd7zXZ\0": lzma.open}
 ZSTD_MAGIC = b"\x28\xb5\x2f\xfd"
 DAMAGED = "the tar file is truncated or damaged from here on"
 DATA, HEADER = 0, 1
@@ -220,8 +220,7 @@ def _key(name: str) -> str:
 
 def _can_be_metadata(name: str) -> bool:
     suffix = suffix_of(name)
-    is_hidden = left_out_reason(name) is not None
-    return bool(suffix) and not is_hidden and suffix not in (*IMAGE_SUFFIXES, *RAW_SUFFIXES, *UNREAD_IMAGE_SUFFIXES)
+    return suffix not in ("", *IMAGE_SUFFIXES, *RAW_SUFFIXES, *UNREAD_IMAGE_SUFFIXES) and left_out_reason(name) is None
 
 
 def _read_sparse(stream: BinaryIO) -> bytes:

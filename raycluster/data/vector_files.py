@@ -15,9 +15,9 @@ import pyarrow.parquet as pq
 
 from raycluster.data.arrays import read_npy_header
 from raycluster.data.containers import open_parquet
-from raycluster.data.unreadable import Unreadable
 from raycluster.data.rows import os_error_reason
 from raycluster.data.sources import VECTOR_SOURCES, Listing, list_source, printable
+from raycluster.data.unreadable import Unreadable
 from raycluster.data.vector_columns import choose_column
 
 NAMED = 3  # files that were left out

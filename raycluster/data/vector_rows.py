@@ -8,10 +8,10 @@ import numpy as np
 import pyarrow as pa
 
 from raycluster.data.containers import open_parquet, parquet_labels
-from raycluster.data.unreadable import Unreadable
 from raycluster.data.location import Location
 from raycluster.data.row_ids import ids_of
 from raycluster.data.sources import printable
+from raycluster.data.unreadable import Unreadable
 from raycluster.data.vector_columns import KNOWN, holds_vectors, numbers_of
 from raycluster.data.vector_files import npy_shape, reading
 

@@ -10,9 +10,9 @@ from dataclasses import dataclass
 import numpy as np
 import pyarrow as pa
 
-from raycluster.data.unreadable import Rejected, Unreadable
 from raycluster.data.labels import join_labels
 from raycluster.data.row_ids import join_ids
+from raycluster.data.unreadable import Rejected, Unreadable
 from raycluster.data.vector_files import VectorFiles, find_vector_files
 from raycluster.data.vector_rows import VectorRows, read_npy_rows, read_parquet_rows, unreadable_rows
 from raycluster.errors import UserError

@@ -5,8 +5,8 @@ import uuid
 import pyarrow as pa
 import pytest
 
-from raycluster.data.unreadable import Unreadable
 from raycluster.data.row_ids import ids_of, join_ids
+from raycluster.data.unreadable import Unreadable
 from raycluster.errors import UserError
 
 HUGE = 2**64 - 1

@@ -1,5 +1,7 @@
+import io
 import os
 import pickle
+import tarfile
 
 import numpy as np
 import pyarrow as pa
@@ -66,3 +68,46 @@ def test_the_missing_rows_of_an_array_that_was_shortened_are_unreadable(tmp_path
     np.savez(tmp_path / "a.npz", images=np.zeros((3, 4, 4), np.uint8))
     items = rows.read(2, 5)
     assert [str(item) for item in items] == ["the content of the file has changed since it was listed"] * 3
+
+
+def test_ranges_have_rows_of_one_container_or_of_files_that_are_read_one_by_one(tmp_path):
+    for name in ("a.png", "b.txt", "c.png", "f.png"):
+        (tmp_path / name).write_bytes(name.encode())
+    np.savez(tmp_path / "d.npz", images=np.zeros((3, 2, 2), np.uint8))
+    pq.write_table(pa.table({"image": [b"1", b"2", b"3"]}), tmp_path / "e.parquet", row_group_size=2)
+    rows = index_rows(list_images(str(tmp_path))).rows
+    assert rows.ranges(0, 10).tolist() == [[0, 3], [3, 6], [6, 8], [8, 9], [9, 10]]
+    first, left_out, last = rows.read(0, 3)
+    assert (first, str(left_out), last) == (b"a.png", "the file is left out", b"c.png")
+    assert rows.read(6, 8) == [b"1", b"2"]
+    assert rows.read(9, 10) == [b"f.png"]
+    assert not rows.are_arrays
+    assert index_rows(list_images(f"{tmp_path}/[bd]*")).rows.are_arrays
+
+
+def test_paths_in_parquet_are_read_relative_to_it(tmp_path):
+    (tmp_path / "sub" / "images").mkdir(parents=True)
+    (tmp_path / "sub" / "images" / "1.png").write_bytes(b"one")
+    paths = ["images/1.png", "images/2.png", None, f"{tmp_path}/sub/images/1.png"]
+    pq.write_table(pa.table({"path": paths}), tmp_path / "sub" / "a.parquet")
+    index = index_rows(list_images(f"{tmp_path}/sub/*.parquet"))
+    assert index.paths.to_pylist() == ["images/1.png", "images/2.png", "a.parquet#2", f"{tmp_path}/sub/images/1.png"]
+    one, gone, missing, absolute = index.rows.read(0, 4)
+    assert (one, absolute) == (b"one", b"one")
+    assert "no longer exists" in str(gone)
+    assert "no path" in str(missing)
+    assert index_rows(list_images(str(tmp_path / "*" / "*.parquet"))).rows.read(0, 1) == [b"one"]
+
+
+def test_members_of_a_compressed_tar_are_read_in_any_order_in_another_process_too(tmp_path):
+    with tarfile.open(tmp_path / "a.tgz", "w:gz") as archive:
+        for i in range(70):
+            info = tarfile.TarInfo(f"{i:02}.png")
+            info.size = 1000
+            archive.addfile(info, io.BytesIO(bytes([i]) * 1000))
+    index = index_rows(list_images(str(tmp_path)))
+    assert "a.tgz is compressed" in index.notes[0]
+    rows = pickle.loads(pickle.dumps(index.rows))
+    for start, stop in rows.ranges(0, 70).tolist()[::-1]:
+        assert rows.read(start, stop) == [bytes([i]) * 1000 for i in range(start, stop)]
+    rows.close()

@@ -3,8 +3,8 @@ import pyarrow as pa
 import pyarrow.parquet as pq
 import pytest
 
-from raycluster.data.unreadable import Unreadable
 from raycluster.data.location import Location
+from raycluster.data.unreadable import Unreadable
 from raycluster.data.vector_rows import read_npy_rows, read_parquet_rows, unreadable_rows
 
 
