@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import io
+from typing import NamedTuple
 
 import numpy as np
 from PIL import Image, ImageFile
@@ -26,6 +27,21 @@ TURNS = {
 }
 MARGIN = 2
 JPEG2000_HEADER_BYTES = 2**16
+
+
+class Decoded(NamedTuple):
+    """The pixels of an image.
+
+    Attributes
+    ----------
+    pixels : ndarray of uint8, shape (H, W) or (H, W, 3)
+    extent : tuple of float
+        Left, top, right and bottom of the image in these pixels. If it was decoded at a fraction of its size, its
+        edges may lie within a pixel, or less than one pixel outside.
+    """
+
+    pixels: np.ndarray
+    extent: tuple[float, float, float, float]
 
 
 def decode(
@@ -70,7 +86,7 @@ def decode(
     Unreadable
     """
     with open_image(io.BytesIO(data), name, frame) as image:
-        return read_pixels(image, at_least, gray, value_range)
+        return read_pixels(image, at_least, gray, value_range).pixels
 
 
 def read_pixels(
@@ -78,17 +94,21 @@ def read_pixels(
     at_least: tuple[int, int] | None = None,
     gray: bool = False,
     value_range: tuple[float, float] | None = None,
-) -> np.ndarray:
+) -> Decoded:
     """Decode an image that :func:`raycluster.data.open_image.open_image` has opened, as :func:`decode` does."""
     turned, down, right = TURNS.get(orientation(image), (False, 1, 1))
     if at_least is not None and turned:
         at_least = at_least[1], at_least[0]
-    _decode_less(image, at_least, gray)
+    width, height, first = _decode_less(image, at_least, gray)
     image.load()
     pixels = _pixels(image, value_range)
     if gray and pixels.ndim == 3:
         pixels = np.asarray(Image.fromarray(pixels).convert("L"))
-    return (pixels.swapaxes(0, 1) if turned else pixels)[::down, ::right]
+    if turned:
+        pixels, height, width = pixels.swapaxes(0, 1), width, height
+    left = first if right == 1 else pixels.shape[1] - first - width
+    top = first if down == 1 else pixels.shape[0] - first - height
+    return Decoded(pixels[::down, ::right], (left, top, left + width, top + height))
 
 
 def as_image(values: np.ndarray, value_range: tuple[float, float] | None = None) -> np.ndarray:
@@ -118,13 +138,30 @@ def as_image(values: np.ndarray, value_range: tuple[float, float] | None = None)
     return pixels[..., 0] if pixels.shape[-1] == 1 else on_ground(Image.fromarray(pixels))
 
 
-def _decode_less(image: ImageFile.ImageFile, at_least: tuple[int, int] | None, gray: bool) -> None:
+def _decode_less(
+    image: ImageFile.ImageFile, at_least: tuple[int, int] | None, gray: bool
+) -> tuple[float, float, float]:
+    """Let the image be decoded at a fraction of its size, and return where it then is.
+
+    Returns
+    -------
+    width, height : float
+    first : float
+        Its left and upper edge, in pixels.
+    """
     size = None if at_least is None else (MARGIN * at_least[1], MARGIN * at_least[0])
+    width, height = image.size
     if isinstance(image, JpegImageFile):
         image.draft("L" if gray else None, size)
-    elif isinstance(image, Jpeg2KImageFile) and size is not None:
-        most = min(image.width // size[0], image.height // size[1]).bit_length() - 1
-        image.reduce = _halvings(image, most)
+        scale = image.decoderconfig[0] if image.decoderconfig else 1
+        return width / scale, height / scale, 0
+    if isinstance(image, Jpeg2KImageFile) and size is not None:
+        most = min(width // size[0], height // size[1]).bit_length() - 1
+        image.reduce = halvings = _halvings(image, most)
+        scale = 2**halvings
+        # A halved pixel stands for the neighborhood of the first of two pixels, not for the middle between them.
+        return width / scale, height / scale, (1 - 1 / scale) / 2
+    return width, height, 0
 
 
 def _halvings(image: ImageFile.ImageFile, most: int) -> int:

@@ -10,6 +10,8 @@ from PIL import Image
 
 from raycluster.data.canvas import Canvas
 
+Box = tuple[float, float, float, float]
+
 
 class Placement(NamedTuple):
     """Which part of an image is shown on a canvas, and how large.
@@ -20,11 +22,14 @@ class Placement(NamedTuple):
         Of the shown part, on the canvas.
     box : tuple of float
         Left, top, right and bottom of the shown part, as fractions of the image.
+    averages : bool
+        Whether all of it is shown and both sides shrink by an integer factor.
     """
 
     height: int
     width: int
-    box: tuple[float, float, float, float]
+    box: Box
+    averages: bool
 
     @property
     def at_least(self) -> tuple[int, int]:
@@ -49,15 +54,17 @@ def has_aspect_of(canvas: Canvas, height: Any, width: Any) -> Any:
 
 def place(height: int, width: int, canvas: Canvas) -> Placement:
     """Place an image on a canvas: all of it, or its central part, as ``canvas.fit`` says."""
-    whole = 0.0, 0.0, 1.0, 1.0
-    if has_aspect_of(canvas, height, width):
-        return Placement(canvas.height, canvas.width, whole)
     down, right = canvas.height / height, canvas.width / width
-    if canvas.fit == "crop":
+    has_aspect = has_aspect_of(canvas, height, width)
+    if canvas.fit == "crop" and not has_aspect:
         y, x = down / max(down, right) / 2, right / max(down, right) / 2  # half of the shown fraction
-        return Placement(canvas.height, canvas.width, (0.5 - x, 0.5 - y, 0.5 + x, 0.5 + y))
-    scale = min(down, right)
-    return Placement(max(1, round(height * scale)), max(1, round(width * scale)), whole)
+        return Placement(canvas.height, canvas.width, (0.5 - x, 0.5 - y, 0.5 + x, 0.5 + y), averages=False)
+    shown_height, shown_width = canvas.height, canvas.width
+    if not has_aspect:
+        scale = min(down, right)
+        shown_height, shown_width = max(1, round(height * scale)), max(1, round(width * scale))
+    averages = height % shown_height == 0 and width % shown_width == 0
+    return Placement(shown_height, shown_width, (0.0, 0.0, 1.0, 1.0), averages)
 
 
 def prepare(pixels: np.ndarray, canvas: Canvas) -> np.ndarray:
@@ -83,11 +90,20 @@ def prepare(pixels: np.ndarray, canvas: Canvas) -> np.ndarray:
     return fill(pixels, place(height, width, canvas), canvas)
 
 
-def fill(pixels: np.ndarray, placement: Placement, canvas: Canvas) -> np.ndarray:
-    """Prepare an image as :func:`prepare` does, at a placement that is known already."""
+def fill(pixels: np.ndarray, placement: Placement, canvas: Canvas, extent: Box | None = None) -> np.ndarray:
+    """Prepare an image as :func:`prepare` does, at a placement that is known already.
+
+    Parameters
+    ----------
+    pixels, canvas
+        As for :func:`prepare`.
+    placement : Placement
+    extent : tuple of float, optional
+        Left, top, right and bottom of the image in ``pixels``, if it is not all of these; up to a pixel outside.
+    """
     if canvas.channels == 1 and pixels.ndim == 3:
         pixels = np.asarray(Image.fromarray(pixels).convert("L"))
-    pixels = _resize(pixels, placement)
+    pixels = _resize(pixels, placement, extent or (0, 0, pixels.shape[1], pixels.shape[0]))
     if pixels.shape[:2] != (canvas.height, canvas.width):
         pixels = _pad(pixels, canvas)
     if pixels.ndim == 2:
@@ -115,17 +131,24 @@ def prepare_block(values: np.ndarray, canvas: Canvas) -> np.ndarray | None:
     return values.reshape(-1, height, width, channels).transpose(0, 3, 1, 2)
 
 
-def _resize(pixels: np.ndarray, placement: Placement) -> np.ndarray:
-    height, width, (left, top, right, bottom) = placement
-    is_whole = (left, top, right, bottom) == (0, 0, 1, 1)
+def _resize(pixels: np.ndarray, placement: Placement, extent: Box) -> np.ndarray:
+    height, width, shown, averages = placement
+    left, top, right, bottom = extent
+    if left < 0 or top < 0 or right > pixels.shape[1] or bottom > pixels.shape[0]:
+        pixels = np.pad(pixels, ((1, 1), (1, 1), (0, 0))[: pixels.ndim], mode="edge")
+        left, top, right, bottom = left + 1, top + 1, right + 1, bottom + 1
+    x, y = right - left, bottom - top
+    box = left + shown[0] * x, top + shown[1] * y, left + shown[2] * x, top + shown[3] * y
+    is_whole = box == (0, 0, pixels.shape[1], pixels.shape[0])
     if is_whole and pixels.shape[:2] == (height, width):
         return pixels
     image = Image.fromarray(pixels)
     factors = image.width // width, image.height // height
     if is_whole and (width * factors[0], height * factors[1]) == image.size:
         return np.asarray(image.reduce(factors))
-    box = left * image.width, top * image.height, right * image.width, bottom * image.height
-    return np.asarray(image.resize((width, height), Image.Resampling.BILINEAR, box=box))
+    # A smaller copy of an image that is to be averaged: of Pillow's filters, this one comes nearest to the mean.
+    method = Image.Resampling.HAMMING if averages else Image.Resampling.BILINEAR
+    return np.asarray(image.resize((width, height), method, box=box))
 
 
 def _pad(pixels: np.ndarray, canvas: Canvas) -> np.ndarray:

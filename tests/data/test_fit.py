@@ -106,10 +106,17 @@ def test_extreme_shapes_work(size, fit):
 
 def test_the_size_needed_is_that_of_the_whole_image():
     assert place(3000, 4000, Canvas(3, 48, 64)).at_least == (48, 64)
-    assert place(4000, 3000, Canvas(3, 48, 64, "pad")) == Placement(48, 36, (0, 0, 1, 1))
-    assert place(1000, 4000, Canvas(3, 64, 64, "crop")) == Placement(64, 64, (0.375, 0, 0.625, 1))
+    assert place(4000, 3000, Canvas(3, 48, 64, "pad")) == Placement(48, 36, (0, 0, 1, 1), False)
+    assert place(1000, 4000, Canvas(3, 64, 64, "crop")) == Placement(64, 64, (0.375, 0, 0.625, 1), False)
     assert place(1000, 4000, Canvas(3, 64, 64, "crop")).at_least == (64, 256)
     assert place(1000, 4000, Canvas(3, 64, 64, "pad")).at_least == (16, 64)
+
+
+def test_all_of_an_image_is_averaged_where_both_sides_shrink_by_an_integer():
+    assert [place(480, 640, Canvas(1, *size)).averages for size in [(48, 64), (64, 64), (50, 64), (47, 63)]] == [
+        *(True, True, True, False)
+    ]
+    assert not place(480, 640, Canvas(1, 48, 48, "crop")).averages
 
 
 def test_a_known_placement_holds_for_a_smaller_copy():
