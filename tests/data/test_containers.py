@@ -5,8 +5,8 @@ import pyarrow.parquet as pq
 import pytest
 
 from raycluster.data.containers import label_problem, open_parquet, parquet_labels
-from raycluster.data.decode import Unreadable
 from raycluster.data.location import Location
+from raycluster.data.unreadable import Unreadable
 
 
 def test_labels_are_numbers_with_hugging_face_names_or_texts_or_missing(tmp_path):

@@ -5,9 +5,9 @@ import pytest
 import ray.data
 
 from raycluster.data.containers import open_parquet
-from raycluster.data.decode import Unreadable
 from raycluster.data.location import Location
 from raycluster.data.parquet_images import holds_images, image_column, items_of, paths_of, read_names, read_row_group
+from raycluster.data.unreadable import Unreadable
 
 PIXELS = np.arange(5 * 2 * 3, dtype=np.uint8).reshape(5, 2, 3)
 

@@ -7,9 +7,9 @@ import tarfile
 
 import pytest
 
-from raycluster.data.decode import Unreadable
 from raycluster.data.location import Location
 from raycluster.data.tar_files import TarStream, scan_tar
+from raycluster.data.unreadable import Unreadable
 
 
 def write_tar(path, members: dict[str, bytes | tarfile.TarInfo], format=tarfile.PAX_FORMAT) -> None:
