@@ -9,8 +9,7 @@ from dataclasses import asdict
 from pathlib import Path
 from typing import TYPE_CHECKING, Any, Literal
 
-from raycluster.data.canvas import Fit
-from raycluster.data.image_size import ImageSize
+from raycluster.data.canvas import Fit, ImageSize
 from raycluster.data.reading import Frames, LabelSource
 from raycluster.data.sources import resolve_source
 from raycluster.errors import UserError
@@ -90,7 +89,7 @@ def train(
     gpus_per_worker : float, optional
         GPUs for each worker; by default 0.9 of one, so that the driver actor has the rest, or 0 if there is no GPU.
     feed : {"auto", "resident", "streaming"}
-        Hold all images in memory, or decode them in every epoch; by default what fits.
+        Hold all images in memory, or stream prepared copies from disk; by default what fits.
     image_size : int, (int, int) or "original", optional
         Resize images to squares of this side, or to this height and width; by default chosen from the images and
         printed.

@@ -9,8 +9,7 @@ from __future__ import annotations
 from dataclasses import dataclass
 from typing import Literal
 
-from raycluster.data.canvas import Fit
-from raycluster.data.image_size import ImageSize
+from raycluster.data.canvas import Fit, ImageSize
 from raycluster.data.reading import Frames, LabelSource, Reading
 from raycluster.errors import UserError, check_setting
 from raycluster.graph.settings import GraphSettings
@@ -30,18 +29,17 @@ class ImageOptions:
     """Which images, and what is known of them."""
 
     data: str
-    """The images: a folder with its subfolders, a file, a glob, a text or CSV file of paths, or a URI; with image
-    files, Parquet, NPZ, IDX or tar files in it. digits is a small set that comes with scikit-learn."""
+    """A folder, a file, a glob, a list of paths (text, CSV) or a URI; with images, Parquet, NPZ, IDX or tar. Or digits,
+    a small set that comes with scikit-learn."""
     labels: LabelSource = "auto"
-    """Where known classes are found, for reporting only: in the files (auto), in the names of the first folders below
-    --data (folders), or in those of the folders that directly contain the images (last-folders)."""
+    """Where known classes are found, for reporting only: in the files, or in the names of the first or the last folders
+    above them."""
     exclude: tuple[str, ...] = ()
-    """Reject files and folders that match these patterns, such as '*_thumb.jpg' or drafts."""
+    """Leave out files and folders of these names, such as '*_thumb.jpg'."""
     frames: Frames = "first"
-    """Of animations and of TIFF files with several pages, take the first picture, or make each an image of its own
-    (all)."""
+    """Which frames of animations and pages of TIFF files are used."""
     array: str | None = None
-    """The name of the array of an NPZ file that holds the images. Default: images, or the only one that can."""
+    """The array with the images in NPZ files. Default: images, or found."""
 
     @property
     def reading(self) -> Reading:
@@ -54,15 +52,13 @@ class SizedImageOptions(ImageOptions):
     """Which images, and the size and color that they are brought to."""
 
     image_size: ImageSize | None = None
-    """Bring images to squares of this side, or to this height and width; original keeps their size. Default: chosen
-    from the images and printed."""
+    """Side of a square, or height and width; original shrinks nothing. Default: chosen and printed."""
     color: Color = "keep"
     """Convert all images to gray or rgb, or leave them as they are (keep)."""
     fit: Fit = "pad"
-    """Images of another shape than the rest are padded with the color of their border, or cropped to the middle; none
-    is squeezed."""
+    """Pad or crop images of other shapes; none is squeezed."""
     value_range: tuple[float, float] | None = None
-    """What becomes black and what white in images of more than 8 bits. Default: found from all images and printed."""
+    """What becomes black and white beyond 8 bits. Default: found and printed."""
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -102,7 +98,7 @@ class TrainOptions(SizedImageOptions, ClusteringOptions, ResourceOptions):
     out: str | None = None
     """The run folder; the same command again continues it. Default: runs/DATA-METHOD-seedN."""
     feed: FeedMode = "auto"
-    """Hold all images in memory (resident), or decode them in every epoch (streaming)."""
+    """Hold all images in memory (resident), or stream prepared copies from disk."""
 
 
 @dataclass(frozen=True, kw_only=True)

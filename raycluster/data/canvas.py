@@ -6,6 +6,7 @@ from dataclasses import dataclass
 from typing import Literal
 
 Fit = Literal["pad", "crop"]
+ImageSize = int | tuple[int, int] | Literal["original"]
 
 
 @dataclass(frozen=True)

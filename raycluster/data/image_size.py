@@ -2,18 +2,16 @@
 
 from __future__ import annotations
 
-from typing import Any, Literal
+from typing import Any
 
 import numpy as np
 
-from raycluster.data.canvas import Canvas, Fit
+from raycluster.data.canvas import Canvas, Fit, ImageSize
 from raycluster.data.fit import has_aspect_of
 from raycluster.errors import UserError
 
 LONGEST_SIDE = 64
 SHORTEST_SIDE = 8
-
-ImageSize = int | tuple[int, int] | Literal["original"]
 
 
 def choose_canvas(

@@ -12,9 +12,9 @@ from typing import NamedTuple, cast
 import numpy as np
 
 from raycluster.data.blocks import read_ranges
-from raycluster.data.canvas import Canvas, Fit
+from raycluster.data.canvas import Canvas, Fit, ImageSize
 from raycluster.data.frames import every_frame
-from raycluster.data.image_size import ImageSize, choose_canvas
+from raycluster.data.image_size import choose_canvas
 from raycluster.data.location import public_name
 from raycluster.data.pipeline import put_rows
 from raycluster.data.reading import Reading

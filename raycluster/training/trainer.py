@@ -11,8 +11,8 @@ from dataclasses import asdict, dataclass
 from pathlib import Path
 from typing import TYPE_CHECKING, Any, Literal, TypeVar
 
-from raycluster.data.canvas import Fit
-from raycluster.data.image_size import ImageSize, check_square
+from raycluster.data.canvas import Fit, ImageSize
+from raycluster.data.image_size import check_square
 from raycluster.data.location import public_name
 from raycluster.data.reading import USUAL, Reading
 from raycluster.data.sources import list_images

@@ -167,7 +167,7 @@ def test_a_set_without_a_readable_image_is_no_success(run, tmp_path, embed_here)
         ({"image_size": 32}, "--image-size is for torchvision networks"),
         ({"image_size": 0}, "--image-size 0: choose at least 1"),
         ({"data": "/no/such/folder"}, "There is no file or folder /no/such/folder"),
-        ({"data": "digits", "labels": "folders"}, "only image files take their labels from folders"),
+        ({"fit": "pad"}, "--fit is for torchvision networks"),
     ],
 )
 def test_wrong_calls_are_answered_in_a_sentence(settings, sentence, run, photos, tmp_path):

@@ -5,6 +5,7 @@ import pyarrow as pa
 import pytest
 from PIL import Image
 
+from raycluster.data.reading import Reading
 from raycluster.data.unreadable import UNREACHABLE
 from raycluster.embedding import shard_size
 from raycluster.embedding.part_files import RejectedRow, part_path, read_footer, read_ids, write_part
@@ -31,7 +32,7 @@ def save(path):
 def embed(out, data, only=None, labels="auto"):
     """Do the work that is found, or only some shards of it, without a network; the embedding of a row is its id."""
     out.mkdir(exist_ok=True)
-    stock = EmbeddingState(out, str(data), labels)
+    stock = EmbeddingState(out, str(data), Reading(labels))
     said, work = stock.sentences(), stock.plan(16, 2**20) if stock.has_work else None
     for shard, start, stop in [] if work is None else work.shards.tolist():
         if only is None or shard in only:

@@ -48,7 +48,7 @@ def test_tasks_that_decode_and_actors_that_decode_write_the_same(net, make_work,
     for tasks_decode in (True, False):
         out, work = make_work(f"tasks-{tasks_decode}")
         done = sorted(embed_shards(work.order, work.shards, net, out, ONE, tasks_decode))
-        assert [(one.shard, one.rows, one.aside) for one in done] == [(0, 3, 1), (1, 4, 0), (2, 2, 0)]
+        assert [(one.shard, one.rows, one.rejected) for one in done] == [(0, 3, 1), (1, 4, 0), (2, 2, 0)]
         assert all(seconds >= 0 for one in done for seconds in one.seconds.values())
         parts = sorted((out / "embeddings").iterdir())
         written.append([(pq.read_table(part), read_footer(part)) for part in parts])
@@ -63,7 +63,7 @@ def test_rows_without_a_finite_embedding_and_rows_that_stand_for_a_container_are
     with torch.no_grad():
         net.embed.weight.fill_(float("nan"))
     order = dataclasses.replace(work.order, reasons={5: "no container"})
-    assert [one.aside for one in sorted(stream.embed_shards(order, work.shards, net, out, ONE, False))] == [4, 4, 2]
+    assert [one.rejected for one in sorted(stream.embed_shards(order, work.shards, net, out, ONE, False))] == [4, 4, 2]
     reasons = [row.reason for part in sorted((out / "embeddings").iterdir()) for row in read_footer(part).rejected]
     infinite = "the network gives it an embedding that is not finite"
     assert (reasons.count(infinite), reasons[5]) == (8, "no container")

@@ -21,7 +21,7 @@ def out(tmp_path):
 
 def test_the_images_of_a_jule_run_keep_the_clusters_that_it_gave_them(jule_run, digit_files, out):
     summary = raycluster.assign(jule_run, str(digit_files / "seen.npz"), out)
-    assert (summary.images, summary.assigned, summary.refused, summary.unreadable) == (400, 400, 0, 0)
+    assert (summary.images, summary.assigned, summary.refused, summary.rejected) == (400, 400, 0, 0)
     given = pq.read_table(out)
     assert given["cluster"].equals(pq.read_table(jule_run / "assignments.parquet")["cluster"])
     assert given.column_names == ["id", "path", "cluster", "confidence", "reason", "label"]
@@ -83,7 +83,7 @@ def test_photographs_are_refused_by_all_runs_of_digits_and_other_digits_are_not(
         assert all(row["reason"].startswith("like nothing the run has seen (novelty ") for row in refused)
 
 
-def test_every_input_has_a_row_also_the_unreadable_in_the_place_of_its_name(jule_run, tmp_path, out, capsys):
+def test_every_input_has_a_row_also_the_rejected_in_the_place_of_its_name(jule_run, tmp_path, out, capsys):
     folder = tmp_path / "tonight"
     folder.mkdir()
     seen = load_images(module.open_images("digits")).pixels[:3, 0]
@@ -92,15 +92,15 @@ def test_every_input_has_a_row_also_the_unreadable_in_the_place_of_its_name(jule
     (folder / "b.png").write_bytes(b"")
     (folder / "d.png").write_bytes(b"no image")
     summary = raycluster.assign(jule_run, str(folder), out)
-    assert (summary.images, summary.assigned, summary.unreadable) == (5, 3, 2)
+    assert (summary.images, summary.assigned, summary.rejected) == (5, 3, 2)
     rows = pq.read_table(out).to_pylist()
     assert [row["id"] for row in rows] == [0, 1, 2, 3, 4]
     assert [row["path"] for row in rows] == ["a.png", "b.png", "c.png", "d.png", "e.png"]
     expected = pq.read_table(jule_run / "assignments.parquet")["cluster"].to_pylist()[:3]
     assert [row["cluster"] for row in rows] == [expected[0], -1, expected[1], -1, expected[2]]
-    assert rows[1]["reason"] == "unreadable: the file is empty"
+    assert rows[1]["reason"] == "rejected: the file is empty"
     assert "label" not in rows[0]
-    assert "2 unreadable:" in capsys.readouterr().out
+    assert "2 inputs rejected:" in capsys.readouterr().out
 
 
 def test_known_classes_are_scored_with_and_without_the_refused(jule_run, digit_files, out):
