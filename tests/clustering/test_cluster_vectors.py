@@ -101,7 +101,7 @@ def test_every_reason_is_counted_in_the_summary(tmp_path, capsys):
     assert (summary.images, summary.rejected, sum(summary.rejected_reasons.values())) == (60, 4, 4)
     told = capsys.readouterr().out
     assert "2 x its vector has 0 numbers, and the most common length is 64" in told
-    assert "were skipped: 1 .md" in told
+    assert "1 × not a table of vectors: .md" in told
 
 
 def test_other_vectors_under_the_same_name_are_not_taken_for_those_that_were_clustered(tmp_path):

@@ -30,7 +30,8 @@ def test_the_kind_follows_from_the_name(name, kind):
     ("name", "reason"),
     [
         ("a.TXT", "not an image: .txt"),
-        ("a.heic", "images of this format are not supported: .heic"),
+        ("a.jxl", "images of this format are not supported: .jxl"),
+        ("a.CR2", "camera raw files are not read: export it as JPEG, PNG or TIFF: .cr2"),
         ("a.zip", "an archive that is not read; unpack it: .zip"),
         ("LICENSE", "not an image: no suffix, and no image inside"),
     ],

@@ -1,9 +1,6 @@
-import io
-
 import pytest
-from PIL import Image
 
-from raycluster.data.left_out import HEAD_BYTES, is_set_apart, left_out_reason, looks_like_image, summarize
+from raycluster.data.left_out import is_set_apart, left_out_reason, summarize
 
 
 @pytest.mark.parametrize(
@@ -50,18 +47,6 @@ def test_a_file_that_the_user_names_is_only_left_out_if_the_user_excludes_it():
 
 def test_folders_that_are_left_out_as_a_whole_are_known():
     assert [is_set_apart(folder) for folder in ("a", ".a", "a/.b", "@eaDir/c")] == [False, True, True, True]
-
-
-@pytest.mark.parametrize("format", ["PNG", "JPEG", "GIF", "BMP", "WEBP", "TIFF", "AVIF"])
-def test_images_are_known_by_their_first_bytes(format):
-    buffer = io.BytesIO()
-    Image.new("RGB", (8, 8)).save(buffer, format)
-    assert looks_like_image(buffer.getvalue()[:HEAD_BYTES])
-
-
-@pytest.mark.parametrize("head", [b"", b"#!/bin/sh", b"RIFF....WAVE", b"....ftypisom", b"PK\x03\x04"])
-def test_other_files_do_not_look_like_images(head):
-    assert not looks_like_image(head)
 
 
 def test_reasons_are_counted():

@@ -10,7 +10,7 @@ import pytest
 from PIL import Image
 
 from raycluster.data.row_index import index_rows
-from raycluster.data.rows import MAX_RANGE_BYTES, decode_each
+from raycluster.data.rows import MAX_RANGE_BYTES
 from raycluster.data.sources import list_images
 from raycluster.data.unreadable import Unreadable
 
@@ -42,7 +42,7 @@ def test_ranges_of_large_images_are_shorter(index):
 def test_any_range_of_readable_rows_is_read_in_another_process_too(index):
     readable = pickle.loads(pickle.dumps(index.rows.select(np.arange(271) != 70)))
     for start, stop in readable.ranges(0, 270):
-        values = [pixels[0, 0] for pixels in decode_each(readable.read(start, stop))]
+        values = [pixels[0, 0] for pixels in readable.read(start, stop)]
         assert values == [row % 256 for row in range(start, stop)]
 
 

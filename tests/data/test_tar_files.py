@@ -56,7 +56,7 @@ def test_images_are_rows_and_what_has_their_key_is_metadata(tmp_path, format):
 def test_every_other_member_that_is_not_a_folder_is_a_row_with_a_reason(tmp_path):
     members = {
         "1.jpg": b"one",
-        "1.heic": b"another",
+        "1.jxl": b"another",
         "2.image": b"two",
         "about.txt": b"text",
         "noise": b"\xff\xd8\xff and so on",
@@ -69,7 +69,7 @@ def test_every_other_member_that_is_not_a_folder_is_a_row_with_a_reason(tmp_path
     write_tar(tmp_path / "a.tar", members)
     assert read_all(tmp_path) == {
         "1.jpg": b"one",
-        "1.heic": "images of this format are not supported: .heic",
+        "1.jxl": "images of this format are not supported: .jxl",
         "2.image": "not an image: .image",
         "about.txt": "not an image: .txt",
         "noise": b"\xff\xd8\xff and so on",

@@ -30,7 +30,7 @@ def test_parquet_without_vectors_is_left_out_with_a_note_and_a_damaged_file_note
         "4 Parquet files without a column v were left out: text0.parquet, text1.parquet, text2.parquet and 1 more."
     )
     assert list(files.unreadable) == ["torn.parquet"]
-    assert "1 .md" in files.notes()[0]
+    assert "1 × not a table of vectors: .md" in files.notes()[0]
 
 
 def test_a_header_that_promises_more_than_there_is_is_not_believed(tmp_path):
