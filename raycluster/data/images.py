@@ -13,6 +13,7 @@ import numpy as np
 from raycluster.data.blocks import read_ranges
 from raycluster.data.decode import Rejected
 from raycluster.data.image_size import ImageSize, choose_shape
+from raycluster.data.location import public_name
 from raycluster.data.pipeline import put_rows
 from raycluster.data.row_index import index_rows, known_classes
 from raycluster.data.rows import Rows
@@ -138,9 +139,10 @@ def open_images(
         If the source does not exist, holds no supported files or several kinds of them, or no image is readable.
     """
     _check_settings(image_size, color)
+    shown = public_name(source)
     listing = list_images(source)
     if labels != "auto" and "images" not in listing.kinds:
-        raise UserError(f"{source} holds {listing.kind} files: only image files take their labels from folders.")
+        raise UserError(f"{shown} holds {listing.kind} files: only image files take their labels from folders.")
     index = index_rows(listing)
     listed = len(index.rows)
     sizes, reasons = survey_images(index)
@@ -152,9 +154,9 @@ def open_images(
     if len(ids) == 0:
         first = "; ".join(f"{path}: {reason}" for path, reason in rejected[:3])
         raise UserError(
-            f"None of the {listed} inputs in {source} is a readable image ({first})."
+            f"None of the {listed} inputs in {shown} is a readable image ({first})."
             if rejected
-            else f"{source} holds no rows: name a source with images in it."
+            else f"{shown} holds no rows: name a source with images in it."
         )
     shape, notes = choose_shape(sizes[ids], image_size, color, square_sizes)
     known, class_names, label_notes = known_classes(index, labels)

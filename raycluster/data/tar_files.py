@@ -119,7 +119,7 @@ class TarStream:
         if head.startswith(ZSTD_MAGIC):
             self._raw.close()
             raise Unreadable("it is compressed by zstd, which is not supported: decompress it, or use gzip")
-        opener = next((opener for magic, opener in COMPRESSED.items() if head.startswith(magic)), None)
+        opener: Any = next((opener for magic, opener in COMPRESSED.items() if head.startswith(magic)), None)
         self.is_compressed = opener is not None
         self.file: Any = opener(self._raw) if opener else self._raw
 

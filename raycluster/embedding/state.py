@@ -11,6 +11,7 @@ import pyarrow as pa
 
 from raycluster.data.decode import UNREACHABLE, Unreadable
 from raycluster.data.labels import UNKNOWN, Labels
+from raycluster.data.location import public_name
 from raycluster.data.row_index import RowIndex, index_rows, known_classes
 from raycluster.data.rows import Rows
 from raycluster.data.sources import Listing, list_images, printable
@@ -94,7 +95,9 @@ class EmbeddingState:
         self._out, self._labels = out, labels
         self.listing: Listing = list_images(data)
         if labels != "auto" and "images" not in self.listing.kinds:
-            raise UserError(f"{data} holds {self.listing.kind} files: only image files take their labels from folders.")
+            raise UserError(
+                f"{public_name(data)} holds {self.listing.kind} files: only image files take their labels from folders."
+            )
         known = Manifest.load(out / MANIFEST) if (out / MANIFEST).exists() else Manifest.empty()
         self.changes = known.compare(self.listing)
         _check_plausible(data, known, self.listing, self.changes)
@@ -251,8 +254,8 @@ def _check_plausible(data: str, known: Manifest, listing: Listing, changes: Chan
     """Refuse to remove rows where their files are probably out of reach rather than deleted."""
     if changes.deleted and len(changes.deleted) == len(known.names):
         raise UserError(
-            f"None of the {len(known.names):,} files that were embedded from {data} exists any more: is this the right "
-            "folder, and is its disk mounted? If they were deleted on purpose, choose another --out."
+            f"None of the {len(known.names):,} files that were embedded from {public_name(data)} exists any more: is this "
+            "the right folder, and is its disk mounted? If they were deleted on purpose, choose another --out."
         )
     if changes.deleted and not listing.is_whole:
         raise UserError(
