@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import contextlib
+import errno
 import gzip
 import math
 import os
@@ -201,6 +202,10 @@ def _open_npz(location: Location, name: str) -> Iterator[zipfile.ZipFile]:
             yield archive
     except (zipfile.BadZipFile, zlib.error, EOFError, ValueError, NotImplementedError, struct.error) as error:
         raise Unreadable(f"not a complete NPZ file: {error}") from None
+    except OSError as error:
+        if error.errno != errno.EINVAL:
+            raise
+        raise Unreadable("not a complete NPZ file: its directory points outside it") from None
     except MemoryError:
         raise Unreadable(TOO_LARGE) from None
 
@@ -244,6 +249,8 @@ def _map_member(path: str, member: zipfile.ZipInfo) -> np.ndarray:
 
 
 def _idx_header(data: bytes) -> tuple[np.dtype, tuple[int, ...], int]:
+    if len(data) < 4 or len(data) < 4 + 4 * data[3]:
+        raise ValueError("it is cut off within its header")
     zeros, code, n_dimensions = struct.unpack_from(">HBB", data)
     if zeros != 0 or code not in IDX_TYPES:
         raise ValueError("its first bytes are not those of an IDX file")

@@ -25,7 +25,7 @@ def open_parquet(location: Location, name: str) -> Iterator[pq.ParquetFile]:
     try:
         with location.open(name) as file, pq.ParquetFile(file) as parquet:
             yield parquet
-    except pa.ArrowException as error:
+    except (pa.ArrowException, UnicodeDecodeError) as error:
         raise Unreadable(f"not a complete Parquet file: {error}") from None
     except OSError as error:
         if error.errno is not None or location.filesystem is not None:

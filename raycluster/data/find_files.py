@@ -116,9 +116,14 @@ def look_up(location: Location, names: Sequence[str]) -> dict[str, FileInfo]:
 
 def _type_of(filesystem: Any, path: str) -> fs.FileType:
     try:
-        return (filesystem or fs.LocalFileSystem()).get_file_info(path).type
+        if filesystem is not None:
+            return filesystem.get_file_info(path).type
+        mode = os.stat(path).st_mode
+    except (FileNotFoundError, NotADirectoryError, ValueError):
+        return fs.FileType.NotFound
     except OSError as error:
-        raise UserError(f"{path} cannot be reached: {error}") from error
+        raise UserError(f"{path} cannot be reached: {error.strerror or error}.") from None
+    return fs.FileType.Directory if stat.S_ISDIR(mode) else fs.FileType.File
 
 
 def _local(path: str) -> FileInfo:
@@ -154,7 +159,7 @@ def _search(filesystem: Any, base: str, patterns: Patterns) -> FoundFiles:
         files = _walk(base or "/", patterns, unreadable)
     else:
         files = _walk_remote(filesystem, base)
-    if patterns is not EVERYTHING:
+    if patterns != EVERYTHING:
         files = {name: info for name, info in files.items() if patterns.select(name)}
     return FoundFiles(Location(base, filesystem), files, unreadable, patterns)
 

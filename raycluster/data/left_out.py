@@ -8,6 +8,7 @@ from collections.abc import Iterable, Sequence
 
 from raycluster.data.patterns import Patterns
 
+KNOWN_FOLDERS = 10_000  # what is decided about so many folders is remembered, because files share them
 # Folders and files that programs leave beside images, in lower case. None of them holds an image that is missing
 # elsewhere, and many hold small copies.
 FOLDERS = {
@@ -47,12 +48,9 @@ def left_out_reason(name: str, exclude: Sequence[str] = (), is_named: bool = Fal
             return f"excluded by {pattern}"
     if is_named:
         return None
-    *folders, file = [part for part in name.split("/") if part not in ("", ".", "..")] or [name]
-    for folder in folders:
-        if folder.lower() in FOLDERS:
-            return f"{FOLDERS[folder.lower()]} ({folder})"
-        if folder.startswith("."):
-            return f"in a hidden folder ({folder})"
+    folder, _, file = name.rpartition("/")
+    if reason := _folder_reason(folder):
+        return reason
     if file.lower() in FILES:
         return f"{FILES[file.lower()]} ({file})"
     if file.startswith("._"):
@@ -62,7 +60,7 @@ def left_out_reason(name: str, exclude: Sequence[str] = (), is_named: bool = Fal
 
 def is_set_apart(folder: str) -> bool:
     """Return whether everything in a folder is left out because of the names of folders."""
-    return left_out_reason(f"{folder}/file") is not None
+    return _folder_reason(folder) is not None
 
 
 def is_excluded(name: str, pattern: str) -> bool:
@@ -72,10 +70,26 @@ def is_excluded(name: str, pattern: str) -> bool:
     with the path relative to the source, and excludes everything inside a folder that matches.
     """
     pattern = pattern.strip("/")
-    patterns = _patterns(pattern)
     if "/" in pattern:
-        return patterns.select(name)
-    return any(patterns.select(part) for part in name.split("/"))
+        return _patterns(pattern).select(name)
+    folder, _, file = name.rpartition("/")
+    return _patterns(pattern).select(file) or (bool(folder) and _is_in_excluded(folder, pattern))
+
+
+@functools.lru_cache(KNOWN_FOLDERS)
+def _folder_reason(path: str) -> str | None:
+    """Return why everything in a folder is left out, or None if it is not."""
+    for folder in path.split("/"):
+        if folder.lower() in FOLDERS:
+            return f"{FOLDERS[folder.lower()]} ({folder})"
+        if folder.startswith(".") and folder not in (".", ".."):
+            return f"in a hidden folder ({folder})"
+    return None
+
+
+@functools.lru_cache(KNOWN_FOLDERS)
+def _is_in_excluded(folder: str, pattern: str) -> bool:
+    return any(_patterns(pattern).select(part) for part in folder.split("/"))
 
 
 @functools.cache

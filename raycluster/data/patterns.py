@@ -50,7 +50,9 @@ class Patterns:
     def select(self, name: str) -> bool:
         """Return whether a file is selected."""
         path = tuple(name.split("/"))
-        return self.named_by(path) is not None or any(_matches(path, pattern) for pattern in self._wild)
+        if self.names and self.named_by(path) is not None:
+            return True
+        return any(_matches(path, pattern) for pattern in self._wild)
 
     def named_by(self, path: tuple[str, ...]) -> tuple[str, ...] | None:
         """Return the alternative without wildcards that names a file, or a folder that it is in."""

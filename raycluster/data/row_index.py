@@ -13,13 +13,15 @@ import pyarrow as pa
 
 from raycluster.data import arrays, parquet_images
 from raycluster.data.containers import label_problem, open_parquet, parquet_labels
-from raycluster.data.kinds import DIGITS, KINDS
+from raycluster.data.kinds import ARRAY_KINDS, DIGITS, KINDS
 from raycluster.data.labels import UNKNOWN, classes_of_texts, folder_labels, join_labels
 from raycluster.data.reading import LabelSource
 from raycluster.data.rows import ONE_BY_ONE, READ_THREADS, Rows, os_error_reason
 from raycluster.data.sources import Listing, printable
 from raycluster.data.tar_files import scan_tar
 from raycluster.data.unreadable import Unreadable
+
+NAMED = 3
 
 
 class RowIndex(NamedTuple):
@@ -97,10 +99,7 @@ def index_rows(listing: Listing, array: str | None = None) -> RowIndex:
         position=np.zeros(n_files, np.int64),
         n_bytes=np.array(listing.sizes, np.int64),
     )
-    in_containers = [i for i, kind in enumerate(listing.kinds) if kind not in ONE_BY_ONE]
-    with ThreadPoolExecutor(1 if rows.are_arrays else READ_THREADS) as pool:
-        found = pool.map(lambda file: _open_container(rows, file, array), in_containers)
-        opened = dict(zip(in_containers, found, strict=True))
+    opened = _open_containers(rows, array)
     known = {file: container for file, container in opened.items() if isinstance(container, _Container)}
     counts = np.ones(n_files, np.int64)
     counts[list(known)] = [len(container.position) for container in known.values()]
@@ -136,7 +135,9 @@ def index_rows(listing: Listing, array: str | None = None) -> RowIndex:
         labels=labels,
         class_names=class_names
         or next((container.class_names for container in known.values() if container.class_names), None),
-        notes=listing.notes + [note for container in known.values() for note in container.notes],
+        notes=listing.notes
+        + [note for container in known.values() for note in container.notes]
+        + _empty(listing, known),
     )
 
 
@@ -155,6 +156,23 @@ def known_classes(index: RowIndex, labels: LabelSource = "auto") -> KnownClasses
     is_file = (index.rows.kinds == KINDS.index("images"))[index.rows.file]
     paths = cast("list[str]", index.paths.to_pylist())
     return KnownClasses(*folder_labels([path if own else "" for path, own in zip(paths, is_file, strict=True)], labels))
+
+
+def _open_containers(rows: Rows, array: str | None) -> dict[int, _Container | Unreadable]:
+    """Open the containers among the files; those of arrays one at a time, because an array can fill the memory."""
+    kinds = [KINDS[kind] for kind in rows.kinds]
+    encoded = [file for file, kind in enumerate(kinds) if kind not in (*ONE_BY_ONE, *ARRAY_KINDS)]
+    with ThreadPoolExecutor(READ_THREADS) as pool:
+        found = pool.map(lambda file: _open_container(rows, file, array), encoded)
+        opened = dict(zip(encoded, found, strict=True))
+    opened |= {file: _open_container(rows, file, array) for file, kind in enumerate(kinds) if kind in ARRAY_KINDS}
+    return dict(sorted(opened.items()))
+
+
+def _empty(listing: Listing, known: dict[int, _Container]) -> list[str]:
+    names = [printable(listing.names[file]) for file, container in known.items() if not len(container.position)]
+    more = ", ..." if len(names) > NAMED else ""
+    return [f"{len(names):,} files hold no rows: {', '.join(names[:NAMED])}{more}."] if names else []
 
 
 def _join_paths(names: pa.Array, known: dict[int, _Container]) -> pa.Array:

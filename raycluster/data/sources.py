@@ -111,7 +111,7 @@ def list_images(source: str, exclude: Sequence[str] = ()) -> Listing:
     labels: dict[str, str] = {}
     notes: list[str] = []
     is_list = False
-    if found.patterns is NOTHING:
+    if found.patterns == NOTHING:
         (name,) = found.files
         if is_list := suffix_of(name) in LIST_SUFFIXES and not found.files[name].problem:
             files, labels, notes = read_list(found.location, name)
@@ -164,7 +164,7 @@ def check_apart(source: str, listing: Listing, out: Path) -> None:
     inside = os.path.relpath(os.path.realpath(out), os.path.realpath(base))
     is_searched = inside.split("/")[0] != ".." and listing.patterns.may_select_inside(inside)
     folder = os.path.join(out, "")
-    is_listed = listing.patterns is NOTHING and any(
+    is_listed = listing.patterns == NOTHING and any(
         os.path.normpath(os.path.join(base, name)).startswith(folder) for name in listing.names
     )
     if is_searched or is_listed:
@@ -193,18 +193,20 @@ def _judge(
 ) -> tuple[dict[str, str], dict[str, str]]:
     """Return the kind of every file that is used, and why the others are left out, by name."""
     used, reasons = {}, {}
-    is_named = found.patterns is NOTHING
+    is_named = found.patterns == NOTHING
     for name, info in found.files.items():
         reason = info.problem or left_out_reason(name, exclude, is_named)
         kind = kind_of(name)
         if not reason and kind is not None and kind in kinds:
             used[name] = kind
         else:
-            reasons[name] = reason or _wrong_kind(name, kind)
+            reasons[name] = reason or _wrong_kind(name, kind, "images" in kinds)
     return used, reasons
 
 
-def _wrong_kind(name: str, kind: str | None) -> str:
+def _wrong_kind(name: str, kind: str | None, wants_images: bool) -> str:
+    if not wants_images:
+        return f"not a table of vectors: {suffix_of(name) or 'no suffix'}"
     if kind:
         return f"{KIND_NAMES[kind]} files are not read here"
     return "labels without images" if IDX_LABELS.search(name) else no_kind_reason(name)

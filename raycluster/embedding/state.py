@@ -11,6 +11,7 @@ import pyarrow as pa
 
 from raycluster.data.images import index_source
 from raycluster.data.labels import UNKNOWN
+from raycluster.data.location import public_name
 from raycluster.data.reading import USUAL, Reading
 from raycluster.data.row_index import RowIndex, known_classes
 from raycluster.data.rows import Rows
@@ -252,8 +253,8 @@ def _check_plausible(data: str, known: Manifest, listing: Listing, changes: Chan
     """Refuse to remove rows where their files are probably out of reach rather than deleted."""
     if changes.deleted and len(changes.deleted) == len(known.names):
         raise UserError(
-            f"None of the {len(known.names):,} files that were embedded from {data} exists any more: is this the right "
-            "folder, and is its disk mounted? If they were deleted on purpose, choose another --out."
+            f"None of the {len(known.names):,} files that were embedded from {public_name(data)} exists any more: is "
+            "this the right folder, and is its disk mounted? If they were deleted on purpose, choose another --out."
         )
     if changes.deleted and not listing.is_whole:
         raise UserError(
