@@ -137,7 +137,7 @@ def test_only_the_files_of_some_kinds_are_listed_if_asked_for(folder):
     source = folder("a.npy", "b.png", ".c.npy")
     listing = list_source(source, VECTOR_SOURCES)
     assert (listing.kind, listing.names, listing.sizes) == ("npy", ["a.npy"], [0])
-    assert listing.notes == ["2 of 3 files are left out: 1 × hidden, 1 × image files are not read here."]
+    assert listing.notes == ["2 of 3 files are left out: 1 × hidden, 1 × not a table of vectors: .png."]
     with pytest.raises(UserError, match="1 NPY files and 1 Parquet files: select one kind with a glob"):
         list_source(folder("d.parquet"), VECTOR_SOURCES)
 
