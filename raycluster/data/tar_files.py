@@ -91,7 +91,11 @@ def scan_tar(location: Location, name: str) -> TarIndex:
             raise Unreadable(f"not a complete tar file: {error}") from None
         is_compressed = stream.is_compressed
     image_keys = {_key(member.name) for member in members if member.reason is None}
-    rows = [member for member in members if not (_can_be_metadata(member.name) and _key(member.name) in image_keys)]
+    rows = [
+        member
+        for member in members
+        if not (member.reason and _can_be_metadata(member.name) and _key(member.name) in image_keys)
+    ]
     classes = {_key(member.name): member.text for member in members if member.text is not None}
     labels = [None if row.reason else classes.get(_key(row.name)) for row in rows]
     places = np.array([row.place for row in rows], np.int64).reshape(-1, 3)
@@ -181,7 +185,7 @@ def _member(info: tarfile.TarInfo, stream: BinaryIO) -> _Member:
         text = stream.read(min(info.size, MAX_CLASS_BYTES)).decode("utf-8", "replace").strip()
         return _Member(name, place, no_kind_reason(name), text)
     suffix = suffix_of(name)
-    if not suffix and not info.sparse:
+    if suffix not in (*IMAGE_SUFFIXES, *RAW_SUFFIXES, *UNREAD_IMAGE_SUFFIXES) and not info.sparse:
         stream.seek(info.offset_data)
         if sniff(stream.read(min(info.size, HEAD_BYTES))) is not None:
             suffix = IMAGE_SUFFIXES[0]

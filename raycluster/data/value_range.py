@@ -50,11 +50,12 @@ def natural_range(low: float, high: float, is_float: bool) -> tuple[float, float
     """Return the range to map to black and white, for a set whose values go from ``low`` to ``high``.
 
     Integers from 0 up have the range of the smallest usual number of bits (8, 10, 12, 14 or 16) that holds the
-    largest, or end at the largest if it needs more. Floating-point numbers in [0, 1] have that range. All others
-    range from the smallest to the largest.
+    largest, if they use half of it or more. Floating-point numbers in [0, 1] have that range. All others range from the
+    smallest to the largest.
     """
     if is_float and low >= 0 and high <= 1:
         return 0.0, 1.0
-    if not is_float and low >= 0:
-        return 0.0, next((2.0**bits - 1 for bits in BIT_DEPTHS if high < 2**bits), high)
+    whole = next((2.0**bits - 1 for bits in BIT_DEPTHS if high < 2**bits), high)
+    if not is_float and low >= 0 and high - low >= whole / 2:
+        return 0.0, whole
     return low, high if high > low else low + 1  # a set of one value becomes black
