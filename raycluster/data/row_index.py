@@ -14,7 +14,7 @@ import pyarrow as pa
 from raycluster.data import arrays, parquet_images
 from raycluster.data.containers import label_problem, open_parquet, parquet_labels
 from raycluster.data.decode import Unreadable
-from raycluster.data.kinds import ARRAY_KINDS, DIGITS, KINDS
+from raycluster.data.kinds import ARRAY_KINDS, DIGITS, KINDS, LEFT_OUT
 from raycluster.data.labels import UNKNOWN, Labels, classes_of_texts, folder_labels, join_labels
 from raycluster.data.rows import ONE_BY_ONE, READ_THREADS, Rows, os_error_reason
 from raycluster.data.sources import Listing, printable
@@ -89,14 +89,15 @@ def index_rows(listing: Listing, array: str | None = None) -> RowIndex:
     n_files = len(listing.names)
     names = pa.array([printable(name) for name in listing.names], pa.large_string())
     files, zeros = np.arange(n_files, dtype=np.int32), np.zeros(n_files, np.int32)
+    kinds = np.array([KINDS.index(kind) for kind in listing.kinds], np.uint8)
     rows = Rows(
         location=listing.location,
         files=pa.array([os.fsencode(name) for name in listing.names], pa.large_binary()),
-        kinds=np.array([KINDS.index(kind) for kind in listing.kinds], np.uint8),
+        kinds=kinds,
         file=files,
         part=zeros,
         position=np.zeros(n_files, np.int64),
-        n_bytes=np.array(listing.sizes, np.int64),
+        n_bytes=np.where(kinds == KINDS.index(LEFT_OUT), 0, np.array(listing.sizes, np.int64)),
     )
     opened = _open_containers(rows, array)
     known = {file: container for file, container in opened.items() if isinstance(container, _Container)}

@@ -113,7 +113,7 @@ class Rows:
         # Image files are read one by one; of containers, a range has rows of one part.
         file = self.file[start:stop]
         container = np.where(self._is_one_by_one[file], -1, file)
-        part = np.where(container < 0, 0, self.part[start:stop] * self._has_groups[file])
+        part = np.where(container < 0, 0, self.part[start:stop])
         changes = np.flatnonzero((np.diff(container) != 0) | (np.diff(part) != 0)) + 1
         edges = np.concatenate([[start], start + changes, [stop]])
         # Rows of arrays are cheap to read, so a few tasks are enough.
@@ -171,10 +171,6 @@ class Rows:
     @property
     def _is_one_by_one(self) -> np.ndarray:
         return np.isin(self.kinds, [KINDS.index(kind) for kind in ONE_BY_ONE])
-
-    @property
-    def _has_groups(self) -> np.ndarray:
-        return self.kinds != KINDS.index("tar")
 
     def _read_container(self, kind: str, start: int, stop: int) -> list[Item] | np.ndarray:
         file, part, position = int(self.file[start]), int(self.part[start]), self.position[start:stop]

@@ -60,6 +60,7 @@ def test_files_that_are_left_out_are_rows_in_their_place(tmp_path):
     assert index.paths.to_pylist() == ["a.png", "b.txt", "c/.e.png", "c/d.png"]
     assert {row: str(reason) for row, reason in index.reasons.items()} == {1: "not an image: .txt", 2: "hidden"}
     assert not index.sizes.any()
+    assert index.rows.n_bytes.tolist() == [1, 0, 0, 1]  # what is left out is not read
 
 
 def test_rows_of_several_kinds_are_numbered_and_named_together(tmp_path):
