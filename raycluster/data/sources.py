@@ -280,7 +280,7 @@ def _listing(
     if not kinds:
         raise UserError(f"{shown} holds no supported files ({summary}): {advice}.")
     names = sorted(found.files)
-    said = [f"{len(reasons):,} of {len(names):,} files are left out: {summary}."] if reasons else []
+    said = [f"Left out of {len(names):,} files: {summary}."] if reasons else []
     said += [f"The folder {folder} could not be searched: {reason}." for folder, reason in found.unreadable]
     return Listing(
         location=found.location,

@@ -69,7 +69,7 @@ def test_a_mixed_folder_is_read_and_only_unreadable_files_are_rejected(ray_sessi
     assert "图片.BMP" in images.paths
     assert images.class_names == ["even", "odd"]
     assert np.bincount(images.labels + 1).tolist() == [6, 145, 145]
-    assert "2 of 302 files are left out: 1 × hidden, 1 × not an image: .txt." in images.notes
+    assert "Left out of 302 files: 1 × hidden, 1 × not an image: .txt." in images.notes
     assert any("are in color" in note for note in images.notes)
     assert any("all are resized to the median, 23 x 32" in note for note in images.notes)
     loaded = images.load()
