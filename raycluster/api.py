@@ -90,7 +90,7 @@ def train(
         printed.
     color : {"keep", "gray", "rgb"}
         Convert all images, or leave them as they are.
-    labels : {"auto", "folders"}
+    labels : {"auto", "folders", "last-folders"}
         Where known classes are found, for reporting only: in the files, or in folder names.
 
     Returns
@@ -156,7 +156,7 @@ def embed(
         The weights of a torchvision network: a safetensors file, or a state dict (.pth) of nothing but tensors.
     image_size : int, optional
         For a torchvision network, the side of the squares that images are resized to; by default 224.
-    labels : {"auto", "folders"}
+    labels : {"auto", "folders", "last-folders"}
         Where known classes are found, to be written next to the embeddings: in the files, or in folder names.
     workers : int, optional
         The number of processes that embed; by default one per GPU, or without GPUs one per core, at most 8 a machine.
@@ -248,7 +248,7 @@ def assign(
     refuse_above : float
         Leave an image unassigned if its nearest image of the run is farther away than this many times the distance that
         99 of 100 images of the run have to their own nearest one; infinity assigns every image.
-    labels : {"auto", "folders"}
+    labels : {"auto", "folders", "last-folders"}
         Where known classes are found, for reporting only: in the files, or in folder names.
 
     Returns
@@ -290,7 +290,7 @@ def evaluate(
         The folder of a finished run.
     data : path-like, optional
         Other images with known classes, as for :func:`train`; by default those of the run.
-    labels : {"auto", "folders"}, optional
+    labels : {"auto", "folders", "last-folders"}, optional
         Where known classes are found: in the files, or in folder names; by default as in the run, or "auto" for other
         images.
     seed : int

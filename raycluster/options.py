@@ -13,7 +13,7 @@ from raycluster.errors import check_setting
 from raycluster.graph.settings import GraphSettings
 
 ImageSize = int | tuple[int, int] | Literal["original"]
-LabelSource = Literal["auto", "folders"]
+LabelSource = Literal["auto", "folders", "last-folders"]
 Color = Literal["keep", "gray", "rgb"]
 FeedMode = Literal["auto", "resident", "streaming"]
 TableFormat = Literal["atlas", "numpy", "clip-retrieval"]

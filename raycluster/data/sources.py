@@ -163,7 +163,7 @@ def check_apart(source: str, listing: Listing, out: Path) -> None:
         return
     inside = os.path.relpath(os.path.realpath(out), os.path.realpath(base))
     is_searched = inside.split("/")[0] != ".." and listing.patterns.may_select_inside(inside)
-    folder = os.path.join(out, "")
+    folder = os.path.join(os.path.abspath(out), "")
     is_listed = listing.patterns == NOTHING and any(
         os.path.normpath(os.path.join(base, name)).startswith(folder) for name in listing.names
     )

@@ -59,7 +59,7 @@ class TrainingRun:
     clusters: int | Literal["auto"]
     out: str
     seed: int = 0
-    labels: Literal["auto", "folders"] = "auto"
+    labels: Literal["auto", "folders", "last-folders"] = "auto"
     image_size: Any = None
     color: Literal["keep", "gray", "rgb"] = "keep"
     workers: int | None = None
