@@ -8,7 +8,7 @@ from dataclasses import dataclass, field, replace
 import numpy as np
 import pyarrow as pa
 
-from raycluster.data import arrays, parquet_images
+from raycluster.data import arrays, idx_files, npz_files, parquet_images
 from raycluster.data.containers import label_problem, open_parquet, parquet_labels
 from raycluster.data.decode import Unreadable
 from raycluster.data.kinds import ARRAY_KINDS, DIGITS, KINDS
@@ -86,7 +86,7 @@ def _open_container(rows: Rows, file: int, array: str | None) -> ContainerRows |
         if kind == "parquet":
             return _open_parquet(rows, name)
         if kind == "npz":
-            names = tuple(arrays.image_arrays(rows.location, name, array))
+            names = tuple(npz_files.image_arrays(rows.location, name, array))
             rows = replace(rows, arrays={file: names})
         return _open_arrays(rows, file)
     except Unreadable as error:
@@ -166,12 +166,12 @@ def _array_labels(rows: Rows, file: int, array: str, n: int) -> tuple[np.ndarray
     kind, name = rows.kind(file), rows.name(file)
     if kind == DIGITS:
         return arrays.read_digits()[1], None
-    source = arrays.idx_labels_name(name) if kind == "idx" else name
+    source = idx_files.idx_labels_name(name) if kind == "idx" else name
     try:
         if kind == "npz":
-            labels = arrays.read_npz_labels(rows.location, name, array)
+            labels = npz_files.read_npz_labels(rows.location, name, array)
         else:
-            labels = arrays.read_idx(rows.location, source) if rows.location.has_file(source) else None
+            labels = idx_files.read_idx(rows.location, source) if rows.location.has_file(source) else None
     except (Unreadable, OSError) as error:
         return None, f"The labels in {printable(source)} were not used: {error}."
     if labels is not None and labels.shape != (n,):

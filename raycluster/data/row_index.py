@@ -65,7 +65,7 @@ def index_rows(listing: Listing, array: str | None = None) -> RowIndex:
     listing : Listing
     array : str, optional
         The name of the array with the images in NPZ files; by default it is found as
-        :func:`raycluster.data.arrays.image_arrays` says.
+        :func:`raycluster.data.npz_files.image_arrays` says.
     """
     files = _one_row_per_file(listing)
     opened = open_containers(files, array)

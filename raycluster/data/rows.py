@@ -16,7 +16,7 @@ from typing import Any
 import numpy as np
 import pyarrow as pa
 
-from raycluster.data import arrays, parquet_images
+from raycluster.data import arrays, idx_files, npz_files, parquet_images
 from raycluster.data.containers import Item
 from raycluster.data.decode import UNREACHABLE, Unreadable, as_image, decode
 from raycluster.data.kinds import ARRAY_KINDS, DIGITS, KINDS, LEFT_OUT
@@ -161,8 +161,8 @@ class Rows:
         if kind == DIGITS:
             return self._open(name, part, lambda: arrays.read_digits()[0])
         if kind == "idx":
-            return self._open(name, part, lambda: arrays.read_idx(self.location, name))
-        return self._open(name, part, lambda: arrays.read_npz(self.location, name, self.arrays[file][part]))
+            return self._open(name, part, lambda: idx_files.read_idx(self.location, name))
+        return self._open(name, part, lambda: npz_files.read_npz(self.location, name, self.arrays[file][part]))
 
     def close(self) -> None:
         """Close the containers that this process keeps open."""

@@ -8,9 +8,9 @@ from concurrent.futures import ThreadPoolExecutor
 from dataclasses import dataclass, field, replace
 from pathlib import Path
 
-from raycluster.data.arrays import idx_labels_name
 from raycluster.data.file_lists import LIST_SUFFIXES, METADATA, read_list, read_metadata
 from raycluster.data.find_files import FoundFiles, check_not_empty, find_files
+from raycluster.data.idx_files import idx_labels_name
 from raycluster.data.kinds import (
     DIGITS,
     IDX_IMAGES,
