@@ -52,7 +52,7 @@ def read_list(location: Location, name: str) -> tuple[dict[str, FileInfo], dict[
         raise UserError(f"{name} lists no files.")
     names = list(dict.fromkeys(os.path.normpath(name) for name in listed.names))
     twice = len(listed.names) - len(names)
-    notes = [f"{twice:,} lines of {name} repeat a file: each file is read once."] if twice else []
+    notes = [f"{name} repeats files ({twice:,} times): each file is read once."] if twice else []
     labels = {os.path.normpath(name): label for name, label in listed.labels.items()}
     return look_up(location, names), labels, notes
 

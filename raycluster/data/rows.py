@@ -17,7 +17,7 @@ from typing import Any, BinaryIO
 import numpy as np
 import pyarrow as pa
 
-from raycluster.data import arrays, parquet_images
+from raycluster.data import arrays, idx_files, npz_files, parquet_images
 from raycluster.data.containers import Item
 from raycluster.data.kinds import ARRAY_KINDS, DIGITS, KINDS, LEFT_OUT
 from raycluster.data.location import Location
@@ -122,7 +122,7 @@ class Rows:
         # Image files are read one by one; of containers, a range has rows of one part.
         file = self.file[start:stop]
         container = np.where(self._is_one_by_one[file], -1, file)
-        part = np.where(container < 0, 0, self.part[start:stop] * self._has_groups[file])
+        part = np.where(container < 0, 0, self.part[start:stop])
         changes = np.flatnonzero((np.diff(container) != 0) | (np.diff(part) != 0)) + 1
         edges = np.concatenate([[start], start + changes, [stop]])
         # Rows of arrays are cheap to read, so a few tasks are enough.
@@ -188,8 +188,8 @@ class Rows:
         if kind == DIGITS:
             return self._open(name, part, lambda: arrays.read_digits()[0])
         if kind == "idx":
-            return self._open(name, part, lambda: arrays.read_idx(self.location, name))
-        return self._open(name, part, lambda: arrays.read_npz(self.location, name, self.arrays[file][part]))
+            return self._open(name, part, lambda: idx_files.read_idx(self.location, name))
+        return self._open(name, part, lambda: npz_files.read_npz(self.location, name, self.arrays[file][part]))
 
     def close(self) -> None:
         """Close the containers that this process keeps open."""
@@ -198,10 +198,6 @@ class Rows:
     @property
     def _is_one_by_one(self) -> np.ndarray:
         return np.isin(self.kinds, [KINDS.index(kind) for kind in ONE_BY_ONE])
-
-    @property
-    def _has_groups(self) -> np.ndarray:
-        return self.kinds != KINDS.index("tar")
 
     def _read_container(self, kind: str, start: int, stop: int) -> list[Item] | np.ndarray:
         file, part, position = int(self.file[start]), int(self.part[start]), self.position[start:stop]

@@ -8,10 +8,10 @@ from concurrent.futures import ThreadPoolExecutor
 from dataclasses import dataclass, field, replace
 from pathlib import Path
 
-from raycluster.data.arrays import idx_labels_name
 from raycluster.data.file_lists import LIST_SUFFIXES, METADATA, read_list, read_metadata
 from raycluster.data.find_files import FoundFiles, check_not_empty, find_files
 from raycluster.data.formats import HEAD_BYTES, IMAGE_SUFFIXES, sniff
+from raycluster.data.idx_files import idx_labels_name
 from raycluster.data.kinds import (
     DIGITS,
     IDX_IMAGES,
@@ -163,7 +163,7 @@ def check_apart(source: str, listing: Listing, out: Path) -> None:
         return
     inside = os.path.relpath(os.path.realpath(out), os.path.realpath(base))
     is_searched = inside.split("/")[0] != ".." and listing.patterns.may_select_inside(inside)
-    folder = os.path.join(out, "")
+    folder = os.path.join(os.path.abspath(out), "")
     is_listed = listing.patterns == NOTHING and any(
         os.path.normpath(os.path.join(base, name)).startswith(folder) for name in listing.names
     )
@@ -282,7 +282,7 @@ def _listing(
     if not kinds:
         raise UserError(f"{shown} holds no supported files ({summary}): {advice}.")
     names = sorted(found.files)
-    said = [f"{len(reasons):,} of {len(names):,} files are left out: {summary}."] if reasons else []
+    said = [f"Left out of {len(names):,} files: {summary}."] if reasons else []
     said += [f"The folder {folder} could not be searched: {reason}." for folder, reason in found.unreadable]
     return Listing(
         location=found.location,

@@ -89,6 +89,12 @@ def test_folders_that_link_to_each_other_are_searched_once(folder, tmp_path):
     assert len(find_files(str(tmp_path)).files) == 2
 
 
+def test_of_two_ways_into_a_folder_the_first_by_name_is_taken(folder, tmp_path):
+    root = folder("a/1.png", "b/c/2.png")
+    (tmp_path / "a" / "link").symlink_to(tmp_path / "b" / "c")
+    assert sorted(find_files(root).files) == ["a/1.png", "a/link/2.png"]
+
+
 def test_a_hidden_link_does_not_take_the_place_of_a_folder(folder, tmp_path):
     root = folder("x/photos/a.png", ".cache/b.png")
     (tmp_path / ".cache" / "photos").symlink_to(tmp_path / "x" / "photos")

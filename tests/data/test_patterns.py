@@ -51,12 +51,18 @@ def test_a_pattern_begins_where_names_end_that_exist(path, split):
         ("x/{b,none}.png", ["x/b.png"]),
         ("*/y", ["x/y/c.png"]),
         ("[xz]/?.png", ["x/b.png"]),
+        ("*/[1].png", []),
     ],
 )
 def test_patterns_select_files_and_all_inside_folders(pattern, selected):
     names = ["a.png", "x/b.png", "x/y/c.png"]
     assert [name for name in names if Patterns.of(pattern).select(name)] == selected
     assert all(EVERYTHING.select(name) and not NOTHING.select(name) for name in names)
+
+
+def test_a_name_that_is_spelled_like_its_pattern_is_selected():
+    assert Patterns.of("*/[1] y/*.png").select("x/[1] y/a.png")
+    assert Patterns.of("*/[1] y/*.png").select("x/1 y/a.png")
 
 
 @pytest.mark.parametrize(

@@ -35,23 +35,6 @@ def test_rows_are_numbered_file_by_file_and_an_unreadable_container_counts_as_on
     assert set(index.labels[70:]) == {-1}
 
 
-def test_labels_of_another_length_are_ignored_with_a_note(tmp_path):
-    np.savez(tmp_path / "a.npz", images=np.zeros((3, 2, 2), np.uint8), labels=[1, 2])
-    index = index_rows(list_images(str(tmp_path)))
-    assert index.labels is None
-    assert index.notes == ["The labels in a.npz were not used: their shape is (2,) for 3 images."]
-
-
-def test_a_damaged_labels_file_does_not_affect_the_images(tmp_path):
-    (tmp_path / "x-images-idx3-ubyte").write_bytes(b"\0\0\x08\x03\0\0\0\x01\0\0\0\x02\0\0\0\x02abcd")
-    (tmp_path / "x-labels-idx1-ubyte").write_bytes(b"\0\0\x08\x01\0\0\0\x01\x05")
-    assert index_rows(list_images(str(tmp_path))).labels.tolist() == [5]
-    (tmp_path / "x-labels-idx1-ubyte").write_bytes(b"nonsense")
-    index = index_rows(list_images(str(tmp_path)))
-    assert (len(index.rows), index.labels, index.reasons) == (1, None, {})
-    assert "x-labels-idx1-ubyte were not used" in index.notes[0]
-
-
 def test_files_that_are_left_out_are_rows_in_their_place(tmp_path):
     for name in ("a.png", "b.txt", "c/d.png", "c/.e.png"):
         (tmp_path / name).parent.mkdir(exist_ok=True)
@@ -60,6 +43,7 @@ def test_files_that_are_left_out_are_rows_in_their_place(tmp_path):
     assert index.paths.to_pylist() == ["a.png", "b.txt", "c/.e.png", "c/d.png"]
     assert {row: str(reason) for row, reason in index.reasons.items()} == {1: "not an image: .txt", 2: "hidden"}
     assert not index.sizes.any()
+    assert index.rows.n_bytes.tolist() == [1, 0, 0, 1]  # what is left out is not read
 
 
 def test_rows_of_several_kinds_are_numbered_and_named_together(tmp_path):
@@ -84,28 +68,6 @@ def test_rows_of_several_kinds_are_numbered_and_named_together(tmp_path):
     assert index.rows.file.tolist() == [0, 1, 1, 2, 2, 3, 3, 4, 5]
     some = index_rows(listing.select([1, 4]))
     assert some.paths.to_pylist() == ["b.tar/x/1.png", "b.tar/2.txt", "e.tar"]
-
-
-def test_the_parts_of_an_npz_file_are_joined_with_their_labels(tmp_path):
-    pixels = np.arange(6 * 4, dtype=np.uint8).reshape(6, 2, 2)
-    parts = {"train": pixels[:3], "test": pixels[3:]}
-    labels = {"test_labels": np.array([[7], [8], [9]], np.uint8)}
-    np.savez(tmp_path / "a.npz", **{f"{name}_images": part for name, part in parts.items()}, **labels)
-    index = index_rows(list_images(str(tmp_path)))
-    assert index.paths.to_pylist()[2:4] == ["a.npz/train_images#2", "a.npz/test_images#0"]
-    assert index.labels.tolist() == [-1, -1, -1, 7, 8, 9]
-    read = [index.rows.read(*edges) for edges in index.rows.ranges(0, 6).tolist()]
-    np.testing.assert_array_equal(np.concatenate(read), pixels)
-    one = index_rows(list_images(str(tmp_path)), "test_images")
-    assert one.paths.to_pylist() == ["a.npz#0", "a.npz#1", "a.npz#2"]
-    np.testing.assert_array_equal(one.rows.read(0, 3), pixels[3:])
-
-
-def test_labels_that_cannot_be_used_are_told(tmp_path):
-    pq.write_table(pa.table({"image": [b"a", b"b"], "label": [[1], [2]]}), tmp_path / "a.parquet")
-    index = index_rows(list_images(str(tmp_path)))
-    assert (len(index.rows), index.labels) == (2, None)
-    assert "The labels in a.parquet were not used: it holds list" in index.notes[0]
 
 
 def test_known_classes_are_those_of_the_files_or_of_the_folders_of_image_files(tmp_path):

@@ -49,7 +49,7 @@ def test_every_file_is_listed_with_its_kind_or_the_reason_why_it_is_left_out(fol
         "pipe.png": "not a regular file",
     }
     assert listing.kind == "images and tar"
-    assert listing.notes[0].startswith("8 of 10 files are left out: 2 × not an image: .txt, 1 × NPY files")
+    assert listing.notes[0].startswith("Left out of 10 files: 2 × not an image: .txt, 1 × NPY files")
 
 
 def test_what_the_user_excludes_is_listed_with_the_pattern(folder):
@@ -104,7 +104,7 @@ def test_a_list_of_files_is_a_source(folder, tmp_path):
     listing = list_images(f"{source}/x/list.txt")
     assert listing.names == sorted(["a.png", ".b.png", "../c.txt", "none.png", f"{source}/d.png"])
     assert listing.reasons == {"../c.txt": "not an image: .txt", "none.png": "there is no such file"}
-    assert "1 lines of list.txt repeat a file" in listing.notes[0]
+    assert "list.txt repeats files (1 times)" in listing.notes[0]
     (tmp_path / "list.csv").write_text("label,path\ncat,x/a.png\n,d.png\n")
     listing = list_images(f"{source}/list.csv")
     assert (listing.names, listing.labels) == (["d.png", "x/a.png"], {"x/a.png": "cat"})
@@ -137,7 +137,7 @@ def test_only_the_files_of_some_kinds_are_listed_if_asked_for(folder):
     source = folder("a.npy", "b.png", ".c.npy")
     listing = list_source(source, VECTOR_SOURCES)
     assert (listing.kind, listing.names, listing.sizes) == ("npy", ["a.npy"], [0])
-    assert listing.notes == ["2 of 3 files are left out: 1 × hidden, 1 × not a table of vectors: .png."]
+    assert listing.notes == ["Left out of 3 files: 1 × hidden, 1 × not a table of vectors: .png."]
     with pytest.raises(UserError, match="1 NPY files and 1 Parquet files: select one kind with a glob"):
         list_source(folder("d.parquet"), VECTOR_SOURCES)
 

@@ -91,6 +91,7 @@ def test_links_stand_for_the_members_that_they_name(tmp_path):
         "b/twice.png": link("../a/soft.png", tarfile.SYMTYPE),
         "lost.png": link("nowhere.png", tarfile.SYMTYPE),
         "circle.png": link("circle.png"),
+        "text.txt": link("a/real.png"),
     }
     write_tar(tmp_path / "a.tar", members)
     lost = "a link to {}, which is not in the tar file"
@@ -98,8 +99,9 @@ def test_links_stand_for_the_members_that_they_name(tmp_path):
         **dict.fromkeys(["early.png", "a/real.png", "a/hard.png", "a/soft.png", "b/twice.png"], b"real"),
         "lost.png": lost.format("nowhere.png"),
         "circle.png": lost.format("circle.png"),
+        "text.txt": "not an image: .txt",
     }
-    assert scan_tar(Location(str(tmp_path)), "a.tar").labels.tolist() == [-1, 7, 7, -1, -1, -1, -1]
+    assert scan_tar(Location(str(tmp_path)), "a.tar").labels.tolist() == [-1, 7, 7, -1, -1, -1, -1, -1]
 
 
 @pytest.mark.parametrize("format", ["gnu", "pax"])
