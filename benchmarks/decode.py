@@ -5,9 +5,8 @@
 
 The pictures are made here: octaves of smooth noise, disks with sharp edges, and grain. Everybody brings them to 48 x 64
 pixels in color: by decoding all of the image and resizing it, or at a fraction of its size where the decoder can, at
-least twice as large as needed. The differences are those to decoding all of it and resizing it in the same way, Pillow's
-for the others. One thread; rounds of all take turns, and the median counts. Last, the headers of many small JPEG files,
-one after another.
+least twice as large as needed. Differences are those to decoding all of it and resizing it in our way, or in Pillow's
+for the others. One thread; rounds of all take turns, and the median counts. Last, the headers of many small JPEG files.
 """
 
 from __future__ import annotations

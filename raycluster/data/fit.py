@@ -48,8 +48,8 @@ def has_aspect_of(canvas: Canvas, height: Any, width: Any) -> Any:
         Of the images.
     """
     first, second = height * canvas.width, width * canvas.height
-    short = min(canvas.height, canvas.width)
-    return np.abs(first - second) * (short - 1) <= np.minimum(first, second)
+    difference = abs(first - second) * (min(canvas.height, canvas.width) - 1)
+    return (difference <= first) & (difference <= second)
 
 
 def place(height: int, width: int, canvas: Canvas) -> Placement:

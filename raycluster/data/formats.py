@@ -105,7 +105,7 @@ def unsupported_reason(name: str, head: bytes) -> str | None:
         As for :func:`sniff`.
     """
     format = sniff(head)
-    if _RAW.match(head) or (_suffix(name) in RAW_SUFFIXES and format in (None, "TIFF")):
+    if _RAW.match(head) or (format in (None, "TIFF") and _suffix(name) in RAW_SUFFIXES):
         return "camera raw files are not read: export it as JPEG, PNG or TIFF"
     if format == "HEIF" and not reads_heif():
         return "HEIC and HEIF need the package pillow-heif: run pip install 'raycluster[heic]', or export it as JPEG"

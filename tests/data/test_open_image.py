@@ -115,6 +115,7 @@ def test_orientation_is_read_from_the_header(kind):
 def test_tiff_files_are_upright_already():
     exif = Image.Exif()
     exif[0x0112] = 6
+    exif[700] = b'<rdf:Description tiff:Orientation="6"/>'
     with opened(encoded(Image.new("L", (8, 4)), "TIFF", exif=exif)) as image:
         assert (orientation(image), upright_size(image, 1)) == (1, (8, 4))
         image.load()
