@@ -25,7 +25,9 @@ def open_parquet(location: Location, name: str) -> Iterator[pq.ParquetFile]:
     try:
         with location.open(name) as file, pq.ParquetFile(file) as parquet:
             yield parquet
-    except (pa.ArrowException, UnicodeDecodeError) as error:
+    except UnicodeDecodeError:
+        raise Unreadable("some of its text is not UTF-8") from None
+    except pa.ArrowException as error:
         raise Unreadable(f"not a complete Parquet file: {error}") from None
     except OSError as error:
         if error.errno is not None or location.filesystem is not None:

@@ -17,6 +17,7 @@ from raycluster.data.unreadable import Unreadable
 
 # By EXIF orientation: whether height and width change places, and the steps along them after that.
 TURNS = {
+    1: (False, 1, 1),
     2: (False, 1, -1),
     3: (False, -1, -1),
     4: (False, -1, 1),
@@ -30,17 +31,18 @@ JPEG2000_HEADER_BYTES = 2**16
 
 
 class Decoded(NamedTuple):
-    """The pixels of an image.
+    """A decoded image.
 
     Attributes
     ----------
-    pixels : ndarray of uint8, shape (H, W) or (H, W, 3)
+    image : PIL.Image.Image
+        In mode L or RGB.
     extent : tuple of float
-        Left, top, right and bottom of the image in these pixels. If it was decoded at a fraction of its size, its
-        edges may lie within a pixel, or less than one pixel outside.
+        Left, top, right and bottom of the picture in it. If it was decoded at a fraction of its size, its edges may
+        lie within a pixel, or less than one pixel outside.
     """
 
-    pixels: np.ndarray
+    image: Image.Image
     extent: tuple[float, float, float, float]
 
 
@@ -86,29 +88,33 @@ def decode(
     Unreadable
     """
     with open_image(io.BytesIO(data), name, frame) as image:
-        return read_pixels(image, at_least, gray, value_range).pixels
+        return np.asarray(read_image(image, orientation(image), at_least, gray, value_range).image)
 
 
-def read_pixels(
+def read_image(
     image: ImageFile.ImageFile,
+    orientation: int,
     at_least: tuple[int, int] | None = None,
     gray: bool = False,
     value_range: tuple[float, float] | None = None,
 ) -> Decoded:
     """Decode an image that :func:`raycluster.data.open_image.open_image` has opened, as :func:`decode` does."""
-    turned, down, right = TURNS.get(orientation(image), (False, 1, 1))
+    turned, down, right = TURNS[orientation]
     if at_least is not None and turned:
         at_least = at_least[1], at_least[0]
     width, height, first = _decode_less(image, at_least, gray)
     image.load()
-    pixels = _pixels(image, value_range)
-    if gray and pixels.ndim == 3:
-        pixels = np.asarray(Image.fromarray(pixels).convert("L"))
+    pixels = _eight_bits(image, value_range)
+    if gray and pixels.mode != "L":
+        pixels = pixels.convert("L")
+    if orientation != 1:
+        turn = np.asarray(pixels).swapaxes(0, 1) if turned else np.asarray(pixels)
+        pixels = Image.fromarray(np.ascontiguousarray(turn[::down, ::right]))
     if turned:
-        pixels, height, width = pixels.swapaxes(0, 1), width, height
-    left = first if right == 1 else pixels.shape[1] - first - width
-    top = first if down == 1 else pixels.shape[0] - first - height
-    return Decoded(pixels[::down, ::right], (left, top, left + width, top + height))
+        width, height = height, width
+    left = first if right == 1 else pixels.width - first - width
+    top = first if down == 1 else pixels.height - first - height
+    return Decoded(pixels, (left, top, left + width, top + height))
 
 
 def as_image(values: np.ndarray, value_range: tuple[float, float] | None = None) -> np.ndarray:
@@ -135,7 +141,7 @@ def as_image(values: np.ndarray, value_range: tuple[float, float] | None = None)
     pixels = scale_to_uint8(values, value_range)
     if pixels.ndim == 2 or pixels.shape[-1] == 3:
         return pixels
-    return pixels[..., 0] if pixels.shape[-1] == 1 else on_ground(Image.fromarray(pixels))
+    return pixels[..., 0] if pixels.shape[-1] == 1 else np.asarray(on_ground(Image.fromarray(pixels)))
 
 
 def _decode_less(
@@ -152,7 +158,8 @@ def _decode_less(
     size = None if at_least is None else (MARGIN * at_least[1], MARGIN * at_least[0])
     width, height = image.size
     if isinstance(image, JpegImageFile):
-        image.draft("L" if gray else None, size)
+        if gray or (size is not None and width >= 2 * size[0] and height >= 2 * size[1]):
+            image.draft("L" if gray else None, size)
         scale = image.decoderconfig[0] if image.decoderconfig else 1
         return width / scale, height / scale, 0
     if isinstance(image, Jpeg2KImageFile) and size is not None:
@@ -178,12 +185,15 @@ def _halvings(image: ImageFile.ImageFile, most: int) -> int:
     )
 
 
-def _pixels(image: ImageFile.ImageFile, value_range: tuple[float, float] | None) -> np.ndarray:
+def _eight_bits(image: ImageFile.ImageFile, value_range: tuple[float, float] | None) -> Image.Image:
     values = stored_values(image)
     if values is not None:
-        return (scale_to_uint8 if values.dtype.kind == "f" else scale_16_bit)(values, value_range)
+        scale = scale_to_uint8 if values.dtype.kind == "f" else scale_16_bit
+        return Image.fromarray(scale(values, value_range))
     if image.has_transparency_data:
         pixels = on_ground(image)
+    elif image.mode in ("L", "RGB"):
+        return image
     else:
-        pixels = np.asarray(image.convert("L" if image.mode in ("1", "L") else "RGB"))
-    return pixels[..., 0] if pixels.ndim == 3 and is_gray(image) else pixels
+        pixels = image.convert("L" if image.mode == "1" else "RGB")
+    return pixels.convert("L") if is_gray(image) else pixels

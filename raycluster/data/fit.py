@@ -48,8 +48,8 @@ def has_aspect_of(canvas: Canvas, height: Any, width: Any) -> Any:
         Of the images.
     """
     first, second = height * canvas.width, width * canvas.height
-    short = min(canvas.height, canvas.width)
-    return np.abs(first - second) * (short - 1) <= np.minimum(first, second)
+    difference = abs(first - second) * (min(canvas.height, canvas.width) - 1)
+    return (difference <= first) & (difference <= second)
 
 
 def place(height: int, width: int, canvas: Canvas) -> Placement:
@@ -87,23 +87,28 @@ def prepare(pixels: np.ndarray, canvas: Canvas) -> np.ndarray:
     prepared : ndarray of uint8, shape ``canvas.shape``
     """
     height, width = pixels.shape[:2]
-    return fill(pixels, place(height, width, canvas), canvas)
+    return fill(Image.fromarray(pixels), place(height, width, canvas), canvas)
 
 
-def fill(pixels: np.ndarray, placement: Placement, canvas: Canvas, extent: Box | None = None) -> np.ndarray:
+def fill(image: Image.Image, placement: Placement, canvas: Canvas, extent: Box | None = None) -> np.ndarray:
     """Prepare an image as :func:`prepare` does, at a placement that is known already.
 
     Parameters
     ----------
-    pixels, canvas
-        As for :func:`prepare`.
+    image : PIL.Image.Image
+        In mode L or RGB.
     placement : Placement
+    canvas : Canvas
     extent : tuple of float, optional
-        Left, top, right and bottom of the image in ``pixels``, if it is not all of these; up to a pixel outside.
+        Left, top, right and bottom of the picture in ``image``, if it is not all of it; up to a pixel outside.
+
+    Returns
+    -------
+    prepared : ndarray of uint8, shape ``canvas.shape``
     """
-    if canvas.channels == 1 and pixels.ndim == 3:
-        pixels = np.asarray(Image.fromarray(pixels).convert("L"))
-    pixels = _resize(pixels, placement, extent or (0, 0, pixels.shape[1], pixels.shape[0]))
+    if canvas.channels == 1 and image.mode != "L":
+        image = image.convert("L")
+    pixels = np.asarray(_resize(image, placement, extent or (0, 0, *image.size)))
     if pixels.shape[:2] != (canvas.height, canvas.width):
         pixels = _pad(pixels, canvas)
     if pixels.ndim == 2:
@@ -131,24 +136,24 @@ def prepare_block(values: np.ndarray, canvas: Canvas) -> np.ndarray | None:
     return values.reshape(-1, height, width, channels).transpose(0, 3, 1, 2)
 
 
-def _resize(pixels: np.ndarray, placement: Placement, extent: Box) -> np.ndarray:
+def _resize(image: Image.Image, placement: Placement, extent: Box) -> Image.Image:
     height, width, shown, averages = placement
     left, top, right, bottom = extent
-    if left < 0 or top < 0 or right > pixels.shape[1] or bottom > pixels.shape[0]:
-        pixels = np.pad(pixels, ((1, 1), (1, 1), (0, 0))[: pixels.ndim], mode="edge")
+    if left < 0 or top < 0 or right > image.width or bottom > image.height:
+        pixels = np.asarray(image)
+        image = Image.fromarray(np.pad(pixels, ((1, 1), (1, 1), (0, 0))[: pixels.ndim], mode="edge"))
         left, top, right, bottom = left + 1, top + 1, right + 1, bottom + 1
     x, y = right - left, bottom - top
     box = left + shown[0] * x, top + shown[1] * y, left + shown[2] * x, top + shown[3] * y
-    is_whole = box == (0, 0, pixels.shape[1], pixels.shape[0])
-    if is_whole and pixels.shape[:2] == (height, width):
-        return pixels
-    image = Image.fromarray(pixels)
+    is_whole = box == (0, 0, *image.size)
+    if is_whole and image.size == (width, height):
+        return image
     factors = image.width // width, image.height // height
     if is_whole and (width * factors[0], height * factors[1]) == image.size:
-        return np.asarray(image.reduce(factors))
+        return image.reduce(factors)
     # A smaller copy of an image that is to be averaged: of Pillow's filters, this one comes nearest to the mean.
     method = Image.Resampling.HAMMING if averages else Image.Resampling.BILINEAR
-    return np.asarray(image.resize((width, height), method, box=box))
+    return image.resize((width, height), method, box=box)
 
 
 def _pad(pixels: np.ndarray, canvas: Canvas) -> np.ndarray:

@@ -106,7 +106,7 @@ def unsupported_reason(name: str, head: bytes) -> str | None:
         As for :func:`sniff`.
     """
     format = sniff(head)
-    if _RAW.match(head) or (_suffix(name) in RAW_SUFFIXES and format in (None, "TIFF")):
+    if _RAW.match(head) or (format in (None, "TIFF") and _suffix(name) in RAW_SUFFIXES):
         return RAW_REASON
     if format == "HEIF" and not reads_heif():
         return "HEIC and HEIF need the package pillow-heif: run pip install 'raycluster[heic]', or export it as JPEG"

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from typing import BinaryIO, NamedTuple
 
-from raycluster.data.open_image import count_frames, is_gray, open_image, upright_size
+from raycluster.data.open_image import count_frames, is_gray, open_image, orientation, upright_size
 from raycluster.data.pixel_values import depth
 
 
@@ -46,5 +46,5 @@ def read_header(file: BinaryIO, name: str = "") -> Header:
         If there is no image, or it is too large. Damage after the header goes unnoticed.
     """
     with open_image(file, name) as image:
-        height, width = upright_size(image, header_only=True)
+        height, width = upright_size(image, orientation(image, header_only=True))
         return Header(height, width, 1 if is_gray(image) else 3, depth(image.mode), count_frames(image))

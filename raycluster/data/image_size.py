@@ -47,7 +47,8 @@ def choose_canvas(
         notes.append(f"{n_color} of {len(sizes)} images are in color, so all are treated as color images.")
     height, width, chosen = _choose_size(sizes[:, :2], image_size, square_sizes)
     canvas = Canvas(channels, height, width, fit)
-    n_other = int((~has_aspect_of(canvas, sizes[:, 0].astype(np.int64), sizes[:, 1].astype(np.int64))).sum())
+    heights, widths = sizes[:, :2].T.astype(np.int64)
+    n_other = int((~has_aspect_of(canvas, heights, widths)).sum())
     if n_other:
         what = {"pad": "padded with the color of their border", "crop": "cropped to their central part"}[fit]
         chosen.append(

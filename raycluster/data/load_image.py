@@ -7,9 +7,9 @@ import io
 import numpy as np
 
 from raycluster.data.canvas import Canvas
-from raycluster.data.decode import read_pixels
+from raycluster.data.decode import read_image
 from raycluster.data.fit import fill, place
-from raycluster.data.open_image import open_image, upright_size
+from raycluster.data.open_image import open_image, orientation, upright_size
 
 
 def load_image(data: bytes, canvas: Canvas, name: str = "", frame: int = 0) -> np.ndarray:
@@ -36,6 +36,7 @@ def load_image(data: bytes, canvas: Canvas, name: str = "", frame: int = 0) -> n
     Unreadable
     """
     with open_image(io.BytesIO(data), name, frame) as image:
-        placement = place(*upright_size(image), canvas)
-        pixels, extent = read_pixels(image, placement.at_least, canvas.channels == 1, canvas.value_range)
-    return fill(pixels, placement, canvas, extent)
+        turn = orientation(image)
+        placement = place(*upright_size(image, turn), canvas)
+        decoded = read_image(image, turn, placement.at_least, canvas.channels == 1, canvas.value_range)
+    return fill(decoded.image, placement, canvas, decoded.extent)

@@ -15,6 +15,7 @@ from raycluster.data.unreadable import Unreadable
 
 MAX_PIXELS = 2**27
 ORIENTATION = 0x0112
+ORIENTATION_KEYS = {"exif", "xmp"}
 GRAY_MODES = ("1", "L", "LA", "La", "I", "F")
 # One picture, whatever else the file holds: the previews of a camera, the layers of a drawing, the shots of a burst.
 SINGLE = ("MPO", "PSD", "HEIF")
@@ -86,6 +87,8 @@ def orientation(image: ImageFile.ImageFile, header_only: bool = False) -> int:
     """
     if image.format == "TIFF":
         return 1  # Pillow turns it, and has its size upright from the beginning
+    if image.format != "PNG" and not ORIENTATION_KEYS & image.info.keys():
+        return 1
     with contextlib.suppress(Exception):  # a damaged EXIF block is no reason to lose the image
         exif = Image.Image.getexif(image) if header_only else image.getexif()
         if (value := exif.get(ORIENTATION, 1)) in range(1, 9):
@@ -93,10 +96,9 @@ def orientation(image: ImageFile.ImageFile, header_only: bool = False) -> int:
     return 1
 
 
-def upright_size(image: ImageFile.ImageFile, header_only: bool = False) -> tuple[int, int]:
-    """Return the height and width of the image once it is upright."""
-    is_turned = orientation(image, header_only) >= 5
-    return (image.width, image.height) if is_turned else (image.height, image.width)
+def upright_size(image: ImageFile.ImageFile, orientation: int) -> tuple[int, int]:
+    """Return the height and width of the image once it is turned upright."""
+    return (image.width, image.height) if orientation >= 5 else (image.height, image.width)
 
 
 def _checked_format(name: str, head: bytes) -> str:

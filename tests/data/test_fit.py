@@ -122,7 +122,7 @@ def test_all_of_an_image_is_averaged_where_both_sides_shrink_by_an_integer():
 def test_a_known_placement_holds_for_a_smaller_copy():
     pixels = disk(200, 100)
     canvas = Canvas(1, 25, 25, "crop")
-    small = np.asarray(Image.fromarray(pixels).reduce(2))
+    small = Image.fromarray(pixels).reduce(2)
     difference = fill(small, place(200, 100, canvas), canvas).astype(int) - prepare(pixels, canvas)
     assert np.abs(difference).max() <= 8
 

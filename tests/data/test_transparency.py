@@ -1,7 +1,13 @@
 import numpy as np
 from PIL import Image, ImageDraw
 
-from raycluster.data.transparency import on_ground
+from raycluster.data import transparency
+
+
+def on_ground(image: Image.Image) -> np.ndarray:
+    placed = transparency.on_ground(image)
+    assert placed.mode == "RGB"
+    return np.asarray(placed)
 
 
 def glyph(color, opacity=255) -> Image.Image:
