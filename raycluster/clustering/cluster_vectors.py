@@ -9,7 +9,7 @@ from typing import Any
 
 import numpy as np
 
-from raycluster.data.sources import resolve_source
+from raycluster.data.sources import check_apart, resolve_source
 from raycluster.data.vector_files import find_vector_files
 from raycluster.data.vectors import VectorSet, open_vectors, read_vector_files
 from raycluster.errors import UserError
@@ -76,6 +76,7 @@ def _cluster_vectors(options: ClusterOptions, console: Console) -> RunSummary:
     run_dir.check_writable()
     console.progress(f"reading {options.embeddings}")
     files = find_vector_files(options.embeddings, options.column)
+    check_apart(options.embeddings, files.listing, run_dir.path, "--embeddings")
     console.say(memory_sentence(files.rows, files.numbers, options, available_memory()))
     found = read_vector_files(files)
     n, size = found.vectors.shape

@@ -7,6 +7,7 @@ import json
 from collections import Counter
 from collections.abc import Iterator, Mapping
 from dataclasses import asdict, dataclass, replace
+from pathlib import Path
 from typing import NamedTuple, cast
 
 import numpy as np
@@ -20,7 +21,7 @@ from raycluster.data.pipeline import put_rows
 from raycluster.data.reading import Reading
 from raycluster.data.row_index import RowIndex, index_rows, known_classes
 from raycluster.data.rows import Rows
-from raycluster.data.sources import Listing, list_images, printable
+from raycluster.data.sources import Listing, check_apart, list_images, printable
 from raycluster.data.survey import Headers, find_value_range, survey_headers
 from raycluster.data.unreadable import Rejected
 from raycluster.errors import UserError
@@ -188,7 +189,12 @@ class ImageSet:
         return rows[is_readable], images if is_readable.all() else images[is_readable]
 
 
-def open_images(source: str, reading: Reading | None = None, canvas: Canvas | CanvasSettings | None = None) -> ImageSet:
+def open_images(
+    source: str,
+    reading: Reading | None = None,
+    canvas: Canvas | CanvasSettings | None = None,
+    out: Path | None = None,
+) -> ImageSet:
     """Open a source of images: find all of its files, and number the images in them.
 
     Every file that is found becomes an image or a rejected row. The headers of the images are read if the canvas has to
@@ -203,16 +209,20 @@ def open_images(source: str, reading: Reading | None = None, canvas: Canvas | Ca
         How it is read.
     canvas : Canvas or CanvasSettings, optional
         What the images are brought to, or what is wanted of it.
+    out : Path, optional
+        Where results will go.
 
     Raises
     ------
     UserError
-        If the source does not exist, or holds no image that can be used.
+        If the source does not exist, or holds no image that can be used, or the results would go into it.
     """
     reading, canvas = reading or Reading(), canvas or CanvasSettings()
     if isinstance(canvas, CanvasSettings):
         _check_settings(canvas)
     listing = list_images(source, reading.exclude)
+    if out:
+        check_apart(source, listing, out)
     index = index_source(listing, reading)
     reasons = {row: str(reason) for row, reason in index.reasons.items()}
     notes = list(index.notes)

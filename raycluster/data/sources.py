@@ -149,7 +149,7 @@ def list_source(source: str, kinds: tuple[str, ...]) -> Listing:
     return listing.select([i for i, kind in enumerate(listing.kinds) if kind])
 
 
-def check_apart(source: str, listing: Listing, out: Path) -> None:
+def check_apart(source: str, listing: Listing, out: Path, option: str = "--data") -> None:
     """Refuse an output folder inside the source: the results would be taken for input the next time.
 
     It is inside if the files of a folder or a pattern are searched for there, or if a file that is listed is in it.
@@ -168,7 +168,7 @@ def check_apart(source: str, listing: Listing, out: Path) -> None:
         os.path.normpath(os.path.join(base, name)).startswith(folder) for name in listing.names
     )
     if is_searched or is_listed:
-        raise UserError(f"--out {out} is inside --data {public_name(source)}: choose a folder outside it.")
+        raise UserError(f"--out {out} is inside {option} {public_name(source)}: choose a folder outside it.")
 
 
 def resolve_source(source: str) -> str:

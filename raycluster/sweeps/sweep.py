@@ -168,7 +168,7 @@ def _number_of_trials(options: SweepOptions, space: Space) -> int:
 
 
 def _open(run: TrainingRun, options: SweepOptions, console: Console) -> LoadedImages:
-    images = open_source(run, console)
+    images = open_source(run, absolute_out(options.out), console)
     check_objective(options.objective, images.labels, run.data)
     if images.n_bytes > memory_for_images():
         raise UserError(

@@ -129,7 +129,7 @@ def _run_training(run: TrainingRun, console: Console) -> RunSummary:
 
         plan_resources(cluster.nodes, run.workers, run.gpus_per_worker)
         clock = Clock(began, "ray_start")
-        images: ImageSet = open_source(run, console)
+        images: ImageSet = open_source(run, Path(run.out), console)
         feed, sentence = choose_feed(images.n_bytes, memory_for_images(), run.feed)
         streaming = feed == "streaming"
         plan = plan_resources(cluster.nodes, run.workers, run.gpus_per_worker, streaming, run.cpus_per_worker)
@@ -192,13 +192,13 @@ def check_early(run: TrainingRun) -> None:
         plan_resources([node], run.workers, run.gpus_per_worker)
 
 
-def open_source(run: TrainingRun, console: Console) -> ImageSet:
-    """Open the images, and say what they are."""
+def open_source(run: TrainingRun, out: Path, console: Console) -> ImageSet:
+    """Open the images, which must not be where the results go, and say what they are."""
     console.progress(f"looking at {run.data}")
     from raycluster.data.images import CanvasSettings, open_images
 
     settings = CanvasSettings(run.image_size, run.color, run.method.square_sizes, run.fit, run.value_range)
-    images = open_images(run.data, run.reading, settings)
+    images = open_images(run.data, run.reading, settings, out)
     for note in images.notes:
         console.say(note)
     channels, height, width = images.shape

@@ -156,3 +156,10 @@ def test_long_work_is_done_beside_the_main_thread_which_hears_signals(tmp_path, 
     raycluster.cluster(tmp_path / "v.npy", "auto", tmp_path / "out")
     assert set(threads) == {"rank_n_clusters", "NeighborIndex", "build_tree"}
     assert threading.main_thread() not in threads.values()
+
+
+def test_results_do_not_go_into_the_vectors(tmp_path):
+    np.save(tmp_path / "a.npy", np.eye(5))
+    with pytest.raises(UserError, match=r"--out .*results is inside --embeddings"):
+        raycluster.cluster(tmp_path, 2, tmp_path / "results")
+    assert [path.name for path in tmp_path.iterdir()] == ["a.npy"]

@@ -257,3 +257,9 @@ def test_more_clusters_than_images_are_refused(photos, tmp_path, ray_session):
     with pytest.raises(UserError, match=r"clusters=24, but only 23 images were readable \(1 were rejected\)"):
         train(photos, tmp_path / "out", clusters=24)
     assert not (tmp_path / "out").exists()
+
+
+def test_results_do_not_go_into_the_images(photos, ray_session):
+    with pytest.raises(UserError, match=r"--out .*kind1/run is inside --data"):
+        train(photos, photos / "kind1" / "run")
+    assert not (photos / "kind1" / "run").exists()
