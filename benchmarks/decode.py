@@ -30,10 +30,10 @@ import tyro
 from PIL import Image, ImageDraw
 
 from raycluster.data.canvas import Canvas
-from raycluster.data.decode import decode
-from raycluster.data.fit import prepare
-from raycluster.data.image_header import read_header
-from raycluster.data.load_image import load_image
+from raycluster.data.image.decode import decode
+from raycluster.data.image.fit import prepare
+from raycluster.data.image.header import read_header
+from raycluster.data.image.load_image import load_image
 
 CANVAS = Canvas(3, 48, 64)
 SIZE = (CANVAS.width, CANVAS.height)

@@ -23,8 +23,8 @@ import torch
 import tyro
 
 from raycluster.data.blocks import read_block
+from raycluster.data.files.sources import list_images
 from raycluster.data.row_index import index_rows
-from raycluster.data.sources import list_images
 from raycluster.embedding.embed import EmbedOptions, EmbedSummary, embed_source, load_network
 from raycluster.embedding.part_files import write_part
 from raycluster.embedding.stream import embed_pixels

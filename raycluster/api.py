@@ -10,8 +10,8 @@ from pathlib import Path
 from typing import TYPE_CHECKING, Any, Literal
 
 from raycluster.data.canvas import Fit, ImageSize
+from raycluster.data.files.sources import resolve_source
 from raycluster.data.reading import Frames, LabelSource
-from raycluster.data.sources import resolve_source
 from raycluster.errors import UserError
 from raycluster.methods import METHODS, find_method
 from raycluster.options import (

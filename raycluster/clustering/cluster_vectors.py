@@ -9,9 +9,9 @@ from typing import Any
 
 import numpy as np
 
-from raycluster.data.sources import check_apart, resolve_source
-from raycluster.data.vector_files import find_vector_files
-from raycluster.data.vectors import VectorSet, open_vectors, read_vector_files
+from raycluster.data.files.sources import check_apart, resolve_source
+from raycluster.data.vectors.files import find_vector_files
+from raycluster.data.vectors.vector_set import VectorSet, open_vectors, read_vector_files
 from raycluster.errors import UserError
 from raycluster.graph.memory import clustering_bytes
 from raycluster.graph.n_clusters import rank_n_clusters

@@ -10,9 +10,9 @@ from typing import Any, NamedTuple
 import numpy as np
 
 from raycluster.data.canvas import Canvas
-from raycluster.data.decode import as_image
-from raycluster.data.fit import prepare, prepare_block
-from raycluster.data.load_image import load_image
+from raycluster.data.image.decode import as_image
+from raycluster.data.image.fit import prepare, prepare_block
+from raycluster.data.image.load_image import load_image
 from raycluster.data.pipeline import Columns, map_ranges
 from raycluster.data.rows import Rows
 from raycluster.data.unreadable import Unreadable

@@ -23,7 +23,7 @@ class Canvas:
         border, "crop" takes the largest central part that fills the canvas.
     value_range : (float, float), optional
         The values that become black and white in images of more than 8 bits. By default those of their type, as in
-        :func:`raycluster.data.pixel_values.scale_to_uint8`.
+        :func:`raycluster.data.image.pixel_values.scale_to_uint8`.
     """
 
     channels: int

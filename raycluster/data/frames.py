@@ -7,7 +7,7 @@ from dataclasses import replace
 import numpy as np
 import pyarrow as pa
 
-from raycluster.data.kinds import KINDS
+from raycluster.data.files.kinds import KINDS
 from raycluster.data.row_index import RowIndex
 from raycluster.data.survey import read_headers
 

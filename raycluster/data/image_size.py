@@ -7,7 +7,7 @@ from typing import Any
 import numpy as np
 
 from raycluster.data.canvas import Canvas, Fit, ImageSize
-from raycluster.data.fit import has_aspect_of
+from raycluster.data.image.fit import has_aspect_of
 from raycluster.errors import UserError
 
 LONGEST_SIDE = 64

@@ -14,14 +14,14 @@ import numpy as np
 
 from raycluster.data.blocks import read_ranges
 from raycluster.data.canvas import Canvas, Fit, ImageSize
+from raycluster.data.files.location import public_name
+from raycluster.data.files.sources import Listing, check_apart, list_images, printable
 from raycluster.data.frames import every_frame
 from raycluster.data.image_size import choose_canvas
-from raycluster.data.location import public_name
 from raycluster.data.pipeline import put_rows
 from raycluster.data.reading import Reading
 from raycluster.data.row_index import RowIndex, index_rows, known_classes
 from raycluster.data.rows import Rows
-from raycluster.data.sources import Listing, check_apart, list_images, printable
 from raycluster.data.survey import Headers, find_value_range, survey_headers
 from raycluster.data.unreadable import Rejected
 from raycluster.errors import UserError

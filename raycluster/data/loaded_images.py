@@ -7,7 +7,7 @@ from dataclasses import dataclass, field, replace
 
 import numpy as np
 
-from raycluster.data.contrast import contrast, contrast_warnings
+from raycluster.data.image.contrast import contrast, contrast_warnings
 from raycluster.data.images import ImageSet, none_readable
 
 Progress = Callable[[int], None]

@@ -10,12 +10,12 @@ from typing import NamedTuple, cast
 import numpy as np
 import pyarrow as pa
 
-from raycluster.data.container_rows import ContainerRows, open_containers
-from raycluster.data.kinds import KINDS, LEFT_OUT
+from raycluster.data.containers.container_rows import ContainerRows, open_containers
+from raycluster.data.files.kinds import KINDS, LEFT_OUT
+from raycluster.data.files.sources import Listing, printable
 from raycluster.data.labels import classes_of_texts, folder_labels, join_labels
 from raycluster.data.reading import LabelSource
 from raycluster.data.rows import Rows
-from raycluster.data.sources import Listing, printable
 from raycluster.data.unreadable import Unreadable
 
 NAMED = 3
@@ -66,7 +66,7 @@ def index_rows(listing: Listing, array: str | None = None) -> RowIndex:
     listing : Listing
     array : str, optional
         The name of the array with the images in NPZ files; by default it is found as
-        :func:`raycluster.data.npz_files.image_arrays` says.
+        :func:`raycluster.data.containers.npz.image_arrays` says.
     """
     files = _one_row_per_file(listing)
     opened = open_containers(files, array)

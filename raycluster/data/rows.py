@@ -17,11 +17,11 @@ from typing import Any, BinaryIO
 import numpy as np
 import pyarrow as pa
 
-from raycluster.data import arrays, idx_files, npz_files, parquet_images
-from raycluster.data.containers import Item
-from raycluster.data.kinds import ARRAY_KINDS, DIGITS, KINDS, LEFT_OUT
-from raycluster.data.location import Location
-from raycluster.data.tar_files import TarStream
+from raycluster.data.containers import arrays, idx, npz, parquet_images
+from raycluster.data.containers.parquet import Item
+from raycluster.data.containers.tar import TarStream
+from raycluster.data.files.kinds import ARRAY_KINDS, DIGITS, KINDS, LEFT_OUT
+from raycluster.data.files.location import Location
 from raycluster.data.unreadable import UNREACHABLE, Unreadable
 
 MAX_RANGE_ROWS = 1000
@@ -47,7 +47,7 @@ class Rows:
     files : pyarrow.Array of binary
         File names, relative to the location, as the bytes that the file system has.
     kinds : ndarray of uint8, length of files
-        The kind of each file, as a position in :data:`raycluster.data.kinds.KINDS`.
+        The kind of each file, as a position in :data:`raycluster.data.files.kinds.KINDS`.
     file : ndarray of int32, shape (n,)
     part : ndarray of int32, shape (n,)
         The row group in Parquet; which of the arrays of an NPZ file; in tar, what the position is. Otherwise 0.
@@ -188,8 +188,8 @@ class Rows:
         if kind == DIGITS:
             return self._open(name, part, lambda: arrays.read_digits()[0])
         if kind == "idx":
-            return self._open(name, part, lambda: idx_files.read_idx(self.location, name))
-        return self._open(name, part, lambda: npz_files.read_npz(self.location, name, self.arrays[file][part]))
+            return self._open(name, part, lambda: idx.read_idx(self.location, name))
+        return self._open(name, part, lambda: npz.read_npz(self.location, name, self.arrays[file][part]))
 
     def close(self) -> None:
         """Close the containers that this process keeps open."""

@@ -10,10 +10,10 @@ from pathlib import Path
 
 import numpy as np
 
+from raycluster.data.files.sources import list_images
 from raycluster.data.images import ImageSet
 from raycluster.data.loaded_images import Progress, read_all
 from raycluster.data.row_index import index_rows
-from raycluster.data.sources import list_images
 from raycluster.errors import UserError
 
 FILE_BYTES = 2**28

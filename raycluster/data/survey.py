@@ -7,13 +7,13 @@ from typing import NamedTuple
 
 import numpy as np
 
-from raycluster.data.decode import as_image
-from raycluster.data.image_header import read_header
+from raycluster.data.image.decode import as_image
+from raycluster.data.image.header import read_header
+from raycluster.data.image.value_range import natural_range, raw_extremes
 from raycluster.data.pipeline import Columns, map_ranges, put_rows
 from raycluster.data.row_index import RowIndex
 from raycluster.data.rows import Rows
 from raycluster.data.unreadable import Unreadable
-from raycluster.data.value_range import natural_range, raw_extremes
 
 MOST_SAMPLED = 1000  # images of more than 8 bits that are decoded to find the range of all of them
 

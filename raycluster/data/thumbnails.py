@@ -8,7 +8,7 @@ from functools import partial
 import numpy as np
 from PIL import Image
 
-from raycluster.data.decode import as_image, decode
+from raycluster.data.image.decode import as_image, decode
 from raycluster.data.pipeline import Columns, map_ranges, put_rows
 from raycluster.data.rows import Rows
 from raycluster.data.unreadable import Unreadable

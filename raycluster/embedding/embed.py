@@ -16,8 +16,8 @@ from typing import TYPE_CHECKING, Any
 
 import numpy as np
 
-from raycluster.data.location import public_name
-from raycluster.data.sources import check_apart, resolve_source
+from raycluster.data.files.location import public_name
+from raycluster.data.files.sources import check_apart, resolve_source
 from raycluster.data.survey import sample_value_range
 from raycluster.embedding.part_files import RejectedRow, part_path, read_footer, read_ids
 from raycluster.embedding.preflight import check_disk, spilled_bytes

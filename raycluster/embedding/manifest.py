@@ -13,7 +13,7 @@ import numpy as np
 import pyarrow as pa
 import pyarrow.parquet as pq
 
-from raycluster.data.sources import Listing
+from raycluster.data.files.sources import Listing
 from raycluster.errors import UserError
 from raycluster.runtime.files import atomic_write
 

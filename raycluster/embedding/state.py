@@ -9,13 +9,13 @@ from typing import NamedTuple
 import numpy as np
 import pyarrow as pa
 
+from raycluster.data.files.location import public_name
+from raycluster.data.files.sources import Listing, list_images, printable
 from raycluster.data.images import index_source
 from raycluster.data.labels import UNKNOWN
-from raycluster.data.location import public_name
 from raycluster.data.reading import USUAL, Reading
 from raycluster.data.row_index import RowIndex, known_classes
 from raycluster.data.rows import Rows
-from raycluster.data.sources import Listing, list_images, printable
 from raycluster.data.unreadable import UNREACHABLE, Unreadable
 from raycluster.embedding.manifest import Changes, Manifest
 from raycluster.embedding.part_files import FOLDER, keep_ids, part_path, read_footer

@@ -17,7 +17,7 @@ from ray.data import ActorPoolStrategy
 
 from raycluster.data.blocks import read_block
 from raycluster.data.canvas import Canvas
-from raycluster.data.contrast import FAINT_LEVELS, contrast
+from raycluster.data.image.contrast import FAINT_LEVELS, contrast
 from raycluster.data.pipeline import MAX_TASKS, TASK_CPUS, stream_limits
 from raycluster.embedding.part_files import RejectedRow, part_path, read_footer, write_part
 from raycluster.embedding.state import PendingRows

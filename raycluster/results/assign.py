@@ -13,10 +13,10 @@ import numpy as np
 import pyarrow as pa
 import torch
 
+from raycluster.data.files.location import public_name
+from raycluster.data.files.sources import Listing, check_apart, list_images, printable, resolve_source
 from raycluster.data.images import ImageSet, open_images
 from raycluster.data.loaded_images import read_all
-from raycluster.data.location import public_name
-from raycluster.data.sources import Listing, check_apart, list_images, printable, resolve_source
 from raycluster.graph.neighbors.nearest import default_n_neighbors
 from raycluster.graph.neighbors.novelty import KnownRows
 from raycluster.methods.network import MethodNetwork

@@ -7,9 +7,9 @@ from typing import Any
 
 import numpy as np
 
+from raycluster.data.files.sources import resolve_source
 from raycluster.data.images import ImageSet, open_images
 from raycluster.data.reading import Reading
-from raycluster.data.sources import resolve_source
 from raycluster.errors import UserError
 from raycluster.methods import find_method
 from raycluster.methods.network import MethodNetwork

@@ -12,10 +12,10 @@ import numpy as np
 import pyarrow as pa
 import pyarrow.parquet as pq
 
+from raycluster.data.files.location import public_name
+from raycluster.data.files.sources import VECTOR_SOURCES, list_images, list_source, printable, resolve_source
 from raycluster.data.images import digest_of, index_source
-from raycluster.data.location import public_name
 from raycluster.data.reading import Reading
-from raycluster.data.sources import VECTOR_SOURCES, list_images, list_source, printable, resolve_source
 from raycluster.data.thumbnails import thumbnails
 from raycluster.errors import UserError
 from raycluster.graph.neighbors.nearest import NeighborIndex

@@ -11,7 +11,7 @@ import numpy as np
 import pyarrow as pa
 import pyarrow.parquet as pq
 
-from raycluster.data.vectors import open_vectors
+from raycluster.data.vectors.vector_set import open_vectors
 from raycluster.errors import UserError
 from raycluster.methods import METHODS
 from raycluster.methods.network import MethodNetwork
@@ -102,7 +102,7 @@ def read_vectors(folder: Path, embeddings: str | None = None, column: str | None
     embeddings : str, optional
         Where the embeddings are, if not in the folder.
     column : str, optional
-        The column that was clustered, as in :func:`raycluster.data.vectors.open_vectors`.
+        The column that was clustered, as in :func:`raycluster.data.vectors.vector_set.open_vectors`.
 
     Raises
     ------

@@ -16,8 +16,8 @@ from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
 
-from raycluster.data.kinds import ARRAY_KINDS, LEFT_OUT
-from raycluster.data.sources import Listing
+from raycluster.data.files.kinds import ARRAY_KINDS, LEFT_OUT
+from raycluster.data.files.sources import Listing
 from raycluster.errors import TrainingFailed, UserError
 from raycluster.runtime.console import Console
 from raycluster.runtime.machine import available_cores

@@ -10,7 +10,7 @@ import uuid
 from dataclasses import replace
 from typing import TYPE_CHECKING, Any
 
-from raycluster.data.sources import resolve_source
+from raycluster.data.files.sources import resolve_source
 from raycluster.errors import TrainingFailed, UserError, check_setting
 from raycluster.methods import find_method
 from raycluster.options import SweepOptions

@@ -12,7 +12,7 @@ from ray import tune
 from ray.util import get_node_ip_address
 
 from raycluster.data.loaded_images import LoadedImages
-from raycluster.data.vectors import open_vectors
+from raycluster.data.vectors.vector_set import open_vectors
 from raycluster.errors import UserError
 from raycluster.runtime.console import Console
 from raycluster.runtime.files import remove_tree

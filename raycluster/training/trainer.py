@@ -12,10 +12,10 @@ from pathlib import Path
 from typing import TYPE_CHECKING, Any, Literal, TypeVar
 
 from raycluster.data.canvas import Fit, ImageSize
+from raycluster.data.files.location import public_name
+from raycluster.data.files.sources import list_images
 from raycluster.data.image_size import check_square
-from raycluster.data.location import public_name
 from raycluster.data.reading import USUAL, Reading
-from raycluster.data.sources import list_images
 from raycluster.errors import UserError, check_setting
 from raycluster.methods.base import Method
 from raycluster.runtime.clock import Clock

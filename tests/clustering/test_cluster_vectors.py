@@ -9,7 +9,7 @@ from sklearn.datasets import load_digits
 
 import raycluster
 from raycluster.clustering import cluster_vectors
-from raycluster.data.vectors import NOT_FINITE
+from raycluster.data.vectors.vector_set import NOT_FINITE
 from raycluster.errors import UserError
 from raycluster.graph import GraphDegreeLinkage
 from raycluster.graph.settings import GraphSettings

@@ -3,8 +3,8 @@ from PIL import Image
 
 from raycluster.data.blocks import read_block, read_ranges
 from raycluster.data.canvas import Canvas
+from raycluster.data.files.sources import list_images
 from raycluster.data.row_index import index_rows
-from raycluster.data.sources import list_images
 
 
 def rows_of(folder):

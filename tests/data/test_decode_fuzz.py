@@ -9,11 +9,11 @@ import pytest
 from PIL import Image
 
 from raycluster.data.canvas import Canvas
-from raycluster.data.formats import reads_heif
-from raycluster.data.image_header import read_header
-from raycluster.data.load_image import load_image
+from raycluster.data.image.formats import reads_heif
+from raycluster.data.image.header import read_header
+from raycluster.data.image.load_image import load_image
+from raycluster.data.image.value_range import raw_extremes
 from raycluster.data.unreadable import Unreadable
-from raycluster.data.value_range import raw_extremes
 
 KINDS = ["PNG", "JPEG", "PPM", "GIF", "BMP", "DIB", "WEBP", "TIFF", "AVIF", "JPEG2000", "TGA", "ICO", "ICNS", "PCX"]
 KINDS += ["SGI", "DDS", "QOI", "XBM", "MPO", "HEIF"]

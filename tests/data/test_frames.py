@@ -1,12 +1,12 @@
 import numpy as np
 from PIL import Image
 
+from raycluster.data.files.sources import list_images
 from raycluster.data.frames import every_frame
 from raycluster.data.images import open_images
 from raycluster.data.loaded_images import load_images
 from raycluster.data.reading import Reading
 from raycluster.data.row_index import index_rows
-from raycluster.data.sources import list_images
 
 
 def test_every_page_is_a_row_of_its_own_and_the_others_stay(tmp_path):

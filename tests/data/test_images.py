@@ -10,9 +10,9 @@ import pytest
 from PIL import Image
 from pyarrow import fs
 
-from raycluster.data import find_files
-from raycluster.data.decode import decode
-from raycluster.data.fit import prepare
+from raycluster.data.files import find_files
+from raycluster.data.image.decode import decode
+from raycluster.data.image.fit import prepare
 from raycluster.data.images import CanvasSettings, open_images
 from raycluster.data.loaded_images import load_images
 from raycluster.data.reading import Reading

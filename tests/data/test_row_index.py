@@ -6,8 +6,8 @@ import pyarrow as pa
 import pyarrow.parquet as pq
 import pytest
 
+from raycluster.data.files.sources import list_images
 from raycluster.data.row_index import index_rows, known_classes
-from raycluster.data.sources import list_images
 
 
 @pytest.fixture

@@ -9,9 +9,9 @@ import pyarrow.parquet as pq
 import pytest
 from PIL import Image
 
+from raycluster.data.files.sources import list_images
 from raycluster.data.row_index import index_rows
 from raycluster.data.rows import MAX_RANGE_BYTES
-from raycluster.data.sources import list_images
 from raycluster.data.unreadable import Unreadable
 
 

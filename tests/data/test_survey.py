@@ -3,8 +3,8 @@ import pytest
 from PIL import Image
 
 from raycluster.data import survey
+from raycluster.data.files.sources import list_images
 from raycluster.data.row_index import index_rows
-from raycluster.data.sources import list_images
 from raycluster.data.survey import find_value_range, sample_value_range, survey_headers
 
 

@@ -3,8 +3,8 @@ import io
 import numpy as np
 from PIL import Image
 
+from raycluster.data.files.sources import list_images
 from raycluster.data.row_index import index_rows
-from raycluster.data.sources import list_images
 from raycluster.data.thumbnails import LONG_SIDE, encode_picture, thumbnails
 
 

@@ -12,9 +12,9 @@ from safetensors.torch import save_file
 
 import raycluster
 from raycluster.data.canvas import Canvas
-from raycluster.data.decode import decode
-from raycluster.data.fit import prepare
-from raycluster.data.vectors import open_vectors
+from raycluster.data.image.decode import decode
+from raycluster.data.image.fit import prepare
+from raycluster.data.vectors.vector_set import open_vectors
 from raycluster.embedding import shard_size
 from raycluster.embedding.embed import EmbedOptions, check_all_there, embed_source, plan_workers
 from raycluster.embedding.part_files import RejectedRow

@@ -1,8 +1,8 @@
 import numpy as np
 import pytest
 
-from raycluster.data.location import Location
-from raycluster.data.sources import Listing
+from raycluster.data.files.location import Location
+from raycluster.data.files.sources import Listing
 from raycluster.embedding.manifest import IdBlock, Manifest
 
 

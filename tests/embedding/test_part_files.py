@@ -5,7 +5,7 @@ import pyarrow as pa
 import pyarrow.parquet as pq
 import pytest
 
-from raycluster.data.vectors import open_vectors
+from raycluster.data.vectors.vector_set import open_vectors
 from raycluster.embedding.part_files import RejectedRow, keep_ids, part_path, read_footer, read_ids, write_part
 
 ASIDE = [RejectedRow(5, "e.png", "the file is empty")]

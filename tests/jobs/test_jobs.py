@@ -11,7 +11,7 @@ import torchvision
 from safetensors.torch import save_file
 
 from raycluster.cli.main import COMMANDS, main
-from raycluster.data.vectors import open_vectors
+from raycluster.data.vectors.vector_set import open_vectors
 
 CLONE = Path(__file__).parents[2]
 SCRIPTS = {name: CLONE / ("tune" if name == "sweep" else "jobs") / f"{name}.py" for name in COMMANDS}

@@ -9,7 +9,7 @@ from sklearn.datasets import load_digits
 
 from raycluster.data.canvas import Canvas
 from raycluster.data.feed import ResidentFeed
-from raycluster.data.fit import prepare
+from raycluster.data.image.fit import prepare
 from raycluster.errors import UserError
 from raycluster.methods.concurl.network import ConcurlNet
 from raycluster.methods.concurl.settings import PRESETS, ConcurlSettings

@@ -9,7 +9,7 @@ from sklearn.datasets import load_digits
 
 from raycluster.data.canvas import Canvas
 from raycluster.data.feed import ResidentFeed
-from raycluster.data.fit import prepare
+from raycluster.data.image.fit import prepare
 from raycluster.errors import UserError
 from raycluster.methods.dccm.network import DccmCNN
 from raycluster.methods.dccm.settings import PRESETS
