@@ -14,6 +14,7 @@ def clusters(n, d=8):
     return (rng.normal(size=(40, d))[rng.integers(0, 40, n)] + 0.1 * rng.normal(size=(n, d))).astype(np.float32)
 
 
+@pytest.mark.slow
 @pytest.mark.parametrize("kind", ["exact", "lists"])
 def test_blocks_give_what_one_process_finds_bit_for_bit(monkeypatch, kind):
     if kind == "lists":

@@ -78,6 +78,7 @@ def test_images_of_several_ranges_are_mixed_in_a_batch(image_set):
     assert len({row // 8 for row in order(image_set, 0, 0)[:10]}) >= 4
 
 
+@pytest.mark.slow
 def test_the_ranges_are_reshuffled_in_every_epoch(image_set):
     begins = image_set.ranges(0, N)[:, 0]
     first = [order(image_set, 0, epoch, window_bytes=1)[:10] for epoch in range(3)]

@@ -77,6 +77,7 @@ def test_an_error_in_an_actor_arrives_as_it_is(net, make_work, ray_session):
         list(embed_shards(work.order, work.shards, net, out, ONE, False))
 
 
+@pytest.mark.slow
 def test_only_the_shards_asked_for_are_embedded(net, make_work, ray_session):
     out, work = make_work("one")
     assert [one.shard for one in embed_shards(work.order, work.shards[1:2], net, out, ONE, False)] == [1]

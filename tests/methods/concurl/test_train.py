@@ -170,6 +170,7 @@ def test_a_killed_run_without_noise_continues_with_trained_prototypes_and_redraw
     torch.testing.assert_close(lengths, torch.ones(K))  # so that products with them are cosines
 
 
+@pytest.mark.slow
 def test_there_are_four_clusterings_and_that_of_the_nce_embedding_is_reported(digits, uninterrupted):
     outcome, context = uninterrupted
     assert set(outcome.clusterings) == {"nce_embeddings", "clust_head", "outcode", "q_code"}
