@@ -142,7 +142,7 @@ def _cluster(options: ClusterOptions, run_dir: RunDir, found: VectorSet, clock: 
     clock.lap("neighbors")
     took = duration(clock.stages["neighbors"])
     console.say(f"Found {neighbors.shape[1]} neighbors of each vector, by {search}, in {took}")
-    tree, weights = run_beside(
+    tree, weights, groups = run_beside(
         lambda: options.build_tree(neighbors, distances, found.vectors), lambda: console.progress("merging clusters")
     )
     clock.lap("merging")
@@ -150,7 +150,7 @@ def _cluster(options: ClusterOptions, run_dir: RunDir, found: VectorSet, clock: 
     alternatives: list[int] = []
     if n_clusters == "auto":
         ranking = run_beside(
-            lambda: rank_n_clusters(tree, neighbors, weights),
+            lambda: rank_n_clusters(tree, neighbors, weights, groups=groups),
             lambda: console.progress("choosing the number of clusters"),
         )
         n_clusters, alternatives = ranking.chosen, ranking.alternatives

@@ -17,6 +17,7 @@ from raycluster.graph.neighbors.nearest import NeighborIndex, default_n_neighbor
 from raycluster.graph.neighbors.sparse import nearest_from_sparse, neighbors_from_sparse
 from raycluster.graph.stages.disconnected import count_components
 from raycluster.graph.stages.first_clusters import first_clusters
+from raycluster.graph.stages.small_groups import find_small_groups
 from raycluster.graph.tree import MergeTree
 
 Metric = Literal["euclidean", "cosine", "precomputed"]
@@ -114,6 +115,9 @@ class GraphDegreeLinkage(ClusterMixin, BaseEstimator):
             self._index = NeighborIndex(X, default_n_neighbors(n) if k_s == "auto" else k_s)
             self.search_ = self._index.search
             ids, distances = self._index.rows()
+        groups = None
+        if k_s == "auto" and self.metric != "precomputed":
+            groups = find_small_groups(ids, distances, self.sigma_scale, self.affinity)
         weights = sample_affinity(distances, self.sigma_scale, self.affinity)
         self.tree_: MergeTree = link(
             ids,
@@ -124,10 +128,11 @@ class GraphDegreeLinkage(ClusterMixin, BaseEstimator):
             join_small_components=self.join_small_components,
             features=None if self.metric == "precomputed" else X,
             epsilon=self.epsilon,
+            groups=groups,
         )
         self.ranking_: NClusters | None = None
         if self.n_clusters == "auto":
-            self.ranking_ = rank_n_clusters(self.tree_, ids, weights)
+            self.ranking_ = rank_n_clusters(self.tree_, ids, weights, groups=groups)
             self.n_clusters_ = self.ranking_.chosen
         else:
             self.n_clusters_ = self.n_clusters

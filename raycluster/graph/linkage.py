@@ -14,6 +14,7 @@ from raycluster.graph.stages import small_components
 from raycluster.graph.stages.approximate import merge_partitions
 from raycluster.graph.stages.disconnected import join_disconnected
 from raycluster.graph.stages.partition import order_by_partition
+from raycluster.graph.stages.small_groups import SmallGroups
 from raycluster.graph.tree import MergeTree
 
 REORDER_ABOVE = 65_536  # clusters, whose tables no longer fit into the processor's cache
@@ -29,6 +30,7 @@ def link(
     join_small_components: bool = True,
     features: np.ndarray | None = None,
     epsilon: float = 0.0,
+    groups: SmallGroups | None = None,
 ) -> MergeTree:
     """Merge clusters until ``n_clusters`` are left, one pair at a time unless ε is above 0 (JULE).
 
@@ -55,14 +57,17 @@ def link(
     epsilon : float
         ε. Above 0, up to half of the clusters are merged approximately, on all cores, before the exact merging
         (:func:`raycluster.graph.stages.approximate.merge_partitions`).
+    groups : SmallGroups, optional
+        Clear groups of too few rows for the graph, from
+        :func:`raycluster.graph.stages.small_groups.find_small_groups`. Each one becomes a cluster first.
 
     Returns
     -------
     MergeTree
         Its merges, in this order:
 
-        1. those that make the first clusters and those of small components, with infinite affinity, because they come
-           before the merging;
+        1. those that make the first clusters, those inside ``groups`` (by affinity in the graph of their own edges),
+           and those of small components, all with infinite affinity, because they come before the merging;
         2. the merges by affinity;
         3. when no two clusters have affinity any longer, the merges by affinity on the graph with every edge counted in
            both directions (W + Wᵀ), with affinity 0;
@@ -87,8 +92,15 @@ def link(
         )
     labels, kept, joined = number_by_smallest_row(labels)
     stages = [(kept, joined, np.full(len(kept), np.inf))]
+    if groups is not None:
+        for two_way in (False, True):
+            labels, kept, joined, _ = _merge_by_affinity(
+                neighbor_ids, groups.weights, labels, 1, n_neighbor_clusters, float(local_structure), two_way, 0.0
+            )
+            stages.append((kept, joined, np.full(len(kept), np.inf)))
     if join_small_components:
-        labels, kept, joined = small_components.join_small_components(neighbor_ids, weights, labels)
+        is_member = None if groups is None else groups.is_member
+        labels, kept, joined = small_components.join_small_components(neighbor_ids, weights, labels, is_member)
         stages.append((kept, joined, np.full(len(kept), np.inf)))
     for two_way in (False, True):
         if labels.max() + 1 > n_clusters:

@@ -9,6 +9,7 @@ import numpy as np
 from raycluster.errors import UserError
 from raycluster.graph.kernel.compiled import compiled
 from raycluster.graph.stages.small_components import smallest_cluster
+from raycluster.graph.stages.small_groups import SmallGroups
 from raycluster.graph.tree import MergeTree
 
 PRICE = 0.6  # t in the score: how much cut one unit of separation may cost; benchmarks/auto_k.py says why
@@ -78,6 +79,7 @@ def rank_n_clusters(
     weights: np.ndarray,
     min_clusters: int = 2,
     max_clusters: int | None = None,
+    groups: SmallGroups | None = None,
 ) -> NClusters:
     """Choose the number of clusters at which to cut a merge tree.
 
@@ -91,7 +93,10 @@ def rank_n_clusters(
     weights : ndarray of float32, shape (n, k)
     min_clusters, max_clusters : int
         The smallest and the largest number to choose from, by default 2 and n/k: a cluster of fewer than k rows cannot
-        fill its own neighbor lists. If rows have different numbers of neighbors, k is the mean.
+        fill its own neighbor lists. If rows have different numbers of neighbors, k is the mean. Each of ``groups``
+        counts besides.
+    groups : SmallGroups, optional
+        Those that the tree was made with.
 
     Returns
     -------
@@ -112,7 +117,10 @@ def rank_n_clusters(
 
     A few stray rows are cheap to separate from the rest, which would turn ten clusters into K = 11. A number above the
     lowest is therefore tried only if the next merge in the tree joins two clusters that are each at least as large as
-    :func:`raycluster.graph.stages.small_components.smallest_cluster`.
+    :func:`raycluster.graph.stages.small_components.smallest_cluster`, or contain one of ``groups``.
+
+    With ``groups``, the edges between them and other rows do not count, because their lists hold these edges only for
+    want of rows of their own. What the whole graph says is added to the ranked numbers.
 
     Raises
     ------
@@ -126,6 +134,7 @@ def rank_n_clusters(
             f"The tree has {n} rows, but the graph has ids of shape {neighbor_ids.shape} and weights of shape "
             f"{weights.shape}: pass the graph that the tree was made from."
         )
+    neighbor_ids, weights = np.asarray(neighbor_ids, np.int32), np.asarray(weights, np.float32)
     k = max(np.count_nonzero(weights) / n, 1)
     lowest = max(min_clusters, tree.n_roots)
     highest = max(int(n / k), lowest) if max_clusters is None else max_clusters
@@ -134,9 +143,28 @@ def rank_n_clusters(
             f"min_clusters={min_clusters} and max_clusters={max_clusters} for a tree of {n} rows and {tree.n_roots} "
             f"roots: choose {tree.n_roots} to {n}, the smaller one first."
         )
-    separation, cut = _curves(tree, np.asarray(neighbor_ids, np.int32), np.asarray(weights, np.float32), highest)
-    tried = np.arange(lowest, highest + 1)
-    tried = tried[np.append(True, _smaller_side(tree, tried[1:]) >= smallest_cluster(k))]
+    numbers = np.arange(lowest, highest + 1)
+    size = np.append(np.ones(n, np.int32), tree.size)
+    coarse = _rank(tree, neighbor_ids, weights, _separating(tree, numbers, size >= smallest_cluster(k)))
+    if groups is None:
+        return coarse
+    if max_clusters is None:
+        highest = max(groups.n_groups + int(np.count_nonzero(~groups.is_member) / k), highest)
+    is_cluster = (size >= smallest_cluster(k)) | _holds_member(tree.left, tree.right, groups.is_member)
+    tried = _separating(tree, np.arange(lowest, highest + 1), is_cluster)
+    fine = _rank(tree, neighbor_ids, groups.isolate(neighbor_ids, weights), tried)
+    known = [candidate.n_clusters for candidate in fine.ranked]
+    others = [
+        candidate._replace(score=float(fine.scores[tried == candidate.n_clusters][0]))
+        for candidate in coarse.ranked
+        if candidate.n_clusters not in known
+    ]
+    return fine._replace(ranked=(*fine.ranked, *others)[:MAX_RANKED])
+
+
+def _rank(tree: MergeTree, neighbor_ids: np.ndarray, weights: np.ndarray, tried: np.ndarray) -> NClusters:
+    """Choose from the numbers of clusters that are ``tried``, int64 [m], ascending."""
+    separation, cut = _curves(tree, neighbor_ids, weights, int(tried[-1]))
     separation, cut = separation[tried - tree.n_roots], cut[tried - tree.n_roots]
     scores = PRICE * separation - cut
     corners = _hull(separation, cut)
@@ -155,11 +183,22 @@ def rank_n_clusters(
     return NClusters(ranked[0].n_clusters, tuple(ranked), tried, scores)
 
 
-def _smaller_side(tree: MergeTree, n_clusters: np.ndarray) -> np.ndarray:
-    """Return how many rows the smaller one of the next two merged clusters has, when this many clusters are left."""
-    size = np.append(np.ones(tree.n_leaves, np.int32), tree.size)
-    merge = tree.n_leaves - n_clusters
-    return np.minimum(size[tree.left[merge]], size[tree.right[merge]])
+def _separating(tree: MergeTree, n_clusters: np.ndarray, is_cluster: np.ndarray) -> np.ndarray:
+    """Return the first number, and those after whose moment in the tree two nodes merge that both are clusters."""
+    merge = tree.n_leaves - n_clusters[1:]
+    joins_clusters = is_cluster[tree.left[merge]] & is_cluster[tree.right[merge]]
+    return n_clusters[np.append(True, joins_clusters)]
+
+
+@compiled
+def _holds_member(left: np.ndarray, right: np.ndarray, is_member: np.ndarray) -> np.ndarray:
+    """Return which nodes of a tree contain a row of a small group, bool [n + merges]."""
+    n = len(is_member)
+    holds = np.empty(n + len(left), np.bool_)
+    holds[:n] = is_member
+    for i in range(len(left)):
+        holds[n + i] = holds[left[i]] or holds[right[i]]
+    return holds
 
 
 def _curves(

@@ -12,6 +12,7 @@ from raycluster.reproduction_only import Reproduction
 if TYPE_CHECKING:
     import numpy as np
 
+    from raycluster.graph.stages.small_groups import SmallGroups
     from raycluster.graph.tree import MergeTree
 
 RENAMED = {"join_pieces": "join_small_components"}  # settings that had another name in earlier versions
@@ -54,8 +55,10 @@ class GraphSettings:
 
     def build_tree(
         self, ids: np.ndarray, sq_distances: np.ndarray, features: np.ndarray | None, labels: np.ndarray | None = None
-    ) -> tuple[MergeTree, np.ndarray]:
+    ) -> tuple[MergeTree, np.ndarray, SmallGroups | None]:
         """Weight the edges, and merge from ``labels``, or from the first clusters, up to the root.
+
+        Unless K_s was set, clear groups that are smaller than it are looked for, and merged first.
 
         Parameters
         ----------
@@ -70,10 +73,16 @@ class GraphSettings:
         -------
         tree : MergeTree
         weights : ndarray of float32, shape (n, k)
+        groups : SmallGroups or None
+            None if there are no such groups.
         """
         from raycluster.graph.linkage import link
         from raycluster.graph.stages.first_clusters import first_clusters
+        from raycluster.graph.stages.small_groups import find_small_groups
 
+        groups = None
+        if self.n_neighbors is None:
+            groups = find_small_groups(ids, sq_distances, self.sigma_scale, self.affinity)
         weights = sample_affinity(sq_distances, self.sigma_scale, self.affinity)
         tree = link(
             ids,
@@ -84,5 +93,6 @@ class GraphSettings:
             join_small_components=self.join_small_components,
             features=features,
             epsilon=self.epsilon,
+            groups=groups,
         )
-        return tree, weights
+        return tree, weights, groups

@@ -94,7 +94,7 @@ def test_auto_chooses_as_the_jobs_do_and_keeps_the_ranking(digits):
     model = GraphDegreeLinkage("auto").fit(images)
     jobs = GraphSettings()
     ids, distances = nearest_neighbors(images, jobs.neighbors_of(len(images)))
-    tree, weights = jobs.build_tree(ids, distances, images)
+    tree, weights, _ = jobs.build_tree(ids, distances, images)
     expected = rank_n_clusters(tree, ids, weights)
     assert model.n_clusters_ == model.labels_.max() + 1 == expected.chosen == 14
     assert (model.labels_ == tree.cut(14)).all()

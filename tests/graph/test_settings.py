@@ -28,7 +28,7 @@ def test_settings_that_make_no_sense_are_named(setting):
 def test_the_tree_is_that_of_the_estimator_with_the_same_settings():
     points = np.random.default_rng(0).normal(size=(200, 3)).astype(np.float32)
     chosen = {"affinity": "global", "sigma_scale": 2.0, "n_neighbor_clusters": 3, "local_structure": 0.5}
-    tree, weights = GraphSettings(**chosen).build_tree(*nearest_neighbors(points, 10), points)
+    tree, weights, _ = GraphSettings(**chosen).build_tree(*nearest_neighbors(points, 10), points)
     assert weights.shape == (200, 10)
     assert (tree.children == GraphDegreeLinkage(n_neighbors=10, **chosen).fit(points).children_).all()
     assert GraphSettings().neighbors_of(200) == 10
@@ -38,8 +38,8 @@ def test_the_tree_is_that_of_the_estimator_with_the_same_settings():
 def test_epsilon_reaches_the_merging(monkeypatch):
     monkeypatch.setattr(partition, "PARTITION_ROWS", 40)
     points = np.random.default_rng(0).normal(size=(200, 3)).astype(np.float32)
-    exact, _ = GraphSettings().build_tree(*nearest_neighbors(points, 10), points)
-    tree, _ = GraphSettings(epsilon=0.5).build_tree(*nearest_neighbors(points, 10), points)
+    exact, *_ = GraphSettings().build_tree(*nearest_neighbors(points, 10), points)
+    tree, *_ = GraphSettings(epsilon=0.5).build_tree(*nearest_neighbors(points, 10), points)
     model = GraphDegreeLinkage(n_neighbors=10, epsilon=0.5).fit(points)
     assert (model.children_ == tree.children).all()
     assert (model.children_ != exact.children).any()

@@ -17,7 +17,7 @@ def smallest_cluster(k: float) -> float:
 
 
 def join_small_components(
-    neighbor_ids: np.ndarray, weights: np.ndarray, labels: np.ndarray
+    neighbor_ids: np.ndarray, weights: np.ndarray, labels: np.ndarray, is_member: np.ndarray | None = None
 ) -> tuple[np.ndarray, np.ndarray, np.ndarray]:
     """Join small connected components to their nearest cluster before the merging begins.
 
@@ -37,6 +37,9 @@ def join_small_components(
     weights : ndarray of float32, shape (n, k)
     labels : ndarray of int32, shape (n,)
         The clusters before, numbered by their smallest row.
+    is_member : ndarray of bool, shape (n,), optional
+        The rows of clear small groups (:class:`raycluster.graph.stages.small_groups.SmallGroups`): a component that
+        contains one is large enough.
 
     Returns
     -------
@@ -48,11 +51,12 @@ def join_small_components(
     # A row that has fewer neighbors than others lists itself instead.
     k = np.count_nonzero(neighbor_ids != np.arange(len(labels))[:, None]) / len(labels)
     min_rows = smallest_cluster(k)
+    is_member = np.zeros(len(labels), np.bool_) if is_member is None else is_member
     kept: list[np.ndarray] = []
     joined: list[np.ndarray] = []
     while True:
         smallest_row = smallest_rows(labels)
-        low, high = _join_once(neighbor_ids, weights, labels, smallest_row, min_rows)
+        low, high = _join_once(neighbor_ids, weights, labels, smallest_row, min_rows, is_member)
         if len(low) == 0:
             return labels, np.concatenate([*kept, low]), np.concatenate([*joined, high])
         kept.append(low)
@@ -80,15 +84,20 @@ def _components(neighbor_ids: np.ndarray, weights: np.ndarray, labels: np.ndarra
 
 @compiled
 def _join_once(
-    neighbor_ids: np.ndarray, weights: np.ndarray, labels: np.ndarray, smallest_row: np.ndarray, min_rows: float
+    neighbor_ids: np.ndarray,
+    weights: np.ndarray,
+    labels: np.ndarray,
+    smallest_row: np.ndarray,
+    min_rows: float,
+    is_member: np.ndarray,
 ) -> tuple[np.ndarray, np.ndarray]:
     """Join every small component along its strongest edge; return the joins, by smallest rows."""
     n, k = neighbor_ids.shape
     c = len(smallest_row)
     component = _components(neighbor_ids, weights, labels, c)
-    size = np.zeros(c, np.int32)
+    size = np.zeros(c)
     for i in range(n):
-        size[component[labels[i]]] += 1
+        size[component[labels[i]]] += min_rows if is_member[i] else 1
     is_small = np.empty(n, np.bool_)
     for i in range(n):
         is_small[i] = size[component[labels[i]]] < min_rows

@@ -114,11 +114,13 @@ def _cluster(
     neighbors, distances, recall = known or find_neighbors(features, graph.neighbors_of(len(features)))
     built = time.perf_counter()
     first = first_clusters(neighbors) if labels is None else labels
-    tree, weights = graph.build_tree(neighbors, distances, features, first)
+    tree, weights, groups = graph.build_tree(neighbors, distances, features, first)
     alternatives = np.empty(0, np.int64)
     if n_clusters == "auto":
-        most = min(int(first.max()) + 1, len(features) // neighbors.shape[1])
-        ranking = rank_n_clusters(tree, neighbors, weights, max_clusters=max(2, most))
+        most = int(first.max()) + 1
+        if groups is None:
+            most = min(most, len(features) // neighbors.shape[1])
+        ranking = rank_n_clusters(tree, neighbors, weights, max_clusters=max(2, most), groups=groups)
         n_clusters, alternatives = ranking.chosen, np.array(ranking.alternatives, np.int64)
     merged = tree.cut(max(n_clusters, at_least))
     finished = time.perf_counter()
