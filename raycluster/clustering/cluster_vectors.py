@@ -16,7 +16,7 @@ from raycluster.errors import UserError
 from raycluster.graph.memory import clustering_bytes
 from raycluster.graph.n_clusters import rank_n_clusters
 from raycluster.graph.neighbors.faiss_index import Search
-from raycluster.graph.neighbors.nearest import NeighborIndex
+from raycluster.graph.neighbors.nearest import NeighborIndex, neighbors_remark
 from raycluster.metrics.health import Advice, clustering_health, embedding_health, neighbor_agreement, warnings_for
 from raycluster.metrics.quality import clustering_quality
 from raycluster.options import ClusterOptions
@@ -148,24 +148,27 @@ def _cluster(options: ClusterOptions, run_dir: RunDir, found: VectorSet, clock: 
     clock.lap("merging")
     console.say(f"Merged all clusters into one in {duration(clock.stages['merging'])}")
     alternatives: list[int] = []
+    remark = neighbors_remark(options.n_neighbors, n)
+    remarks = [remark] if remark else []
     if n_clusters == "auto":
         ranking = run_beside(
             lambda: rank_n_clusters(tree, neighbors, weights, groups=groups),
             lambda: console.progress("choosing the number of clusters"),
         )
         n_clusters, alternatives = ranking.chosen, ranking.alternatives
+        remarks += ranking.remarks
         with atomic_write(run_dir.path / "n_clusters.html") as partial:
             head = "<!doctype html><html lang=en><meta charset=utf-8><title>Number of clusters</title>"
             partial.write_text(f"{head}{k_plot(ranking)}</html>\n")
         clock.lap("number of clusters")
     console.progress("writing results")
     labels = tree.cut(n_clusters)
-    confidence = neighbor_agreement(neighbors, labels)
+    confidence = neighbor_agreement(neighbors, labels, groups and groups.isolate(neighbors, weights) > 0)
     health: dict[str, Any] = clustering_health(labels, n_clusters) | embedding_health(found.vectors)
     health["alternatives"] = alternatives
     health["neighbor_agreement"] = float(confidence.mean())
     judged = {name: value for name, value in health.items() if name != "mean_cosine"}  # any cosine is fine for vectors
-    health["warnings"] = warnings_for(judged, ADVICE)
+    health["warnings"] = remarks + warnings_for(judged, ADVICE)
     if not (len(labels) == len(found.ids) == len(np.unique(found.ids))):
         raise RuntimeError(f"{n} vectors became {len(labels)} rows")
     run_dir.write_assignments(found.ids, found.paths, labels, confidence, found.labels)

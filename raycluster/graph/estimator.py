@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import numbers
+import warnings
 from typing import Any, Literal
 
 import numpy as np
@@ -13,7 +14,7 @@ from raycluster.errors import UserError
 from raycluster.graph.affinity import Affinity, sample_affinity
 from raycluster.graph.linkage import link
 from raycluster.graph.n_clusters import NClusters, rank_n_clusters
-from raycluster.graph.neighbors.nearest import NeighborIndex, default_n_neighbors
+from raycluster.graph.neighbors.nearest import NeighborIndex, default_n_neighbors, neighbors_remark
 from raycluster.graph.neighbors.sparse import nearest_from_sparse, neighbors_from_sparse
 from raycluster.graph.stages.disconnected import count_components
 from raycluster.graph.stages.first_clusters import first_clusters
@@ -33,8 +34,9 @@ class GraphDegreeLinkage(ClusterMixin, BaseEstimator):
     n_clusters : int or "auto"
         K. "auto" chooses it by the merge tree and its graph (:func:`raycluster.graph.n_clusters.rank_n_clusters`).
     n_neighbors : int or "auto"
-        K_s. "auto" depends on n (:func:`raycluster.graph.neighbors.nearest.default_n_neighbors`); for a precomputed
-        graph it keeps all neighbors.
+        K_s. "auto" depends on n (:func:`raycluster.graph.neighbors.nearest.default_n_neighbors`), and clear groups
+        that are smaller are found and kept (:func:`raycluster.graph.stages.small_groups.find_small_groups`). For a
+        precomputed graph it keeps all neighbors, and nothing else. A warning says if there are fewer than K_s.
     sigma_scale : float
         a, the factor on σ² in the affinity of two samples.
     n_neighbor_clusters : int
@@ -62,7 +64,7 @@ class GraphDegreeLinkage(ClusterMixin, BaseEstimator):
         K, given or chosen.
     ranking_ : NClusters or None
         With ``n_clusters="auto"``: ``ranking_.alternatives`` are the other numbers that fit, best first. If
-        ``ranking_.clearness`` is below about 0.5, there are no clear clusters.
+        ``ranking_.clearness`` is below about 0.5, there are no clear clusters, and a warning says so.
     tree_ : MergeTree
         All merges up to a single cluster; ``tree_.cut(k)`` gives any other number of clusters.
     children_ : ndarray of int32, shape (n - 1, 2)
@@ -112,6 +114,9 @@ class GraphDegreeLinkage(ClusterMixin, BaseEstimator):
             self.__dict__.pop("search_", None)  # left by an earlier fit
             ids, distances = neighbors_from_sparse(X, None if k_s == "auto" else k_s)
         else:
+            remark = neighbors_remark(None if k_s == "auto" else k_s, n)
+            if remark:
+                warnings.warn(remark, stacklevel=2)
             self._index = NeighborIndex(X, default_n_neighbors(n) if k_s == "auto" else k_s)
             self.search_ = self._index.search
             ids, distances = self._index.rows()
@@ -134,6 +139,8 @@ class GraphDegreeLinkage(ClusterMixin, BaseEstimator):
         if self.n_clusters == "auto":
             self.ranking_ = rank_n_clusters(self.tree_, ids, weights, groups=groups)
             self.n_clusters_ = self.ranking_.chosen
+            for remark in self.ranking_.remarks:
+                warnings.warn(remark, stacklevel=2)
         else:
             self.n_clusters_ = self.n_clusters
         self.labels_ = self.tree_.cut(self.n_clusters_)

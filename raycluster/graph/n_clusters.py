@@ -15,6 +15,8 @@ from raycluster.graph.tree import MergeTree
 PRICE = 0.6  # t in the score: how much cut one unit of separation may cost; benchmarks/auto_k.py says why
 WINDOW = 2.0  # the alternatives are the best at a price up to this factor away from PRICE
 MAX_RANKED = 8
+CLEAR = 0.5  # lower clearness is that of noise
+FEW_LISTS = 4  # with fewer rows than this many neighbor lists, hardly any number can be told from another
 
 
 class Candidate(NamedTuple):
@@ -27,7 +29,7 @@ class Candidate(NamedTuple):
         At the price :data:`PRICE`.
     clearness : float
         Share of the affordable cut that was not needed. 1: no edge runs between the clusters. 0: no better than one
-        cluster. Below about 0.5, the graph shows no clear clusters.
+        cluster. Below about 0.5 (:data:`CLEAR`), the graph shows no clear clusters.
     lowest_price, highest_price : float
         The number is the best at prices between these. They are far apart if the clusters are the same at every
         resolution.
@@ -55,12 +57,16 @@ class NClusters(NamedTuple):
         large enough.
     scores : ndarray of float64, shape (m,)
         The scores of these numbers.
+    remarks : tuple of str
+        Sentences about what the answer is worth: that there are no clear clusters, or too few rows to tell. Empty if
+        there is nothing to add.
     """
 
     chosen: int
     ranked: tuple[Candidate, ...]
     tried: np.ndarray
     scores: np.ndarray
+    remarks: tuple[str, ...] = ()
 
     @property
     def alternatives(self) -> list[int]:
@@ -147,7 +153,7 @@ def rank_n_clusters(
     size = np.append(np.ones(n, np.int32), tree.size)
     coarse = _rank(tree, neighbor_ids, weights, _separating(tree, numbers, size >= smallest_cluster(k)))
     if groups is None:
-        return coarse
+        return coarse._replace(remarks=_remarks(coarse, n, k))
     if max_clusters is None:
         highest = max(groups.n_groups + int(np.count_nonzero(~groups.is_member) / k), highest)
     is_cluster = (size >= smallest_cluster(k)) | _holds_member(tree.left, tree.right, groups.is_member)
@@ -159,7 +165,25 @@ def rank_n_clusters(
         for candidate in coarse.ranked
         if candidate.n_clusters not in known
     ]
-    return fine._replace(ranked=(*fine.ranked, *others)[:MAX_RANKED])
+    ranked = (*fine.ranked, *others)[:MAX_RANKED]
+    return fine._replace(ranked=ranked, remarks=_remarks(fine, n))
+
+
+def _remarks(answer: NClusters, n: int, k: float | None = None) -> tuple[str, ...]:
+    """Return what there is to say about an answer for n rows, in a graph of k neighbors or one of small groups."""
+    remarks = []
+    if answer.clearness < CLEAR:
+        remarks.append(
+            f"no clear clusters: the graph of these {n} rows looks much like that of a single cluster (clearness "
+            f"{answer.clearness:.2f}, where 1 is clear and below {CLEAR} is not); {answer.chosen} is only the best of "
+            "the numbers compared"
+        )
+    if k is not None and n < FEW_LISTS * k:
+        remarks.append(
+            f"{n} rows with {k:.0f} neighbors each are too few to tell how many clusters there are: choose fewer "
+            "neighbors, or give the number of clusters"
+        )
+    return tuple(remarks)
 
 
 def _rank(tree: MergeTree, neighbor_ids: np.ndarray, weights: np.ndarray, tried: np.ndarray) -> NClusters:

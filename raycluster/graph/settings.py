@@ -23,7 +23,8 @@ class GraphSettings:
     """The settings of graph degree linkage, with the papers' symbols."""
 
     n_neighbors: int | None = None
-    """K_s, neighbors of each point in the graph. Default: 1.2 n^(1/3), from 10 to 100."""
+    """K_s, neighbors of each point in the graph. Default: 1.2 n^(1/3), from 10 to 100, and
+    clear groups of fewer rows are kept together."""
     affinity: Reproduction[Affinity] = "local"
     """One σ for each point (local), or one for all points (global), as in the paper."""
     sigma_scale: float = 1.0

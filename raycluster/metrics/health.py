@@ -49,19 +49,26 @@ def embedding_health(embeddings: np.ndarray, seed: int = 0, pairs: int = 10_000)
     return {"mean_cosine": float(((a * b).sum(axis=1) / np.maximum(norms, 1e-12)).mean())}
 
 
-def neighbor_agreement(neighbor_ids: np.ndarray, assignments: np.ndarray) -> np.ndarray:
+def neighbor_agreement(
+    neighbor_ids: np.ndarray, assignments: np.ndarray, is_counted: np.ndarray | None = None
+) -> np.ndarray:
     """Return for every image the share of its nearest neighbors that are in its own cluster.
 
     Parameters
     ----------
     neighbor_ids : ndarray of int, shape (n, k)
     assignments : ndarray of int, shape (n,)
+    is_counted : ndarray of bool, shape (n, k), optional
+        Which neighbors count, by default all. The share is 0 where none does.
 
     Returns
     -------
     agreement : ndarray of float32, shape (n,)
     """
-    return (assignments[neighbor_ids] == assignments[:, None]).mean(axis=1, dtype=np.float32)
+    agrees = assignments[neighbor_ids] == assignments[:, None]
+    if is_counted is None:
+        return agrees.mean(axis=1, dtype=np.float32)
+    return ((agrees & is_counted).sum(axis=1) / np.maximum(is_counted.sum(axis=1), 1)).astype(np.float32)
 
 
 @dataclass(frozen=True)

@@ -163,3 +163,22 @@ def test_results_do_not_go_into_the_vectors(tmp_path):
     with pytest.raises(UserError, match=r"--out .*results is inside --embeddings"):
         raycluster.cluster(tmp_path, 2, tmp_path / "results")
     assert [path.name for path in tmp_path.iterdir()] == ["a.npy"]
+
+
+def test_small_groups_are_counted_with_full_confidence(tmp_path):
+    rng = np.random.default_rng(0)
+    vectors = np.repeat(rng.normal(0, 10, (8, 32)), 4, axis=0) + rng.normal(size=(32, 32))
+    np.save(tmp_path / "v.npy", vectors.astype(np.float32))
+    summary = raycluster.cluster(tmp_path / "v.npy", clusters="auto", out=tmp_path / "out")
+    assert summary.clusters == 8
+    assert summary.health["neighbor_agreement"] == 1
+    assert summary.health["warnings"] == []
+
+
+def test_noise_and_too_many_neighbors_are_told(tmp_path):
+    np.save(tmp_path / "v.npy", np.random.default_rng(0).normal(size=(100, 32)).astype(np.float32))
+    auto = raycluster.cluster(tmp_path / "v.npy", clusters="auto", out=tmp_path / "auto")
+    assert "no clear clusters" in auto.health["warnings"][0]
+    settings = GraphSettings(n_neighbors=100)
+    many = raycluster.cluster(tmp_path / "v.npy", clusters=3, out=tmp_path / "many", settings=settings)
+    assert "each of the 100 rows has only 99 others" in many.health["warnings"][0]

@@ -1,3 +1,5 @@
+import warnings
+
 import numpy as np
 import pytest
 from scipy.sparse import csr_matrix
@@ -58,6 +60,7 @@ def expected_failed_checks(model):
     return {}
 
 
+@pytest.mark.filterwarnings("ignore:.*(no clear clusters|too few to tell):UserWarning")
 @parametrize_with_checks(
     [GraphDegreeLinkage(), GraphDegreeLinkage("auto"), GraphDegreeLinkage(metric="cosine")],
     expected_failed_checks=expected_failed_checks,
@@ -233,3 +236,17 @@ def test_one_row_of_many_neighbors_changes_little():
     model = GraphDegreeLinkage(6, metric="precomputed").fit(graph)
     assert adjusted_rand_score(blob, model.labels_) > 0.9
     assert np.isfinite(model.affinities_[-6:]).all()
+
+
+def test_more_neighbors_than_rows_are_told(digits):
+    images, _ = digits
+    with pytest.warns(UserWarning, match="n_neighbors=60, but each of the 60 rows has only 59 others"):
+        GraphDegreeLinkage(3, n_neighbors=60).fit(images[:60])
+    with warnings.catch_warnings(action="error"):
+        GraphDegreeLinkage(3, n_neighbors=59).fit(images[:60])
+        GraphDegreeLinkage(2).fit(images[:5])
+
+
+def test_noise_is_told_to_have_no_clear_clusters():
+    with pytest.warns(UserWarning, match="no clear clusters"):
+        GraphDegreeLinkage("auto").fit(np.random.default_rng(0).normal(size=(300, 32)))

@@ -194,3 +194,15 @@ def test_exact_duplicates_have_a_result():
     answer = rank_n_clusters(*graph_of(features))
     assert answer.chosen == 4
     assert answer.clearness == 1
+
+
+@pytest.mark.parametrize(("n", "dimensions"), [(30, 10), (300, 10), (3000, 50)])
+def test_one_blob_is_told_to_have_no_clear_clusters(n, dimensions):
+    noise = np.random.default_rng(0).normal(size=(n, dimensions)).astype(np.float32)
+    remarks = rank_n_clusters(*graph_of(noise)).remarks
+    assert remarks[0].startswith(f"no clear clusters: the graph of these {n} rows")
+
+
+def test_too_few_rows_to_tell_are_told_and_clear_clusters_need_no_remark():
+    assert "29 rows with 10 neighbors each are too few to tell" in rank_n_clusters(*graph_of(blobs(1, 29))).remarks[-1]
+    assert rank_n_clusters(*graph_of(blobs(5))).remarks == ()

@@ -32,6 +32,8 @@ def test_the_mean_cosine_distinguishes_a_point_from_a_sphere():
 def test_neighbor_agreement_is_the_share_of_neighbors_in_the_same_cluster():
     neighbors = np.array([[1, 2], [0, 2], [0, 1]])
     np.testing.assert_allclose(neighbor_agreement(neighbors, np.array([0, 0, 1])), [0.5, 0.5, 0.0])
+    counted = np.array([[True, False], [True, True], [False, False]])
+    np.testing.assert_allclose(neighbor_agreement(neighbors, np.array([0, 0, 1]), counted), [1.0, 0.5, 0.0])
 
 
 def test_confidence_health_has_quantiles_of_the_probabilities():

@@ -27,6 +27,16 @@ def default_n_neighbors(n: int) -> int:
     return int(np.clip(round(1.2 * n ** (1 / 3)), 10, 100))
 
 
+def neighbors_remark(n_neighbors: int | None, n: int) -> str | None:
+    """Return a sentence if each of n rows has fewer others than the K_s that was asked for; None for the default."""
+    if n_neighbors is None or n_neighbors < n:
+        return None
+    return (
+        f"n_neighbors={n_neighbors}, but each of the {n} rows has only {n - 1} others: all of them are its neighbors, "
+        "so that only distances tell clusters apart; choose fewer"
+    )
+
+
 def nearest_neighbors(features: np.ndarray, n_neighbors: int, seed: int = 0) -> tuple[np.ndarray, np.ndarray]:
     """Find the nearest other rows of every row.
 

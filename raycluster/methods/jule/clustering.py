@@ -8,7 +8,7 @@ from dataclasses import dataclass, replace
 import numpy as np
 
 from raycluster.graph.n_clusters import rank_n_clusters
-from raycluster.graph.neighbors.nearest import Neighbors, find_neighbors
+from raycluster.graph.neighbors.nearest import Neighbors, find_neighbors, neighbors_remark
 from raycluster.graph.settings import GraphSettings
 from raycluster.graph.stages.first_clusters import first_clusters
 from raycluster.graph.tree import MergeTree
@@ -32,6 +32,8 @@ class Clustering:
         The share of an image's neighbors that are in its cluster.
     alternatives : ndarray of int64
         Other numbers of clusters that fit, if K was chosen.
+    remarks : tuple of str
+        Sentences about the graph or the number of clusters that a user should know.
     neighbor_recall : float
         1 if the neighbor search is exact.
     agreement : float
@@ -50,6 +52,7 @@ class Clustering:
     first: np.ndarray
     confidence: np.ndarray
     alternatives: np.ndarray
+    remarks: tuple[str, ...]
     neighbor_recall: float
     agreement: float
     mean_cosine: float
@@ -116,21 +119,25 @@ def _cluster(
     first = first_clusters(neighbors) if labels is None else labels
     tree, weights, groups = graph.build_tree(neighbors, distances, features, first)
     alternatives = np.empty(0, np.int64)
+    remark = neighbors_remark(graph.n_neighbors, len(features))
+    remarks: tuple[str, ...] = (remark,) if remark else ()
     if n_clusters == "auto":
         most = int(first.max()) + 1
         if groups is None:
             most = min(most, len(features) // neighbors.shape[1])
         ranking = rank_n_clusters(tree, neighbors, weights, max_clusters=max(2, most), groups=groups)
+        remarks += ranking.remarks
         n_clusters, alternatives = ranking.chosen, np.array(ranking.alternatives, np.int64)
     merged = tree.cut(max(n_clusters, at_least))
     finished = time.perf_counter()
-    confidence = neighbor_agreement(neighbors, merged)
+    confidence = neighbor_agreement(neighbors, merged, groups and groups.isolate(neighbors, weights) > 0)
     clustering = Clustering(
         labels=merged,
         n_clusters=int(n_clusters),
         first=first,
         confidence=confidence,
         alternatives=alternatives,
+        remarks=remarks,
         neighbor_recall=float(recall),
         agreement=float(confidence.mean()),
         mean_cosine=embedding_health(features)["mean_cosine"],

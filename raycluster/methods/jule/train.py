@@ -222,7 +222,8 @@ class _Jule:
         # Warn about final clusters only: those still to be merged are small and naturally share few neighbors. Raw
         # pixels have a high mean cosine without any collapse.
         checked = {key: value for key, value in row.items() if (name, key) != ("pixels", "mean_cosine")}
-        row["warnings"] = warnings_of(checked) if n_clusters == self.progress.target else []
+        is_final = n_clusters == self.progress.target
+        row["warnings"] = [*clustering.remarks, *warnings_of(checked)] if is_final else []
         if self.n_clusters == "auto":
             row["alternatives"] = clustering.alternatives.tolist()
         self.context.report(self.progress_row("period") | row)
