@@ -16,6 +16,7 @@ PRICE = 0.6  # t in the score: how much cut one unit of separation may cost; ben
 WINDOW = 2.0  # the alternatives are the best at a price up to this factor away from PRICE
 MAX_RANKED = 8
 CLEAR = 0.5  # lower clearness is that of noise
+SURE_RATIO = 4.0  # of the gaps around small groups to those inside, at which few rows are enough
 FEW_LISTS = 4  # with fewer rows than this many neighbor lists, hardly any number can be told from another
 
 
@@ -153,7 +154,7 @@ def rank_n_clusters(
     size = np.append(np.ones(n, np.int32), tree.size)
     coarse = _rank(tree, neighbor_ids, weights, _separating(tree, numbers, size >= smallest_cluster(k)))
     if groups is None:
-        return coarse._replace(remarks=_remarks(coarse, n, k))
+        return coarse._replace(remarks=_remarks(coarse, n, k, None))
     if max_clusters is None:
         highest = max(groups.n_groups + int(np.count_nonzero(~groups.is_member) / k), highest)
     is_cluster = (size >= smallest_cluster(k)) | _holds_member(tree.left, tree.right, groups.is_member)
@@ -166,11 +167,11 @@ def rank_n_clusters(
         if candidate.n_clusters not in known
     ]
     ranked = (*fine.ranked, *others)[:MAX_RANKED]
-    return fine._replace(ranked=ranked, remarks=_remarks(fine, n))
+    return fine._replace(ranked=ranked, remarks=_remarks(fine, n, k, groups))
 
 
-def _remarks(answer: NClusters, n: int, k: float | None = None) -> tuple[str, ...]:
-    """Return what there is to say about an answer for n rows, in a graph of k neighbors or one of small groups."""
+def _remarks(answer: NClusters, n: int, k: float, groups: SmallGroups | None) -> tuple[str, ...]:
+    """Return what there is to say about an answer for n rows with k neighbors each."""
     remarks = []
     if answer.clearness < CLEAR:
         remarks.append(
@@ -178,10 +179,10 @@ def _remarks(answer: NClusters, n: int, k: float | None = None) -> tuple[str, ..
             f"{answer.clearness:.2f}, where 1 is clear and below {CLEAR} is not); {answer.chosen} is only the best of "
             "the numbers compared"
         )
-    if k is not None and n < FEW_LISTS * k:
+    if n < FEW_LISTS * k and (groups is None or groups.ratio < SURE_RATIO):
         remarks.append(
-            f"{n} rows with {k:.0f} neighbors each are too few to tell how many clusters there are: choose fewer "
-            "neighbors, or give the number of clusters"
+            f"{n} rows with {k:.0f} neighbors each are too few to tell how many clusters there are: compare "
+            "fewer neighbors, or give the number of clusters"
         )
     return tuple(remarks)
 

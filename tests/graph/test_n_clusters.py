@@ -6,6 +6,7 @@ from sklearn.metrics import normalized_mutual_info_score
 from raycluster.errors import UserError
 from raycluster.graph import default_n_neighbors, first_clusters, link, nearest_neighbors, sample_affinity
 from raycluster.graph.n_clusters import PRICE, rank_n_clusters
+from raycluster.graph.settings import GraphSettings
 
 DIGITS = load_digits()
 
@@ -206,3 +207,10 @@ def test_one_blob_is_told_to_have_no_clear_clusters(n, dimensions):
 def test_too_few_rows_to_tell_are_told_and_clear_clusters_need_no_remark():
     assert "29 rows with 10 neighbors each are too few to tell" in rank_n_clusters(*graph_of(blobs(1, 29))).remarks[-1]
     assert rank_n_clusters(*graph_of(blobs(5))).remarks == ()
+    for step, told in ((3, 1), (9, 0)):  # of three groups on a line, with steps of 1 inside
+        features = np.add.outer([0, step + 3, 2 * step + 6], np.arange(4)).reshape(-1, 1).astype(np.float32)
+        ids, distances = nearest_neighbors(features, 10)
+        tree, weights, groups = GraphSettings().build_tree(ids, distances, features)
+        answer = rank_n_clusters(tree, ids, weights, groups=groups)
+        assert answer.chosen == 3
+        assert len(answer.remarks) == told

@@ -24,10 +24,13 @@ class SmallGroups(NamedTuple):
         The group of every row, numbered by smallest row; -1 for rows that are in none.
     weights : ndarray of float32, shape (n, k)
         The weights of the edges inside groups, at the scale of the groups; 0 for all other edges.
+    ratio : float
+        Of the gap around a group to the largest gap inside it, as a geometric mean over all rows.
     """
 
     labels: np.ndarray
     weights: np.ndarray
+    ratio: float
 
     @property
     def n_groups(self) -> int:
@@ -80,7 +83,8 @@ def find_small_groups(
     labels, clearness = _clearest(len(neighbor_ids), rows, neighbor_ids[rows, columns], steps, neighbor_ids.shape[1])
     if clearness < 2 * np.log(MIN_RATIO):  # of squared distances
         return None
-    return SmallGroups(labels, _weights_inside(neighbor_ids, sq_distances, labels, sigma_scale, affinity))
+    weights = _weights_inside(neighbor_ids, sq_distances, labels, sigma_scale, affinity)
+    return SmallGroups(labels, weights, float(np.exp(clearness / 2)))
 
 
 def _weights_inside(

@@ -77,6 +77,7 @@ def test_hundred_and_twenty_groups_of_eight_are_counted():
     assert model.n_clusters_ == 120
 
 
+@pytest.mark.filterwarnings("ignore:.*too few to tell:UserWarning")
 @pytest.mark.parametrize("sizes", [(3, 3), (3, 4, 5), (3, 3, 3, 3), (10, 10, 10), (15, 7, 7), (8, 8, 8, 6)])
 def test_handfuls_of_clear_groups_are_counted(sizes):
     features, group = points(*sizes)
