@@ -110,3 +110,18 @@ def test_fewer_clusters_than_groups_follow_the_whole_graph():
     assert model.n_clusters_ == 400
     assert 10 in model.ranking_.alternatives
     assert adjusted_rand_score(np.repeat(np.arange(10), 120), model.tree_.cut(10)) == 1
+
+
+def test_groups_of_half_a_neighbor_list_are_whole_before_others_merge():
+    features, group = points(*[5] * 50, dimensions=10)
+    model = GraphDegreeLinkage("auto").fit(features)
+    assert model.n_clusters_ == 50
+    assert adjusted_rand_score(group, model.labels_) == 1
+
+
+def test_a_distant_group_is_not_joined_as_a_small_component_but_a_stray_is():
+    features, group = points(3, 9, 9, 9)
+    features[:3] += 300  # no other row has them in its list
+    features = np.concatenate([features, np.full((1, 32), -300, np.float32)])
+    labels = GraphDegreeLinkage(4).fit_predict(features)
+    assert adjusted_rand_score(group, labels[:-1]) == 1
