@@ -119,9 +119,9 @@ def test_groups_of_half_a_neighbor_list_are_whole_before_others_merge():
     assert adjusted_rand_score(group, model.labels_) == 1
 
 
-def test_a_distant_group_is_not_joined_as_a_small_component_but_a_stray_is():
+def test_a_distant_group_is_not_joined_as_a_small_component_but_a_pair_is():
     features, group = points(3, 9, 9, 9)
     features[:3] += 300  # no other row has them in its list
-    features = np.concatenate([features, np.full((1, 32), -300, np.float32)])
+    features = np.concatenate([features, [np.full(32, -300, np.float32), np.full(32, -301, np.float32)]])
     labels = GraphDegreeLinkage(4).fit_predict(features)
-    assert adjusted_rand_score(group, labels[:-1]) == 1
+    assert adjusted_rand_score(group, labels[:-2]) == 1
