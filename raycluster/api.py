@@ -29,6 +29,7 @@ from raycluster.options import (
     SweepOptions,
     TableFormat,
     TrainOptions,
+    VectorMetric,
 )
 from raycluster.runtime.console import Console
 from raycluster.runtime.paths import absolute_out, under_job_submit
@@ -240,6 +241,7 @@ def cluster(
     out: StrPath,
     *,
     column: str | None = None,
+    metric: VectorMetric = "cosine",
     settings: GraphSettings | None = None,
 ) -> RunSummary:
     """Cluster vectors, such as embeddings, by graph degree linkage.
@@ -254,6 +256,8 @@ def cluster(
         The folder for the results.
     column : str, optional
         The column of the vectors in Parquet; by default ``embedding``, or else the only column of vectors.
+    metric : {"cosine", "euclidean"}
+        Compare directions only, which suits embeddings, or plain distances.
     settings : GraphSettings, optional
         The graph and the merging, from :mod:`raycluster.graph.settings`.
 
@@ -271,7 +275,14 @@ def cluster(
 
     graph = {} if settings is None else asdict(settings)
     return cluster_vectors(
-        ClusterOptions(embeddings=os.fspath(embeddings), clusters=clusters, out=os.fspath(out), column=column, **graph)
+        ClusterOptions(
+            embeddings=os.fspath(embeddings),
+            clusters=clusters,
+            out=os.fspath(out),
+            column=column,
+            metric=metric,
+            **graph,
+        )
     )
 
 

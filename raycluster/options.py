@@ -17,6 +17,7 @@ from raycluster.graph.settings import GraphSettings
 Color = Literal["keep", "gray", "rgb"]
 FeedMode = Literal["auto", "resident", "streaming"]
 TableFormat = Literal["atlas", "numpy", "clip-retrieval"]
+VectorMetric = Literal["cosine", "euclidean"]
 Search = Literal["random", "grid", "optuna"]
 Scheduler = Literal["none", "asha", "pbt"]
 
@@ -135,6 +136,8 @@ class ClusterOptions(GraphSettings, OutputOptions):
     """K, the number of clusters. auto chooses it from the graph and the merge tree."""
     column: str | None = None
     """The column of the vectors in Parquet. Default: embedding, or else the only column of vectors."""
+    metric: VectorMetric = "cosine"
+    """Compare directions only (cosine), which suits embeddings, or plain distances (euclidean)."""
 
     def __post_init__(self) -> None:
         """Refuse settings that mean nothing."""

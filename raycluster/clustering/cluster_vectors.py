@@ -35,6 +35,7 @@ from raycluster.runtime.units import count, duration
 from raycluster.runtime.versions import installed_versions
 
 METHOD = "gdl"
+NO_DIRECTION = "its vector is all zeros, which has no cosine (--metric euclidean takes it)"
 ADVICE = Advice(
     one_cluster="the clusters have chained together; try fewer --n-neighbors, or --affinity local",
     collapsed="try other embeddings",
@@ -79,6 +80,8 @@ def _cluster_vectors(options: ClusterOptions, console: Console) -> RunSummary:
     check_apart(options.embeddings, files.listing, run_dir.path, "--embeddings")
     console.say(memory_sentence(files.rows, files.numbers, options, available_memory()))
     found = read_vector_files(files)
+    if options.metric == "cosine":
+        found = of_unit_length(found)
     n, size = found.vectors.shape
     for note in found.notes:
         console.say(note)
@@ -95,6 +98,18 @@ def _cluster_vectors(options: ClusterOptions, console: Console) -> RunSummary:
         summary = _cluster(options, run_dir, found, clock, console)
     show_summary(console, run_dir.path, summary)
     return summary
+
+
+def of_unit_length(found: VectorSet) -> VectorSet:
+    """Scale all vectors to length 1, where Euclidean distances rank as cosines do; reject those without a direction."""
+    lengths = np.linalg.norm(found.vectors, axis=1, keepdims=True)
+    has_direction = lengths[:, 0] > 0
+    if not has_direction.all():
+        found = found.without(~has_direction, NO_DIRECTION)
+        lengths = lengths[has_direction]
+    vectors = np.require(found.vectors, requirements="W")  # in place: there may be gigabytes of them
+    vectors /= lengths
+    return replace(found, vectors=vectors)
 
 
 def memory_sentence(n: int, numbers: int, options: ClusterOptions, available: float) -> str:

@@ -5,7 +5,7 @@ from __future__ import annotations
 import hashlib
 import json
 from collections import Counter
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 
 import numpy as np
 import pyarrow as pa
@@ -49,6 +49,20 @@ class VectorSet:
     rejected: list[Rejected]
     notes: list[str]
     fingerprint: str
+
+    def without(self, rows: np.ndarray, reason: str) -> VectorSet:
+        """Return the set with some rows, bool (n,), rejected for a reason."""
+        kept = np.flatnonzero(~rows)
+        if len(kept) == 0:
+            raise UserError(f"None of the {len(rows):,} vectors is usable: {reason}.")
+        return replace(
+            self,
+            vectors=self.vectors[kept],
+            ids=self.ids[kept],
+            paths=[self.paths[row] for row in kept],
+            labels=None if self.labels is None else self.labels[kept],
+            rejected=self.rejected + [Rejected(self.paths[row], reason) for row in np.flatnonzero(rows)],
+        )
 
 
 def open_vectors(source: str, column: str | None = None) -> VectorSet:
