@@ -10,6 +10,7 @@ from pathlib import Path
 from typing import TYPE_CHECKING, Any, Literal
 
 from raycluster.data.canvas import Fit, ImageSize
+from raycluster.data.files.location import public_name
 from raycluster.data.files.sources import resolve_source
 from raycluster.data.reading import Frames, LabelSource
 from raycluster.errors import UserError
@@ -589,8 +590,8 @@ def train_with(options: TrainOptions, method: str, settings: Any, console: Conso
     if clusters is None:
         if options.data != "digits":
             raise UserError(
-                f"How many clusters are there in {options.data}? Give their number, --clusters K, or let it be chosen, "
-                "--clusters auto."
+                f"How many clusters are there in {public_name(options.data)}? Give their number, --clusters K, or let "
+                "it be chosen, --clusters auto."
             )
         clusters = 10
     run = TrainingRun(

@@ -7,6 +7,7 @@ from typing import Any
 
 import numpy as np
 
+from raycluster.data.files.location import public_name
 from raycluster.data.files.sources import resolve_source
 from raycluster.data.images import ImageSet, open_images
 from raycluster.data.reading import Reading
@@ -62,7 +63,7 @@ def _evaluate_run(options: EvaluateOptions, console: Console) -> dict[str, Any]:
     if options.labels:
         reading = replace(reading, labels=options.labels)
     with ray_session(console):
-        console.progress(f"looking at {data or before['data']}")
+        console.progress(f"looking at {public_name(data or before['data'])}")
         images = open_images(data or before["data"], reading, net.canvas)
         rows, pixels = images.take(labeled_rows(images, options.seed))
         labels = known_labels(images)[rows]

@@ -66,8 +66,8 @@ def _export_tables(options: ExportOptions, console: Console) -> Path:
     identity = {
         "run": str(folder.resolve()),
         "format": options.format,
-        "embeddings": embeddings,
-        "data": data,
+        "embeddings": embeddings and public_name(embeddings),
+        "data": data and public_name(data),
         "images": options.images,
         "seed": options.seed,
         "the results": _digest(folder, source),
@@ -77,7 +77,7 @@ def _export_tables(options: ExportOptions, console: Console) -> Path:
         console.say(f"{out} already holds this table, of {count(before['rows'], 'row')}.")
         return out
     RunDir(out.parent).check_writable()
-    console.progress(f"reading {source}")
+    console.progress(f"reading {public_name(source)}")
     found = read_vectors(folder, source, config.get("identity", {}).get("column"))
     if found.rejected:
         console.say(f"{count(found.rejected, 'embedding')} left out: null or not finite")

@@ -15,6 +15,7 @@ import pyarrow.parquet as pq
 
 from raycluster.data.containers.arrays import read_npy_header
 from raycluster.data.containers.parquet import open_parquet
+from raycluster.data.files.location import public_name
 from raycluster.data.files.sources import VECTOR_SOURCES, Listing, list_source, printable
 from raycluster.data.rows import os_error_reason
 from raycluster.data.unreadable import Unreadable
@@ -86,7 +87,7 @@ def find_vector_files(source: str, column: str | None = None) -> VectorFiles:
         If there are no files, or if it is not clear which column holds the vectors.
     """
     listing = list_source(source, VECTOR_SOURCES)
-    files = VectorFiles(source, listing, None, column)
+    files = VectorFiles(public_name(source), listing, None, column)
     if listing.kind == "npy":
         for name, size in zip(listing.names, listing.sizes, strict=True):
             with _noting(files, name), listing.location.open(name) as file:
@@ -98,7 +99,7 @@ def find_vector_files(source: str, column: str | None = None) -> VectorFiles:
         with _noting(files, name), open_parquet(listing.location, name) as parquet:
             footers[name] = _Footer(parquet.schema_arrow, parquet.metadata.num_rows, _count_values(parquet.metadata))
     if footers:
-        files.column = choose_column([footer.schema for footer in footers.values()], column, source)
+        files.column = choose_column([footer.schema for footer in footers.values()], column, files.source)
     for name, footer in footers.items():
         if files.column not in footer.schema.names:
             files.left_out.append(name)
