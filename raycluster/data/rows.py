@@ -21,8 +21,8 @@ from raycluster.data.containers import arrays, idx, npz, parquet_images
 from raycluster.data.containers.parquet import Item
 from raycluster.data.containers.tar import TarStream
 from raycluster.data.files.kinds import ARRAY_KINDS, DIGITS, KINDS, LEFT_OUT
-from raycluster.data.files.location import Location
-from raycluster.data.unreadable import UNREACHABLE, Unreadable
+from raycluster.data.files.location import Location, NotAFile
+from raycluster.data.unreadable import UNREACHABLE, Unreadable, message_of
 
 MAX_RANGE_ROWS = 1000
 MAX_RANGE_FILES = 256
@@ -155,7 +155,7 @@ class Rows:
         except IndexError:
             return [Unreadable(CHANGED)] * (stop - start)
         except (pa.ArrowException, UnicodeDecodeError) as error:
-            return [Unreadable(f"damaged: {error}")] * (stop - start)
+            return [Unreadable(f"damaged: {message_of(error)}")] * (stop - start)
         except OSError as error:
             return [Unreadable(os_error_reason(error))] * (stop - start)
 
@@ -243,4 +243,6 @@ def os_error_reason(error: OSError) -> str:
         return "the file no longer exists, or is a broken link"
     if isinstance(error, PermissionError):
         return f"{UNREACHABLE}no permission"
+    if isinstance(error, NotAFile):
+        return str(error)
     return f"{UNREACHABLE}{error.strerror or error}"

@@ -99,6 +99,14 @@ def test_paths_in_parquet_are_read_relative_to_it(tmp_path):
     assert index_rows(list_images(str(tmp_path / "*" / "*.parquet"))).rows.read(0, 1) == [b"one"]
 
 
+@pytest.mark.skipif(not hasattr(os, "mkfifo"), reason="needs pipes")
+def test_a_path_in_parquet_that_names_no_file_is_rejected_and_not_waited_for(tmp_path):
+    os.mkfifo(tmp_path / "pipe.png")
+    pq.write_table(pa.table({"path": ["pipe.png", "."]}), tmp_path / "a.parquet")
+    reasons = [str(item) for item in index_rows(list_images(str(tmp_path / "a.parquet"))).rows.read(0, 2)]
+    assert reasons == ["not a regular file", "a folder, not a file"]
+
+
 def test_members_of_a_compressed_tar_are_read_in_any_order_in_another_process_too(tmp_path):
     with tarfile.open(tmp_path / "a.tgz", "w:gz") as archive:
         for i in range(70):

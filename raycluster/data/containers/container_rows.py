@@ -15,7 +15,7 @@ from raycluster.data.files.kinds import ARRAY_KINDS, DIGITS, KINDS
 from raycluster.data.files.sources import printable
 from raycluster.data.labels import UNKNOWN
 from raycluster.data.rows import ONE_BY_ONE, READ_THREADS, Rows, os_error_reason
-from raycluster.data.unreadable import Unreadable
+from raycluster.data.unreadable import Unreadable, message_of
 
 
 @dataclass(frozen=True)
@@ -173,7 +173,7 @@ def _array_labels(rows: Rows, file: int, array: str, n: int) -> tuple[np.ndarray
         else:
             labels = idx.read_idx(rows.location, source) if rows.location.has_file(source) else None
     except (Unreadable, OSError) as error:
-        return None, f"The labels in {printable(source)} were not used: {error}."
+        return None, f"The labels in {printable(source)} were not used: {message_of(error)}."
     if labels is not None and labels.shape != (n,):
         shape = labels.shape
         return None, f"The labels in {printable(source)} were not used: their shape is {shape} for {n} images."
