@@ -5,6 +5,7 @@ The arrays go into Ray's object store once; after that a task receives nothing b
 
 from __future__ import annotations
 
+import errno
 import io
 import itertools
 import os
@@ -245,4 +246,8 @@ def os_error_reason(error: OSError) -> str:
         return f"{UNREACHABLE}no permission"
     if isinstance(error, NotAFile):
         return str(error)
+    if error.errno == errno.ELOOP:
+        return "a link that leads back to itself"
+    if error.errno == errno.ENAMETOOLONG:
+        return "its name is too long for the file system"
     return f"{UNREACHABLE}{error.strerror or error}"
