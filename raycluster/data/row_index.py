@@ -18,8 +18,6 @@ from raycluster.data.reading import LabelSource
 from raycluster.data.rows import Rows
 from raycluster.data.unreadable import Unreadable
 
-NAMED = 3
-
 
 class RowIndex(NamedTuple):
     """The images of a source before anything is decoded.
@@ -108,7 +106,7 @@ def index_rows(listing: Listing, array: str | None = None) -> RowIndex:
         reasons=reasons,
         labels=labels,
         class_names=class_names or next((found.class_names for found in known.values() if found.class_names), None),
-        notes=listing.notes + notes + _note_empty(listing, known),
+        notes=listing.notes + notes,
     )
 
 
@@ -141,12 +139,6 @@ def _one_row_per_file(listing: Listing) -> Rows:
         position=np.zeros(n_files, np.int64),
         n_bytes=np.where(kinds == KINDS.index(LEFT_OUT), 0, np.array(listing.sizes, np.int64)),
     )
-
-
-def _note_empty(listing: Listing, known: dict[int, ContainerRows]) -> list[str]:
-    names = [printable(listing.names[file]) for file, container in known.items() if not len(container.position)]
-    more = ", ..." if len(names) > NAMED else ""
-    return [f"Files without any rows ({len(names):,}): {', '.join(names[:NAMED])}{more}."] if names else []
 
 
 def _join_paths(listing: Listing, known: dict[int, ContainerRows]) -> pa.Array:

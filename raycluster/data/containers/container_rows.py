@@ -18,6 +18,8 @@ from raycluster.data.labels import UNKNOWN
 from raycluster.data.rows import ONE_BY_ONE, READ_THREADS, Rows, os_error_reason
 from raycluster.data.unreadable import Unreadable, message_of
 
+EMPTY = "there is nothing in it"
+
 
 @dataclass(frozen=True)
 class ContainerRows:
@@ -83,20 +85,25 @@ def open_containers(rows: Rows, array: str | None) -> dict[int, ContainerRows | 
 
 
 def _open_container(rows: Rows, file: int, array: str | None) -> ContainerRows | Unreadable:
-    kind, name = rows.kind(file), rows.name(file)
     try:
-        if kind == "tar":
-            return _open_tar(rows, name)
-        if kind == "parquet":
-            return _open_parquet(rows, name)
-        if kind == "npz":
-            names = tuple(npz.image_arrays(rows.location, name, array))
-            rows = replace(rows, arrays={file: names})
-        return _open_arrays(rows, file)
+        opened = _rows_in(rows, file, array)
     except Unreadable as error:
         return error
     except OSError as error:
         return Unreadable(os_error_reason(error))
+    return opened if len(opened.position) else Unreadable(EMPTY)
+
+
+def _rows_in(rows: Rows, file: int, array: str | None) -> ContainerRows:
+    kind, name = rows.kind(file), rows.name(file)
+    if kind == "tar":
+        return _open_tar(rows, name)
+    if kind == "parquet":
+        return _open_parquet(rows, name)
+    if kind == "npz":
+        names = tuple(npz.image_arrays(rows.location, name, array))
+        rows = replace(rows, arrays={file: names})
+    return _open_arrays(rows, file)
 
 
 def _open_tar(rows: Rows, name: str) -> ContainerRows:
