@@ -14,7 +14,14 @@ import pyarrow as pa
 import pyarrow.parquet as pq
 
 from raycluster.data.files.location import public_name
-from raycluster.data.files.sources import VECTOR_SOURCES, list_images, list_source, printable, resolve_source
+from raycluster.data.files.sources import (
+    VECTOR_SOURCES,
+    check_apart,
+    list_images,
+    list_source,
+    printable,
+    resolve_source,
+)
 from raycluster.data.images import digest_of, index_source
 from raycluster.data.reading import Reading
 from raycluster.data.row_index import RowIndex
@@ -86,7 +93,8 @@ def _export_tables(options: ExportOptions, console: Console) -> Path:
     provenance = {"what": "table", "identity": identity, "summary": {"rows": len(found.ids)}}
     if options.format == "atlas":
         levels = cluster_levels(folder, len(found.ids))
-        pictures = pictures_of(_config_of_images(config, source), data, found, console) if options.images else None
+        images = _config_of_images(config, source)
+        pictures = pictures_of(images, data, found, out, console) if options.images else None
         console.progress("projecting embeddings to two dimensions")
         write_table(out, atlas_table(found, levels, pictures, options.seed), provenance)
     else:
@@ -171,7 +179,7 @@ def cluster_levels(folder: Path, n: int) -> dict[str, np.ndarray]:
 
 
 def pictures_of(
-    config: dict[str, Any], data: str | None, found: RunVectors, console: Console
+    config: dict[str, Any], data: str | None, found: RunVectors, out: Path, console: Console
 ) -> pa.ChunkedArray | None:
     """Return struct{bytes, path} for every row, a thumbnail of the original, or null if that image is not found.
 
@@ -184,7 +192,14 @@ def pictures_of(
     data : str, optional
         Where the images are now.
     found : RunVectors
+    out : Path
+        Where the table will be.
     console : Console
+
+    Raises
+    ------
+    UserError
+        If the table would be among the images.
     """
     identity = config.get("identity", {})
     value_range = config.get("canvas", {}).get("value_range")
@@ -192,31 +207,31 @@ def pictures_of(
     if source is None:
         console.say("The table holds only the paths of the images, whose source is not known: name it with --data.")
         return None
-    encoded: list[bytes | None] = [None] * len(found.ids)
     try:
         listing = list_images(source, Reading.of(identity).exclude)
-        with ray_session_for(listing, console):
-            console.progress(f"looking at {public_name(source)}")
-            index = index_source(listing, Reading.of(identity))
-            are_same = digest_of(listing) == config.get("files")
-            if data is None and "files" in config and not are_same:
-                console.say(
-                    f"The table holds only the paths of the images: those in {public_name(source)} have changed since "
-                    "the run."
-                )
-                return None
-            shown = _rows_of_images(found, index, are_same)
-            for start in range(0, len(shown), BLOCK):
-                places, rows = zip(*shown[start : start + BLOCK], strict=True)
-                order = np.argsort(rows)
-                pictures = thumbnails(index.rows.select(np.array(rows)[order]), value_range)
-                for place, picture in zip(np.array(places)[order].tolist(), pictures, strict=True):
-                    encoded[place] = picture
-                done = min(start + BLOCK, len(shown))
-                console.progress("encoding images", f"encoding images: {done:,} of {len(shown):,} done")
     except UserError as error:
         console.say(f"The table holds only the paths of the images: {error}")
         return None
+    check_apart(source, listing, out)
+    are_same = digest_of(listing) == config.get("files")
+    if data is None and "files" in config and not are_same:
+        console.say(
+            f"The table holds only the paths of the images: those in {public_name(source)} have changed since the run."
+        )
+        return None
+    encoded: list[bytes | None] = [None] * len(found.ids)
+    with ray_session_for(listing, console):
+        console.progress(f"looking at {public_name(source)}")
+        index = index_source(listing, Reading.of(identity))
+        shown = _rows_of_images(found, index, are_same)
+        for start in range(0, len(shown), BLOCK):
+            places, rows = zip(*shown[start : start + BLOCK], strict=True)
+            order = np.argsort(rows)
+            pictures = thumbnails(index.rows.select(np.array(rows)[order]), value_range)
+            for place, picture in zip(np.array(places)[order].tolist(), pictures, strict=True):
+                encoded[place] = picture
+            done = min(start + BLOCK, len(shown))
+            console.progress("encoding images", f"encoding images: {done:,} of {len(shown):,} done")
     if missing := encoded.count(None):
         console.warn(
             f"{missing:,} of {count(len(encoded), 'row')} have no picture: {public_name(source)} has no readable image "

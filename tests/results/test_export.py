@@ -142,7 +142,7 @@ def test_a_clustering_gets_its_images_as_they_were_read_for_the_embeddings(tmp_p
     clustered.write_config({"identity": {"method": "gdl", "embeddings": str(embedded.path / "embeddings")}})
     config = _config_of_images(clustered.config(), str(embedded.path / "embeddings"))
     found = read_vectors(clustered.path, str(embedded.path / "embeddings"))
-    pictures = pictures_of(config, None, found, Console(quiet=True))
+    pictures = pictures_of(config, None, found, tmp_path.parent, Console(quiet=True))
     assert [shade_of(one) for one in pictures.to_pylist()] == [10, 20]
 
 
@@ -153,11 +153,17 @@ def test_images_of_the_same_name_are_told_apart_by_id_or_left_out(tmp_path, caps
     images = open_images(str(tmp_path))
     found = RunVectors(images.ids, images.paths, np.eye(4, dtype=np.float32))
     config = {"identity": {"data": str(tmp_path)}, "files": images.files}
-    by_id = pictures_of(config, None, found, Console(quiet=True)).to_pylist()
+    by_id = pictures_of(config, None, found, tmp_path.parent, Console(quiet=True)).to_pylist()
     assert [shade_of(one) for one in by_id] == [10, 11, 20, 21]
-    by_path = pictures_of({}, str(tmp_path), found, Console(quiet=True)).to_pylist()
+    by_path = pictures_of({}, str(tmp_path), found, tmp_path.parent, Console(quiet=True)).to_pylist()
     assert [shade_of(one) for one in by_path] == [None, 11, None, 21]
     assert "2 of 4 rows have no picture" in capsys.readouterr().err
+
+
+def test_a_table_is_not_written_among_the_images(jule_run, digit_files):
+    with pytest.raises(UserError, match=r"t.parquet is inside --data"):
+        export(jule_run, "atlas", digit_files / "t.parquet", data=str(digit_files))
+    assert not (digit_files / "t.parquet").exists()
 
 
 def test_embeddings_that_have_grown_are_not_taken_for_the_table_that_is_there(tmp_path):
