@@ -285,10 +285,6 @@ def _embed(
     for note in [*work.notes, *([sentence] if sentence else [])]:
         console.say(note)
     n, total = len(work.order.ids), state.manifest.n
-    if total == 0:
-        raise UserError(f"{public_name(options.data)} holds no rows: name a source with images in it.")
-    if n == 0:
-        return  # the new files have no rows
     if not Path(options.model).is_dir():
         net.value_range = settle_value_range(run_dir, net, work.order, console)
     disk = check_disk(run_dir.path, n, net.embedding_size, work.order.paths.nbytes)

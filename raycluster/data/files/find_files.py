@@ -10,7 +10,7 @@ from typing import Any, NamedTuple
 from pyarrow import fs
 
 from raycluster.data.files.left_out import is_set_apart
-from raycluster.data.files.location import Location, open_filesystem, public_name
+from raycluster.data.files.location import A_FOLDER, NOT_A_FILE, Location, open_filesystem, public_name
 from raycluster.data.files.patterns import EVERYTHING, NOTHING, Patterns, split_pattern
 from raycluster.errors import UserError
 
@@ -145,15 +145,15 @@ def _local(path: str) -> FileInfo:
 def _of_stat(info: os.stat_result) -> FileInfo:
     if stat.S_ISREG(info.st_mode):
         return FileInfo(info.st_size, info.st_mtime_ns)
-    problem = "a folder, not a file" if stat.S_ISDIR(info.st_mode) else "not a regular file"
+    problem = A_FOLDER if stat.S_ISDIR(info.st_mode) else NOT_A_FILE
     return FileInfo(0, info.st_mtime_ns, problem)
 
 
 def _remote(info: fs.FileInfo) -> FileInfo:
     problems = {
         fs.FileType.NotFound: NO_SUCH_FILE,
-        fs.FileType.Directory: "a folder, not a file",
-        fs.FileType.Unknown: "not a regular file",
+        fs.FileType.Directory: A_FOLDER,
+        fs.FileType.Unknown: NOT_A_FILE,
     }
     return FileInfo(info.size or 0, info.mtime_ns or 0, problems.get(info.type, ""))
 

@@ -85,6 +85,14 @@ def test_labels_without_images_and_tables_that_name_no_images_are_left_out(folde
     }
 
 
+@pytest.mark.skipif(not hasattr(os, "mkfifo"), reason="needs pipes")
+def test_a_pipe_is_listed_and_not_waited_for(folder, tmp_path):
+    source = folder("a.png")
+    for name in ("metadata.csv", "no_suffix", "b.png", "b.parquet"):
+        os.mkfifo(tmp_path / name)
+    assert set(list_images(source).reasons.values()) == {"not a regular file"}
+
+
 def test_a_table_of_paths_beside_its_images_does_not_repeat_them(folder, tmp_path):
     source = folder("a.png")
     pq.write_table(pa.table({"path": ["a.png"]}), tmp_path / "t.parquet")
