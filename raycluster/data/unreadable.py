@@ -20,7 +20,8 @@ def message_of(error: Exception) -> str:
 
     Byte counts are left out, so that files with the same damage have the same reason and are counted together.
     """
-    return _POSITION.sub("", " ".join(str(error).split())) or type(error).__name__
+    text = "".join(sign if sign.isprintable() else " " for sign in str(error))
+    return _POSITION.sub("", " ".join(text.split())).rstrip(" .:") or type(error).__name__
 
 
 class Rejected(NamedTuple):

@@ -17,7 +17,7 @@ from typing import TYPE_CHECKING, Any
 import numpy as np
 
 from raycluster.data.files.location import public_name
-from raycluster.data.files.sources import check_apart, resolve_source
+from raycluster.data.files.sources import check_apart, list_images, resolve_source
 from raycluster.data.survey import sample_value_range
 from raycluster.embedding.part_files import RejectedRow, part_path, read_footer, read_ids
 from raycluster.embedding.preflight import check_disk, spilled_bytes
@@ -140,7 +140,8 @@ def _embed_source(options: EmbedOptions, console: Console) -> EmbedSummary:
     identity |= {"data": public_name(options.data)} | options.reading.unusual()
     identity |= {"fit": options.fit} if options.fit else {}
     identity |= {"value_range": list(options.value_range)} if options.value_range else {}
-    run_dir.state(identity)
+    if run_dir.state(identity) == "new":
+        check_apart(options.data, list_images(options.data, options.reading.exclude), run_dir.path)
     net, fingerprint = load_network(options)
     node = private_node()
     if node:
@@ -156,7 +157,6 @@ def _embed_source(options: EmbedOptions, console: Console) -> EmbedSummary:
             )
         console.progress(f"looking at {public_name(options.data)}")
         state = EmbeddingState(run_dir.path, options.data, options.reading)
-        check_apart(options.data, state.listing, run_dir.path)
         for sentence in state.sentences():
             console.say(sentence)
         progress.clock.lap("looking")

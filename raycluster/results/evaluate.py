@@ -65,7 +65,10 @@ def _evaluate_run(options: EvaluateOptions, console: Console) -> dict[str, Any]:
     with ray_session(console):
         console.progress(f"looking at {public_name(data or before['data'])}")
         images = open_images(data or before["data"], reading, net.canvas)
-        rows, pixels = images.take(labeled_rows(images, options.seed))
+        wanted = labeled_rows(images, options.seed)
+        rows, pixels = images.take(wanted)
+        if len(rows) < len(wanted):
+            console.say(f"{count(len(wanted) - len(rows), 'image')} could not be decoded: {len(rows):,} are left.")
         labels = known_labels(images)[rows]
     console.progress("computing features")
     layers = frozen_features(net, pixels)

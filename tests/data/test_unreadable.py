@@ -7,7 +7,7 @@ from raycluster.data.unreadable import message_of
     ("error", "message"),
     [
         (OSError("image file is truncated (17 bytes not processed)"), "image file is truncated"),
-        (ValueError("bad\nheader: \n"), "bad header:"),
+        (ValueError("bad\nheader: \x01\n"), "bad header"),
         (EOFError(), "EOFError"),
     ],
 )
