@@ -76,6 +76,14 @@ def test_idx_labels_files_and_metadata_are_no_rows(folder, tmp_path):
     assert listing.labels == {"a.png": "1", "b/c.png": "2"}
 
 
+def test_classes_of_images_that_are_not_there_are_told(folder, tmp_path):
+    source = folder("a.png", "sub/b.png")
+    (tmp_path / "metadata.csv").write_text("file_name,label\na.png,1\nb.png,2\nc.png,3\n")
+    listing = list_images(source)
+    assert listing.notes == ["metadata.csv has classes for images that are not there: 2."]
+    assert listing.labels["a.png"] == "1"
+
+
 def test_labels_without_images_and_tables_that_name_no_images_are_left_out(folder):
     source = folder("a.png", "x-labels-idx1-ubyte", "metadata.csv", "other/metadata.csv")
     assert list_images(source).reasons == {
