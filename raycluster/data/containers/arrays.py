@@ -68,6 +68,5 @@ def check_claim(dtype: np.dtype, shape: tuple[int, ...], n_bytes: int) -> None:
     ------
     ValueError
     """
-    claimed = dtype.itemsize * math.prod(shape)
-    if claimed > n_bytes or min(shape, default=0) < 0:
-        raise ValueError(f"its header claims {claimed:,} bytes, and it has {max(n_bytes, 0):,}")
+    if dtype.itemsize * math.prod(shape) > n_bytes or min(shape, default=0) < 0:
+        raise ValueError(f"its header claims more than the {max(n_bytes, 0):,} bytes that there are")
