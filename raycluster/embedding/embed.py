@@ -37,6 +37,7 @@ from raycluster.runtime.ray_errors import check_ray_alive, explain
 from raycluster.runtime.resources import Node, Plan, plan_resources
 from raycluster.runtime.run_dir import RunDir
 from raycluster.runtime.session import RaySession, private_node, ray_session
+from raycluster.runtime.summary import reason_lines
 from raycluster.runtime.units import count, duration, size
 from raycluster.runtime.versions import installed_versions
 
@@ -425,7 +426,7 @@ def show_embeddings(console: Console, out: Path, summary: EmbedSummary) -> None:
         lines.append(f"{speed}work of all processes: {work}")
     if summary.rejected:
         lines.append(f"{count(summary.rejected, 'input')} rejected (rejected.parquet):")
-        lines += [f"  {times:,} x {reason}" for reason, times in summary.rejected_reasons.items()]
+        lines += reason_lines(summary.rejected_reasons)
     console.say("\n".join(lines))
     if summary.blank_now:
         console.warn(f"{summary.blank_now:,} of the {summary.embedded_now:,} images embedded now are nearly blank.")

@@ -98,7 +98,7 @@ def test_every_reason_is_counted_in_the_summary(tmp_path, capsys):
     (tmp_path / "b.parquet").write_bytes(b"PAR1")
     (tmp_path / "README.md").write_text("digits")
     summary = raycluster.cluster(tmp_path, 3, tmp_path.with_name("out-of-reasons"))
-    assert (summary.images, summary.rejected, sum(summary.rejected_reasons.values())) == (60, 4, 4)
+    assert (summary.images, summary.rejected, sum(summary.rejected_reasons.values())) == (60, 5, 5)
     told = capsys.readouterr().out
     assert "2 x its vector has 0 numbers, and the most common length is 64" in told
     assert "1 × not a table of vectors: .md" in told
