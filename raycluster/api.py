@@ -10,6 +10,7 @@ from pathlib import Path
 from typing import TYPE_CHECKING, Any, Literal
 
 from raycluster.data.canvas import Fit, ImageSize
+from raycluster.data.files.location import public_name
 from raycluster.data.files.sources import resolve_source
 from raycluster.data.reading import Frames, LabelSource
 from raycluster.errors import UserError
@@ -29,6 +30,7 @@ from raycluster.options import (
     SweepOptions,
     TableFormat,
     TrainOptions,
+    VectorMetric,
 )
 from raycluster.runtime.console import Console
 from raycluster.runtime.paths import absolute_out, under_job_submit
@@ -240,6 +242,7 @@ def cluster(
     out: StrPath,
     *,
     column: str | None = None,
+    metric: VectorMetric = "cosine",
     settings: GraphSettings | None = None,
 ) -> RunSummary:
     """Cluster vectors, such as embeddings, by graph degree linkage.
@@ -254,6 +257,8 @@ def cluster(
         The folder for the results.
     column : str, optional
         The column of the vectors in Parquet; by default ``embedding``, or else the only column of vectors.
+    metric : {"cosine", "euclidean"}
+        Compare directions only, which suits embeddings, or plain distances.
     settings : GraphSettings, optional
         The graph and the merging, from :mod:`raycluster.graph.settings`.
 
@@ -271,7 +276,14 @@ def cluster(
 
     graph = {} if settings is None else asdict(settings)
     return cluster_vectors(
-        ClusterOptions(embeddings=os.fspath(embeddings), clusters=clusters, out=os.fspath(out), column=column, **graph)
+        ClusterOptions(
+            embeddings=os.fspath(embeddings),
+            clusters=clusters,
+            out=os.fspath(out),
+            column=column,
+            metric=metric,
+            **graph,
+        )
     )
 
 
@@ -578,8 +590,8 @@ def train_with(options: TrainOptions, method: str, settings: Any, console: Conso
     if clusters is None:
         if options.data != "digits":
             raise UserError(
-                f"How many clusters are there in {options.data}? Give their number, --clusters K, or let it be chosen, "
-                "--clusters auto."
+                f"How many clusters are there in {public_name(options.data)}? Give their number, --clusters K, or let "
+                "it be chosen, --clusters auto."
             )
         clusters = 10
     run = TrainingRun(

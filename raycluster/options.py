@@ -6,6 +6,7 @@ help; an option that a command declares again has another default there, and the
 
 from __future__ import annotations
 
+import math
 from dataclasses import dataclass
 from typing import Literal
 
@@ -17,11 +18,18 @@ from raycluster.graph.settings import GraphSettings
 Color = Literal["keep", "gray", "rgb"]
 FeedMode = Literal["auto", "resident", "streaming"]
 TableFormat = Literal["atlas", "numpy", "clip-retrieval"]
+VectorMetric = Literal["cosine", "euclidean"]
 Search = Literal["random", "grid", "optuna"]
 Scheduler = Literal["none", "asha", "pbt"]
 
 DEFAULT_METHOD = "jule"
 DEFAULT_OBJECTIVE = "stability"
+
+
+def check_value_range(value_range: tuple[float, float] | None) -> None:
+    """Raise :class:`UserError` if there is nothing between black and white."""
+    is_range = value_range is None or -math.inf < value_range[0] < value_range[1] < math.inf
+    check_setting("value_range", value_range, is_range, "a lower and a higher number")
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -59,6 +67,10 @@ class SizedImageOptions(ImageOptions):
     """Pad or crop images of other shapes; none is squeezed."""
     value_range: tuple[float, float] | None = None
     """What becomes black and white beyond 8 bits. Default: found and printed."""
+
+    def __post_init__(self) -> None:
+        """Refuse settings that mean nothing."""
+        check_value_range(self.value_range)
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -122,6 +134,7 @@ class EmbedOptions(ImageOptions, ResourceOptions, OutputOptions):
     def __post_init__(self) -> None:
         """Refuse settings that mean nothing."""
         check_setting("image_size", self.image_size, self.image_size is None or self.image_size >= 1, "at least 1")
+        check_value_range(self.value_range)
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -135,6 +148,8 @@ class ClusterOptions(GraphSettings, OutputOptions):
     """K, the number of clusters. auto chooses it from the graph and the merge tree."""
     column: str | None = None
     """The column of the vectors in Parquet. Default: embedding, or else the only column of vectors."""
+    metric: VectorMetric = "cosine"
+    """Compare directions only (cosine), which suits embeddings, or plain distances (euclidean)."""
 
     def __post_init__(self) -> None:
         """Refuse settings that mean nothing."""

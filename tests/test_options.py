@@ -61,3 +61,10 @@ def test_what_an_option_cannot_be_is_refused_in_a_sentence():
         ClusterOptions(embeddings="e", clusters=1, out="o")
     with pytest.raises(UserError, match="--affinity both: choose local or global"):
         ClusterOptions(embeddings="e", clusters=2, out="o", affinity="both")
+
+
+@pytest.mark.parametrize("value_range", [(5, 5), (9, 3), (0, float("nan")), (0, float("inf"))])
+def test_a_range_of_values_without_anything_between_is_refused(value_range):
+    for options, needed in ((TrainOptions, {}), (EmbedOptions, {"model": "m", "out": "o"})):
+        with pytest.raises(UserError, match="choose a lower and a higher number"):
+            options(data="d", **needed, value_range=value_range)

@@ -9,6 +9,7 @@ from typing import Any
 
 import numpy as np
 
+from raycluster.data.files.location import public_name
 from raycluster.data.files.sources import check_apart, resolve_source
 from raycluster.data.vectors.files import find_vector_files
 from raycluster.data.vectors.vector_set import VectorSet, open_vectors, read_vector_files
@@ -35,6 +36,7 @@ from raycluster.runtime.units import count, duration
 from raycluster.runtime.versions import installed_versions
 
 METHOD = "gdl"
+NO_DIRECTION = "its vector is all zeros, which has no cosine (--metric euclidean takes it)"
 ADVICE = Advice(
     one_cluster="the clusters have chained together; try fewer --n-neighbors, or --affinity local",
     collapsed="try other embeddings",
@@ -66,28 +68,30 @@ def _cluster_vectors(options: ClusterOptions, console: Console) -> RunSummary:
     options = replace(options, embeddings=resolve_source(options.embeddings))
     run_dir = RunDir(absolute_out(options.out))
     identity = {"method": METHOD} | {name: value for name, value in asdict(options).items() if name != "out"}
+    shown = public_name(options.embeddings)
+    identity["embeddings"] = shown
     check_complete(options.embeddings)
     if run_dir.state(identity) == "finished":
         if open_vectors(options.embeddings, options.column).fingerprint != run_dir.config()["fingerprint"]:
-            raise UserError(
-                f"The vectors in {options.embeddings} have changed since they were clustered: choose another --out."
-            )
+            raise UserError(f"The vectors in {shown} have changed since they were clustered: choose another --out.")
         return repeat_summary(console, run_dir, "clustering")
     run_dir.check_writable()
-    console.progress(f"reading {options.embeddings}")
+    console.progress(f"reading {shown}")
     files = find_vector_files(options.embeddings, options.column)
     check_apart(options.embeddings, files.listing, run_dir.path, "--embeddings")
     console.say(memory_sentence(files.rows, files.numbers, options, available_memory()))
     found = read_vector_files(files)
+    if options.metric == "cosine":
+        found = of_unit_length(found)
     n, size = found.vectors.shape
     for note in found.notes:
         console.say(note)
     rejected = f", {len(found.rejected):,} rejected" if found.rejected else ""
-    console.say(f"{options.embeddings}: {count(n, 'vector')} of {count(size, 'number')}{rejected}")
+    console.say(f"{shown}: {count(n, 'vector')} of {count(size, 'number')}{rejected}")
     if options.clusters != "auto" and options.clusters > n:
         raise UserError(f"clusters={options.clusters}, but only {n} vectors are usable: choose at most {n}.")
     if n < 2:
-        raise UserError(f"{options.embeddings} holds only one usable vector: at least 2 are needed.")
+        raise UserError(f"{shown} holds only one usable vector: at least 2 are needed.")
     with run_dir.lock():
         run_dir.write_config({"identity": identity, "fingerprint": found.fingerprint, "versions": installed_versions()})
         run_dir.write_rejected(found.rejected)
@@ -95,6 +99,18 @@ def _cluster_vectors(options: ClusterOptions, console: Console) -> RunSummary:
         summary = _cluster(options, run_dir, found, clock, console)
     show_summary(console, run_dir.path, summary)
     return summary
+
+
+def of_unit_length(found: VectorSet) -> VectorSet:
+    """Scale all vectors to length 1, where Euclidean distances rank as cosines do; reject those without a direction."""
+    lengths = np.linalg.norm(found.vectors, axis=1, keepdims=True)
+    has_direction = lengths[:, 0] > 0
+    if not has_direction.all():
+        found = found.without(~has_direction, NO_DIRECTION)
+        lengths = lengths[has_direction]
+    vectors = np.require(found.vectors, requirements="W")  # in place: there may be gigabytes of them
+    vectors /= lengths
+    return replace(found, vectors=vectors)
 
 
 def memory_sentence(n: int, numbers: int, options: ClusterOptions, available: float) -> str:

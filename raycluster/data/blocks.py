@@ -56,7 +56,7 @@ def read_block(rows: Rows, start: int, stop: int, canvas: Canvas) -> Block:
                 if isinstance(item, bytes):
                     images[i] = load_image(item, canvas, rows.image_name(start + i), rows.frame(start + i))
                 else:
-                    images[i] = prepare(as_image(item), canvas)
+                    images[i] = prepare(as_image(item, canvas.value_range), canvas)
             except Unreadable as error:
                 reasons[i] = str(error)
     return Block(images, reasons, was_read - began, time.perf_counter() - was_read)

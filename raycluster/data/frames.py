@@ -33,5 +33,6 @@ def every_frame(index: RowIndex) -> RowIndex:
         paths=pa.array(paths, index.paths.type),
         reasons={int(first[row]): reason for row, reason in index.reasons.items()},
         sizes=index.sizes[old],
+        depths=index.depths[old],
         labels=None if index.labels is None else index.labels[old],
     )

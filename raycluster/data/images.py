@@ -275,10 +275,7 @@ def none_readable(source: str, rejected: list[Rejected]) -> UserError:
 
 def _used(source: str, index: RowIndex, reasons: Mapping[int, str]) -> np.ndarray:
     """Return the rows that are not rejected, int64, ascending."""
-    listed = len(index.rows)
-    if listed == 0:
-        raise UserError(f"{public_name(source)} holds no rows: name a source with images in it.")
-    used = np.setdiff1d(np.arange(listed), list(reasons))
+    used = np.setdiff1d(np.arange(len(index.rows)), list(reasons))
     if len(used) == 0:
         paths = cast("list[str]", index.paths.to_pylist())
         raise none_readable(public_name(source), [Rejected(paths[row], reasons[row]) for row in sorted(reasons)])

@@ -18,8 +18,6 @@ from raycluster.data.reading import LabelSource
 from raycluster.data.rows import Rows
 from raycluster.data.unreadable import Unreadable
 
-NAMED = 3
-
 
 class RowIndex(NamedTuple):
     """The images of a source before anything is decoded.
@@ -33,6 +31,8 @@ class RowIndex(NamedTuple):
         one; otherwise ``file#row``, or ``file.npz/array#row`` where several arrays of a file are read.
     sizes : ndarray of int32, shape (n, 3)
         Height, width and channels (1 or 3) of the images in arrays; zeros where an image has to be decoded to know.
+    depths : ndarray of int32, shape (n,)
+        Bits per channel of the images in arrays; 8 where an image has to be decoded to know.
     reasons : dict of int to Unreadable
         By row: files that are left out, members of tar files that are no images, and containers that cannot be opened,
         for which one row stands.
@@ -44,6 +44,7 @@ class RowIndex(NamedTuple):
     rows: Rows
     paths: pa.Array
     sizes: np.ndarray
+    depths: np.ndarray
     reasons: dict[int, Unreadable]
     labels: np.ndarray | None
     class_names: list[str] | None
@@ -80,7 +81,7 @@ def index_rows(listing: Listing, array: str | None = None) -> RowIndex:
         n_bytes=rows.n_bytes // np.maximum(counts, 1)[rows.file],
         arrays={file: container.arrays for file, container in known.items() if container.arrays},
     )
-    sizes = np.zeros((len(rows), 3), np.int32)
+    sizes, depths = np.zeros((len(rows), 3), np.int32), np.full(len(rows), 8, np.int32)
     reasons = {
         int(first[i]): Unreadable(listing.reasons[listing.names[i]])
         for i in np.flatnonzero(rows.kinds == KINDS.index(LEFT_OUT))
@@ -92,8 +93,8 @@ def index_rows(listing: Listing, array: str | None = None) -> RowIndex:
         rows.part[inside], rows.position[inside] = container.part, container.position
         if container.n_bytes is not None:
             rows.n_bytes[inside] = container.n_bytes
-        if container.sizes is not None:
-            sizes[inside] = container.sizes
+        if container.sizes is not None and container.depths is not None:
+            sizes[inside], depths[inside] = container.sizes, container.depths
         reasons.update((start + row, reason) for row, reason in container.reasons.items())
     labels, class_names = _join_labels(listing, known)
     notes = [note for container in known.values() for note in container.notes]
@@ -101,10 +102,11 @@ def index_rows(listing: Listing, array: str | None = None) -> RowIndex:
         rows=rows,
         paths=_join_paths(listing, known),
         sizes=sizes,
+        depths=depths,
         reasons=reasons,
         labels=labels,
         class_names=class_names or next((found.class_names for found in known.values() if found.class_names), None),
-        notes=listing.notes + notes + _note_empty(listing, known),
+        notes=listing.notes + notes,
     )
 
 
@@ -137,12 +139,6 @@ def _one_row_per_file(listing: Listing) -> Rows:
         position=np.zeros(n_files, np.int64),
         n_bytes=np.where(kinds == KINDS.index(LEFT_OUT), 0, np.array(listing.sizes, np.int64)),
     )
-
-
-def _note_empty(listing: Listing, known: dict[int, ContainerRows]) -> list[str]:
-    names = [printable(listing.names[file]) for file, container in known.items() if not len(container.position)]
-    more = ", ..." if len(names) > NAMED else ""
-    return [f"Files without any rows ({len(names):,}): {', '.join(names[:NAMED])}{more}."] if names else []
 
 
 def _join_paths(listing: Listing, known: dict[int, ContainerRows]) -> pa.Array:

@@ -5,6 +5,7 @@ The arrays go into Ray's object store once; after that a task receives nothing b
 
 from __future__ import annotations
 
+import errno
 import io
 import itertools
 import os
@@ -21,8 +22,8 @@ from raycluster.data.containers import arrays, idx, npz, parquet_images
 from raycluster.data.containers.parquet import Item
 from raycluster.data.containers.tar import TarStream
 from raycluster.data.files.kinds import ARRAY_KINDS, DIGITS, KINDS, LEFT_OUT
-from raycluster.data.files.location import Location
-from raycluster.data.unreadable import UNREACHABLE, Unreadable
+from raycluster.data.files.location import Location, NotAFile
+from raycluster.data.unreadable import UNREACHABLE, Unreadable, message_of
 
 MAX_RANGE_ROWS = 1000
 MAX_RANGE_FILES = 256
@@ -155,7 +156,7 @@ class Rows:
         except IndexError:
             return [Unreadable(CHANGED)] * (stop - start)
         except (pa.ArrowException, UnicodeDecodeError) as error:
-            return [Unreadable(f"damaged: {error}")] * (stop - start)
+            return [Unreadable(f"damaged: {message_of(error)}")] * (stop - start)
         except OSError as error:
             return [Unreadable(os_error_reason(error))] * (stop - start)
 
@@ -243,4 +244,10 @@ def os_error_reason(error: OSError) -> str:
         return "the file no longer exists, or is a broken link"
     if isinstance(error, PermissionError):
         return f"{UNREACHABLE}no permission"
+    if isinstance(error, NotAFile):
+        return str(error)
+    if error.errno == errno.ELOOP:
+        return "a link that leads back to itself"
+    if error.errno == errno.ENAMETOOLONG:
+        return "its name is too long for the file system"
     return f"{UNREACHABLE}{error.strerror or error}"

@@ -7,9 +7,10 @@ from typing import NamedTuple
 
 import numpy as np
 
-from raycluster.data.image.decode import as_image
+from raycluster.data.containers.arrays import size_of
 from raycluster.data.image.header import read_header
-from raycluster.data.image.value_range import natural_range, raw_extremes
+from raycluster.data.image.pixel_values import depth_of_array
+from raycluster.data.image.value_range import extremes, natural_range, raw_extremes
 from raycluster.data.pipeline import Columns, map_ranges, put_rows
 from raycluster.data.row_index import RowIndex
 from raycluster.data.rows import Rows
@@ -46,7 +47,7 @@ def survey_headers(index: RowIndex) -> tuple[Headers, dict[int, str]]:
         Why an image is unreadable, by row; without those that the index rejects.
     """
     n = len(index.rows)
-    headers = Headers(index.sizes.copy(), np.full(n, 8, np.int32), np.ones(n, np.int32))
+    headers = Headers(index.sizes.copy(), index.depths.copy(), np.ones(n, np.int32))
     others = np.setdiff1d(np.flatnonzero((index.sizes == 0).all(axis=1)), list(index.reasons))
     found, reasons = read_headers(index.rows.select(others))
     for values, of_others in zip(headers, found, strict=True):
@@ -69,8 +70,6 @@ def read_headers(rows: Rows) -> tuple[Headers, dict[int, str]]:
 
 def sample_value_range(rows: Rows) -> tuple[float, float] | None:
     """Return what becomes black and white in images of more than 8 bits, from up to 1,000 rows; None without any."""
-    if rows.are_arrays:
-        return None
     sample = _evenly_spaced(rows)
     headers, _ = read_headers(sample)
     deep = np.flatnonzero(headers.depths > 8)
@@ -103,8 +102,7 @@ def _headers_of_range(rows: Rows, start: int, stop: int) -> Columns:
             if isinstance(item, Unreadable):
                 raise item
             if isinstance(item, np.ndarray):
-                pixels = as_image(item)
-                columns["sizes"][i] = *pixels.shape[:2], 1 if pixels.ndim == 2 else 3
+                columns["sizes"][i], columns["depths"][i] = size_of(item), depth_of_array(item.dtype)
                 continue
             with item:
                 header = read_header(item, rows.image_name(start + i))
@@ -121,6 +119,8 @@ def _extremes_of_range(rows: Rows, start: int, stop: int) -> Columns:
         if isinstance(item, bytes):
             with contextlib.suppress(Unreadable):  # it is rejected when it is decoded
                 known.append(raw_extremes(item, rows.image_name(start + i), rows.frame(start + i)))
+        elif isinstance(item, np.ndarray):
+            known.append(extremes(item))
     known = [one for one in known if one is not None]
     low, high, is_float = zip(*known, strict=True) if known else ((), (), ())
     return {"low": np.array(low), "high": np.array(high), "is_float": np.array(is_float, bool)}

@@ -65,7 +65,7 @@ def _shrink_range(rows: Rows, start: int, stop: int, value_range: tuple[float, f
                 name, frame = rows.image_name(start + i), rows.frame(start + i)
                 pixels = decode(item, name=name, frame=frame, at_least=at_least, value_range=value_range)
             else:
-                pixels = as_image(item)
+                pixels = as_image(item, value_range)
         except Unreadable:
             continue
         picture = Image.fromarray(pixels)

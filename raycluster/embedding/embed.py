@@ -17,7 +17,7 @@ from typing import TYPE_CHECKING, Any
 import numpy as np
 
 from raycluster.data.files.location import public_name
-from raycluster.data.files.sources import check_apart, resolve_source
+from raycluster.data.files.sources import check_apart, list_images, resolve_source
 from raycluster.data.survey import sample_value_range
 from raycluster.embedding.part_files import RejectedRow, part_path, read_footer, read_ids
 from raycluster.embedding.preflight import check_disk, spilled_bytes
@@ -37,6 +37,7 @@ from raycluster.runtime.ray_errors import check_ray_alive, explain
 from raycluster.runtime.resources import Node, Plan, plan_resources
 from raycluster.runtime.run_dir import RunDir
 from raycluster.runtime.session import RaySession, private_node, ray_session
+from raycluster.runtime.summary import reason_lines
 from raycluster.runtime.units import count, duration, size
 from raycluster.runtime.versions import installed_versions
 
@@ -140,7 +141,8 @@ def _embed_source(options: EmbedOptions, console: Console) -> EmbedSummary:
     identity |= {"data": public_name(options.data)} | options.reading.unusual()
     identity |= {"fit": options.fit} if options.fit else {}
     identity |= {"value_range": list(options.value_range)} if options.value_range else {}
-    run_dir.state(identity)
+    if run_dir.state(identity) == "new":
+        check_apart(options.data, list_images(options.data, options.reading.exclude), run_dir.path)
     net, fingerprint = load_network(options)
     node = private_node()
     if node:
@@ -156,7 +158,6 @@ def _embed_source(options: EmbedOptions, console: Console) -> EmbedSummary:
             )
         console.progress(f"looking at {public_name(options.data)}")
         state = EmbeddingState(run_dir.path, options.data, options.reading)
-        check_apart(options.data, state.listing, run_dir.path)
         for sentence in state.sentences():
             console.say(sentence)
         progress.clock.lap("looking")
@@ -285,10 +286,6 @@ def _embed(
     for note in [*work.notes, *([sentence] if sentence else [])]:
         console.say(note)
     n, total = len(work.order.ids), state.manifest.n
-    if total == 0:
-        raise UserError(f"{public_name(options.data)} holds no rows: name a source with images in it.")
-    if n == 0:
-        return  # the new files have no rows
     if not Path(options.model).is_dir():
         net.value_range = settle_value_range(run_dir, net, work.order, console)
     disk = check_disk(run_dir.path, n, net.embedding_size, work.order.paths.nbytes)
@@ -429,7 +426,7 @@ def show_embeddings(console: Console, out: Path, summary: EmbedSummary) -> None:
         lines.append(f"{speed}work of all processes: {work}")
     if summary.rejected:
         lines.append(f"{count(summary.rejected, 'input')} rejected (rejected.parquet):")
-        lines += [f"  {times:,} x {reason}" for reason, times in summary.rejected_reasons.items()]
+        lines += reason_lines(summary.rejected_reasons)
     console.say("\n".join(lines))
     if summary.blank_now:
         console.warn(f"{summary.blank_now:,} of the {summary.embedded_now:,} images embedded now are nearly blank.")

@@ -11,6 +11,7 @@ import pyarrow as pa
 
 from raycluster.data.files.location import public_name
 from raycluster.data.files.sources import Listing, list_images, printable
+from raycluster.data.image.formats import NO_HEIF, reads_heif
 from raycluster.data.images import index_source
 from raycluster.data.labels import UNKNOWN
 from raycluster.data.reading import USUAL, Reading
@@ -84,7 +85,7 @@ class EmbeddingState:
     damaged : int
         How many part files were incomplete and have been removed.
     unreachable : int
-        How many rows could not be reached last time, although nothing is wrong with them; their part files are
+        How many rows could not be read last time, although nothing is wrong with them; their part files are
         removed too.
 
     Raises
@@ -183,7 +184,7 @@ class EmbeddingState:
         if self.damaged:
             said.append(f"{self.damaged:,} part file(s) were incomplete or inconsistent: they are written again.")
         if self.unreachable:
-            said.append(f"{self.unreachable:,} input(s) could not be reached last time: they are tried again.")
+            said.append(f"{self.unreachable:,} input(s) could not be read last time: they are tried again.")
         if self.changes.added and self.manifest.blocks:
             added = [printable(self.listing.names[i]) for i in self.changes.added]
             said.append(f"New: {_some(added)}; their ids start at {self.manifest.next_id:,}.")
@@ -225,7 +226,7 @@ class EmbeddingState:
             if footer is None or len(ids) != footer.rows + len(footer.rejected):
                 part.unlink()
                 self.damaged += 1
-            elif again := sum(row.reason.startswith(UNREACHABLE) for row in footer.rejected):
+            elif again := sum(_may_be_readable_now(row.reason) for row in footer.rejected):
                 part.unlink()
                 self.unreachable += again
 
@@ -247,6 +248,11 @@ class EmbeddingState:
         self.manifest = replace(self.manifest, class_names=tuple(number_of))
         number = np.array([number_of[name] for name in class_names] + [UNKNOWN], np.int64)
         return number[np.where((labels < 0) | (labels >= len(class_names)), -1, labels)], notes
+
+
+def _may_be_readable_now(reason: str) -> bool:
+    """Return whether a file that was rejected for a reason may be readable although it has not changed."""
+    return reason.startswith(UNREACHABLE) or (reason == NO_HEIF and reads_heif())
 
 
 def _check_plausible(data: str, known: Manifest, listing: Listing, changes: Changes) -> None:

@@ -118,15 +118,16 @@ def threads_of(plan: Plan) -> int:
 def prepare_shard(unit: pa.Table, order: PendingRows, canvas: Canvas) -> pa.Table:
     """Read the images of a shard and bring them to the canvas that the network takes: one row of uint8 bytes."""
     ((shard, start, stop),) = zip(*(unit[name].to_pylist() for name in ("shard", "start", "stop")), strict=True)
-    images = np.empty((stop - start, *canvas.shape), np.uint8)
-    reasons: dict[int, str] = {}
+    images = np.zeros((stop - start, *canvas.shape), np.uint8)
+    reasons = {i - start: order.reasons[i] for i in range(start, stop) if i in order.reasons}
+    places = np.setdiff1d(np.arange(stop - start), list(reasons))
+    rows = order.rows.select(start + places)
     read = decode = 0.0
-    for first, last in order.rows.ranges(start, stop, int(np.prod(canvas.shape))).tolist():
-        block = read_block(order.rows, first, last, canvas)
-        images[first - start : last - start] = block.images
-        reasons.update((first - start + i, reason) for i, reason in block.reasons.items())
+    for first, last in rows.ranges(0, len(rows), int(np.prod(canvas.shape))).tolist():
+        block = read_block(rows, first, last, canvas)
+        images[places[first:last]] = block.images
+        reasons |= {int(places[first + i]): reason for i, reason in block.reasons.items()}
         read, decode = read + block.read_seconds, decode + block.decode_seconds
-    reasons |= {i - start: order.reasons[i] for i in range(start, stop) if i in order.reasons}
     offsets = pa.py_buffer(np.array([0, images.nbytes], np.int64).data)
     pixels = pa.LargeBinaryArray.from_buffers(pa.large_binary(), 1, [None, offsets, pa.py_buffer(images.data)])
     columns = {"shard": shard, "start": start, "stop": stop, "reasons": json.dumps(list(reasons.items()))}

@@ -29,6 +29,7 @@ from raycluster.runtime.console import Console
 from raycluster.runtime.paths import absolute_out
 from raycluster.runtime.run_dir import RunDir
 from raycluster.runtime.session import ray_session_for
+from raycluster.runtime.summary import reason_lines
 from raycluster.runtime.units import count, duration
 
 BATCH = 250
@@ -161,7 +162,7 @@ def describe_assignment(summary: AssignSummary, run: Path, out: Path) -> str:
         )
     if summary.rejected:
         lines.append(f"{count(summary.rejected, 'input')} rejected:")
-        lines += [f"  {count:,} x {reason}" for reason, count in summary.reasons.items()]
+        lines += reason_lines(summary.reasons)
     titles = {"assigned": "assigned images", "all": "all readable images, as if every one had been assigned"}
     lines += [
         f"ACC {scores['acc']:.3f}  NMI {scores['nmi']:.3f}  ARI {scores['ari']:.3f}  on {titles[which]}"

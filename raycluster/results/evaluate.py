@@ -7,6 +7,7 @@ from typing import Any
 
 import numpy as np
 
+from raycluster.data.files.location import public_name
 from raycluster.data.files.sources import resolve_source
 from raycluster.data.images import ImageSet, open_images
 from raycluster.data.reading import Reading
@@ -57,14 +58,17 @@ def _evaluate_run(options: EvaluateOptions, console: Console) -> dict[str, Any]:
         raise UserError(
             f"--shift needs a network that assigns clusters itself, and that of {before['method']} does not."
         )
-    data = options.data and resolve_source(options.data)
+    data = resolve_source(options.data) if options.data else before["data"]
     reading = Reading() if options.data else Reading.of(before)
     if options.labels:
         reading = replace(reading, labels=options.labels)
     with ray_session(console):
-        console.progress(f"looking at {data or before['data']}")
-        images = open_images(data or before["data"], reading, net.canvas)
-        rows, pixels = images.take(labeled_rows(images, options.seed))
+        console.progress(f"looking at {public_name(data)}")
+        images = open_images(data, reading, net.canvas)
+        wanted = labeled_rows(images, options.seed)
+        rows, pixels = images.take(wanted)
+        if len(rows) < len(wanted):
+            console.say(f"{count(len(wanted) - len(rows), 'image')} could not be decoded: {len(rows):,} are left.")
         labels = known_labels(images)[rows]
     console.progress("computing features")
     layers = frozen_features(net, pixels)
@@ -75,7 +79,7 @@ def _evaluate_run(options: EvaluateOptions, console: Console) -> dict[str, Any]:
     console.progress("comparing clusterings")
     embedding, clusters = list(layers.values())[-1], min(run_dir.summary().clusters, len(rows))
     agreement = consensus_score(embedding, clusters, options.seed)
-    result = {"data": data or before["data"], "images": len(rows), "frozen": found, "consensus": agreement}
+    result = {"data": images.source, "images": len(rows), "frozen": found, "consensus": agreement}
     last = {name: value for name, value in run_dir.health().items() if name.startswith(("bcubed_", "probability_"))}
     result |= {"run": run_dir.summary().quality, "training": last}
     console.progress("clustering")

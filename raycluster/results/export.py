@@ -5,6 +5,7 @@ from __future__ import annotations
 import hashlib
 import json
 import time
+from collections import Counter
 from pathlib import Path
 from typing import Any
 
@@ -13,9 +14,17 @@ import pyarrow as pa
 import pyarrow.parquet as pq
 
 from raycluster.data.files.location import public_name
-from raycluster.data.files.sources import VECTOR_SOURCES, list_images, list_source, printable, resolve_source
+from raycluster.data.files.sources import (
+    VECTOR_SOURCES,
+    check_apart,
+    list_images,
+    list_source,
+    printable,
+    resolve_source,
+)
 from raycluster.data.images import digest_of, index_source
 from raycluster.data.reading import Reading
+from raycluster.data.row_index import RowIndex
 from raycluster.data.thumbnails import thumbnails
 from raycluster.errors import UserError
 from raycluster.graph.neighbors.nearest import NeighborIndex
@@ -66,8 +75,8 @@ def _export_tables(options: ExportOptions, console: Console) -> Path:
     identity = {
         "run": str(folder.resolve()),
         "format": options.format,
-        "embeddings": embeddings,
-        "data": data,
+        "embeddings": embeddings and public_name(embeddings),
+        "data": data and public_name(data),
         "images": options.images,
         "seed": options.seed,
         "the results": _digest(folder, source),
@@ -77,14 +86,15 @@ def _export_tables(options: ExportOptions, console: Console) -> Path:
         console.say(f"{out} already holds this table, of {count(before['rows'], 'row')}.")
         return out
     RunDir(out.parent).check_writable()
-    console.progress(f"reading {source}")
+    console.progress(f"reading {public_name(source)}")
     found = read_vectors(folder, source, config.get("identity", {}).get("column"))
     if found.rejected:
         console.say(f"{count(found.rejected, 'embedding')} left out: null or not finite")
     provenance = {"what": "table", "identity": identity, "summary": {"rows": len(found.ids)}}
     if options.format == "atlas":
         levels = cluster_levels(folder, len(found.ids))
-        pictures = pictures_of(config, data, found, console) if options.images else None
+        images = _config_of_images(config, source)
+        pictures = pictures_of(images, data, found, out, console) if options.images else None
         console.progress("projecting embeddings to two dimensions")
         write_table(out, atlas_table(found, levels, pictures, options.seed), provenance)
     else:
@@ -169,11 +179,27 @@ def cluster_levels(folder: Path, n: int) -> dict[str, np.ndarray]:
 
 
 def pictures_of(
-    config: dict[str, Any], data: str | None, found: RunVectors, console: Console
+    config: dict[str, Any], data: str | None, found: RunVectors, out: Path, console: Console
 ) -> pa.ChunkedArray | None:
-    """Return struct{bytes, path} for every row, a thumbnail of the original, or null if that image no longer exists.
+    """Return struct{bytes, path} for every row, a thumbnail of the original, or null if that image is not found.
 
     Without images, or with other images than those of the run, say so and return None.
+
+    Parameters
+    ----------
+    config : dict
+        Of the run or the embedding that read the images.
+    data : str, optional
+        Where the images are now.
+    found : RunVectors
+    out : Path
+        Where the table will be.
+    console : Console
+
+    Raises
+    ------
+    UserError
+        If the table would be among the images.
     """
     identity = config.get("identity", {})
     value_range = config.get("canvas", {}).get("value_range")
@@ -181,35 +207,65 @@ def pictures_of(
     if source is None:
         console.say("The table holds only the paths of the images, whose source is not known: name it with --data.")
         return None
-    encoded: list[bytes | None] = [None] * len(found.ids)
     try:
         listing = list_images(source, Reading.of(identity).exclude)
-        with ray_session_for(listing, console):
-            console.progress(f"looking at {public_name(source)}")
-            index = index_source(listing, Reading.of(identity))
-            if data is None and digest_of(listing) != config.get("files", digest_of(listing)):
-                console.say(
-                    f"The table holds only the paths of the images: those in {public_name(source)} have changed since "
-                    "the run."
-                )
-                return None
-            row_of = {path: row for row, path in enumerate(index.paths.to_pylist()) if row not in index.reasons}
-            shown = [(place, row_of[path]) for place, path in enumerate(found.paths) if path in row_of]
-            for start in range(0, len(shown), BLOCK):
-                places, rows = zip(*shown[start : start + BLOCK], strict=True)
-                order = np.argsort(rows)
-                pictures = thumbnails(index.rows.select(np.array(rows)[order]), value_range)
-                for place, picture in zip(np.array(places)[order].tolist(), pictures, strict=True):
-                    encoded[place] = picture
-                done = min(start + BLOCK, len(shown))
-                console.progress("encoding images", f"encoding images: {done:,} of {len(shown):,} done")
     except UserError as error:
         console.say(f"The table holds only the paths of the images: {error}")
         return None
+    check_apart(source, listing, out)
+    are_same = digest_of(listing) == config.get("files")
+    if data is None and "files" in config and not are_same:
+        console.say(
+            f"The table holds only the paths of the images: those in {public_name(source)} have changed since the run."
+        )
+        return None
+    encoded: list[bytes | None] = [None] * len(found.ids)
+    with ray_session_for(listing, console):
+        console.progress(f"looking at {public_name(source)}")
+        index = index_source(listing, Reading.of(identity))
+        shown = _rows_of_images(found, index, are_same)
+        for start in range(0, len(shown), BLOCK):
+            places, rows = zip(*shown[start : start + BLOCK], strict=True)
+            order = np.argsort(rows)
+            pictures = thumbnails(index.rows.select(np.array(rows)[order]), value_range)
+            for place, picture in zip(np.array(places)[order].tolist(), pictures, strict=True):
+                encoded[place] = picture
+            done = min(start + BLOCK, len(shown))
+            console.progress("encoding images", f"encoding images: {done:,} of {len(shown):,} done")
+    if missing := encoded.count(None):
+        console.warn(
+            f"{missing:,} of {count(len(encoded), 'row')} have no picture: {public_name(source)} has no readable image "
+            "of that path, or several."
+        )
     kind = pa.struct([("bytes", pa.binary()), ("path", pa.string())])
     values = [{"bytes": data, "path": path} for data, path in zip(encoded, found.paths, strict=True)]
     blocks = [values[start : start + BLOCK] for start in range(0, len(values), BLOCK)]
     return pa.chunked_array(blocks, kind)  # type: ignore[call-overload]  # the stubs leave out structs
+
+
+def _rows_of_images(found: RunVectors, index: RowIndex, ids_are_rows: bool) -> list[tuple[int, int]]:
+    """Return pairs of a place among the vectors and the row of its image, found by id, or else by path.
+
+    A path that stands for several images, as keys in Parquet may, says nothing.
+    """
+    paths = index.paths.to_pylist()
+    times = Counter(paths)
+    row_of = {path: row for row, path in enumerate(paths) if times[path] == 1}
+    pairs = []
+    for place, (number, path) in enumerate(zip(found.ids.tolist(), found.paths, strict=True)):
+        is_row = ids_are_rows and number < len(paths) and paths[number] == path
+        row = number if is_row else row_of.get(path)
+        if row is not None and row not in index.reasons:
+            pairs.append((place, row))
+    return pairs
+
+
+def _config_of_images(config: dict[str, Any], source: str) -> dict[str, Any]:
+    """Return the config that says which images were read, and how: a clustering of embeddings has theirs."""
+    folders = (Path(source), Path(source).parent)
+    if "data" in config.get("identity", {}) or not (near := [one for one in folders if (one / "config.json").exists()]):
+        return config
+    return RunDir(near[0]).config()
 
 
 def _embeddings_of(folder: Path, config: dict[str, Any], given: str | None) -> str:

@@ -11,6 +11,7 @@ import numpy as np
 import pyarrow as pa
 import pyarrow.parquet as pq
 
+from raycluster.data.files.location import public_name
 from raycluster.data.vectors.vector_set import open_vectors
 from raycluster.errors import UserError
 from raycluster.methods import METHODS
@@ -119,7 +120,7 @@ def read_vectors(folder: Path, embeddings: str | None = None, column: str | None
     by_id = np.argsort(found.ids)
     if not np.array_equal(found.ids[by_id], np.sort(ids)):
         raise UserError(
-            f"The {len(found.ids):,} embeddings in {source} do not match the {len(ids):,} rows in "
+            f"The {len(found.ids):,} embeddings in {public_name(source)} do not match the {len(ids):,} rows in "
             f"{folder / 'assignments.parquet'}: name the embeddings that were clustered."
         )
     rows = by_id[np.searchsorted(found.ids, ids, sorter=by_id)]

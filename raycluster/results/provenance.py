@@ -13,6 +13,7 @@ import pyarrow.parquet as pq
 
 from raycluster.errors import UserError
 from raycluster.runtime.files import plain, remove_tree, write_json, write_parquet
+from raycluster.runtime.identity import differing
 
 KEY = b"raycluster"
 NAME = "raycluster.json"
@@ -55,8 +56,7 @@ def existing_result(out: Path, what: str, identity: dict[str, Any]) -> dict[str,
         provenance = json.loads((out / NAME).read_text() if out.is_dir() else (pq.read_schema(out).metadata or {})[KEY])
     if provenance.get("what") != what:
         raise UserError(f"{out} already exists and is not one of raycluster's {what}s: choose another --out.")
-    changed = [name for name, value in identity.items() if provenance["identity"].get(name) != value]
-    if changed:
+    if changed := differing(provenance["identity"], identity):
         names = " and ".join(name if " " in name else f"--{name.replace('_', '-')}" for name in changed)
         raise UserError(f"{out} holds another {what}, which differs in {names}: choose another --out, or remove it.")
     return dict(provenance["summary"])

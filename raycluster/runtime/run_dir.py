@@ -17,6 +17,7 @@ import pyarrow.parquet as pq
 from raycluster.errors import UserError
 from raycluster.graph.settings import RENAMED
 from raycluster.runtime.files import atomic_write, write_json, write_parquet
+from raycluster.runtime.identity import differing
 from raycluster.runtime.summary import RunSummary
 
 if TYPE_CHECKING:
@@ -73,9 +74,8 @@ class RunDir:
             return "new"
         before = self.config()["identity"]
         differences = [
-            f"{_flag(key)} was {_shown(before.get(key))} and is now {_shown(value)}"
-            for key, value in json.loads(json.dumps(identity)).items()
-            if before.get(key) != value
+            f"{_flag(key)} was {_shown(before.get(key))} and is now {_shown(identity.get(key))}"
+            for key in differing(before, identity)
         ]
         if differences:
             raise UserError(

@@ -12,6 +12,8 @@ from raycluster.runtime.units import count, duration
 if TYPE_CHECKING:
     from raycluster.runtime.run_dir import RunDir
 
+MOST_REASONS = 12
+
 
 @dataclass(frozen=True)
 class RunSummary:
@@ -68,6 +70,14 @@ def repeat_summary(console: Console, run_dir: RunDir, what: str) -> RunSummary:
     return summary
 
 
+def reason_lines(reasons: dict[str, int]) -> list[str]:
+    """Return the reasons of rejections as lines, the most frequent first; of very many, only some."""
+    ordered = sorted(reasons.items(), key=lambda item: -item[1])
+    lines = [f"  {times:,} x {reason}" for reason, times in ordered[:MOST_REASONS]]
+    others = sum(times for _, times in ordered[MOST_REASONS:])
+    return [*lines, f"  {others:,} for {len(ordered) - MOST_REASONS:,} other reasons"] if others else lines
+
+
 def summary_lines(summary: RunSummary) -> list[str]:
     """Return what was found, stages and scores, as lines."""
     stages = ", ".join(f"{name.replace('_', ' ')} {duration(seconds)}" for name, seconds in summary.stages.items())
@@ -76,7 +86,7 @@ def summary_lines(summary: RunSummary) -> list[str]:
     lines = [f"{found}, {duration(summary.seconds)} ({stages})"]
     if summary.rejected:
         lines.append(f"{count(summary.rejected, 'input')} rejected (rejected.parquet):")
-        lines += [f"  {times:,} x {reason}" for reason, times in summary.rejected_reasons.items()]
+        lines += reason_lines(summary.rejected_reasons)
     if summary.health.get("alternatives"):
         lines.append(f"Other numbers of clusters that fit: {', '.join(map(str, summary.health['alternatives']))}")
     return lines + (_quality_table(summary) if summary.quality else [])

@@ -8,6 +8,7 @@ from typing import Any
 import pyarrow as pa
 from scipy.stats import spearmanr
 
+from raycluster.data.files.location import public_name
 from raycluster.report.sweep_page import sweep_page
 from raycluster.runtime.files import atomic_write, plain, write_json, write_parquet
 from raycluster.runtime.units import duration
@@ -30,7 +31,7 @@ def write_results(ledger: Ledger, run: TrainingRun, objective: str) -> None:
         given = {name: value for name, value in run.identity.items() if name != "method" and name not in settings}
         write_json(ledger.path / "best.json", {"method": run.method.name} | given | settings)
     with atomic_write(ledger.path / "sweep.html") as partial:
-        partial.write_text(sweep_page(rows, objective, f"{run.method.name} on {run.data}"))
+        partial.write_text(sweep_page(rows, objective, f"{run.method.name} on {public_name(run.data)}"))
 
 
 def trials_table(rows: list[dict[str, Any]]) -> pa.Table:

@@ -10,6 +10,7 @@ import uuid
 from dataclasses import replace
 from typing import TYPE_CHECKING, Any
 
+from raycluster.data.files.location import public_name
 from raycluster.data.files.sources import resolve_source
 from raycluster.errors import TrainingFailed, UserError, check_setting
 from raycluster.methods import find_method
@@ -112,7 +113,7 @@ def _what(options: SweepOptions, method: str, preset: str) -> tuple[TrainingRun,
     check_objective(options.objective)
     clusters = 10 if options.clusters is None and options.data == "digits" else options.clusters
     if clusters is None:
-        raise UserError(f"How many clusters are there in {options.data}? Give their number, --clusters K.")
+        raise UserError(f"How many clusters are there in {public_name(options.data)}? Give their number, --clusters K.")
     if clusters == "auto" and not chosen.finds_k:
         raise UserError(f"{method} cannot choose the number of clusters: give --clusters K.")
     if options.scheduler != "none" and (clusters == "auto" or options.workers):
@@ -169,7 +170,7 @@ def _number_of_trials(options: SweepOptions, space: Space) -> int:
 
 def _open(run: TrainingRun, options: SweepOptions, console: Console) -> LoadedImages:
     images = open_source(run, absolute_out(options.out), console)
-    check_objective(options.objective, images.labels, run.data)
+    check_objective(options.objective, images.labels, images.source)
     if images.n_bytes > memory_for_images():
         raise UserError(
             f"The images take {images.n_bytes / 1e9:.1f} GB, more than may be kept in memory: sweep on a part of them."

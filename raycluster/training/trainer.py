@@ -194,7 +194,7 @@ def check_early(run: TrainingRun) -> None:
 
 def open_source(run: TrainingRun, out: Path, console: Console) -> ImageSet:
     """Open the images, which must not be where the results go, and say what they are."""
-    console.progress(f"looking at {run.data}")
+    console.progress(f"looking at {public_name(run.data)}")
     from raycluster.data.images import CanvasSettings, open_images
 
     settings = CanvasSettings(run.image_size, run.color, run.method.square_sizes, run.fit, run.value_range)

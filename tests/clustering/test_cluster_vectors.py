@@ -40,7 +40,7 @@ def test_rows_in_are_rows_out_plus_rows_set_aside(table, clustered):
     assignments = pq.read_table(out / "assignments.parquet").to_pydict()
     assert assignments["path"] == [f"{i}.png" for i in range(500)]
     assert assignments["id"] == list(range(500))
-    expected = GraphDegreeLinkage(10).fit_predict(load_digits().data[:500].astype(np.float32))
+    expected = GraphDegreeLinkage(10, metric="cosine").fit_predict(load_digits().data[:500].astype(np.float32))
     assert assignments["cluster"] == expected.tolist()
     assert pq.read_table(out / "rejected.parquet").to_pylist() == [{"path": "500.png", "reason": NOT_FINITE}]
     assert json.loads((out / "summary.json").read_text())["quality"]["gdl"]["nmi"] > 0.8
@@ -98,7 +98,7 @@ def test_every_reason_is_counted_in_the_summary(tmp_path, capsys):
     (tmp_path / "b.parquet").write_bytes(b"PAR1")
     (tmp_path / "README.md").write_text("digits")
     summary = raycluster.cluster(tmp_path, 3, tmp_path.with_name("out-of-reasons"))
-    assert (summary.images, summary.rejected, sum(summary.rejected_reasons.values())) == (60, 4, 4)
+    assert (summary.images, summary.rejected, sum(summary.rejected_reasons.values())) == (60, 5, 5)
     told = capsys.readouterr().out
     assert "2 x its vector has 0 numbers, and the most common length is 64" in told
     assert "1 × not a table of vectors: .md" in told
@@ -182,3 +182,33 @@ def test_noise_and_too_many_neighbors_are_told(tmp_path):
     settings = GraphSettings(n_neighbors=100)
     many = raycluster.cluster(tmp_path / "v.npy", clusters=3, out=tmp_path / "many", settings=settings)
     assert "each of the 100 rows has only 99 others" in many.health["warnings"][0]
+
+
+def test_the_metric_decides_what_is_near(tmp_path):
+    """Two directions, each with short and long vectors: two clusters by cosine, and another two by distance."""
+    rng = np.random.default_rng(0)
+    directions = np.array([[1.0, 0.0], [0.0, 1.0]])[np.arange(200) % 2] + rng.normal(0, 0.02, (200, 2))
+    is_long = np.arange(200) % 4 >= 2
+    np.save(tmp_path / "a.npy", directions * np.where(is_long, 100, 1)[:, None])
+    expected = {"cosine": np.arange(200) % 2, "euclidean": None}
+    for metric in expected:
+        raycluster.cluster(tmp_path / "a.npy", 2, tmp_path / metric, metric=metric)
+        expected[metric] = pq.read_table(tmp_path / metric / "assignments.parquet")["cluster"].to_numpy()
+    assert (expected["cosine"] == expected["cosine"][0]).tolist() == (np.arange(200) % 2 == 0).tolist()
+    short = expected["euclidean"][~is_long]
+    assert (short == short[0]).all()
+
+
+def test_vectors_without_a_direction_are_rejected(tmp_path):
+    np.save(tmp_path / "a.npy", np.concatenate([np.eye(8), np.eye(8) * 2, np.zeros((1, 8))]))
+    summary = raycluster.cluster(tmp_path / "a.npy", 2, tmp_path / "out")
+    assert (summary.images, summary.rejected) == (16, 1)
+    (row,) = pq.read_table(tmp_path / "out" / "rejected.parquet").to_pylist()
+    assert row == {
+        "path": "a.npy#16",
+        "reason": "its vector is all zeros, which has no cosine (--metric euclidean takes it)",
+    }
+    assert raycluster.cluster(tmp_path / "a.npy", 2, tmp_path / "plain", metric="euclidean").images == 17
+    np.save(tmp_path / "b.npy", np.zeros((3, 8)))
+    with pytest.raises(UserError, match="None of the 3 vectors is usable: its vector is all zeros"):
+        raycluster.cluster(tmp_path / "b.npy", 2, tmp_path / "none")

@@ -33,6 +33,13 @@ def test_arrays_of_the_right_size_are_returned_unchanged(tmp_path):
     assert read_block(rows, 1, 3, Canvas(3, 2, 2)).images.shape == (2, 3, 2, 2)
 
 
+def test_arrays_of_more_than_8_bits_are_brought_to_the_range_of_the_canvas(tmp_path):
+    np.savez(tmp_path / "a.npz", images=np.full((1, 2, 2), 2048, np.uint16))
+    block = read_block(rows_of(tmp_path), 0, 1, Canvas(1, 2, 2, value_range=(0, 4095)))
+    assert (block.images == 128).all()
+    assert block.reasons == {}
+
+
 def test_frames_and_suffixes_are_heeded(tmp_path):
     pages = [Image.new("L", (4, 4), value) for value in (10, 20)]
     pages[0].save(tmp_path / "a.tif", save_all=True, append_images=pages[1:])

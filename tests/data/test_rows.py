@@ -54,6 +54,15 @@ def test_a_deleted_file_and_a_broken_link_have_a_plain_reason(tmp_path):
     assert [str(item) for item in rows.read(0, 2)] == ["the file no longer exists, or is a broken link"] * 2
 
 
+def test_links_in_a_circle_and_names_too_long_are_not_a_matter_of_the_moment(tmp_path):
+    (tmp_path / "a.png").symlink_to("a.png")
+    rows = index_rows(list_images(str(tmp_path))).rows
+    assert [str(item) for item in rows.read(0, 1)] == ["a link that leads back to itself"]
+    (tmp_path / "list.txt").write_text("x" * 300 + ".png")
+    rows = index_rows(list_images(str(tmp_path / "list.txt"))).rows
+    assert [str(item) for item in rows.read(0, 1)] == ["its name is too long for the file system"]
+
+
 def test_the_rows_of_a_parquet_file_that_is_damaged_later_are_unreadable(tmp_path):
     pq.write_table(pa.table({"image": [b"a", b"b"]}), tmp_path / "a.parquet")
     rows = index_rows(list_images(str(tmp_path))).rows
@@ -97,6 +106,14 @@ def test_paths_in_parquet_are_read_relative_to_it(tmp_path):
     assert "no longer exists" in str(gone)
     assert "no path" in str(missing)
     assert index_rows(list_images(str(tmp_path / "*" / "*.parquet"))).rows.read(0, 1) == [b"one"]
+
+
+@pytest.mark.skipif(not hasattr(os, "mkfifo"), reason="needs pipes")
+def test_a_path_in_parquet_that_names_no_file_is_rejected_and_not_waited_for(tmp_path):
+    os.mkfifo(tmp_path / "pipe.png")
+    pq.write_table(pa.table({"path": ["pipe.png", "."]}), tmp_path / "a.parquet")
+    reasons = [str(item) for item in index_rows(list_images(str(tmp_path / "a.parquet"))).rows.read(0, 2)]
+    assert reasons == ["not a regular file", "a folder, not a file"]
 
 
 def test_members_of_a_compressed_tar_are_read_in_any_order_in_another_process_too(tmp_path):

@@ -1,4 +1,6 @@
 import numpy as np
+import pyarrow as pa
+import pyarrow.parquet as pq
 import pytest
 from PIL import Image
 
@@ -53,6 +55,20 @@ def test_the_range_is_that_of_all_deep_images(tmp_path):
     assert find_value_range(rows.select(np.array([1, 2, 3]))) == (0, 4095)
     assert sample_value_range(rows) == (0, 4095)
     assert sample_value_range(rows.select(np.array([0]))) is None
+
+
+@pytest.mark.parametrize("kind", ["npz", "parquet"])
+def test_arrays_of_more_than_8_bits_have_a_range_too(kind, tmp_path):
+    images = np.array([[[0, 9]], [[8, 4000]]], np.uint16)
+    if kind == "npz":
+        np.savez(tmp_path / "a.npz", images=images)
+    else:
+        pq.write_table(pa.table({"image": images.tolist()}), tmp_path / "a.parquet")
+    index = index_rows(list_images(str(tmp_path)))
+    headers, reasons = survey_headers(index)
+    assert (headers.sizes.tolist(), reasons) == ([[1, 2, 1]] * 2, {})
+    assert (headers.depths > 8).all()
+    assert find_value_range(index.rows) == sample_value_range(index.rows) == (0, 4095)
 
 
 @pytest.mark.parametrize("n", [1, 3, 2500])

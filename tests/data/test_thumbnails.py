@@ -24,9 +24,9 @@ def test_thumbnails_are_made_from_the_originals_in_their_own_aspect(tmp_path):
 
 def test_deep_images_are_seen_in_the_range_of_their_set(tmp_path):
     Image.fromarray(np.full((4, 4), 4095, np.uint16)).save(tmp_path / "a.png")
+    np.savez(tmp_path / "b.npz", images=np.full((1, 4, 4), 4095, np.uint16))
     rows = index_rows(list_images(str(tmp_path))).rows
-    (picture,) = thumbnails(rows, (0, 4095))
-    assert Image.open(io.BytesIO(picture)).getpixel((0, 0)) == 255
+    assert [Image.open(io.BytesIO(one)).getpixel((0, 0)) for one in thumbnails(rows, (0, 4095))] == [255, 255]
 
 
 def test_large_pictures_are_jpeg_and_small_ones_keep_their_pixels():

@@ -176,7 +176,15 @@ def test_wrong_calls_are_answered_in_a_sentence(settings, sentence, run, photos,
         embed_source(EmbedOptions(**given))
 
 
-def test_files_without_rows_are_nothing_to_do(run, photos, tmp_path, embed_here):
+def test_an_output_folder_among_the_images_is_refused_and_not_begun(run, photos):
+    with pytest.raises(UserError, match=r"--out .*vectors is inside --data"):
+        raycluster.embed(run, photos, photos / "vectors")
+    assert not (photos / "vectors").exists()
+
+
+def test_a_container_with_nothing_in_it_is_rejected_and_leaves_the_others_as_they_are(
+    run, photos, tmp_path, embed_here
+):
     (tmp_path / "arrays").mkdir()
     image = {"bytes": (photos / "dog" / "02.png").read_bytes()}
     pq.write_table(pa.table({"image": [image] * 3}), tmp_path / "arrays" / "a.parquet")
@@ -184,7 +192,7 @@ def test_files_without_rows_are_nothing_to_do(run, photos, tmp_path, embed_here)
     assert embed_source(options).images == 3
     pq.write_table(pa.table({"image": [image]}).slice(0, 0), tmp_path / "arrays" / "b.parquet")
     summary = embed_source(options)
-    assert (summary.files, summary.images, summary.embedded_now) == (2, 3, 0)
+    assert (summary.files, summary.images, summary.rejected, summary.embedded_now) == (2, 3, 1, 0)
 
 
 def test_another_model_or_other_images_in_the_same_folder_are_refused(run, photos, tmp_path, embed_here):

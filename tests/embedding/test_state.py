@@ -5,9 +5,10 @@ import pyarrow as pa
 import pytest
 from PIL import Image
 
+from raycluster.data.image.formats import NO_HEIF
 from raycluster.data.reading import Reading
 from raycluster.data.unreadable import UNREACHABLE
-from raycluster.embedding import shard_size
+from raycluster.embedding import shard_size, state
 from raycluster.embedding.part_files import RejectedRow, part_path, read_footer, read_ids, write_part
 from raycluster.embedding.state import EmbeddingState
 from raycluster.errors import UserError
@@ -24,6 +25,9 @@ def photos(tmp_path, monkeypatch):
     return folder
 
 
+REASONS = {"bad": "bad", "away": f"{UNREACHABLE}gone", "heic": NO_HEIF}
+
+
 def save(path):
     path.parent.mkdir(exist_ok=True)
     Image.new("L", (4, 4)).save(path)
@@ -37,9 +41,9 @@ def embed(out, data, only=None, labels="auto"):
     for shard, start, stop in [] if work is None else work.shards.tolist():
         if only is None or shard in only:
             order = work.order
-            bad = np.array([path.as_py().startswith(("bad", "away")) for path in order.paths[start:stop]])
+            bad = np.array([any(word in path.as_py() for word in REASONS) for path in order.paths[start:stop]])
             names = [order.paths[start + i].as_py() for i in np.flatnonzero(bad)]
-            reasons = [f"{UNREACHABLE}gone" if name.startswith("away") else "bad" for name in names]
+            reasons = [next(reason for word, reason in REASONS.items() if word in name) for name in names]
             numbers = order.ids[start:stop][bad].tolist()
             aside = [RejectedRow(*row) for row in zip(numbers, names, reasons, strict=True)]
             ids, keep = order.ids[start:stop][~bad], pa.array(~bad)
@@ -180,9 +184,18 @@ def test_what_could_not_be_read_is_tried_again_the_next_time_and_what_is_bad_is_
     save(photos / "ibad.png")
     embed(out, photos)
     _, work, said = embed(out, photos)
-    assert said == ["1 input(s) could not be reached last time: they are tried again."]
+    assert said == ["1 input(s) could not be read last time: they are tried again."]
     assert work.shards.tolist() == [[0, 0, 4]]
-    assert len(table(out)) == 11
+    assert len(table(out)) == 10
+
+
+def test_heic_files_are_tried_again_once_they_can_be_read(photos, tmp_path, monkeypatch):
+    save(photos / "heic.png")
+    monkeypatch.setattr(state, "reads_heif", lambda: False)
+    embed(tmp_path / "out", photos)
+    assert not embed(tmp_path / "out", photos)[2]
+    monkeypatch.setattr(state, "reads_heif", lambda: True)
+    assert embed(tmp_path / "out", photos)[2] == ["1 input(s) could not be read last time: they are tried again."]
 
 
 def test_a_container_that_cannot_be_opened_is_one_row_until_it_can(tmp_path, monkeypatch):
@@ -196,7 +209,7 @@ def test_a_container_that_cannot_be_opened_is_one_row_until_it_can(tmp_path, mon
     work = EmbeddingState(out, str(data)).plan(16, 2**20)
     assert work.order.ids.tolist() == list(range(8))
     assert sorted(work.order.reasons) == [6, 7]
-    assert work.order.reasons[6].startswith(UNREACHABLE)
+    assert work.order.reasons[6] == "a link that leads back to itself"
     assert work.order.reasons[7].startswith("not a complete NPZ file")
     assert not EmbeddingState(out, str(data)).changes.changed  # nothing can be told of it
     (data / "b.npz").unlink()

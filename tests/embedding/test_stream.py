@@ -1,4 +1,5 @@
 import dataclasses
+import json
 
 import numpy as np
 import pyarrow as pa
@@ -10,7 +11,7 @@ from PIL import Image
 from raycluster.embedding import shard_size, stream
 from raycluster.embedding.part_files import read_footer
 from raycluster.embedding.state import EmbeddingState
-from raycluster.embedding.stream import Embedder, embed_pixels, embed_shards, threads_of
+from raycluster.embedding.stream import Embedder, embed_pixels, embed_shards, prepare_shard, threads_of
 from raycluster.methods.jule.network import JuleCNN
 from raycluster.runtime.resources import Plan
 
@@ -94,6 +95,23 @@ def test_a_shard_that_is_there_is_not_embedded_again(net, make_work):
     again = actor(unit).to_pylist()[0]
     assert (out / "embeddings" / "part-00001.parquet").stat().st_mtime_ns == written
     assert (first["rows"], again["rows"], sum(again["seconds"].values())) == (4, 4, 0)
+
+
+def test_rows_of_damaged_containers_are_not_read(net, tmp_path):
+    folder, out = tmp_path / "photos", tmp_path / "out"
+    folder.mkdir()
+    out.mkdir()
+    for name, value in (("a", 10), ("d", 40)):
+        Image.new("L", (8, 8), value).save(folder / f"{name}.png")
+    for name in ("b.npz", "c.tar"):
+        (folder / name).write_bytes(b"nothing")
+    np.savez(folder / "e.npz", images=np.full((2, 8, 8), 70, np.uint8))
+    work = EmbeddingState(out, str(folder)).plan(64, 2**20)
+    unit = pa.table({"shard": [0], "start": [0], "stop": [6]})
+    prepared = prepare_shard(unit, work.order, net.canvas)
+    pixels = np.frombuffer(prepared["images"][0].as_buffer(), np.uint8).reshape(6, -1)
+    assert pixels[:, 0].tolist() == [10, 0, 0, 40, 70, 70]
+    assert {place for place, _ in json.loads(prepared["reasons"][0].as_py())} == {1, 2}
 
 
 def test_an_actor_computes_with_its_threads(net, make_work):

@@ -2,20 +2,29 @@ import io
 import json
 
 import numpy as np
+import pyarrow as pa
 import pyarrow.parquet as pq
 import pytest
 from PIL import Image
 
 from raycluster.data.images import open_images
 from raycluster.data.loaded_images import load_images
+from raycluster.data.thumbnails import encode_picture
 from raycluster.embedding.embed import EmbedOptions, embed_source
 from raycluster.errors import UserError
-from raycluster.results.export import ExportOptions, export_tables
+from raycluster.results.export import ExportOptions, _config_of_images, export_tables, pictures_of
+from raycluster.results.finished_run import RunVectors, read_vectors
 from raycluster.runtime.console import Console
+from raycluster.runtime.run_dir import RunDir
 
 
 def export(run, form, out, **settings):
     return export_tables(ExportOptions(run=str(run), format=form, out=str(out), **settings), Console(quiet=True))
+
+
+def shade_of(image):
+    """Return the gray value of the first pixel of an exported picture, or None if there is none."""
+    return image["bytes"] and Image.open(io.BytesIO(image["bytes"])).getpixel((0, 0))
 
 
 @pytest.fixture(scope="module")
@@ -118,6 +127,43 @@ def test_an_export_of_embeddings_gets_its_images_by_their_paths(jule_run, digit_
     table = pq.read_table(export(out, "atlas", tmp_path / "t.parquet"))
     pictures = [np.asarray(Image.open(io.BytesIO(row["bytes"]))) for row in table["image"].to_pylist()]
     np.testing.assert_array_equal(pictures, np.load(data)["images"])
+
+
+def test_a_clustering_gets_its_images_as_they_were_read_for_the_embeddings(tmp_path):
+    pages = [Image.new("L", (8, 8), value) for value in (10, 20)]
+    for name in ("photos", "embedded", "clustered"):
+        (tmp_path / name).mkdir()
+    pages[0].save(tmp_path / "photos" / "a.tif", save_all=True, append_images=pages[1:])
+    embedded, clustered = RunDir(tmp_path / "embedded"), RunDir(tmp_path / "clustered")
+    embedded.write_config({"identity": {"method": "embed", "data": str(tmp_path / "photos"), "frames": "all"}})
+    vectors = np.eye(2, 4, dtype=np.float32)
+    embedded.write_embeddings(0, 1, np.arange(2), ["a.tif#0", "a.tif#1"], vectors)
+    (embedded.path / "summary.json").write_text("{}")
+    clustered.write_config({"identity": {"method": "gdl", "embeddings": str(embedded.path / "embeddings")}})
+    config = _config_of_images(clustered.config(), str(embedded.path / "embeddings"))
+    found = read_vectors(clustered.path, str(embedded.path / "embeddings"))
+    pictures = pictures_of(config, None, found, tmp_path.parent, Console(quiet=True))
+    assert [shade_of(one) for one in pictures.to_pylist()] == [10, 20]
+
+
+def test_images_of_the_same_name_are_told_apart_by_id_or_left_out(tmp_path, capsys):
+    for name, value in (("a", 10), ("b", 20)):
+        images = [encode_picture(np.full((4, 4), value + i, np.uint8)) for i in range(2)]
+        pq.write_table(pa.table({"image": images, "key": ["0", name]}), tmp_path / f"{name}.parquet")
+    images = open_images(str(tmp_path))
+    found = RunVectors(images.ids, images.paths, np.eye(4, dtype=np.float32))
+    config = {"identity": {"data": str(tmp_path)}, "files": images.files}
+    by_id = pictures_of(config, None, found, tmp_path.parent, Console(quiet=True)).to_pylist()
+    assert [shade_of(one) for one in by_id] == [10, 11, 20, 21]
+    by_path = pictures_of({}, str(tmp_path), found, tmp_path.parent, Console(quiet=True)).to_pylist()
+    assert [shade_of(one) for one in by_path] == [None, 11, None, 21]
+    assert "2 of 4 rows have no picture" in capsys.readouterr().err
+
+
+def test_a_table_is_not_written_among_the_images(jule_run, digit_files):
+    with pytest.raises(UserError, match=r"t.parquet is inside --data"):
+        export(jule_run, "atlas", digit_files / "t.parquet", data=str(digit_files))
+    assert not (digit_files / "t.parquet").exists()
 
 
 def test_embeddings_that_have_grown_are_not_taken_for_the_table_that_is_there(tmp_path):

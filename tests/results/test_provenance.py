@@ -7,7 +7,7 @@ import pytest
 from raycluster.errors import UserError
 from raycluster.results.provenance import atomic_folder, existing_result, write_table
 
-TOLD = {"what": "table", "identity": {"run": "a", "the images": 1}, "summary": {"rows": 3}}
+TOLD = {"what": "table", "identity": {"run": "a", "exclude": ("b*",), "the images": 1}, "summary": {"rows": 3}}
 
 
 def test_a_file_and_a_folder_tell_of_the_command_that_wrote_them(tmp_path):
@@ -20,6 +20,8 @@ def test_a_file_and_a_folder_tell_of_the_command_that_wrote_them(tmp_path):
             existing_result(out, "assignment", TOLD["identity"])
         with pytest.raises(UserError, match="differs in --run:"):
             existing_result(out, "table", TOLD["identity"] | {"run": "b"})
+        with pytest.raises(UserError, match="differs in --exclude:"):
+            existing_result(out, "table", {name: TOLD["identity"][name] for name in ("run", "the images")})
         with pytest.raises(UserError, match="differs in the images:"):
             existing_result(out, "table", TOLD["identity"] | {"the images": 2})
     assert pq.read_table(tmp_path / "deep" / "t.parquet")["x"].to_pylist() == [1, 2, 3]

@@ -48,6 +48,8 @@ def test_other_settings_are_refused_by_name(begun):
     sentence = "--unroll-rate was 0.9 and is now 0.2; --negatives was not set and is now 20"
     with pytest.raises(UserError, match=re.escape(sentence)):
         begun.state(other)
+    with pytest.raises(UserError, match=re.escape("--unroll-rate was 0.9 and is now not set")):
+        begun.state({name: value for name, value in IDENTITY.items() if name != "unroll_rate"})
     with pytest.raises(UserError, match="the method was jule and is now dccm"):
         begun.state(IDENTITY | {"method": "dccm"})
 

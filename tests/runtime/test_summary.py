@@ -4,7 +4,7 @@ import pytest
 
 from raycluster.runtime.console import Console
 from raycluster.runtime.run_dir import RunDir
-from raycluster.runtime.summary import RunSummary, repeat_summary, show_summary
+from raycluster.runtime.summary import RunSummary, reason_lines, repeat_summary, show_summary
 
 SCORES = {"nmi": 0.5, "nmi_geometric": 0.5, "acc": 0.75, "ari": 0.25}
 SUMMARY = RunSummary(
@@ -58,3 +58,10 @@ def test_a_warning_is_shown_even_when_quiet(tmp_path):
     show_summary(Console(quiet=True, stream=out, errors=errors), tmp_path, SUMMARY)
     assert out.getvalue() == ""
     assert errors.getvalue().startswith("warning: ")
+
+
+def test_of_very_many_reasons_the_most_frequent_are_listed():
+    reasons = {f"reason {i}": i + 1 for i in range(15)}
+    lines = reason_lines(reasons)
+    assert (lines[0], lines[-2], lines[-1]) == ("  15 x reason 14", "  4 x reason 3", "  6 for 3 other reasons")
+    assert reason_lines({"a": 1, "b": 2}) == ["  2 x b", "  1 x a"]

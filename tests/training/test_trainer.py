@@ -263,3 +263,13 @@ def test_results_do_not_go_into_the_images(photos, ray_session):
     with pytest.raises(UserError, match=r"--out .*kind1/run is inside --data"):
         train(photos, photos / "kind1" / "run")
     assert not (photos / "kind1" / "run").exists()
+
+
+def test_secrets_in_an_address_are_neither_shown_nor_stored(tmp_path, ray_session):
+    source = "ftp://KEY:SECRET@localhost/x"
+    told = io.StringIO()
+    run = TrainingRun(small(), SmallSettings(), source, 2, str(tmp_path / "out"))
+    assert "SECRET" not in json.dumps(run.identity)
+    with pytest.raises(UserError) as error:
+        run_training(run, Console(stream=told))
+    assert "SECRET" not in told.getvalue() + str(error.value)

@@ -8,7 +8,6 @@ from typing import BinaryIO
 import numpy as np
 
 from raycluster.data.image.decode import as_image
-from raycluster.data.image.pixel_values import scale_to_uint8
 from raycluster.data.unreadable import Unreadable
 
 TOO_LARGE = "it does not fit in memory: split it, or save it uncompressed"
@@ -28,14 +27,22 @@ def check_images(images: np.ndarray) -> tuple[int, int, int]:
     Raises
     ------
     Unreadable
-        If there are none, or :func:`raycluster.data.image.decode.as_image` cannot convert them to uint8 pixels.
+        If there are none, or they have no shape or type of images.
     """
     if images.ndim not in (3, 4) or images.size == 0:
         raise Unreadable(f"its images have shape {images.shape}, not (N, H, W) or (N, H, W, C)")
-    height, width, *channels = as_image(images[0]).shape
-    if images.dtype != np.uint8:
-        for start in range(0, len(images), 1000):
-            scale_to_uint8(images[start : start + 1000])
+    return size_of(images[0])
+
+
+def size_of(image: np.ndarray) -> tuple[int, int, int]:
+    """Return height, width and channels (1 or 3) of an image in an array, whatever its values are.
+
+    Raises
+    ------
+    Unreadable
+        If :func:`raycluster.data.image.decode.as_image` cannot convert it to uint8 pixels.
+    """
+    height, width, *channels = as_image(np.zeros(image.shape, image.dtype)).shape
     return height, width, 3 if channels else 1
 
 
@@ -61,6 +68,5 @@ def check_claim(dtype: np.dtype, shape: tuple[int, ...], n_bytes: int) -> None:
     ------
     ValueError
     """
-    claimed = dtype.itemsize * math.prod(shape)
-    if claimed > n_bytes or min(shape, default=0) < 0:
-        raise ValueError(f"its header claims {claimed:,} bytes, and it has {max(n_bytes, 0):,}")
+    if dtype.itemsize * math.prod(shape) > n_bytes or min(shape, default=0) < 0:
+        raise ValueError(f"its header claims more than the {max(n_bytes, 0):,} bytes that there are")

@@ -13,9 +13,12 @@ from raycluster.data.containers.parquet import label_problem, open_parquet, parq
 from raycluster.data.containers.tar import scan_tar
 from raycluster.data.files.kinds import ARRAY_KINDS, DIGITS, KINDS
 from raycluster.data.files.sources import printable
+from raycluster.data.image.pixel_values import depth_of_array
 from raycluster.data.labels import UNKNOWN
 from raycluster.data.rows import ONE_BY_ONE, READ_THREADS, Rows, os_error_reason
-from raycluster.data.unreadable import Unreadable
+from raycluster.data.unreadable import Unreadable, message_of
+
+EMPTY = "there is nothing in it"
 
 
 @dataclass(frozen=True)
@@ -30,6 +33,8 @@ class ContainerRows:
         Where every row comes from.
     sizes : ndarray of int32, shape (m, 3), or None
         Height, width and channels of the images of arrays.
+    depths : ndarray of int32, shape (m,), or None
+        Bits per channel of the images of arrays.
     n_bytes : ndarray of int64, shape (m,), or None
         If None, the bytes of the file are divided evenly.
     labels : ndarray, shape (m,), or None
@@ -46,6 +51,7 @@ class ContainerRows:
     position: np.ndarray
     paths: pa.Array
     sizes: np.ndarray | None = None
+    depths: np.ndarray | None = None
     n_bytes: np.ndarray | None = None
     labels: np.ndarray | None = None
     class_names: list[str] | None = None
@@ -79,20 +85,25 @@ def open_containers(rows: Rows, array: str | None) -> dict[int, ContainerRows | 
 
 
 def _open_container(rows: Rows, file: int, array: str | None) -> ContainerRows | Unreadable:
-    kind, name = rows.kind(file), rows.name(file)
     try:
-        if kind == "tar":
-            return _open_tar(rows, name)
-        if kind == "parquet":
-            return _open_parquet(rows, name)
-        if kind == "npz":
-            names = tuple(npz.image_arrays(rows.location, name, array))
-            rows = replace(rows, arrays={file: names})
-        return _open_arrays(rows, file)
+        opened = _rows_in(rows, file, array)
     except Unreadable as error:
         return error
     except OSError as error:
         return Unreadable(os_error_reason(error))
+    return opened if len(opened.position) else Unreadable(EMPTY)
+
+
+def _rows_in(rows: Rows, file: int, array: str | None) -> ContainerRows:
+    kind, name = rows.kind(file), rows.name(file)
+    if kind == "tar":
+        return _open_tar(rows, name)
+    if kind == "parquet":
+        return _open_parquet(rows, name)
+    if kind == "npz":
+        names = tuple(npz.image_arrays(rows.location, name, array))
+        rows = replace(rows, arrays={file: names})
+    return _open_arrays(rows, file)
 
 
 def _open_tar(rows: Rows, name: str) -> ContainerRows:
@@ -130,11 +141,12 @@ def _open_parquet(rows: Rows, name: str) -> ContainerRows:
 def _open_arrays(rows: Rows, file: int) -> ContainerRows:
     """Open an array of images, or the arrays of an NPZ file one after the other."""
     name, names = rows.name(file), rows.arrays.get(file, ("",))
-    counts, sizes, labels, notes = [], [], [], []
+    counts, sizes, depths, labels, notes = [], [], [], [], []
     for part in range(len(names)):
         images = rows.open_array(file, part)
         counts.append(len(images))
         sizes.append(arrays.check_images(images))
+        depths.append(depth_of_array(images.dtype))
         known, note = _array_labels(rows, file, names[part], len(images))
         labels.append(known)
         notes += [note] if note else []
@@ -144,6 +156,7 @@ def _open_arrays(rows: Rows, file: int) -> ContainerRows:
         position=np.concatenate([np.arange(count) for count in counts]),
         paths=pa.concat_arrays(numbered),
         sizes=np.repeat(np.array(sizes, np.int32), counts, axis=0),
+        depths=np.repeat(np.array(depths, np.int32), counts),
         labels=_concatenate(labels, counts),
         arrays=names if rows.arrays else (),
         notes=notes,
@@ -173,7 +186,7 @@ def _array_labels(rows: Rows, file: int, array: str, n: int) -> tuple[np.ndarray
         else:
             labels = idx.read_idx(rows.location, source) if rows.location.has_file(source) else None
     except (Unreadable, OSError) as error:
-        return None, f"The labels in {printable(source)} were not used: {error}."
+        return None, f"The labels in {printable(source)} were not used: {message_of(error)}."
     if labels is not None and labels.shape != (n,):
         shape = labels.shape
         return None, f"The labels in {printable(source)} were not used: their shape is {shape} for {n} images."

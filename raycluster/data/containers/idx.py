@@ -13,7 +13,7 @@ import numpy as np
 
 from raycluster.data.containers.arrays import TOO_LARGE, check_claim
 from raycluster.data.files.location import Location
-from raycluster.data.unreadable import Unreadable
+from raycluster.data.unreadable import Unreadable, message_of
 
 IDX_TYPES = {8: ">u1", 9: ">i1", 11: ">i2", 12: ">i4", 13: ">f4", 14: ">f8"}
 IDX_LONGEST_HEADER = 4 + 4 * 255
@@ -51,7 +51,7 @@ def read_idx(location: Location, name: str) -> np.ndarray:
             file.seek(start)
             return np.frombuffer(file.read(dtype.itemsize * math.prod(shape)), dtype).reshape(shape)
     except (gzip.BadGzipFile, zlib.error, EOFError, ValueError, struct.error) as error:
-        raise Unreadable(f"not a complete IDX file: {error}") from None
+        raise Unreadable(f"not a complete IDX file: {message_of(error)}") from None
     except MemoryError:
         raise Unreadable(TOO_LARGE) from None
 

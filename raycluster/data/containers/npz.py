@@ -13,7 +13,7 @@ import numpy as np
 
 from raycluster.data.containers.arrays import TOO_LARGE, check_claim, read_npy_header
 from raycluster.data.files.location import Location
-from raycluster.data.unreadable import Unreadable
+from raycluster.data.unreadable import Unreadable, message_of
 
 ZIP_LOCAL_HEADER = 30
 ENCRYPTED = 1  # a flag of zip
@@ -109,7 +109,7 @@ def _open_npz(location: Location, name: str) -> Iterator[zipfile.ZipFile]:
         with location.open(name) as file, zipfile.ZipFile(file) as archive:
             yield archive
     except (zipfile.BadZipFile, zlib.error, EOFError, ValueError, NotImplementedError, struct.error) as error:
-        raise Unreadable(f"not a complete NPZ file: {error}") from None
+        raise Unreadable(f"not a complete NPZ file: {message_of(error)}") from None
     except OSError as error:
         if error.errno != errno.EINVAL:
             raise

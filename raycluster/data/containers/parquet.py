@@ -12,7 +12,7 @@ import pyarrow as pa
 import pyarrow.parquet as pq
 
 from raycluster.data.files.location import Location
-from raycluster.data.unreadable import Unreadable
+from raycluster.data.unreadable import Unreadable, message_of
 
 Item = bytes | np.ndarray | Unreadable
 
@@ -28,11 +28,11 @@ def open_parquet(location: Location, name: str) -> Iterator[pq.ParquetFile]:
     except UnicodeDecodeError:
         raise Unreadable("some of its text is not UTF-8") from None
     except pa.ArrowException as error:
-        raise Unreadable(f"not a complete Parquet file: {error}") from None
+        raise Unreadable(f"not a complete Parquet file: {message_of(error)}") from None
     except OSError as error:
         if error.errno is not None or location.filesystem is not None:
             raise
-        raise Unreadable(f"damaged: {error}") from None  # Arrow raises this, not the operating system
+        raise Unreadable(f"damaged: {message_of(error)}") from None  # Arrow raises this, not the operating system
 
 
 def parquet_labels(file: pq.ParquetFile) -> tuple[np.ndarray | None, list[str] | None]:

@@ -20,7 +20,7 @@ from raycluster.data.files.left_out import left_out_reason
 from raycluster.data.files.location import Location
 from raycluster.data.image.formats import HEAD_BYTES, IMAGE_SUFFIXES, RAW_SUFFIXES, sniff
 from raycluster.data.labels import classes_of_texts
-from raycluster.data.unreadable import Unreadable
+from raycluster.data.unreadable import Unreadable, message_of
 
 MAX_MEMBER_BYTES = 2**30
 MAX_CLASS_BYTES = 1000
@@ -88,7 +88,7 @@ def scan_tar(location: Location, name: str) -> TarIndex:
                 members = _resolve_links(list(_members(archive)))
         except (*ERRORS, OSError) as error:
             _raise_if_unreachable(error, location)
-            raise Unreadable(f"not a complete tar file: {error}") from None
+            raise Unreadable(f"not a complete tar file: {message_of(error)}") from None
         is_compressed = stream.is_compressed
     image_keys = {_key(member.name) for member in members if member.reason is None}
     rows = [
@@ -144,7 +144,7 @@ class TarStream:
         except (*ERRORS, OSError) as error:
             if isinstance(error, OSError) and error.errno is not None:
                 raise
-            return Unreadable(f"the tar file is damaged: {error}")
+            return Unreadable(f"the tar file is damaged: {message_of(error)}")
         return data if len(data) == size else Unreadable("the tar file is truncated within it")
 
 

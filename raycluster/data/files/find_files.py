@@ -7,11 +7,10 @@ import stat
 from collections.abc import Sequence
 from typing import Any, NamedTuple
 
-import pyarrow as pa
 from pyarrow import fs
 
 from raycluster.data.files.left_out import is_set_apart
-from raycluster.data.files.location import Location, open_filesystem, public_name
+from raycluster.data.files.location import A_FOLDER, NOT_A_FILE, Location, open_filesystem, public_name
 from raycluster.data.files.patterns import EVERYTHING, NOTHING, Patterns, split_pattern
 from raycluster.errors import UserError
 
@@ -107,23 +106,29 @@ def look_up(location: Location, names: Sequence[str]) -> dict[str, FileInfo]:
     """
     if location.filesystem is None:
         return {name: _local(location.path(name)) for name in names}
-    try:
-        infos = location.filesystem.get_file_info([location.path(name) for name in names])
-    except (OSError, pa.ArrowException) as error:
-        raise UserError(f"Files in {location.base} cannot be looked up: {error}") from None
+    infos = _ask(location.filesystem, [location.path(name) for name in names], location.base)
     return {name: _remote(info) for name, info in zip(names, infos, strict=True)}
 
 
 def _type_of(filesystem: Any, path: str) -> fs.FileType:
+    if filesystem is not None:
+        kind: fs.FileType = _ask(filesystem, path, path).type
+        return kind
     try:
-        if filesystem is not None:
-            return filesystem.get_file_info(path).type
         mode = os.stat(path).st_mode
     except (FileNotFoundError, NotADirectoryError, ValueError):
         return fs.FileType.NotFound
     except OSError as error:
         raise UserError(f"{path} cannot be reached: {error.strerror or error}.") from None
     return fs.FileType.Directory if stat.S_ISDIR(mode) else fs.FileType.File
+
+
+def _ask(filesystem: Any, what: Any, name: str) -> Any:
+    """Ask a file system elsewhere about files; what goes wrong there becomes a sentence."""
+    try:
+        return filesystem.get_file_info(what)
+    except Exception as error:  # clients written in Python raise exceptions of any kind
+        raise UserError(f"{name} cannot be reached: {str(error).rstrip('.') or type(error).__name__}.") from None
 
 
 def _local(path: str) -> FileInfo:
@@ -140,15 +145,15 @@ def _local(path: str) -> FileInfo:
 def _of_stat(info: os.stat_result) -> FileInfo:
     if stat.S_ISREG(info.st_mode):
         return FileInfo(info.st_size, info.st_mtime_ns)
-    problem = "a folder, not a file" if stat.S_ISDIR(info.st_mode) else "not a regular file"
+    problem = A_FOLDER if stat.S_ISDIR(info.st_mode) else NOT_A_FILE
     return FileInfo(0, info.st_mtime_ns, problem)
 
 
 def _remote(info: fs.FileInfo) -> FileInfo:
     problems = {
         fs.FileType.NotFound: NO_SUCH_FILE,
-        fs.FileType.Directory: "a folder, not a file",
-        fs.FileType.Unknown: "not a regular file",
+        fs.FileType.Directory: A_FOLDER,
+        fs.FileType.Unknown: NOT_A_FILE,
     }
     return FileInfo(info.size or 0, info.mtime_ns or 0, problems.get(info.type, ""))
 
@@ -212,8 +217,5 @@ def _identity(folder: os.stat_result) -> tuple[int, int]:
 
 
 def _walk_remote(filesystem: Any, base: str) -> dict[str, FileInfo]:
-    try:
-        infos = filesystem.get_file_info(fs.FileSelector(base, recursive=True))
-    except OSError as error:
-        raise UserError(f"{base} cannot be listed: {error}") from error
+    infos = _ask(filesystem, fs.FileSelector(base, recursive=True), base)
     return {info.path[len(base) :].lstrip("/"): _remote(info) for info in infos if info.type != fs.FileType.Directory}

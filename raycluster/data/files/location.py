@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import os
+import stat
 from dataclasses import dataclass
 from typing import Any, BinaryIO
 
@@ -16,6 +17,12 @@ HIDDEN = "***"
 # Options in a URI that are no secrets; the values of all others are masked.
 PUBLIC_OPTIONS = ("region", "scheme", "endpoint_override", "anonymous", "allow_bucket_creation")
 SHORTEST_SECRET = 4
+NOT_A_FILE = "not a regular file"
+A_FOLDER = "a folder, not a file"
+
+
+class NotAFile(OSError):
+    """What has this name is a folder, a pipe or a device; the message says which, in plain words."""
 
 
 @dataclass(frozen=True)
@@ -34,9 +41,19 @@ class Location:
     filesystem: Any = None
 
     def open(self, name: str) -> BinaryIO:
-        """Open a file for reading, with random access; its name is relative to the folder, or absolute."""
+        """Open a file for reading, with random access; its name is relative to the folder, or absolute.
+
+        Raises
+        ------
+        OSError
+            If it cannot be opened; :class:`NotAFile` if it is a folder, a pipe or a device on this machine.
+        """
         if self.filesystem is None:
-            return open(self.path(name), "rb")
+            path = self.path(name)
+            mode = os.stat(path).st_mode
+            if not stat.S_ISREG(mode):  # opening a pipe would wait for a writer
+                raise NotAFile(A_FOLDER if stat.S_ISDIR(mode) else NOT_A_FILE)
+            return open(path, "rb")
         return self.filesystem.open_input_file(self.path(name))
 
     def read(self, name: str) -> bytes:

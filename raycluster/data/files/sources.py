@@ -119,7 +119,7 @@ def list_images(source: str, exclude: Sequence[str] = ()) -> Listing:
     kinds, reasons = _judge(found, IMAGE_SOURCES, exclude)
     if not is_list:
         _look_inside(found, kinds, reasons)
-        companions, labels = _companions(found, kinds)
+        companions, labels, notes = _companions(found, kinds)
         for name in companions:
             del reasons[name], found.files[name]
     return _listing(source, found, kinds, reasons, IMAGE_SOURCES, labels, notes)
@@ -241,11 +241,12 @@ def _is_image(location: Location, name: str) -> bool:
         return True  # so that the reason is found when it is read
 
 
-def _companions(found: FoundFiles, kinds: dict[str, str]) -> tuple[list[str], dict[str, str]]:
-    """Return the files that belong to images and are no rows themselves, and the known classes in them."""
+def _companions(found: FoundFiles, kinds: dict[str, str]) -> tuple[list[str], dict[str, str], list[str]]:
+    """Return the files that belong to images and are no rows themselves, the known classes in them, and notes."""
     idx_labels = {idx_labels_name(name) for name in kinds if IDX_IMAGES.search(name)}
     companions = [name for name in idx_labels if name in found.files and name not in kinds]
     classes: dict[str, str] = {}
+    notes = []
     folders = {folder for name, kind in kinds.items() if kind == "images" for folder in _parents(name)}
     for name in sorted(found.files):
         if os.path.basename(name) in METADATA and os.path.dirname(name) in folders:
@@ -253,7 +254,9 @@ def _companions(found: FoundFiles, kinds: dict[str, str]) -> tuple[list[str], di
             if known is not None:
                 companions.append(name)
                 classes |= known
-    return companions, classes
+                if missing := len(known.keys() - kinds.keys()):
+                    notes.append(f"{printable(name)} has classes for images that are not there: {missing:,}.")
+    return companions, classes, notes
 
 
 def _parents(name: str) -> Iterable[str]:

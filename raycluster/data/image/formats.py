@@ -40,6 +40,7 @@ RAW_SUFFIXES = (
     *(".mrw", ".nef", ".nrw", ".orf", ".pef", ".raf", ".raw", ".rw2", ".rwl", ".sr2", ".srf", ".srw", ".x3f"),
 )
 RAW_REASON = "camera raw files are not read: export it as JPEG, PNG or TIFF"
+NO_HEIF = "HEIC and HEIF need the package pillow-heif: run pip install 'raycluster[heic]', or export it as JPEG"
 HEAD_BYTES = 64
 
 # Formats whose files begin with nothing of their own, so that only the name tells them.
@@ -109,7 +110,7 @@ def unsupported_reason(name: str, head: bytes) -> str | None:
     if _RAW.match(head) or (format in (None, "TIFF") and _suffix(name) in RAW_SUFFIXES):
         return RAW_REASON
     if format == "HEIF" and not reads_heif():
-        return "HEIC and HEIF need the package pillow-heif: run pip install 'raycluster[heic]', or export it as JPEG"
+        return NO_HEIF
     return None
 
 

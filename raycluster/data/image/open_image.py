@@ -11,7 +11,7 @@ import numpy as np
 from PIL import AvifImagePlugin, Image, ImageFile, UnidentifiedImageError
 
 from raycluster.data.image.formats import HEAD_BYTES, format_of, unsupported_reason
-from raycluster.data.unreadable import Unreadable
+from raycluster.data.unreadable import Unreadable, message_of
 
 MAX_PIXELS = 2**27
 ORIENTATION = 0x0112
@@ -61,7 +61,7 @@ def open_image(file: BinaryIO, name: str = "", frame: int = 0) -> Iterator[Image
     except Image.DecompressionBombError:
         raise Unreadable(f"too large: at most {MAX_PIXELS:,} pixels are supported") from None
     except Exception as error:  # decoders raise exceptions of any kind on damaged data
-        raise Unreadable(f"damaged: {error}") from None
+        raise Unreadable(f"damaged: {message_of(error)}") from None
 
 
 def count_frames(image: ImageFile.ImageFile) -> int:

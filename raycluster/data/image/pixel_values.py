@@ -17,6 +17,11 @@ def depth(mode: str) -> int:
     return 16 if mode.startswith("I;16") else 32 if mode in ("I", "F") else 8
 
 
+def depth_of_array(dtype: np.dtype) -> int:
+    """Return the bits per channel of an array of pixels: 8 if :func:`scale_to_uint8` needs no range for it."""
+    return 8 if dtype in (np.uint8, np.bool_) else max(16, 8 * dtype.itemsize)
+
+
 def stored_values(image: Image.Image) -> np.ndarray | None:
     """Return the values of an image of more than 8 bits, the larger the brighter; None if it has 8 bits.
 

@@ -38,8 +38,14 @@ def raw_extremes(data: bytes, name: str = "", frame: int = 0) -> tuple[float, fl
     """
     with open_image(io.BytesIO(data), name, frame) as image:
         values = stored_values(image)
-    if values is None:
-        return None
+    return None if values is None else extremes(values)
+
+
+def extremes(values: np.ndarray) -> tuple[float, float, bool] | None:
+    """Return the smallest and the largest of some numbers, and whether they are floating-point numbers.
+
+    NaN and infinity do not count; None if there are no others.
+    """
     values = values[np.isfinite(values)]
     if values.size == 0:
         return None

@@ -15,12 +15,11 @@ import pyarrow.parquet as pq
 
 from raycluster.data.containers.arrays import read_npy_header
 from raycluster.data.containers.parquet import open_parquet
-from raycluster.data.files.sources import VECTOR_SOURCES, Listing, list_source, printable
+from raycluster.data.files.location import public_name
+from raycluster.data.files.sources import VECTOR_SOURCES, Listing, list_source
 from raycluster.data.rows import os_error_reason
 from raycluster.data.unreadable import Unreadable
 from raycluster.data.vectors.columns import choose_column
-
-NAMED = 3  # files that were left out
 
 
 class _Footer(NamedTuple):
@@ -58,16 +57,10 @@ class VectorFiles:
     unreadable: dict[str, str] = field(default_factory=dict)
     left_out: list[str] = field(default_factory=list)
 
-    def notes(self) -> list[str]:
-        """Return sentences about what was left out."""
-        notes = list(self.listing.notes)
-        if self.left_out:
-            files = "1 Parquet file" if len(self.left_out) == 1 else f"{len(self.left_out):,} Parquet files"
-            verb = "was" if len(self.left_out) == 1 else "were"
-            more = f" and {len(self.left_out) - NAMED:,} more" if len(self.left_out) > NAMED else ""
-            names = ", ".join(printable(name) for name in self.left_out[:NAMED]) + more
-            notes.append(f"{files} without a column {self.column} {verb} left out: {names}.")
-        return notes
+    def foreign(self) -> list[tuple[str, str]]:
+        """Return the names of the files that hold no vectors, each with the reason."""
+        without = dict.fromkeys(self.left_out, f"it has no column {self.column} of vectors")
+        return sorted((self.listing.reasons | without).items())
 
 
 def find_vector_files(source: str, column: str | None = None) -> VectorFiles:
@@ -86,7 +79,7 @@ def find_vector_files(source: str, column: str | None = None) -> VectorFiles:
         If there are no files, or if it is not clear which column holds the vectors.
     """
     listing = list_source(source, VECTOR_SOURCES)
-    files = VectorFiles(source, listing, None, column)
+    files = VectorFiles(public_name(source), listing, None, column)
     if listing.kind == "npy":
         for name, size in zip(listing.names, listing.sizes, strict=True):
             with _noting(files, name), listing.location.open(name) as file:
@@ -98,7 +91,7 @@ def find_vector_files(source: str, column: str | None = None) -> VectorFiles:
         with _noting(files, name), open_parquet(listing.location, name) as parquet:
             footers[name] = _Footer(parquet.schema_arrow, parquet.metadata.num_rows, _count_values(parquet.metadata))
     if footers:
-        files.column = choose_column([footer.schema for footer in footers.values()], column, source)
+        files.column = choose_column([footer.schema for footer in footers.values()], column, files.source)
     for name, footer in footers.items():
         if files.column not in footer.schema.names:
             files.left_out.append(name)

@@ -8,6 +8,7 @@ import numpy as np
 import pyarrow as pa
 
 from raycluster.data.containers.parquet import open_parquet, parquet_labels
+from raycluster.data.containers.parquet_images import is_text
 from raycluster.data.files.location import Location
 from raycluster.data.files.sources import printable
 from raycluster.data.unreadable import Unreadable
@@ -90,10 +91,11 @@ def read_parquet_rows(location: Location, name: str, column: str) -> VectorRows:
         table = file.read(columns=[other for other in used if other != "label"])
         is_null, lengths, numbers = numbers_of(table[column])
         paths, notes = _row_names(name, len(table)), []
-        if "path" in used and _is_text(schema.field("path").type):
+        path = schema.field("path").type if "path" in used else None
+        if path is not None and (is_text(path) or pa.types.is_null(path)):
             paths = [path or other for path, other in zip(table["path"].to_pylist(), paths, strict=True)]
-        elif "path" in used:
-            notes.append(f"The column path of {printable(name)} is not used: it holds {schema.field('path').type}.")
+        elif path is not None:
+            notes.append(f"The column path of {printable(name)} is not used: it holds {path}.")
         labels = None
         if "label" in used and pa.types.is_nested(schema.field("label").type):
             notes.append(f"The column label of {printable(name)} is not used: it holds {schema.field('label').type}.")
@@ -112,13 +114,6 @@ def read_parquet_rows(location: Location, name: str, column: str) -> VectorRows:
             labels=labels,
             notes=tuple(notes),
         )
-
-
-def _is_text(kind: pa.DataType) -> bool:
-    if pa.types.is_dictionary(kind):
-        return _is_text(kind.value_type)
-    is_string = pa.types.is_string(kind) or pa.types.is_large_string(kind) or pa.types.is_string_view(kind)
-    return is_string or pa.types.is_null(kind)
 
 
 def _row_names(name: str, n: int) -> list[str]:

@@ -5,11 +5,12 @@ from __future__ import annotations
 import hashlib
 import json
 from collections import Counter
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 
 import numpy as np
 import pyarrow as pa
 
+from raycluster.data.files.sources import printable
 from raycluster.data.labels import join_labels
 from raycluster.data.unreadable import Rejected, Unreadable
 from raycluster.data.vectors.files import VectorFiles, find_vector_files
@@ -49,6 +50,20 @@ class VectorSet:
     rejected: list[Rejected]
     notes: list[str]
     fingerprint: str
+
+    def without(self, rows: np.ndarray, reason: str) -> VectorSet:
+        """Return the set with some rows, bool (n,), rejected for a reason."""
+        kept = np.flatnonzero(~rows)
+        if len(kept) == 0:
+            raise UserError(f"None of the {len(rows):,} vectors is usable: {reason}.")
+        return replace(
+            self,
+            vectors=self.vectors[kept],
+            ids=self.ids[kept],
+            paths=[self.paths[row] for row in kept],
+            labels=None if self.labels is None else self.labels[kept],
+            rejected=self.rejected + [Rejected(self.paths[row], reason) for row in np.flatnonzero(rows)],
+        )
 
 
 def open_vectors(source: str, column: str | None = None) -> VectorSet:
@@ -93,6 +108,7 @@ def read_vector_files(files: VectorFiles) -> VectorSet:
     n_rows = sum(part.n for part in parts)
     if not len(vectors) == len(ids) == n_rows - len(rejected):
         raise RuntimeError(f"{n_rows} rows became {len(vectors)} vectors and {len(rejected)} rejected rows")
+    rejected += [Rejected(printable(name), reason) for name, reason in files.foreign()]
     listed = [files.listing.names, files.listing.sizes, files.listing.modified]
     return VectorSet(
         vectors=vectors,
@@ -100,7 +116,7 @@ def read_vector_files(files: VectorFiles) -> VectorSet:
         paths=[part.paths[row] for part, good in zip(parts, usable, strict=True) for row in np.flatnonzero(good)],
         labels=None if labels is None or (labels < 0).all() else labels[everywhere],
         rejected=rejected,
-        notes=[*files.notes(), *(note for part in parts for note in part.notes), *notes],
+        notes=[*files.listing.notes, *(note for part in parts for note in part.notes), *notes],
         fingerprint=hashlib.sha256(json.dumps([*listed, files.wanted]).encode()).hexdigest(),
     )
 

@@ -26,8 +26,8 @@ def test_height_width_and_channels_of_images_in_an_array(shape, size):
         np.zeros((2, 64)),
         np.zeros((0, 4, 4)),
         np.zeros((2, 5, 6, 2)),
-        np.full((2001, 2, 2), 1.01),
-        np.full((2, 4, 4), 300),
+        np.zeros((2, 4, 4), complex),
+        np.full((2, 4, 4), "text"),
     ],
 )
 def test_arrays_that_are_not_images_are_unreadable(array):
@@ -37,7 +37,7 @@ def test_arrays_that_are_not_images_are_unreadable(array):
 
 def test_a_header_may_not_claim_more_than_there_is():
     check_claim(np.dtype("u2"), (2, 3), 12)
-    with pytest.raises(ValueError, match="claims 12 bytes, and it has 11"):
+    with pytest.raises(ValueError, match="claims more than the 11 bytes that there are"):
         check_claim(np.dtype("u2"), (2, 3), 11)
     with pytest.raises(ValueError, match="claims"):
         check_claim(np.dtype("u1"), (-1, -3), 11)

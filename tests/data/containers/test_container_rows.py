@@ -2,6 +2,7 @@ import numpy as np
 import pyarrow as pa
 import pyarrow.parquet as pq
 
+from raycluster.data.containers.container_rows import EMPTY
 from raycluster.data.files.sources import list_images
 from raycluster.data.row_index import index_rows
 
@@ -52,8 +53,10 @@ def test_texts_and_missing_labels_of_parts_stay_apart(tmp_path):
     assert (index.labels.tolist(), index.class_names) == ([1, 0, -1, -1], ["cat", "dog"])
 
 
-def test_containers_without_rows_are_told(tmp_path):
+def test_a_container_with_nothing_in_it_is_one_rejected_row(tmp_path):
     pq.write_table(pa.table({"image": pa.array([], pa.binary())}), tmp_path / "a.parquet")
     pq.write_table(pa.table({"image": [b"a"]}), tmp_path / "b.parquet")
+    (tmp_path / "c.tar").write_bytes(bytes(10240))
     index = index_rows(list_images(str(tmp_path)))
-    assert (index.paths.to_pylist(), index.notes) == (["b.parquet#0"], ["Files without any rows (1): a.parquet."])
+    assert index.paths.to_pylist() == ["a.parquet", "b.parquet#0", "c.tar"]
+    assert {row: str(reason) for row, reason in index.reasons.items()} == dict.fromkeys((0, 2), EMPTY)

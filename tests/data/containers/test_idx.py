@@ -46,5 +46,5 @@ def test_the_idx_labels_file_is_found_by_its_name():
 @pytest.mark.parametrize("pack", [bytes, gzip.compress])
 def test_an_idx_header_that_claims_more_than_there_is_is_unreadable(tmp_path, pack):
     (tmp_path / "a").write_bytes(pack(struct.pack(">HBB3I", 0, 8, 3, 2**32 - 1, 2**32 - 1, 2) + bytes(100)))
-    with pytest.raises(Unreadable, match="its header claims 36,893,488,130,239,234,050 bytes"):
+    with pytest.raises(Unreadable, match="its header claims more than the"):
         read_idx(Location(str(tmp_path)), "a")

@@ -99,7 +99,7 @@ def test_an_npz_header_that_claims_more_than_there_is_is_unreadable(tmp_path, ki
     np.lib.format.write_array_header_1_0(header, {"descr": "|u1", "fortran_order": False, "shape": (10**8, 1000, 1000)})
     with zipfile.ZipFile(tmp_path / "a.npz", "w", kind) as archive:
         archive.writestr("images.npy", header.getvalue() + bytes(1000))
-    with pytest.raises(Unreadable, match=r"claims 100,000,000,000,000 bytes, and it has 1,000"):
+    with pytest.raises(Unreadable, match="claims more than the 1,000 bytes"):
         read_npz(Location(str(tmp_path)), "a.npz")
 
 

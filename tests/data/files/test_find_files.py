@@ -167,3 +167,27 @@ def test_names_are_looked_up_one_by_one(folder, tmp_path):
     elsewhere = Location(tmp_path.name, fs.SubTreeFileSystem(str(tmp_path.parent), fs.LocalFileSystem()))
     found = look_up(elsewhere, ["b/c.png", "b", "none"])
     assert [info.problem for info in found.values()] == ["", "a folder, not a file", "there is no such file"]
+
+
+class _Unreachable(fs.FileSystemHandler):
+    """A client written in Python whose connection fails."""
+
+    def get_file_info(self, paths):
+        raise KeyError("no route to the host.")
+
+    def __getattr__(self, name):
+        raise NotImplementedError(name)
+
+
+for _method in fs.FileSystemHandler.__abstractmethods__ - {"get_file_info"}:
+    setattr(_Unreachable, _method, lambda self, *args: "unreachable")
+_Unreachable.__abstractmethods__ = frozenset()
+
+
+def test_whatever_a_remote_file_system_raises_becomes_a_sentence(monkeypatch):
+    elsewhere = fs.PyFileSystem(_Unreachable())
+    monkeypatch.setattr(module, "open_filesystem", lambda source: (elsewhere, "bucket/x"))
+    with pytest.raises(UserError, match=r"bucket/x cannot be reached: 'no route to the host.'\."):
+        find_files("hf://bucket/x")
+    with pytest.raises(UserError, match=r"b cannot be reached: "):
+        look_up(Location("b", elsewhere), ["c"])

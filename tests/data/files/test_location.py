@@ -1,9 +1,10 @@
+import os
 from importlib.util import find_spec
 
 import pytest
 from pyarrow import fs
 
-from raycluster.data.files.location import Location, open_filesystem, public_name
+from raycluster.data.files.location import Location, NotAFile, open_filesystem, public_name
 from raycluster.errors import UserError
 
 
@@ -23,6 +24,15 @@ def test_files_are_read_from_any_file_system(location):
         assert file.read() == b"tent"
     assert location.has_file("a.png")
     assert not location.has_file("folder")
+
+
+@pytest.mark.skipif(not hasattr(os, "mkfifo"), reason="needs pipes")
+def test_what_is_no_file_is_never_waited_for(tmp_path):
+    os.mkfifo(tmp_path / "pipe.jpg")
+    (tmp_path / "folder.jpg").mkdir()
+    for name, message in (("pipe.jpg", "not a regular file"), ("folder.jpg", "a folder, not a file")):
+        with pytest.raises(NotAFile, match=message):
+            Location(str(tmp_path)).open(name)
 
 
 def test_only_files_on_this_machine_have_a_local_path(location):

@@ -76,6 +76,14 @@ def test_idx_labels_files_and_metadata_are_no_rows(folder, tmp_path):
     assert listing.labels == {"a.png": "1", "b/c.png": "2"}
 
 
+def test_classes_of_images_that_are_not_there_are_told(folder, tmp_path):
+    source = folder("a.png", "sub/b.png")
+    (tmp_path / "metadata.csv").write_text("file_name,label\na.png,1\nb.png,2\nc.png,3\n")
+    listing = list_images(source)
+    assert listing.notes == ["metadata.csv has classes for images that are not there: 2."]
+    assert listing.labels["a.png"] == "1"
+
+
 def test_labels_without_images_and_tables_that_name_no_images_are_left_out(folder):
     source = folder("a.png", "x-labels-idx1-ubyte", "metadata.csv", "other/metadata.csv")
     assert list_images(source).reasons == {
@@ -83,6 +91,14 @@ def test_labels_without_images_and_tables_that_name_no_images_are_left_out(folde
         "metadata.csv": "not an image: .csv",
         "other/metadata.csv": "not an image: .csv",
     }
+
+
+@pytest.mark.skipif(not hasattr(os, "mkfifo"), reason="needs pipes")
+def test_a_pipe_is_listed_and_not_waited_for(folder, tmp_path):
+    source = folder("a.png")
+    for name in ("metadata.csv", "no_suffix", "b.png", "b.parquet"):
+        os.mkfifo(tmp_path / name)
+    assert set(list_images(source).reasons.values()) == {"not a regular file"}
 
 
 def test_a_table_of_paths_beside_its_images_does_not_repeat_them(folder, tmp_path):

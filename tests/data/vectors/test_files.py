@@ -18,7 +18,7 @@ def test_vectors_are_counted_without_reading_them(tmp_path):
         assert (files.rows, files.numbers) == (rows, numbers)
 
 
-def test_parquet_without_vectors_is_left_out_with_a_note_and_a_damaged_file_noted(tmp_path):
+def test_files_without_vectors_and_damaged_ones_are_known_by_name(tmp_path):
     pq.write_table(pa.table({"v": [[1.0], [2.0]]}), tmp_path / "v.parquet")
     for i in range(4):
         pq.write_table(pa.table({"text": ["a"]}), tmp_path / f"text{i}.parquet")
@@ -26,11 +26,11 @@ def test_parquet_without_vectors_is_left_out_with_a_note_and_a_damaged_file_note
     (tmp_path / "README.md").write_text("what this is")
     files = find_vector_files(str(tmp_path))
     assert (files.column, files.rows) == ("v", 2)
-    assert files.notes()[-1] == (
-        "4 Parquet files without a column v were left out: text0.parquet, text1.parquet, text2.parquet and 1 more."
-    )
+    assert files.foreign() == [
+        ("README.md", "not a table of vectors: .md"),
+        *((f"text{i}.parquet", "it has no column v of vectors") for i in range(4)),
+    ]
     assert list(files.unreadable) == ["torn.parquet"]
-    assert "1 × not a table of vectors: .md" in files.notes()[0]
 
 
 def test_a_header_that_promises_more_than_there_is_is_not_believed(tmp_path):

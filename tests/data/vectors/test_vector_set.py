@@ -93,7 +93,7 @@ def test_files_that_cannot_be_read_are_one_rejected_row_each_and_the_others_go_o
     }
 
 
-def test_parquet_without_the_vectors_is_no_rejected_row(tmp_path):
+def test_a_file_without_vectors_is_one_rejected_row(tmp_path):
     pq.write_table(pa.table({"text": ["a", "b"]}), tmp_path / "a.parquet")
     pq.write_table(pa.table({"embedding": pa.array([None, None])}), tmp_path / "b.parquet")
     pq.write_table(pa.table({"embedding": column_of(VECTORS, "list")}), tmp_path / "c.parquet")
@@ -101,11 +101,11 @@ def test_parquet_without_the_vectors_is_no_rejected_row(tmp_path):
     found = open_vectors(str(tmp_path))
     assert found.paths == [f"c.parquet#{row}" for row in range(6)]
     assert dict(found.rejected) == {
+        "a.parquet": "it has no column embedding of vectors",
         "b.parquet#0": "there is no vector (null)",
         "b.parquet#1": "there is no vector (null)",
         "d.parquet": "its column embedding holds string, which is not a vector",
     }
-    assert found.notes == ["1 Parquet file without a column embedding was left out: a.parquet."]
 
 
 def test_ids_are_kept_as_they_are_and_need_not_be_there_in_rejected_rows(tmp_path):
