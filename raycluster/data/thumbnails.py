@@ -18,16 +18,18 @@ LARGEST_PNG = 64  # longer thumbnails are JPEG, which takes a tenth of the space
 QUALITY = 85
 
 
-def thumbnails(rows: Rows, value_range: tuple[float, float] | None = None) -> list[bytes | None]:
+def thumbnails(
+    rows: Rows, value_range: tuple[float, float] | None = None, through_ray: bool = True
+) -> list[bytes | None]:
     """Return the images of some rows, shrunk to a long side of at most 160 pixels, in their own aspect and color.
-
-    They are read on Ray where one is connected.
 
     Parameters
     ----------
     rows : Rows
     value_range : (float, float), optional
         What becomes black and white in images of more than 8 bits.
+    through_ray : bool
+        Read them on Ray where one is connected. A process that holds the last free core must not wait for it.
 
     Returns
     -------
@@ -35,7 +37,7 @@ def thumbnails(rows: Rows, value_range: tuple[float, float] | None = None) -> li
         PNG or JPEG files; None where an image cannot be read (any more).
     """
     pictures: list[bytes | None] = [None] * len(rows)
-    held = rows if rows.are_arrays else put_rows(rows)
+    held = put_rows(rows) if through_ray and not rows.are_arrays else rows
     work = partial(_shrink_range, value_range=value_range)
     for columns in map_ranges(work, held, rows.ranges(0, len(rows))):
         for row, picture in zip(columns["row"].tolist(), columns["picture"], strict=True):

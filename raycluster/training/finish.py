@@ -22,7 +22,13 @@ if TYPE_CHECKING:
 
 
 def finish(
-    run_dir: RunDir, method: str, images: ImageSet, workers: int, found: WorkerResults, clock: Clock
+    run_dir: RunDir,
+    method: str,
+    images: ImageSet,
+    workers: int,
+    found: WorkerResults,
+    clock: Clock,
+    through_ray: bool = True,
 ) -> RunSummary:
     """Check that no row is missing, and write the remaining files, the summary last.
 
@@ -36,6 +42,8 @@ def finish(
     found : WorkerResults
         The results of worker 0.
     clock : Clock
+    through_ray : bool
+        Whether thumbnails may be read on Ray.
     """
     if not np.array_equal(np.sort(run_dir.embedded_ids(workers)), images.ids):
         raise RuntimeError("not every image was embedded exactly once")
@@ -65,7 +73,7 @@ def finish(
     )
 
     def read_pictures(rows: np.ndarray) -> list[bytes | None]:
-        return thumbnails(images.originals.select(rows), images.canvas.value_range)
+        return thumbnails(images.originals.select(rows), images.canvas.value_range, through_ray)
 
     page = report_page(asdict(summary), run_dir.rows(), clusters, found.confidence, read_pictures)
     run_dir.write_report(page)

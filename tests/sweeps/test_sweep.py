@@ -4,8 +4,11 @@ import importlib.util
 import io
 import json
 
+import numpy as np
 import pyarrow.parquet as pq
 import pytest
+from PIL import Image
+from sklearn.datasets import load_digits
 
 from raycluster.errors import UserError
 from raycluster.options import DEFAULT_OBJECTIVE, SweepOptions
@@ -47,6 +50,16 @@ def test_a_sweep_leaves_a_table_the_best_settings_pictures_and_run_folders(swept
     assert not (out / "tune").exists()
     assert "3 trials, 2 at a time, 2 cores each" in told
     assert f"The best by {DEFAULT_OBJECTIVE}" in told
+
+
+@pytest.mark.slow
+def test_trials_that_hold_all_cores_do_not_wait_for_one_to_read_pictures_of_image_files(ray_session, tmp_path):
+    (tmp_path / "photos").mkdir()
+    for i, image in enumerate(load_digits().images[:60]):
+        Image.fromarray((image * 15).astype(np.uint8)).save(tmp_path / "photos" / f"{i:02}.png")
+    best, _ = run(str(tmp_path / "photos"), tmp_path / "swept", trials=2, max_concurrent=2)
+    assert best["state"] == "finished"
+    assert "<img" in (tmp_path / "swept" / "trials" / "0000" / "report.html").read_text()
 
 
 @pytest.mark.slow
