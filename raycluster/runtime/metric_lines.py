@@ -43,7 +43,7 @@ def clustering_line(row: dict[str, Any], loss: float | None = None) -> str:
     parts = [f"{done} ({row['clustering']})"]
     parts += [f"loss {loss:.4f}"] if loss is not None else []
     parts += [f"{row['clusters']:,} clusters"]
-    parts += [f"or {', '.join(map(str, row['alternatives']))}"] if row.get("alternatives") else []
+    parts += [f"({', '.join(map(str, row['alternatives']))} would fit, too)"] if row.get("alternatives") else []
     parts += [f"{row['neighbor_recall']:.1%} of the neighbors found"] if row.get("neighbor_recall", 1) < 1 else []
     if "quality" in row:
         parts += [f"NMI {row['quality']['nmi']:.3f}", f"ACC {row['quality']['acc']:.3f}"]

@@ -40,7 +40,7 @@ RAW_SUFFIXES = (
     *(".mrw", ".nef", ".nrw", ".orf", ".pef", ".raf", ".raw", ".rw2", ".rwl", ".sr2", ".srf", ".srw", ".x3f"),
 )
 RAW_REASON = "camera raw files are not read: export it as JPEG, PNG or TIFF"
-NO_HEIF = "HEIC and HEIF need the package pillow-heif: run pip install 'raycluster[heic]', or export it as JPEG"
+NO_HEIF = "HEIC and HEIF need the package pillow-heif: run pip install pillow-heif, or export it as JPEG"
 HEAD_BYTES = 64
 
 # Formats whose files begin with nothing of their own, so that only the name tells them.
