@@ -21,7 +21,8 @@ def test_a_clustering_is_one_line_with_the_loss_before_it():
         "period 2 done (rc)  loss 0.0123  1,010 clusters  NMI 0.900  ACC 0.950  graph 1.0 s  merging 1 min 02 s"
     )
     row = {"period": 1, "clusters": 10, "clustering": "merged", "alternatives": [7, 12], "neighbor_recall": 0.987}
-    assert clustering_line(row) == ("period 1 done (merged)  10 clusters  (7, 12 would fit, too)  98.7% of the neighbors found")
+    expected = "period 1 done (merged)  10 clusters  (7, 12 would fit, too)  98.7% of the neighbors found"
+    assert clustering_line(row) == expected
 
 
 def test_a_clustering_says_after_what_it_comes():
