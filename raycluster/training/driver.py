@@ -80,6 +80,8 @@ class ClusterDriver:
             for call in self._calls.values():
                 call.answer.cancel()
             self._calls.clear()
+        elif group < self._group:  # a late call: its rows must not mix with those of the present workers
+            raise RuntimeError("These workers have been replaced by others.")
         if step in self._answers:
             return from_arrays(function, self._answers[step])
         call = self._calls.setdefault(step, _Call(asyncio.get_running_loop().create_future()))

@@ -41,6 +41,7 @@ def worker(rank: int) -> dict[str, np.ndarray]:
     return {name: value.numpy() for name, value in model.state_dict().items()}
 
 
+@pytest.mark.slow
 def test_two_workers_train_like_one_with_the_whole_batch(on_two_workers):
     by_rank = on_two_workers(worker)
     alone = network()

@@ -76,6 +76,7 @@ def test_rows_of_all_workers_come_together_in_the_order_of_their_ids(driver, tmp
     assert (tmp_path / "calls").read_text() == "x"
 
 
+@pytest.mark.slow
 def test_missing_rows_and_errors_reach_every_worker(driver, tmp_path):
     double, refuse, _ = functions(tmp_path)
     short = (SECOND[0][:2], SECOND[1][:2])
@@ -99,6 +100,17 @@ def test_what_a_former_group_of_workers_left_unfinished_is_dropped(driver, tmp_p
     with pytest.raises(RayError):
         ray.get(left, timeout=60)
     answer = ask_driver(driver, 2, 20, 0, 2, FIRST, double, {})
+    np.testing.assert_array_equal(answer.rows, ROWS * 2)
+    np.testing.assert_array_equal(ray.get(second).rows, ROWS * 2)
+
+
+def test_late_rows_of_workers_that_were_replaced_do_not_mix_with_those_of_the_present_ones(driver, tmp_path):
+    double, _, _ = functions(tmp_path)
+    ask_driver(driver, 2, 24, 0, 1, (np.arange(5), ROWS), double, {})  # so that the present ones are known
+    second = driver.run.remote(2, 25, 1, 2, SECOND, double, {})
+    with pytest.raises(RuntimeError, match="replaced"):
+        ask_driver(driver, 1, 25, 0, 2, (FIRST[0], FIRST[1] + 500), double, {})
+    answer = ask_driver(driver, 2, 25, 0, 2, FIRST, double, {})
     np.testing.assert_array_equal(answer.rows, ROWS * 2)
     np.testing.assert_array_equal(ray.get(second).rows, ROWS * 2)
 

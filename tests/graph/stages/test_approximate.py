@@ -33,6 +33,7 @@ def in_partitions(graph, epsilon):
     return merge_partitions(ordered, labels, names, 5, 1.0, epsilon), ordered
 
 
+@pytest.mark.slow
 def test_merges_stay_inside_the_partitions_and_take_at_most_half_of_their_clusters(digits, small_partitions):
     (kept, joined, affinity), ordered = in_partitions(digits, 0.1)
     own = np.empty(len(digits[0]), int)

@@ -75,6 +75,7 @@ def worker(rank: int) -> tuple:
     return found, bank.n_own, z_bar, state["rows"].tolist()
 
 
+@pytest.mark.slow
 def test_a_partitioned_bank_has_looks_up_and_moves_the_same_rows_as_a_replicated_one(on_two_workers):
     answers = on_two_workers(worker)
     bank = MemoryBank(N, 3, 0, CPU)

@@ -186,6 +186,7 @@ def test_there_are_four_clusterings_and_that_of_the_nce_embedding_is_reported(di
     np.testing.assert_array_equal(outcome.ids, np.arange(N))
 
 
+@pytest.mark.slow
 def test_the_saved_model_assigns_each_image_alone_as_the_run_did(digits, uninterrupted):
     outcome, _ = uninterrupted
     architecture = outcome.model.architecture()
@@ -255,6 +256,7 @@ SWITCHES = [
 ]
 
 
+@pytest.mark.slow
 @pytest.mark.parametrize("switch", SWITCHES, ids=lambda switch: "-".join(map(str, itertools.chain(*switch.items()))))
 def test_every_switch_gives_gradients_to_exactly_the_trained_parameters(digits, switch):
     method, batch, views = first_batch(digits[0], **switch)
