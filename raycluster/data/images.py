@@ -17,9 +17,10 @@ from raycluster.data.canvas import Canvas, Fit, ImageSize
 from raycluster.data.files.location import public_name
 from raycluster.data.files.sources import Listing, check_apart, list_images, printable
 from raycluster.data.frames import every_frame
+from raycluster.data.image.value_range import describe_range
 from raycluster.data.image_size import choose_canvas
 from raycluster.data.pipeline import put_rows
-from raycluster.data.reading import Reading
+from raycluster.data.reading import USUAL, Reading
 from raycluster.data.row_index import RowIndex, index_rows, known_classes
 from raycluster.data.rows import Rows
 from raycluster.data.survey import Headers, find_value_range, survey_headers
@@ -123,6 +124,11 @@ class ImageSet:
         return self.n + len(self.rejected)
 
     @property
+    def rejected_ids(self) -> np.ndarray:
+        """The ids of the rejected inputs, int64, ascending."""
+        return np.setdiff1d(np.arange(self.n_listed), self.ids)
+
+    @property
     def fingerprint(self) -> str:
         """Changes with the names and sizes of the files, with which images are rejected, and with the canvas."""
         digest = hashlib.sha256(json.dumps([self.files, asdict(self.canvas)]).encode())
@@ -133,8 +139,7 @@ class ImageSet:
         """Return the set with some rows rejected for these reasons."""
         if not reasons:
             return self
-        before = np.setdiff1d(np.arange(self.n_listed), self.ids).tolist()
-        rejected = dict(zip(before, self.rejected, strict=True))
+        rejected = dict(zip(self.rejected_ids.tolist(), self.rejected, strict=True))
         rejected |= {int(self.ids[row]): Rejected(self.paths[row], reason) for row, reason in reasons.items()}
         kept = np.setdiff1d(np.arange(self.n), list(reasons))
         return replace(
@@ -191,7 +196,7 @@ class ImageSet:
 
 def open_images(
     source: str,
-    reading: Reading | None = None,
+    reading: Reading = USUAL,
     canvas: Canvas | CanvasSettings | None = None,
     out: Path | None = None,
 ) -> ImageSet:
@@ -217,7 +222,7 @@ def open_images(
     UserError
         If the source does not exist, or holds no image that can be used, or the results would go into it.
     """
-    reading, canvas = reading or Reading(), canvas or CanvasSettings()
+    canvas = canvas or CanvasSettings()
     if isinstance(canvas, CanvasSettings):
         _check_settings(canvas)
     listing = list_images(source, reading.exclude)
@@ -293,11 +298,7 @@ def _choose_canvas(
     if len(deep) and value_range is None:
         value_range = find_value_range(index.rows.select(deep))
     if len(deep) and value_range is not None:
-        low, high = value_range
-        notes.append(
-            f"{len(deep):,} of {len(used):,} images have more than 8 bits: {low:g} becomes black, and {high:g} white "
-            "(--value-range LOW HIGH sets others)."
-        )
+        notes.append(f"{len(deep):,} of {len(used):,} images have more than 8 bits: {describe_range(*value_range)}.")
     return replace(canvas, value_range=value_range), notes
 
 

@@ -45,7 +45,8 @@ def stage_images(images: ImageSet, folder: Path, progress: Progress | None = Non
         folder.mkdir(parents=True)
         _check_disk(images, folder)
         kept, is_readable = read_all(images, _Writer(images, folder), progress)
-        damaged = {int(row): _reason_of(kept, int(images.ids[row])) for row in np.flatnonzero(~is_readable)}
+        rejected = dict(zip(kept.rejected_ids.tolist(), kept.rejected, strict=True))
+        damaged = {int(row): rejected[int(images.ids[row])].reason for row in np.flatnonzero(~is_readable)}
         saved = {"set": images.fingerprint, "damaged": damaged, "warnings": kept.warnings}
         partial = record.with_suffix(".partial")
         partial.write_text(json.dumps(saved))
@@ -93,8 +94,3 @@ def _check_disk(images: ImageSet, folder: Path) -> None:
             f"The prepared images take {needed / 1e9:.1f} GB, and {folder} has {free / 1e9:.1f} GB left: make room, "
             "choose another --out, or a smaller --image-size."
         )
-
-
-def _reason_of(images: ImageSet, number: int) -> str:
-    position = int(np.searchsorted(np.setdiff1d(np.arange(images.n_listed), images.ids), number))
-    return images.rejected[position].reason

@@ -18,6 +18,7 @@ import numpy as np
 
 from raycluster.data.files.location import public_name
 from raycluster.data.files.sources import check_apart, list_images, resolve_source
+from raycluster.data.image.value_range import describe_range
 from raycluster.data.survey import sample_value_range
 from raycluster.embedding.part_files import RejectedRow, part_path, read_footer, read_ids
 from raycluster.embedding.preflight import check_disk, spilled_bytes
@@ -141,8 +142,11 @@ def _embed_source(options: EmbedOptions, console: Console) -> EmbedSummary:
     identity |= {"data": public_name(options.data)} | options.reading.unusual()
     identity |= {"fit": options.fit} if options.fit else {}
     identity |= {"value_range": list(options.value_range)} if options.value_range else {}
+    listing = None  # of a folder that is continued, later, when no other job can change it
     if run_dir.state(identity) == "new":
-        check_apart(options.data, list_images(options.data, options.reading.exclude), run_dir.path)
+        console.progress(f"looking at {public_name(options.data)}")
+        listing = list_images(options.data, options.reading.exclude)
+        check_apart(options.data, listing, run_dir.path)
     net, fingerprint = load_network(options)
     node = private_node()
     if node:
@@ -157,7 +161,7 @@ def _embed_source(options: EmbedOptions, console: Console) -> EmbedSummary:
                 "--out."
             )
         console.progress(f"looking at {public_name(options.data)}")
-        state = EmbeddingState(run_dir.path, options.data, options.reading)
+        state = EmbeddingState(run_dir.path, options.data, options.reading, listing)
         for sentence in state.sentences():
             console.say(sentence)
         progress.clock.lap("looking")
@@ -257,10 +261,7 @@ def settle_value_range(
     readable = np.setdiff1d(np.arange(len(order.ids)), list(order.reasons))
     found = sample_value_range(order.rows.select(readable))
     if found:
-        console.say(
-            f"Some images have more than 8 bits: {found[0]:g} becomes black, and {found[1]:g} white (--value-range LOW "
-            "HIGH sets others)."
-        )
+        console.say(f"Some images have more than 8 bits: {describe_range(*found)}.")
         run_dir.write_config(config | {"canvas": asdict(replace(net.canvas, value_range=found))})
     return found
 

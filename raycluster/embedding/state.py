@@ -76,6 +76,8 @@ class EmbeddingState:
     data : str
         A source.
     reading : Reading
+    listing : Listing, optional
+        The files of the source, where they have just been listed.
 
     Attributes
     ----------
@@ -94,9 +96,9 @@ class EmbeddingState:
         If the source cannot be listed, or so much of it is missing that this looks like a mistake.
     """
 
-    def __init__(self, out: Path, data: str, reading: Reading = USUAL) -> None:
+    def __init__(self, out: Path, data: str, reading: Reading = USUAL, listing: Listing | None = None) -> None:
         self._out, self._reading = out, reading
-        self.listing: Listing = list_images(data, reading.exclude)
+        self.listing: Listing = listing or list_images(data, reading.exclude)
         known = Manifest.load(out / MANIFEST) if (out / MANIFEST).exists() else Manifest.empty()
         self.changes = known.compare(self.listing)
         _check_plausible(data, known, self.listing, self.changes)

@@ -17,7 +17,7 @@ WINDOW = 2.0  # the alternatives are the best at a price up to this factor away 
 MAX_RANKED = 8
 CLEAR = 0.5  # lower clearness is that of noise
 SURE_RATIO = 4.0  # of the gaps around small groups to those inside, at which few rows are enough
-FEW_LISTS = 4  # with fewer rows than this many neighbor lists, hardly any number can be told from another
+FEW_LISTS = 4  # with fewer rows than fit into this many neighbor lists, hardly any number stands out
 
 
 class Candidate(NamedTuple):

@@ -231,7 +231,7 @@ def _compare(
 def _table(images: ImageSet, found: Assignments, refused: np.ndarray) -> tuple[pa.Table, dict[str, int]]:
     """Return one row for every input, in the order of their ids, and how often each reason led to a rejection."""
     n = images.n_listed
-    order = np.argsort(np.concatenate([images.ids, np.setdiff1d(np.arange(n), images.ids)]))
+    order = np.argsort(np.concatenate([images.ids, images.rejected_ids]))
     far = np.where(refused, "like nothing the run has seen", "").astype(object)
     far[refused] = [
         f"{reason} (novelty {x:.2f})" for reason, x in zip(far[refused], found.novelty[refused], strict=True)

@@ -10,7 +10,7 @@ import numpy as np
 from raycluster.data.files.location import public_name
 from raycluster.data.files.sources import resolve_source
 from raycluster.data.images import ImageSet, open_images
-from raycluster.data.reading import Reading
+from raycluster.data.reading import USUAL, Reading
 from raycluster.errors import UserError
 from raycluster.methods import find_method
 from raycluster.methods.network import MethodNetwork
@@ -59,7 +59,7 @@ def _evaluate_run(options: EvaluateOptions, console: Console) -> dict[str, Any]:
             f"--shift needs a network that assigns clusters itself, and that of {before['method']} does not."
         )
     data = resolve_source(options.data) if options.data else before["data"]
-    reading = Reading() if options.data else Reading.of(before)
+    reading = USUAL if options.data else Reading.of(before)
     if options.labels:
         reading = replace(reading, labels=options.labels)
     with ray_session(console):

@@ -52,6 +52,11 @@ def extremes(values: np.ndarray) -> tuple[float, float, bool] | None:
     return float(values.min()), float(values.max()), values.dtype.kind == "f"
 
 
+def describe_range(low: float, high: float) -> str:
+    """Say what becomes black and white, and how to change it."""
+    return f"{low:g} becomes black, and {high:g} white (--value-range LOW HIGH sets others)"
+
+
 def natural_range(low: float, high: float, is_float: bool) -> tuple[float, float]:
     """Return the range to map to black and white, for a set whose values go from ``low`` to ``high``.
 

@@ -74,10 +74,8 @@ def open_vectors(source: str, column: str | None = None) -> VectorSet:
 
     Parameters
     ----------
-    source : str
-        A folder, a file or a glob, as in :func:`raycluster.data.files.sources.list_source`.
-    column : str, optional
-        The Parquet column with the vectors; by default ``embedding``, or else the only column that can contain them.
+    source, column
+        As in :func:`raycluster.data.vectors.files.find_vector_files`.
 
     Raises
     ------
