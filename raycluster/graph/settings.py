@@ -35,9 +35,6 @@ class GraphSettings:
     """λ, the weight of the local structure term."""
     join_small_components: Reproduction[bool] = True
     """Join small connected components to their nearest cluster first; the paper does not."""
-    epsilon: float = 0.0
-    """ε: 0 merges exactly. Above 0, up to half of the merges are made inside partitions of the graph, on all cores,
-    unless a cluster elsewhere is nearer by more than a factor 1 + ε."""
 
     def __post_init__(self) -> None:
         """Check that every setting makes sense."""
@@ -46,7 +43,6 @@ class GraphSettings:
         check_setting("sigma_scale", self.sigma_scale, self.sigma_scale > 0, "a number above 0")
         check_setting("n_neighbor_clusters", self.n_neighbor_clusters, self.n_neighbor_clusters >= 1, "at least 1")
         check_setting("local_structure", self.local_structure, self.local_structure >= 0, "0 or more")
-        check_setting("epsilon", self.epsilon, self.epsilon >= 0, "0 or more")
 
     def neighbors_of(self, n: int) -> int:
         """Return K_s for n rows."""
@@ -93,7 +89,6 @@ class GraphSettings:
             local_structure=self.local_structure,
             join_small_components=self.join_small_components,
             features=features,
-            epsilon=self.epsilon,
             groups=groups,
         )
         return tree, weights, groups

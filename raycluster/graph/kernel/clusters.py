@@ -17,9 +17,7 @@ CLUSTER = np.dtype(
         ("bound", np.float64),  # affinity that no cluster missing from this list exceeds, -1 if none is missing
         ("bound_row", np.int32),  # smallest row of the nearest missing cluster
         ("score", np.float64),
-        ("outside", np.int32),  # 1 for a cluster that others see but that must not be merged
-        ("waited", np.int32),  # 1 if it has ever waited for a cluster outside
-        ("unused", np.int32, (2,)),  # fills the cache line
+        ("unused", np.int32, (4,)),  # fills the cache line
     ],
     align=True,
 )
@@ -34,6 +32,4 @@ def new_clusters(size: np.ndarray, smallest_row: np.ndarray) -> np.ndarray:
     clusters["n_pairs"] = 0
     clusters["mark"] = -1
     clusters["score"] = -1.0
-    clusters["outside"] = 0
-    clusters["waited"] = 0
     return clusters

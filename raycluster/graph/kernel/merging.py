@@ -20,7 +20,6 @@ from raycluster.graph.kernel.nearest_clusters import (
     empty_lists,
     find_nearest,
     insert,
-    partner_of,
     replace_merged,
     score_of,
 )
@@ -45,8 +44,6 @@ def merge(
     n_clusters: int,
     n_neighbor_clusters: int,
     local_structure: float,
-    outside: np.ndarray | None = None,
-    epsilon: float = 0.0,
 ) -> tuple[np.ndarray, np.ndarray, np.ndarray]:
     """Merge the pair with the highest score until ``n_clusters`` are left or no pair has affinity.
 
@@ -63,13 +60,6 @@ def merge(
         K_c.
     local_structure : float
         λ.
-    outside : ndarray of bool, shape (c,), optional
-        Which clusters are outside the partition to be merged: the others see them, but they are not merged. Two others
-        are merged if their affinity is at least 1/(1+ε) of what either has to a cluster outside. If not, the first of
-        them waits until its nearest clusters change. A cluster that has ever waited counts as half a merge, because in
-        the whole graph it would have merged with a cluster of another partition.
-    epsilon : float
-        ε.
 
     Returns
     -------
@@ -90,8 +80,6 @@ def merge(
     pairs = empty_pairs(both_ways + (n_touches - both_ways) // 2)
     nearest = empty_lists(c, n_neighbor_clusters)
     clusters = new_clusters(size, smallest_row)
-    if outside is not None:
-        clusters["outside"] = outside
     parent = np.arange(c, dtype=np.int32)
     tournament = np.empty(2 * c, np.int32)
     n_merges = max(c - n_clusters, 0)
@@ -111,7 +99,6 @@ def merge(
         affinity,
         n_neighbor_clusters,
         local_structure,
-        epsilon,
     )
     return kept[:done], joined[:done], affinity[:done]
 
@@ -154,9 +141,8 @@ def _find_scores(
         while half >= 0:
             set_affinity(pairs, clusters, i, half)
             half = pairs.half[half].next
-        if not clusters[i].outside:
-            find_nearest(nearest, pairs, clusters, i)
-            clusters[i].score = score_of(nearest, clusters, i, n_neighbor_clusters, local_structure)
+        find_nearest(nearest, pairs, clusters, i)
+        clusters[i].score = score_of(nearest, clusters, i, n_neighbor_clusters, local_structure)
     build_tournament(tournament, clusters)
 
 
@@ -174,22 +160,15 @@ def _merge(
     affinity: np.ndarray,
     n_neighbor_clusters: int,
     local_structure: float,
-    epsilon: float,
 ) -> int:
     """Fill ``kept``, ``joined`` and ``affinity``, and return the number of merges."""
-    done, waits = 0, 0
-    while done + waits // 2 < len(kept) and clusters[tournament[1]].score > 0:
+    done = 0
+    while done < len(kept) and clusters[tournament[1]].score > 0:
         first = tournament[1]
-        partner = partner_of(nearest, clusters, first, epsilon)
-        if partner < 0:
-            set_score(tournament, clusters, first, -1.0)  # until its nearest clusters change
-            waits += 1 - clusters[first].waited
-            clusters[first].waited = 1
-            continue
-        second = nearest.cluster[first, partner]
+        second = nearest.cluster[first, 0]
         kept[done] = min(clusters[first].smallest_row, clusters[second].smallest_row)
         joined[done] = max(clusters[first].smallest_row, clusters[second].smallest_row)
-        affinity[done] = nearest.affinity[first, partner]
+        affinity[done] = nearest.affinity[first, 0]
 
         if clusters[first].n_pairs < clusters[second].n_pairs:
             a, b = first, second
@@ -209,9 +188,7 @@ def _merge(
             clusters[d].mark = -1
             now = set_affinity(pairs, clusters, b, half)
             insert(nearest, clusters, b, d, now)
-            if not clusters[d].outside and replace_merged(
-                nearest, pairs, clusters, d, a, b, before, now, n_neighbor_clusters
-            ):
+            if replace_merged(nearest, pairs, clusters, d, a, b, before, now, n_neighbor_clusters):
                 score = score_of(nearest, clusters, d, n_neighbor_clusters, local_structure)
                 if score != clusters[d].score:
                     set_score(tournament, clusters, d, score)

@@ -137,31 +137,3 @@ def score_of(
     for k in range(1, n_neighbor_clusters):
         gaps += first - nearest.affinity[i, k] if k < length else first
     return first + local_structure / (n_neighbor_clusters - 1) * gaps
-
-
-@compiled_lean
-def partner_of(nearest: NearestClusters, clusters: np.ndarray, i: int, epsilon: float) -> int:
-    """Return the position in the list of i of the cluster to merge i with, or -1 if i has to wait.
-
-    The partner is the first cluster in the list that is not outside. If i or the partner has more than 1 + ε times
-    that affinity to a cluster outside, i has to wait.
-    """
-    for position in range(clusters[i].n_nearest):
-        j = nearest.cluster[i, position]
-        if not clusters[j].outside:
-            most = nearest.affinity[i, position] * (1 + epsilon)
-            return (
-                position
-                if _affinity_outside(nearest, clusters, i) <= most and _affinity_outside(nearest, clusters, j) <= most
-                else -1
-            )
-    return -1
-
-
-@compiled_lean
-def _affinity_outside(nearest: NearestClusters, clusters: np.ndarray, i: int) -> float:
-    """Return the affinity of i to the nearest cluster outside, or 0 if there is none in its list."""
-    for position in range(clusters[i].n_nearest):
-        if clusters[nearest.cluster[i, position]].outside:
-            return nearest.affinity[i, position]
-    return 0.0

@@ -150,29 +150,3 @@ def test_local_structure_prefers_a_pair_that_stands_out():
     labels = np.arange(5, dtype=np.int32)
     assert sparse_merges(ids, weights, labels, 4, 2, 0.0)[0][:2] == (0, 1)
     assert sparse_merges(ids, weights, labels, 4, 2, 1.0)[0][:2] == (3, 4)
-
-
-def merges_of_a_partition(epsilon, weight):
-    """Merge clusters 0, 1 and 2 of one sample each, 2 being outside; A(0,1) = 2 · 1, A(0,2) = 2 · weight²."""
-    ids = np.array([[1, 2], [0, 2], [0, 1]], np.int32)
-    weights = np.array([[1, weight], [1, 0], [weight, 0]], np.float32)
-    labels, one = np.arange(3, dtype=np.int32), np.ones(3, np.int32)
-    touches = find_touches(ids, weights, labels, 3, two_way=False)
-    outside = np.array([False, False, True])
-    return list(zip(*merge(touches, labels, one, labels.copy(), 1, 2, 0.0, outside, epsilon), strict=True))
-
-
-def test_clusters_of_a_partition_merge_unless_one_outside_is_nearer_by_more_than_epsilon():
-    assert merges_of_a_partition(0.0, weight=0.5) == [(0, 1, 2.0)]
-    assert merges_of_a_partition(0.0, weight=1.25) == []
-    assert merges_of_a_partition(0.5, weight=1.25) == []  # 1.25² > 1.5
-    assert merges_of_a_partition(0.6, weight=1.25) == [(0, 1, 2.0)]
-
-
-def test_a_wait_counts_as_half_a_merge():
-    # 0 and 1 wait for clusters outside, 8 and 9; 2 to 7 are three pairs with decreasing affinity.
-    ids = np.array([[8], [9], [3], [2], [5], [4], [7], [6], [0], [1]], np.int32)
-    weights = np.array([[1], [1], [0.9], [0.9], [0.8], [0.8], [0.7], [0.7], [1], [1]], np.float32)
-    labels, one = np.arange(10, dtype=np.int32), np.ones(10, np.int32)
-    found = merge(find_touches(ids, weights, labels, 10, False), labels, one, labels.copy(), 7, 2, 0.0, labels > 7, 0.1)
-    assert found[0].tolist() == [2, 4]
