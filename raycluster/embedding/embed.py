@@ -15,6 +15,7 @@ from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
 import numpy as np
+import torch
 
 from raycluster.data.files.location import public_name
 from raycluster.data.files.sources import check_apart, list_images, resolve_source
@@ -51,6 +52,11 @@ IMAGE_SIZE = 224
 MOST_CPU_WORKERS = 8
 LISTEN_S = 0.5
 BUSY_AFTER_S = 60.0
+DECODERS = {
+    "actors": "Workers decode the images.",
+    "tasks": "Other processes decode the images.",
+    "device": "The GPUs decode small JPEG files, other processes all other images.",
+}
 
 
 @dataclass(frozen=True)
@@ -275,7 +281,7 @@ def _embed(
     progress: EmbedProgress,
     console: Console,
 ) -> None:
-    from raycluster.embedding.stream import embed_shards, threads_of
+    from raycluster.embedding.stream import decode_place, embed_shards, threads_of
     from raycluster.embedding.throughput import Throughput
 
     plan = plan_workers(cluster.nodes, options)
@@ -297,14 +303,13 @@ def _embed(
         f"{size(n * image_bytes)} of images ({shape}) in {count(len(work.shards), 'shard')} pass through an object "
         f"store of {size(store)}; {disk}"
     )
-    tasks_decode = bool(plan.gpus_per_worker)
-    decoders = "Other processes decode the images" if tasks_decode else "Workers decode the images"
-    console.say(f"{plan}, {count(threads_of(plan), 'thread')} each. {decoders}. Embeddings go to {run_dir.path}")
+    decode = decode_place(torch.device("cuda" if plan.gpus_per_worker else "cpu"))
+    console.say(f"{plan}, {count(threads_of(plan), 'thread')} each. {DECODERS[decode]} Embeddings go to {run_dir.path}")
     progress.clock.lap("planning")
     before = spilled_bytes()
     meter = Throughput(total, total - n, min(plan.workers, len(work.shards)))
     try:
-        stream = embed_shards(work.order, work.shards, net, run_dir.path, plan, tasks_decode)
+        stream = embed_shards(work.order, work.shards, net, run_dir.path, plan, decode)
         _follow(stream, meter, cluster, console)
     finally:
         progress.embedded, progress.work, progress.rate = meter.rows, dict(meter.seconds), meter.rate
