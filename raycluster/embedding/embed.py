@@ -19,7 +19,7 @@ import torch
 
 from raycluster.data.files.location import public_name
 from raycluster.data.files.sources import check_apart, list_images, resolve_source
-from raycluster.data.image.value_range import describe_range
+from raycluster.data.image.value_range import SET_RANGE, describe_range
 from raycluster.data.survey import sample_value_range
 from raycluster.embedding.part_files import RejectedRow, part_path, read_footer, read_ids
 from raycluster.embedding.preflight import check_disk, spilled_bytes
@@ -88,6 +88,8 @@ class EmbedSummary:
     rejected_reasons : dict of str to int
     blank_now : int
         In how many of the images of the last call nothing, or hardly anything, can be seen.
+    blank_paths : list of str
+        The paths of the first of them.
     """
 
     files: int
@@ -104,6 +106,7 @@ class EmbedSummary:
     spilled_bytes: int | None
     rejected_reasons: dict[str, int] = field(default_factory=dict)
     blank_now: int = 0
+    blank_paths: list[str] = field(default_factory=list)
     method: str = METHOD
 
 
@@ -114,6 +117,7 @@ class EmbedProgress:
     clock: Clock
     embedded: int = 0
     blank: int = 0
+    blank_paths: list[str] = field(default_factory=list)
     work: dict[str, float] = field(default_factory=dict)
     rate: float | None = None
     spilled: int | None = 0
@@ -267,7 +271,8 @@ def settle_value_range(
     readable = np.setdiff1d(np.arange(len(order.ids)), list(order.reasons))
     found = sample_value_range(order.rows.select(readable))
     if found:
-        console.say(f"Some images have more than 8 bits: {describe_range(*found)}.")
+        can_be_set = "" if Path(config["identity"]["model"]).is_dir() else SET_RANGE
+        console.say(f"Some images have more than 8 bits: {describe_range(*found)}{can_be_set}.")
         run_dir.write_config(config | {"canvas": asdict(replace(net.canvas, value_range=found))})
     return found
 
@@ -293,8 +298,7 @@ def _embed(
     for note in [*work.notes, *([sentence] if sentence else [])]:
         console.say(note)
     n, total = len(work.order.ids), state.manifest.n
-    if not Path(options.model).is_dir():
-        net.value_range = settle_value_range(run_dir, net, work.order, console)
+    net.value_range = settle_value_range(run_dir, net, work.order, console)
     disk = check_disk(run_dir.path, n, net.embedding_size, work.order.paths.nbytes)
     shape = " x ".join(map(str, net.shape))
     files = count(len(state.manifest.names), "file")
@@ -313,7 +317,7 @@ def _embed(
         _follow(stream, meter, cluster, console)
     finally:
         progress.embedded, progress.work, progress.rate = meter.rows, dict(meter.seconds), meter.rate
-        progress.blank = meter.blank
+        progress.blank, progress.blank_paths = meter.blank, meter.blank_paths
     progress.clock.lap("embedding")
     after = spilled_bytes()
     progress.spilled = None if before is None or after is None else after - before
@@ -392,6 +396,7 @@ def finish(run_dir: RunDir, state: EmbeddingState, progress: EmbedProgress, cons
         spilled_bytes=progress.spilled,
         rejected_reasons=dict(Counter(row.reason for row in rejected).most_common()),
         blank_now=progress.blank,
+        blank_paths=progress.blank_paths,
     )
     if images == 0:
         first = "; ".join(f"{row.path}: {row.reason}" for row in sorted(rejected)[:3])
@@ -435,7 +440,10 @@ def show_embeddings(console: Console, out: Path, summary: EmbedSummary) -> None:
         lines += reason_lines(summary.rejected_reasons)
     console.say("\n".join(lines))
     if summary.blank_now:
-        console.warn(f"{summary.blank_now:,} of the {summary.embedded_now:,} images embedded now are nearly blank.")
+        some = f"{', '.join(summary.blank_paths)}{', ...' if summary.blank_now > len(summary.blank_paths) else '.'}"
+        console.warn(
+            f"{summary.blank_now:,} of the {summary.embedded_now:,} images embedded now are nearly blank: {some}"
+        )
     if summary.spilled_bytes:
         console.warn(
             f"Ray's object store was full, and {size(summary.spilled_bytes)} went through the disk: give it more "

@@ -17,7 +17,7 @@ from ray.data import ActorPoolStrategy
 
 from raycluster.data.blocks import read_block
 from raycluster.data.canvas import Canvas
-from raycluster.data.image.contrast import FAINT_LEVELS, contrast
+from raycluster.data.image.contrast import FAINT_LEVELS, MOST_NAMED, contrast
 from raycluster.data.image.decode_on_device import decodes_jpegs, load_jpegs
 from raycluster.data.image.device_jpeg import DeviceJpeg
 from raycluster.data.pipeline import MAX_TASKS, TASK_CPUS, stream_limits
@@ -36,7 +36,9 @@ SHARDS_PER_ACTOR = 2
 NO_PROGRESS_S = 1800.0  # a shard of large images can take minutes in a large network on a CPU
 STAGES = ("read", "decode", "forward", "write")
 JPEGS = pa.list_(
-    pa.struct({"place": pa.int64(), "data": pa.large_binary(), "n_pixels": pa.int64(), "orientation": pa.int64()})
+    pa.struct(
+        [("place", pa.int64()), ("data", pa.large_binary()), ("n_pixels", pa.int64()), ("orientation", pa.int64())]
+    )
 )
 NO_WORK = dict.fromkeys(STAGES, 0.0)
 
@@ -51,6 +53,8 @@ class Done(NamedTuple):
         How many rows were embedded, and how many rejected.
     blank : int
         In how many of the embedded images nothing, or hardly anything, can be seen.
+    blank_paths : list of str
+        The paths of the first of them.
     seconds : dict of str to float
         Seconds by stage.
     """
@@ -59,6 +63,7 @@ class Done(NamedTuple):
     rows: int
     rejected: int
     blank: int
+    blank_paths: list[str]
     seconds: dict[str, float]
 
 
@@ -188,7 +193,7 @@ class Embedder:
         shard = given["shard"][0].as_py()
         footer = read_footer(part_path(self.out, shard))
         if footer is not None:  # an actor finished it and died, so Ray asks again
-            return pa.Table.from_pylist([Done(shard, footer.rows, len(footer.rejected), 0, NO_WORK)._asdict()])
+            return pa.Table.from_pylist([Done(shard, footer.rows, len(footer.rejected), 0, [], NO_WORK)._asdict()])
         prepared = given if "images" in given.column_names else prepare_shard(given, self.order, self.net.canvas)
         (unit,) = prepared.drop_columns(["images", "jpegs"]).to_pylist()
         rows = np.arange(unit["start"], unit["stop"])
@@ -212,8 +217,9 @@ class Embedder:
         write_part(part_path(self.out, unit["shard"]), ids[good], kept, labels, embeddings, rejected)
         seconds = {"read": unit["read"], "decode": unit["decode"] + began - was_given, "forward": was_embedded - began}
         seconds["write"] = time.perf_counter() - was_embedded
-        blank = int((contrast(pixels[good]) <= FAINT_LEVELS).sum()) if good.any() else 0
-        done = Done(unit["shard"], int(good.sum()), len(rejected), blank, seconds)
+        blank = np.flatnonzero(contrast(pixels[good]) <= FAINT_LEVELS) if good.any() else np.empty(0, np.int64)
+        named = [kept[i].as_py() for i in blank[:MOST_NAMED].tolist()]
+        done = Done(unit["shard"], int(good.sum()), len(rejected), len(blank), named, seconds)
         return pa.Table.from_pylist([done._asdict()])
 
     def _pixels(self, prepared: pa.Table, n: int, reasons: dict[int, str]) -> np.ndarray:

@@ -91,6 +91,19 @@ def test_damaged_files_get_the_pixels_or_the_reason_that_the_cpu_gives_them(smal
     capfd.readouterr()  # libjpeg says what it meets
 
 
+def test_a_file_that_is_refused_leaves_the_others_to_the_device(photographs, capfd):
+    canvas = Canvas(3, 64, 64, "crop")
+    good = for_device(photographs[0])
+    scan = good.data.rindex(b"\xff\xda")
+    bad = for_device(good.data[:scan] + b"\xff\xda\x00\x03" + good.data[scan + 4 :])
+    images, reasons = load_jpegs([good, bad, good], canvas, CPU)
+    assert list(reasons) == [1]
+    alone = load_jpegs([good], canvas, CPU)[0][0]
+    assert (alone != load_image(good.data, canvas)).any()
+    np.testing.assert_array_equal(images, [alone, np.zeros(canvas.shape), alone])
+    capfd.readouterr()
+
+
 def test_pixels_bound_what_is_decoded_together():
     half = MOST_PIXELS // 2
     assert list(batches([half, half, 1, half, 2 * half, 5])) == [[0, 1], [2, 3], [4], [5]]
