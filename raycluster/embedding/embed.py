@@ -307,7 +307,8 @@ def _embed(
         f"{size(n * image_bytes)} of images ({shape}) in {count(len(work.shards), 'shard')} pass through an object "
         f"store of {size(store)}; {disk}"
     )
-    decode = decode_place(torch.device("cuda" if plan.gpus_per_worker else "cpu"))
+    cores = sum(node.cpus for node in cluster.nodes) / plan.workers
+    decode = decode_place(torch.device("cuda" if plan.gpus_per_worker else "cpu"), cores)
     console.say(f"{plan}, {count(threads_of(plan), 'thread')} each. {DECODERS[decode]} Embeddings go to {run_dir.path}")
     progress.clock.lap("planning")
     before = spilled_bytes()

@@ -31,6 +31,9 @@ DecodePlace = Literal["actors", "tasks", "device"]
 
 BATCH = 250
 BATCH_BYTES = {"cpu": 2**25, "cuda": 2**28}  # of prepared images as floats
+# For a GPU. A core decodes 1,000 JPEG files of 500 pixels a second (benchmarks/decode.py), and an A100 8,000, as those
+# say who brought this to torchvision (pytorch/vision#8496); and while it decodes, it does not embed.
+ENOUGH_CORES = 8
 # While one shard is embedded, the next one is on its way.
 SHARDS_PER_ACTOR = 2
 NO_PROGRESS_S = 1800.0  # a shard of large images can take minutes in a large network on a CPU
@@ -122,17 +125,24 @@ def embed_shards(
         yield Done(**done.to_pylist()[0])
 
 
-def decode_place(device: torch.device) -> DecodePlace:
-    """Choose where images are decoded that are embedded on a device.
+def decode_place(device: torch.device, cores: float) -> DecodePlace:
+    """Choose where images are decoded.
 
-    For a CPU, by the actors themselves: passing the images on costs more than it saves. For a GPU, by tasks on the
-    cores that the actors leave free, which keeps it busy. A GPU that can decode JPEG files gets those that are no
-    larger than a prepared image. Larger ones would fill the object store, and tasks decode them quickly, at a fraction
-    of their size.
+    With actors on CPUs, by the actors themselves: passing the images on costs more than it saves. With actors on GPUs,
+    by tasks on the cores that the actors leave free, which keeps the GPUs busy. Where cores are few and the GPUs can
+    decode JPEG files, they get those that are no larger than a prepared image. Larger ones would fill the object store,
+    and tasks decode them quickly, at a fraction of their size.
+
+    Parameters
+    ----------
+    device : torch.device
+        Of the actors.
+    cores : float
+        How many there are for each actor.
     """
     if device.type == "cpu":
         return "actors"
-    return "device" if decodes_jpegs(device) else "tasks"
+    return "device" if cores < ENOUGH_CORES and decodes_jpegs(device) else "tasks"
 
 
 def threads_of(plan: Plan) -> int:

@@ -132,9 +132,10 @@ def test_gpu_actors_decode_jpeg_files_on_their_device(mixed, ray_session):
     assert [row.path for row in read_footer(part).rejected] == ["e.jpg", "f.jpg"]
 
 
-def test_only_gpus_decode_and_only_where_torchvision_can():
-    assert decode_place(torch.device("cpu")) == "actors"
-    assert decode_place(torch.device("cuda")) == ("device" if torchvision.version.cuda else "tasks")
+def test_gpus_decode_only_where_cores_are_few_and_torchvision_can():
+    assert [decode_place(torch.device("cpu"), cores) for cores in (1, 64)] == ["actors", "actors"]
+    assert decode_place(torch.device("cuda"), 4) == ("device" if torchvision.version.cuda else "tasks")
+    assert decode_place(torch.device("cuda"), 16) == "tasks"
 
 
 def test_rows_without_a_finite_embedding_and_rows_that_stand_for_a_container_are_set_aside(net, make_work, embed_here):
