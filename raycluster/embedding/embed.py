@@ -15,10 +15,11 @@ from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
 import numpy as np
+import torch
 
 from raycluster.data.files.location import public_name
 from raycluster.data.files.sources import check_apart, list_images, resolve_source
-from raycluster.data.image.value_range import describe_range
+from raycluster.data.image.value_range import SET_RANGE, describe_range
 from raycluster.data.survey import sample_value_range
 from raycluster.embedding.part_files import RejectedRow, part_path, read_footer, read_ids
 from raycluster.embedding.preflight import check_disk, spilled_bytes
@@ -51,6 +52,11 @@ IMAGE_SIZE = 224
 MOST_CPU_WORKERS = 8
 LISTEN_S = 0.5
 BUSY_AFTER_S = 60.0
+DECODERS = {
+    "actors": "Workers decode the images.",
+    "tasks": "Other processes decode the images.",
+    "device": "The GPUs decode small JPEG files, other processes all other images.",
+}
 
 
 @dataclass(frozen=True)
@@ -82,6 +88,8 @@ class EmbedSummary:
     rejected_reasons : dict of str to int
     blank_now : int
         In how many of the images of the last call nothing, or hardly anything, can be seen.
+    blank_paths : list of str
+        The paths of the first of them.
     """
 
     files: int
@@ -98,6 +106,7 @@ class EmbedSummary:
     spilled_bytes: int | None
     rejected_reasons: dict[str, int] = field(default_factory=dict)
     blank_now: int = 0
+    blank_paths: list[str] = field(default_factory=list)
     method: str = METHOD
 
 
@@ -108,6 +117,7 @@ class EmbedProgress:
     clock: Clock
     embedded: int = 0
     blank: int = 0
+    blank_paths: list[str] = field(default_factory=list)
     work: dict[str, float] = field(default_factory=dict)
     rate: float | None = None
     spilled: int | None = 0
@@ -261,7 +271,8 @@ def settle_value_range(
     readable = np.setdiff1d(np.arange(len(order.ids)), list(order.reasons))
     found = sample_value_range(order.rows.select(readable))
     if found:
-        console.say(f"Some images have more than 8 bits: {describe_range(*found)}.")
+        can_be_set = "" if Path(config["identity"]["model"]).is_dir() else SET_RANGE
+        console.say(f"Some images have more than 8 bits: {describe_range(*found)}{can_be_set}.")
         run_dir.write_config(config | {"canvas": asdict(replace(net.canvas, value_range=found))})
     return found
 
@@ -275,7 +286,7 @@ def _embed(
     progress: EmbedProgress,
     console: Console,
 ) -> None:
-    from raycluster.embedding.stream import embed_shards, threads_of
+    from raycluster.embedding.stream import decode_place, embed_shards, threads_of
     from raycluster.embedding.throughput import Throughput
 
     plan = plan_workers(cluster.nodes, options)
@@ -287,8 +298,7 @@ def _embed(
     for note in [*work.notes, *([sentence] if sentence else [])]:
         console.say(note)
     n, total = len(work.order.ids), state.manifest.n
-    if not Path(options.model).is_dir():
-        net.value_range = settle_value_range(run_dir, net, work.order, console)
+    net.value_range = settle_value_range(run_dir, net, work.order, console)
     disk = check_disk(run_dir.path, n, net.embedding_size, work.order.paths.nbytes)
     shape = " x ".join(map(str, net.shape))
     files = count(len(state.manifest.names), "file")
@@ -297,18 +307,18 @@ def _embed(
         f"{size(n * image_bytes)} of images ({shape}) in {count(len(work.shards), 'shard')} pass through an object "
         f"store of {size(store)}; {disk}"
     )
-    tasks_decode = bool(plan.gpus_per_worker)
-    decoders = "Other processes decode the images" if tasks_decode else "Workers decode the images"
-    console.say(f"{plan}, {count(threads_of(plan), 'thread')} each. {decoders}. Embeddings go to {run_dir.path}")
+    cores = sum(node.cpus for node in cluster.nodes) / plan.workers
+    decode = decode_place(torch.device("cuda" if plan.gpus_per_worker else "cpu"), cores)
+    console.say(f"{plan}, {count(threads_of(plan), 'thread')} each. {DECODERS[decode]} Embeddings go to {run_dir.path}")
     progress.clock.lap("planning")
     before = spilled_bytes()
     meter = Throughput(total, total - n, min(plan.workers, len(work.shards)))
     try:
-        stream = embed_shards(work.order, work.shards, net, run_dir.path, plan, tasks_decode)
+        stream = embed_shards(work.order, work.shards, net, run_dir.path, plan, decode)
         _follow(stream, meter, cluster, console)
     finally:
         progress.embedded, progress.work, progress.rate = meter.rows, dict(meter.seconds), meter.rate
-        progress.blank = meter.blank
+        progress.blank, progress.blank_paths = meter.blank, meter.blank_paths
     progress.clock.lap("embedding")
     after = spilled_bytes()
     progress.spilled = None if before is None or after is None else after - before
@@ -387,6 +397,7 @@ def finish(run_dir: RunDir, state: EmbeddingState, progress: EmbedProgress, cons
         spilled_bytes=progress.spilled,
         rejected_reasons=dict(Counter(row.reason for row in rejected).most_common()),
         blank_now=progress.blank,
+        blank_paths=progress.blank_paths,
     )
     if images == 0:
         first = "; ".join(f"{row.path}: {row.reason}" for row in sorted(rejected)[:3])
@@ -430,7 +441,10 @@ def show_embeddings(console: Console, out: Path, summary: EmbedSummary) -> None:
         lines += reason_lines(summary.rejected_reasons)
     console.say("\n".join(lines))
     if summary.blank_now:
-        console.warn(f"{summary.blank_now:,} of the {summary.embedded_now:,} images embedded now are nearly blank.")
+        some = f"{', '.join(summary.blank_paths)}{', ...' if summary.blank_now > len(summary.blank_paths) else '.'}"
+        console.warn(
+            f"{summary.blank_now:,} of the {summary.embedded_now:,} images embedded now are nearly blank: {some}"
+        )
     if summary.spilled_bytes:
         console.warn(
             f"Ray's object store was full, and {size(summary.spilled_bytes)} went through the disk: give it more "

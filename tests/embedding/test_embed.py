@@ -228,3 +228,21 @@ def test_workers_get_the_cores_and_on_gpus_leave_them_to_the_decoding():
     assert (with_gpus.workers, with_gpus.cpus_per_worker) == (2, 1)
     with pytest.raises(UserError, match="--workers 9, but the cluster has 2 CPU cores"):
         plan_workers([Node(2)], EmbedOptions(model="", data="", out="", workers=9))
+
+
+def test_deep_images_are_spread_over_the_levels_and_nearly_blank_ones_named(run, tmp_path, embed_here, capsys):
+    folder = tmp_path / "deep"
+    folder.mkdir()
+    for i in range(6):
+        deep = np.random.default_rng(i).integers(0, 4096, (8, 8)).astype(np.uint16)
+        Image.fromarray(deep if i % 3 else deep // 400 + 300).save(folder / f"{i}.png")
+    summary = raycluster.embed(run, folder, tmp_path / "out", workers=1)
+    assert (summary.blank_now, summary.blank_paths) == (2, ["0.png", "3.png"])
+    told = capsys.readouterr()
+    assert "Some images have more than 8 bits: 0 becomes black, and 4095 white.\n" in told.out
+    assert "2 of the 6 images embedded now are nearly blank: 0.png, 3.png." in " ".join((told.out + told.err).split())
+    net = load_network(run / "model")
+    pixels = [decode((folder / f"{i}.png").read_bytes(), value_range=(0, 4095)) for i in range(6)]
+    with torch.inference_mode():
+        expected = net.embed_images(torch.tensor(np.stack(pixels))[:, None]).numpy()
+    np.testing.assert_allclose(open_vectors(str(tmp_path / "out" / "embeddings")).vectors, expected, atol=1e-5)
