@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import numbers
+from collections.abc import Callable
 
 import numpy as np
 
@@ -29,6 +30,7 @@ def link(
     join_small_components: bool = True,
     features: np.ndarray | None = None,
     groups: SmallGroups | None = None,
+    progress: Callable[[int, int], None] | None = None,
 ) -> MergeTree:
     """Merge clusters until ``n_clusters`` are left, one pair at a time (JULE).
 
@@ -55,6 +57,8 @@ def link(
     groups : SmallGroups, optional
         Clear groups of too few rows for the graph, from
         :func:`raycluster.graph.stages.small_groups.find_small_groups`. Each one becomes a cluster first.
+    progress : callable, optional
+        Called from time to time with the number of merges by affinity that are done, and that of all.
 
     Returns
     -------
@@ -99,7 +103,14 @@ def link(
     for two_way in (False, True):
         if labels.max() + 1 > n_clusters:
             labels, kept, joined, affinity = _merge_by_affinity(
-                neighbor_ids, weights, labels, n_clusters, n_neighbor_clusters, float(local_structure), two_way
+                neighbor_ids,
+                weights,
+                labels,
+                n_clusters,
+                n_neighbor_clusters,
+                float(local_structure),
+                two_way,
+                progress,
             )
             stages.append((kept, joined, np.zeros(len(kept)) if two_way else affinity))
     if labels.max() + 1 > n_clusters:
@@ -141,6 +152,7 @@ def _merge_by_affinity(
     n_neighbor_clusters: int,
     local_structure: float,
     two_way: bool,
+    progress: Callable[[int, int], None] | None = None,
 ) -> tuple[np.ndarray, np.ndarray, np.ndarray, np.ndarray]:
     """Return the labels after the merging, and the merges.
 
@@ -153,5 +165,7 @@ def _merge_by_affinity(
     numbers, size, names = number_by_position(labels, rows)
     touches = find_touches(neighbor_ids, weights, numbers, len(size), two_way)
     del neighbor_ids, weights  # which may be reordered copies
-    kept, joined, affinity = merge(touches, numbers, size, names, n_clusters, n_neighbor_clusters, local_structure)
+    kept, joined, affinity = merge(
+        touches, numbers, size, names, n_clusters, n_neighbor_clusters, local_structure, progress
+    )
     return join_labels(labels, smallest_rows(labels), kept, joined), kept, joined, affinity

@@ -10,6 +10,8 @@ from raycluster.graph.affinity import Affinity, sample_affinity
 from raycluster.reproduction_only import Reproduction
 
 if TYPE_CHECKING:
+    from collections.abc import Callable
+
     import numpy as np
 
     from raycluster.graph.stages.small_groups import SmallGroups
@@ -51,7 +53,12 @@ class GraphSettings:
         return self.n_neighbors or default_n_neighbors(n)
 
     def build_tree(
-        self, ids: np.ndarray, sq_distances: np.ndarray, features: np.ndarray | None, labels: np.ndarray | None = None
+        self,
+        ids: np.ndarray,
+        sq_distances: np.ndarray,
+        features: np.ndarray | None,
+        labels: np.ndarray | None = None,
+        progress: Callable[[int, int], None] | None = None,
     ) -> tuple[MergeTree, np.ndarray, SmallGroups | None]:
         """Weight the edges, and merge from ``labels``, or from the first clusters, up to the root.
 
@@ -61,7 +68,7 @@ class GraphSettings:
         ----------
         ids, sq_distances : ndarray, shape (n, k)
             From :func:`raycluster.graph.neighbors.nearest.nearest_neighbors`.
-        features : ndarray of float32, shape (n, d), or None
+        features, progress
             As for :func:`raycluster.graph.linkage.link`.
         labels : ndarray of int, shape (n,), optional
             The clusters to begin with; by default, the first clusters of the graph.
@@ -90,5 +97,6 @@ class GraphSettings:
             join_small_components=self.join_small_components,
             features=features,
             groups=groups,
+            progress=progress,
         )
         return tree, weights, groups
