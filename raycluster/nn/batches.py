@@ -44,10 +44,11 @@ def in_batches(net: Network, images: np.ndarray, work: Callable[[torch.Tensor], 
             if tried == 1:
                 raise
             net.largest_batch = tried // 2
-            torch.cuda.empty_cache()
+        else:
+            yield rows, result
+            start = rows.stop
             continue
-        yield rows, result
-        start = rows.stop
+        torch.cuda.empty_cache()  # out here, where no traceback holds what did not fit
 
 
 def usual_batch(net: Network, device: str) -> int:

@@ -214,22 +214,32 @@ def test_a_set_that_cannot_be_clustered_is_told_in_a_sentence(photos, cluster, t
         cluster(tmp_path / "words", tmp_path / "none")
 
 
+@pytest.fixture(scope="module")
+def command(photos, lite0_weights):
+    """The words of a command, all but its folder."""
+    words = [sys.executable, "-u", "-m", "raycluster", "cluster", str(photos), "--backbone", BACKBONE, "--workers", "1"]
+    return [*words, "--weights", str(lite0_weights), "--clusters", "3", "--out"]
+
+
+@pytest.fixture(scope="module")
+def uninterrupted(command, tmp_path_factory):
+    out = tmp_path_factory.mktemp("runs") / "uninterrupted"
+    subprocess.run([*command, out], check=True, stdout=subprocess.DEVNULL)
+    return out
+
+
 @pytest.mark.slow
-@pytest.mark.parametrize("word", ["embedding", "checking embeddings", "writing results"])
-def test_a_command_that_is_killed_goes_on_and_ends_alike(word, photos, lite0_weights, tmp_path):
+@pytest.mark.parametrize("moment", ["waiting for the first shard", "neighbors of each vector", "writing results"])
+def test_a_command_that_is_killed_goes_on_and_ends_alike(moment, command, uninterrupted, tmp_path):
     """Killed for good, with all of its processes, when it says that it is at this stage."""
-    words = [sys.executable, "-u", "-m", "raycluster", "cluster", str(photos), "--backbone", BACKBONE]
-    words += ["--weights", str(lite0_weights), "--workers", "1", "--clusters", "3"]
-    subprocess.run([*words, "--out", str(tmp_path / "whole")], check=True, stdout=subprocess.DEVNULL)
-    out = str(tmp_path / "killed")
-    process = subprocess.Popen([*words, "--out", out], stdout=subprocess.PIPE, text=True, start_new_session=True)
-    for line in process.stdout:
-        if word in line:
-            break
+    out = tmp_path / "killed"
+    process = subprocess.Popen([*command, out], stdout=subprocess.PIPE, text=True, start_new_session=True)
+    assert any(moment in line for line in process.stdout)
     time.sleep(0.2)
     os.killpg(process.pid, signal.SIGKILL)
     process.wait()
-    subprocess.run([*words, "--out", out], check=True, stdout=subprocess.DEVNULL)
+    assert not (out / "summary.json").exists()
+    subprocess.run([*command, out], check=True, stdout=subprocess.DEVNULL)
     for name in ("assignments", "merges", "rejected"):
-        ours, theirs = (pq.read_table(tmp_path / run / f"{name}.parquet") for run in ("killed", "whole"))
+        ours, theirs = (pq.read_table(run / f"{name}.parquet") for run in (out, uninterrupted))
         assert ours.equals(theirs), name
