@@ -81,7 +81,9 @@ def _cluster_images(options: ClusterOptions, console: Console) -> RunSummary:
         console.progress(f"looking at {public_name(data)}")
         listing = list_images(data, options.exclude)
         check_apart(data, listing, run_dir.path)
+    clock.lap("looking")
     net, fingerprint = load_pretrained(options, console)
+    clock.lap("network")
     node = private_node()
     if node:
         plan_workers([node], options)  # before Ray starts, which takes seconds

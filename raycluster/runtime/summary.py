@@ -113,7 +113,7 @@ def moved_sentence(moved: dict[str, Any]) -> str:
     parts = [f"{count(moved['added'], 'image')} came", f"{moved['removed']:,} went", images]
     parts += [f"new: {_numbers(moved['new'])}"] if moved["new"] else ["no cluster is new"]
     parts += [f"gone: {_numbers(moved['gone'])}"] if moved["gone"] else []
-    return f"Since the last time: {', '.join(parts)}. The other clusters keep their numbers."
+    return f"Since the last time: {', '.join(parts)}. Clusters that go on keep their numbers."
 
 
 def _numbers(clusters: list[int]) -> str:

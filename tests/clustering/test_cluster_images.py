@@ -125,7 +125,7 @@ def test_a_folder_that_has_grown_is_embedded_only_where_it_is_new_and_says_what_
     assert {after[path] for path in after if path.startswith("digit")} == {number}
     assert pq.read_table(out / "assignments-before.parquet").num_rows == 24
     assert cluster(folder, out) == grown
-    assert f"new: cluster {number}. The other clusters keep" in capsys.readouterr().out
+    assert f"new: cluster {number}. Clusters that go on keep" in capsys.readouterr().out
 
 
 @pytest.mark.slow

@@ -70,7 +70,9 @@ def test_of_very_many_reasons_the_most_frequent_are_listed():
 def test_what_has_moved_is_one_sentence():
     moved = {"images": 1200, "changed": 7, "added": 30, "removed": 1, "new": [], "gone": []}
     assert moved_sentence(moved) == (
-        "Since the last time: 30 images came, 1 went, 7 of 1,200 images changed cluster, no cluster is new. The other "
-        "clusters keep their numbers."
+        "Since the last time: 30 images came, 1 went, 7 of 1,200 images changed cluster, no cluster is new. Clusters "
+        "that go on keep their numbers."
     )
-    assert ", new: clusters 4, 5, gone: cluster 2. The" in moved_sentence(moved | {"new": [4, 5], "gone": [2]})
+    assert ", new: clusters 4, 5, gone: cluster 2. Clusters that" in moved_sentence(
+        moved | {"new": [4, 5], "gone": [2]}
+    )

@@ -57,7 +57,7 @@ class Backbone(Network):
         self._prepare_as(preparation)
 
     def _prepare_as(self, preparation: Preparation) -> None:
-        self.shape = (3, preparation.side, preparation.side)
+        self._preparation, self.shape = preparation, (3, preparation.side, preparation.side)
         self.crop_share, self.interpolation = preparation.crop_share, preparation.interpolation
         self.register_buffer("mean", torch.tensor(preparation.mean).view(3, 1, 1), persistent=False)
         self.register_buffer("std", torch.tensor(preparation.std).view(3, 1, 1), persistent=False)
@@ -73,9 +73,7 @@ class Backbone(Network):
     def architecture(self) -> dict[str, Any]:
         """Return what is needed to build this network again and to prepare its input, fit for JSON."""
         named = {"name": self.ARCHITECTURE, "library": self.library, "network": self.name, "license": self.license}
-        prepared = {"side": self.shape[1], "crop_share": self.crop_share, "interpolation": self.interpolation}
-        colors = {"mean": self.mean.flatten().tolist(), "std": self.std.flatten().tolist()}
-        return named | prepared | colors | {"fit": self.fit, "value_range": self.value_range}
+        return named | self._preparation._asdict() | {"fit": self.fit, "value_range": self.value_range}
 
     @cached_property
     @torch.inference_mode()
