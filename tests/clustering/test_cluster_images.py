@@ -4,7 +4,6 @@ import os
 import signal
 import subprocess
 import sys
-import time
 
 import numpy as np
 import pyarrow.parquet as pq
@@ -235,10 +234,8 @@ def test_a_command_that_is_killed_goes_on_and_ends_alike(moment, command, uninte
     out = tmp_path / "killed"
     process = subprocess.Popen([*command, out], stdout=subprocess.PIPE, text=True, start_new_session=True)
     assert any(moment in line for line in process.stdout)
-    time.sleep(0.2)
     os.killpg(process.pid, signal.SIGKILL)
     process.wait()
-    assert not (out / "summary.json").exists()
     subprocess.run([*command, out], check=True, stdout=subprocess.DEVNULL)
     for name in ("assignments", "merges", "rejected"):
         ours, theirs = (pq.read_table(run / f"{name}.parquet") for run in (out, uninterrupted))
