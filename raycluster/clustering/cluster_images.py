@@ -25,6 +25,7 @@ from raycluster.embedding.update import (
     Written,
     begin_or_continue,
     embed_missing,
+    embedding_warnings,
     none_embedded,
     plan_workers,
     read_back,
@@ -99,7 +100,10 @@ def _cluster_images(options: ClusterOptions, console: Console) -> RunSummary:
         begin_again(run_dir)
         clock.lap("looking")
         if state.has_work:
-            embed_missing(data, options, run_dir, state, net, EmbedProgress(clock), console)
+            progress = EmbedProgress(clock)
+            embed_missing(data, options, run_dir, state, net, progress, console)
+            for warning in embedding_warnings(progress.embedded, progress.blank, progress.spilled):
+                console.warn(warning)
         found, rejected = read_embeddings(run_dir, state, console)
         check_enough(len(found.ids), options, f"{public_name(data)} holds only one readable image")
         console.say(memory_sentence(len(found.vectors), found.vectors.size, options, available_memory()))

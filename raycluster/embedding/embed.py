@@ -17,6 +17,7 @@ from raycluster.embedding.update import (
     EmbedProgress,
     begin_or_continue,
     embed_missing,
+    embedding_warnings,
     none_embedded,
     plan_workers,
     read_back,
@@ -32,7 +33,7 @@ from raycluster.runtime.paths import absolute_out
 from raycluster.runtime.run_dir import RunDir
 from raycluster.runtime.session import private_node
 from raycluster.runtime.summary import reason_lines
-from raycluster.runtime.units import count, duration, size
+from raycluster.runtime.units import count, duration
 
 METHOD = "embed"
 
@@ -218,11 +219,6 @@ def show_embeddings(console: Console, out: Path, summary: EmbedSummary) -> None:
         lines.append(f"{count(summary.rejected, 'input')} rejected (rejected.parquet):")
         lines += reason_lines(summary.rejected_reasons)
     console.say("\n".join(lines))
-    if summary.blank_now:
-        console.warn(f"{summary.blank_now:,} of the {summary.embedded_now:,} images embedded now are nearly blank.")
-    if summary.spilled_bytes:
-        console.warn(
-            f"Ray's object store was full, and {size(summary.spilled_bytes)} went through the disk: give it more "
-            "memory, or use fewer --workers."
-        )
+    for warning in embedding_warnings(summary.embedded_now, summary.blank_now, summary.spilled_bytes):
+        console.warn(warning)
     console.say(f"All embeddings are in {out / 'embeddings'}.")

@@ -177,6 +177,17 @@ def embed_missing(
         progress.spilled = None if before is None or after is None else after - before
 
 
+def embedding_warnings(embedded: int, blank: int, spilled: int | None) -> list[str]:
+    """Return sentences about blank images among those embedded now, and about what Ray wrote to disk meanwhile."""
+    warnings = [f"{blank:,} of the {embedded:,} images embedded now are nearly blank."] if blank else []
+    if spilled:
+        warnings.append(
+            f"Ray's object store was full, and {size(spilled)} went through the disk: give it more memory, or use "
+            "fewer --workers."
+        )
+    return warnings
+
+
 def settle_value_range(
     run_dir: RunDir, net: Network, order: PendingRows, console: Console
 ) -> tuple[float, float] | None:

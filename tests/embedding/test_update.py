@@ -2,7 +2,7 @@ import numpy as np
 import pytest
 
 from raycluster.embedding.part_files import RejectedRow
-from raycluster.embedding.update import check_all_there, plan_workers
+from raycluster.embedding.update import check_all_there, embedding_warnings, plan_workers
 from raycluster.errors import UserError
 from raycluster.options import EmbedOptions
 from raycluster.runtime.resources import Node
@@ -29,3 +29,11 @@ def test_workers_get_the_cores_and_on_gpus_leave_them_to_the_decoding():
     assert (with_gpus.workers, with_gpus.cpus_per_worker) == (2, 1)
     with pytest.raises(UserError, match="--workers 9, but the cluster has 2 CPU cores"):
         plan_workers([Node(2)], EmbedOptions(data="", out="", workers=9))
+
+
+def test_blank_images_and_a_full_object_store_are_told():
+    assert embedding_warnings(10, 0, None) == []
+    assert embedding_warnings(10, 2, 3_000_000) == [
+        "2 of the 10 images embedded now are nearly blank.",
+        "Ray's object store was full, and 3.0 MB went through the disk: give it more memory, or use fewer --workers.",
+    ]

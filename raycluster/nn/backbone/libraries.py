@@ -17,7 +17,7 @@ from raycluster.errors import UserError
 
 Library = Literal["timm", "torchvision"]
 NO_TIMM = "pip install timm, or choose one of torchvision's, such as resnet50."
-# timm names the size of DINOv2's short last phase of training, 518; its authors evaluate at 224, a sixth of the work.
+# timm names the size of DINOv2's short last phase of training, 518; its authors evaluate at 224, an eighth of the work.
 SIDES = {"dinov2": 224}
 SUGGESTIONS = 3
 
@@ -43,7 +43,7 @@ class Preparation(NamedTuple):
     std: tuple[float, ...]
 
 
-class Trunk(NamedTuple):
+class Headless(NamedTuple):
     """A network with random weights, without its classifier.
 
     Attributes
@@ -87,7 +87,7 @@ def library_of(name: str) -> Library:
     raise UserError(f"Neither timm nor torchvision has a network named {name}: {hint}")
 
 
-def build_trunk(library: Library, name: str, side: int | None = None) -> Trunk:
+def build_headless(library: Library, name: str, side: int | None = None) -> Headless:
     """Build a network for square images of ``side`` pixels, by default those that it was made for.
 
     Raises
@@ -96,7 +96,7 @@ def build_trunk(library: Library, name: str, side: int | None = None) -> Trunk:
         If its classifier cannot be told apart.
     """
     with torch.random.fork_rng(devices=[]):  # the random weights are about to be replaced
-        return _timm_trunk(name, side) if library == "timm" else _torchvision_trunk(name, side)
+        return _timm_network(name, side) if library == "timm" else _torchvision_network(name, side)
 
 
 def in_names_of(library: Library, state: dict[str, torch.Tensor], net: nn.Module) -> dict[str, torch.Tensor]:
@@ -114,23 +114,23 @@ def _torchvision_names() -> list[str]:
     return torchvision.models.list_models(module=torchvision.models)  # the classifiers
 
 
-def _torchvision_trunk(name: str, side: int | None) -> Trunk:
-    net = torchvision.models.get_model(name, weights=None)
+def _torchvision_network(name: str, side: int | None) -> Headless:
+    transform = torchvision.models.get_model_weights(name).DEFAULT.transforms()
+    (own_side,) = set(transform.crop_size)
+    sized = {"image_size": own_side} if name.startswith("vit_") else {}  # their weights depend on it
+    net = torchvision.models.get_model(name, weights=None, **sized)
     linear = [path for path, module in net.named_modules() if isinstance(module, nn.Linear)]
     if not linear:
         raise UserError(f"{name} has no linear layer whose input could be the embedding: choose another network.")
     parent, _, last = linear[-1].rpartition(".")
     setattr(net.get_submodule(parent), last, nn.Identity())
-    transform = torchvision.models.get_model_weights(name).DEFAULT.transforms()
-    share = transform.crop_size[0] / transform.resize_size[0]
+    share = own_side / transform.resize_size[0]
     method = _interpolation(transform.interpolation.value)
-    preparation = Preparation(
-        side or transform.crop_size[0], share, method, tuple(transform.mean), tuple(transform.std)
-    )
-    return Trunk(net, preparation, (linear[-1],), "")
+    preparation = Preparation(side or own_side, share, method, tuple(transform.mean), tuple(transform.std))
+    return Headless(net, preparation, (linear[-1],), "")
 
 
-def _timm_trunk(name: str, side: int | None) -> Trunk:
+def _timm_network(name: str, side: int | None) -> Headless:
     timm = _import_timm(name)
     config = timm.get_pretrained_cfg(name)
     side = side or next((side for family, side in SIDES.items() if family in name), None)
@@ -145,7 +145,7 @@ def _timm_trunk(name: str, side: int | None) -> Trunk:
         tuple(data["std"]),
     )
     removed = config.classifier or ()
-    return Trunk(net, preparation, (removed,) if isinstance(removed, str) else tuple(removed), config.license or "")
+    return Headless(net, preparation, (removed,) if isinstance(removed, str) else tuple(removed), config.license or "")
 
 
 def _interpolation(name: str) -> Interpolation:

@@ -10,7 +10,7 @@ from typing import Any
 import torch
 
 from raycluster.data.canvas import Fit
-from raycluster.nn.backbone.libraries import Library, Preparation, build_trunk, library_of
+from raycluster.nn.backbone.libraries import Library, Preparation, build_headless, library_of
 from raycluster.nn.network import Network
 from raycluster.nn.pixels import rgb
 from raycluster.nn.precision import mixed_precision
@@ -52,7 +52,7 @@ class Backbone(Network):
     def __init__(self, name: str, image_size: int | None = None, library: Library | None = None) -> None:
         super().__init__()
         self.name, self.library = name, library or library_of(name)
-        net, preparation, self.classifiers, self.license = build_trunk(self.library, name, image_size)
+        net, preparation, self.classifiers, self.license = build_headless(self.library, name, image_size)
         self.trunk = net.to(memory_format=torch.channels_last)
         self._prepare_as(preparation)
 

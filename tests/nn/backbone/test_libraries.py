@@ -1,9 +1,10 @@
 import sys
 
 import pytest
+import torch
 
 from raycluster.errors import UserError
-from raycluster.nn.backbone.libraries import Preparation, build_trunk, library_of
+from raycluster.nn.backbone.libraries import Preparation, build_headless, library_of
 from raycluster.options import DEFAULT_BACKBONE
 
 
@@ -40,22 +41,26 @@ def test_images_are_prepared_as_the_library_says():
         ("torchvision", "efficientnet_b0"): Preparation(224, 224 / 256, "bicubic", *imagenet),
     }
     for (library, name), preparation in wanted.items():
-        assert build_trunk(library, name).preparation == preparation
-    assert build_trunk("torchvision", "resnet18", 96).preparation.side == 96
+        assert build_headless(library, name).preparation == preparation
+    assert build_headless("torchvision", "resnet18", 96).preparation.side == 96
+
+
+def test_a_network_is_built_for_the_size_of_its_weights():
+    with torch.device("meta"):  # which takes no memory
+        trunk = build_headless("torchvision", "vit_h_14")
+    assert (trunk.net.image_size, trunk.preparation.side) == (518, 518)
 
 
 def test_dinov2_is_built_for_the_size_that_it_was_evaluated_at_and_its_license_is_known():
-    trunk = build_trunk("timm", DEFAULT_BACKBONE)
+    trunk = build_headless("timm", DEFAULT_BACKBONE)
     assert (trunk.preparation.side, trunk.preparation.crop_share, trunk.license) == (224, 1.0, "apache-2.0")
     assert trunk.net.patch_embed.img_size == (224, 224)
-    assert build_trunk("timm", DEFAULT_BACKBONE, 98).net.patch_embed.img_size == (98, 98)
+    assert build_headless("timm", DEFAULT_BACKBONE, 98).net.patch_embed.img_size == (98, 98)
 
 
 def test_the_random_numbers_of_others_are_left_alone():
-    import torch
-
     torch.manual_seed(3)
     wanted = torch.rand(1)
     torch.manual_seed(3)
-    build_trunk("timm", "tf_efficientnet_lite0.in1k")
+    build_headless("timm", "tf_efficientnet_lite0.in1k")
     assert torch.equal(torch.rand(1), wanted)
