@@ -6,7 +6,8 @@
 The pictures are made here: octaves of smooth noise, disks with sharp edges, and grain. Everybody brings them to 48 x 64
 pixels in color: by decoding all of the image and resizing it, or at a fraction of its size where the decoder can, at
 least twice as large as needed. Differences are those to decoding all of it and resizing it in our way, or in Pillow's
-for the others. One thread; rounds of all take turns, and the median counts. Last, the headers of many small JPEG files.
+for the others. One thread; rounds of all take turns, and the median counts. Then the JPEG files on a GPU, if there is
+one, many at a time and by the clock; last, the headers of many small ones.
 """
 
 from __future__ import annotations
@@ -31,12 +32,15 @@ from PIL import Image, ImageDraw
 
 from raycluster.data.canvas import Canvas
 from raycluster.data.image.decode import decode
+from raycluster.data.image.decode_on_device import decodes_jpegs, load_jpegs
+from raycluster.data.image.device_jpeg import device_jpeg
 from raycluster.data.image.fit import prepare
 from raycluster.data.image.header import read_header
 from raycluster.data.image.load_image import load_image
 
 CANVAS = Canvas(3, 48, 64)
 SIZE = (CANVAS.width, CANVAS.height)
+GPU_PIXELS = 2**29  # of the images decoded in a round
 REFERENCE = "Pillow, whole"
 
 Reader = Callable[[bytes], np.ndarray]
@@ -61,9 +65,11 @@ def main(options: Options) -> None:
     )
     print(f"\n{'picture':<24}{'reader':<20}{'images/CPU s':>14}{'of the best':>13}{'mean':>8}{'max difference':>16}")
     with tempfile.TemporaryDirectory() as folder:
-        for picture, path in make_pictures(Path(folder)).items():
+        pictures = make_pictures(Path(folder))
+        for picture, path in pictures.items():
             data = path.read_bytes()
             measure(f"{picture}, {megabytes(data)}", data, readers(path.suffix), options)
+        measure_gpu(pictures, options)
         print(f"\nread_header: {headers_per_second(Path(folder), options.files):,.0f} small JPEG files/s")
 
 
@@ -157,6 +163,27 @@ def rate(read: Reader, data: bytes, times: int) -> float:
     for _ in range(times):
         read(data)
     return times / (time.process_time() - began)
+
+
+def measure_gpu(pictures: dict[str, Path], options: Options) -> None:
+    device = torch.device("cuda")
+    if not (torch.cuda.is_available() and decodes_jpegs(device)):
+        print("\nNo GPU that decodes JPEG files here, so nothing is measured on one.")
+        return
+    print(f"\non {torch.cuda.get_device_name()}{'images/s':>14}{'mean':>8}{'max difference to ours':>24}")
+    for picture, path in pictures.items():
+        data = path.read_bytes()
+        if (jpeg := device_jpeg(data, len(data))) is None:
+            continue
+        jpegs = [jpeg] * max(2, min(2000, GPU_PIXELS // jpeg.n_pixels))
+        rates = []
+        for _ in range(options.rounds + 1):  # the first warms up
+            began = time.perf_counter()
+            (found, *_), reasons = load_jpegs(jpegs, CANVAS, device)
+            rates.append(len(jpegs) / (time.perf_counter() - began))
+            assert not reasons
+        difference = np.abs(found.astype(int) - load_image(data, CANVAS))
+        print(f"{picture:<24}{statistics.median(rates[1:]):>14,.1f}{difference.mean():>8.2f}{difference.max():>24}")
 
 
 def headers_per_second(folder: Path, count: int) -> float:

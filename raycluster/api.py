@@ -430,6 +430,9 @@ def evaluate(
     data: StrPath | None = None,
     *,
     labels: LabelSource | None = None,
+    exclude: Sequence[str] = (),
+    frames: Frames = "first",
+    array: str | None = None,
     seed: int = 0,
     shift: bool = False,
 ) -> dict[str, Any]:
@@ -444,6 +447,12 @@ def evaluate(
     labels : {"auto", "folders", "last-folders"}, optional
         Where known classes are found: in the files, or in the names of the first or the last folders; by default as in
         the run, or "auto" for other images.
+    exclude : sequence of str
+        Patterns of files and folders among other images to leave out, such as ``*_thumb.jpg``.
+    frames : {"first", "all"}
+        Which frames of animations, and which pages of TIFF files, are used of other images.
+    array : str, optional
+        The array with other images in NPZ files; by default ``images``, or it is found.
     seed : int
         Decides which images train the classifier, and which test it.
     shift : bool
@@ -464,7 +473,14 @@ def evaluate(
 
     return evaluate_run(
         EvaluateOptions(
-            run=os.fspath(run), data=None if data is None else os.fspath(data), labels=labels, seed=seed, shift=shift
+            run=os.fspath(run),
+            data=None if data is None else os.fspath(data),
+            labels=labels,
+            exclude=tuple(exclude),
+            frames=frames,
+            array=array,
+            seed=seed,
+            shift=shift,
         )
     )
 

@@ -224,11 +224,24 @@ class EvaluateOptions:
     labels: LabelSource | None = None
     """Where known classes are found: in the files (auto), or in the names of the first (folders) or the last folders
     (last-folders) above the images. Default: as in the run, or auto with --data."""
+    exclude: tuple[str, ...] = ()
+    """With --data, leave out files and folders of these names, such as '*_thumb.jpg'."""
+    frames: Frames = "first"
+    """With --data, which frames of animations and pages of TIFF files are used."""
+    array: str | None = None
+    """With --data, the array with the images in NPZ files. Default: images, or found."""
     seed: int = 0
     """The seed that decides which images train the classifier, and which test it."""
     shift: bool = False
     """Also change up to 1,000 images in one factor at a time (rotation, blur, tint, ...), and see whether they stay in
     their clusters. For networks that assign clusters, DCCM and ConCURL."""
+
+    def __post_init__(self) -> None:
+        """Refuse settings that mean nothing."""
+        if self.data is None and (self.exclude or self.frames != "first" or self.array):
+            raise UserError(
+                "--exclude, --frames and --array go with --data: the images of the run are read as they were for it."
+            )
 
 
 @dataclass(frozen=True, kw_only=True)

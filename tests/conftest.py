@@ -55,7 +55,7 @@ def embed_here(ray_session, monkeypatch):
 
     from raycluster.embedding import stream
 
-    def embed_shards(order, shards, net, out, plan, tasks_decode):
+    def embed_shards(order, shards, net, out, plan, decode):
         embedder = stream.Embedder(net, order, out, threads=1)
         for shard, start, stop in shards.tolist():
             done = embedder(pa.table({"shard": [shard], "start": [start], "stop": [stop]}))

@@ -102,7 +102,9 @@ def _cluster_images(options: ClusterOptions, console: Console) -> RunSummary:
         if state.has_work:
             progress = EmbedProgress(clock)
             embed_missing(data, options, run_dir, state, net, progress, console)
-            for warning in embedding_warnings(progress.embedded, progress.blank, progress.spilled):
+            for warning in embedding_warnings(
+                progress.embedded, progress.blank, progress.blank_paths, progress.spilled
+            ):
                 console.warn(warning)
         found, rejected = read_embeddings(run_dir, state, console)
         check_enough(len(found.ids), options, f"{public_name(data)} holds only one readable image")

@@ -11,6 +11,7 @@ import numpy as np
 
 from raycluster.data.canvas import Canvas
 from raycluster.data.image.decode import as_image
+from raycluster.data.image.device_jpeg import DeviceJpeg, device_jpeg
 from raycluster.data.image.fit import prepare, prepare_block
 from raycluster.data.image.load_image import load_image
 from raycluster.data.pipeline import Columns, map_ranges
@@ -24,28 +25,33 @@ class Block(NamedTuple):
     Attributes
     ----------
     images : ndarray of uint8, shape (m, C, H, W)
-        Zeros where an image is unreadable.
+        Zeros where an image is unreadable, or not decoded.
     reasons : dict of int to str
         Why it is unreadable, by position in the block.
+    jpegs : dict of int to DeviceJpeg
+        The images that are not decoded, by position in the block.
     read_seconds, decode_seconds : float
         The time spent on reading bytes, and on turning them into pixels.
     """
 
     images: np.ndarray
     reasons: dict[int, str]
+    jpegs: dict[int, DeviceJpeg]
     read_seconds: float
     decode_seconds: float
 
 
-def read_block(rows: Rows, start: int, stop: int, canvas: Canvas) -> Block:
+def read_block(rows: Rows, start: int, stop: int, canvas: Canvas, most_jpeg_bytes: int = 0) -> Block:
     """Read and prepare the images of a range within one container, as cut by :meth:`Rows.ranges`.
 
-    Images are resized one at a time, so that only one of them is held in its original size.
+    Images are resized one at a time, so that only one of them is held in its original size. JPEG files of up to
+    ``most_jpeg_bytes`` that a device can decode are left as they are.
     """
     began = time.perf_counter()
     items = rows.read(start, stop)
     was_read = time.perf_counter()
     reasons: dict[int, str] = {}
+    jpegs: dict[int, DeviceJpeg] = {}
     images = prepare_block(items, canvas) if isinstance(items, np.ndarray) else None
     if images is None:
         images = np.zeros((stop - start, *canvas.shape), np.uint8)
@@ -54,12 +60,16 @@ def read_block(rows: Rows, start: int, stop: int, canvas: Canvas) -> Block:
                 if isinstance(item, Unreadable):
                     raise item
                 if isinstance(item, bytes):
-                    images[i] = load_image(item, canvas, rows.image_name(start + i), rows.frame(start + i))
+                    name, frame = rows.image_name(start + i), rows.frame(start + i)
+                    if most_jpeg_bytes and (jpeg := device_jpeg(item, most_jpeg_bytes, name, frame)):
+                        jpegs[i] = jpeg
+                    else:
+                        images[i] = load_image(item, canvas, name, frame)
                 else:
                     images[i] = prepare(as_image(item, canvas.value_range), canvas)
             except Unreadable as error:
                 reasons[i] = str(error)
-    return Block(images, reasons, was_read - began, time.perf_counter() - was_read)
+    return Block(images, reasons, jpegs, was_read - began, time.perf_counter() - was_read)
 
 
 def read_ranges(

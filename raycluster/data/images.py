@@ -17,13 +17,13 @@ from raycluster.data.canvas import Canvas, Fit, ImageSize
 from raycluster.data.files.location import public_name
 from raycluster.data.files.sources import Listing, check_apart, list_images, printable
 from raycluster.data.frames import every_frame
-from raycluster.data.image.value_range import describe_range
+from raycluster.data.image.value_range import SET_RANGE, describe_range
 from raycluster.data.image_size import choose_canvas
 from raycluster.data.pipeline import put_rows
 from raycluster.data.reading import USUAL, Reading
 from raycluster.data.row_index import RowIndex, index_rows, known_classes
 from raycluster.data.rows import Rows
-from raycluster.data.survey import Headers, find_value_range, survey_headers
+from raycluster.data.survey import Headers, find_value_range, sample_value_range, survey_headers
 from raycluster.data.unreadable import Rejected
 from raycluster.errors import UserError
 
@@ -199,6 +199,7 @@ def open_images(
     reading: Reading = USUAL,
     canvas: Canvas | CanvasSettings | None = None,
     out: Path | None = None,
+    listing: Listing | None = None,
 ) -> ImageSet:
     """Open a source of images: find all of its files, and number the images in them.
 
@@ -213,9 +214,12 @@ def open_images(
     reading : Reading, optional
         How it is read.
     canvas : Canvas or CanvasSettings, optional
-        What the images are brought to, or what is wanted of it.
+        What the images are brought to, or what is wanted of it. If it says nothing of images of more than 8 bits, what
+        becomes black and white is found from a sample of them.
     out : Path, optional
         Where results will go.
+    listing : Listing, optional
+        The files of the source, where they have just been listed.
 
     Raises
     ------
@@ -225,7 +229,7 @@ def open_images(
     canvas = canvas or CanvasSettings()
     if isinstance(canvas, CanvasSettings):
         _check_settings(canvas)
-    listing = list_images(source, reading.exclude)
+    listing = listing or list_images(source, reading.exclude)
     if out:
         check_apart(source, listing, out)
     index = index_source(listing, reading)
@@ -244,6 +248,9 @@ def open_images(
             )
     else:
         used = _used(source, index, reasons)
+        if canvas.value_range is None and (found := sample_value_range(index.rows.select(used))):
+            canvas = replace(canvas, value_range=found)
+            notes.append(f"Some images have more than 8 bits: {describe_range(*found)}.")
     paths = cast("list[str]", index.paths.to_pylist())
     known, class_names, label_notes = known_classes(index, reading.labels)
     notes += label_notes
@@ -298,7 +305,8 @@ def _choose_canvas(
     if len(deep) and value_range is None:
         value_range = find_value_range(index.rows.select(deep))
     if len(deep) and value_range is not None:
-        notes.append(f"{len(deep):,} of {len(used):,} images have more than 8 bits: {describe_range(*value_range)}.")
+        said = describe_range(*value_range) + SET_RANGE
+        notes.append(f"{len(deep):,} of {len(used):,} images have more than 8 bits: {said}.")
     return replace(canvas, value_range=value_range), notes
 
 

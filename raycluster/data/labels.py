@@ -20,7 +20,8 @@ def folder_labels(names: list[str], which: FolderLevel = "folders") -> tuple[np.
     Parameters
     ----------
     names : list of str
-        File names relative to the source; a file that is not in a folder has no label.
+        File names relative to the source; a file that is not in a folder has no label. Absolute ones, from a list of
+        files, are taken relative to the folder that all of them are below.
     which : {"folders", "last-folders"}
         The folder just below the source that a file is in, or the one that directly contains it.
 
@@ -31,6 +32,7 @@ def folder_labels(names: list[str], which: FolderLevel = "folders") -> tuple[np.
     notes : list of str
         Which folders were taken, where there was a choice.
     """
+    names = _below_a_common_folder(names)
     first = [name.split("/")[0] if "/" in name else "" for name in names]
     last = [os.path.basename(os.path.dirname(name)) for name in names]
     folders, others = (first, last) if which == "folders" else (last, first)
@@ -47,6 +49,14 @@ def folder_labels(names: list[str], which: FolderLevel = "folders") -> tuple[np.
             "just below the source, set labels to folders."
         )
     return np.array([number[folder] for folder in folders], np.int64), class_names, notes
+
+
+def _below_a_common_folder(names: list[str]) -> list[str]:
+    absolute = [name for name in names if os.path.isabs(name)]
+    if not absolute:
+        return names
+    common = os.path.commonpath([os.path.dirname(name) for name in absolute])
+    return [os.path.relpath(name, common) if os.path.isabs(name) else name for name in names]
 
 
 def classes_of_texts(texts: Sequence[str | None]) -> np.ndarray:

@@ -30,9 +30,9 @@ class RowIndex(NamedTuple):
         Where every row comes from: the file; ``file.tar/member``; in Parquet the row's own path or key where it has
         one; otherwise ``file#row``, or ``file.npz/array#row`` where several arrays of a file are read.
     sizes : ndarray of int32, shape (n, 3)
-        Height, width and channels (1 or 3) of the images in arrays; zeros where an image has to be decoded to know.
+        Height, width and channels (1 or 3), where they are known, as of the images in arrays; zeros elsewhere.
     depths : ndarray of int32, shape (n,)
-        Bits per channel of the images in arrays; 8 where an image has to be decoded to know.
+        Bits per channel; 8 where the size is not known.
     reasons : dict of int to Unreadable
         By row: files that are left out, members of tar files that are no images, and containers that cannot be opened,
         for which one row stands.

@@ -34,6 +34,7 @@ KEPT_OPEN = 2
 ONE_BY_ONE = (LEFT_OUT, "images")
 CHANGED = "the content of the file has changed since it was listed"
 NOT_USED = "the file is left out"
+NO_BYTES = Unreadable("its bytes are missing (null), and there is no file of its path")
 
 _open_containers: dict[tuple[str, str, int], Any] = {}
 
@@ -213,7 +214,7 @@ class Rows:
             column = self._open(name, part, lambda: parquet_images.read_row_group(self.location, name, part))
             if parquet_images.is_text(column.type):
                 return self._read_files(parquet_images.paths_of(column, position, name))
-            return parquet_images.items_of(column, position)
+            return self._read_referenced(parquet_images.items_of(column, position, name))
         return self.open_array(file, part)[position]
 
     def _open(self, name: str, part: int, load: Callable[[], Any]) -> Any:
@@ -230,6 +231,12 @@ class Rows:
             return [self._read_file(name) for name in names]
         with ThreadPoolExecutor(READ_THREADS) as pool:
             return list(pool.map(self._read_file, names))
+
+    def _read_referenced(self, items: list[Item | str]) -> list[Item]:
+        """Read the files that a table names in place of images."""
+        paths = [item for item in items if isinstance(item, str)]
+        found = iter(self._read_files([path if self.location.has_file(path) else NO_BYTES for path in paths]))
+        return [next(found) if isinstance(item, str) else item for item in items]
 
     def _read_file(self, name: str | Unreadable) -> Item:
         try:

@@ -55,12 +55,15 @@ def survey_headers(index: RowIndex) -> tuple[Headers, dict[int, str]]:
     return headers, {int(others[row]): reason for row, reason in reasons.items()}
 
 
-def read_headers(rows: Rows) -> tuple[Headers, dict[int, str]]:
-    """Read the headers of rows that are encoded images; return them, and by row why one is unreadable."""
+def read_headers(rows: Rows, on_ray: bool = True) -> tuple[Headers, dict[int, str]]:
+    """Read the headers of rows that are encoded images; return them, and by row why one is unreadable.
+
+    It is done on Ray where one is connected, or in this process if asked for.
+    """
     n = len(rows)
     headers = Headers(np.zeros((n, 3), np.int32), np.full(n, 8, np.int32), np.ones(n, np.int32))
     reasons: dict[int, str] = {}
-    for columns in map_ranges(_headers_of_range, put_rows(rows), rows.ranges(0, n)):
+    for columns in map_ranges(_headers_of_range, put_rows(rows) if on_ray else rows, rows.ranges(0, n)):
         for name, values in zip(Headers._fields, headers, strict=True):
             values[columns["row"]] = columns[name]
         found = zip(columns["row"].tolist(), columns["reason"], strict=True)
@@ -71,7 +74,8 @@ def read_headers(rows: Rows) -> tuple[Headers, dict[int, str]]:
 def sample_value_range(rows: Rows) -> tuple[float, float] | None:
     """Return what becomes black and white in images of more than 8 bits, from up to 1,000 rows; None without any."""
     sample = _evenly_spaced(rows)
-    headers, _ = read_headers(sample)
+    is_elsewhere = sample.location.filesystem is not None  # here, this takes a moment, and tasks of Ray take seconds
+    headers, _ = read_headers(sample, on_ray=is_elsewhere)
     deep = np.flatnonzero(headers.depths > 8)
     return find_value_range(sample.select(deep)) if len(deep) else None
 

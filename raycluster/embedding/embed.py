@@ -67,6 +67,8 @@ class EmbedSummary:
     rejected_reasons : dict of str to int
     blank_now : int
         In how many of the images of the last call nothing, or hardly anything, can be seen.
+    blank_paths : list of str
+        The paths of the first of them.
     """
 
     files: int
@@ -83,6 +85,7 @@ class EmbedSummary:
     spilled_bytes: int | None
     rejected_reasons: dict[str, int] = field(default_factory=dict)
     blank_now: int = 0
+    blank_paths: list[str] = field(default_factory=list)
     method: str = METHOD
 
 
@@ -188,6 +191,7 @@ def finish(run_dir: RunDir, state: EmbeddingState, progress: EmbedProgress, cons
         spilled_bytes=progress.spilled,
         rejected_reasons=dict(Counter(row.reason for row in rejected).most_common()),
         blank_now=progress.blank,
+        blank_paths=progress.blank_paths,
     )
     if images == 0:
         raise none_embedded(manifest, rejected)
@@ -219,6 +223,8 @@ def show_embeddings(console: Console, out: Path, summary: EmbedSummary) -> None:
         lines.append(f"{count(summary.rejected, 'input')} rejected (rejected.parquet):")
         lines += reason_lines(summary.rejected_reasons)
     console.say("\n".join(lines))
-    for warning in embedding_warnings(summary.embedded_now, summary.blank_now, summary.spilled_bytes):
+    for warning in embedding_warnings(
+        summary.embedded_now, summary.blank_now, summary.blank_paths, summary.spilled_bytes
+    ):
         console.warn(warning)
     console.say(f"All embeddings are in {out / 'embeddings'}.")

@@ -5,6 +5,7 @@ from __future__ import annotations
 import time
 from collections import Counter
 
+from raycluster.data.image.contrast import MOST_NAMED
 from raycluster.embedding.stream import STAGES, Done
 from raycluster.runtime.units import time_left
 
@@ -35,6 +36,7 @@ class Throughput:
         self._n, self._before, self._to_come = n, before, workers
         self.rows = self.rejected = self.blank = 0
         self.seconds: Counter[str] = Counter(dict.fromkeys(STAGES, 0.0))
+        self._blank_paths: dict[int, list[str]] = {}
         self._first: tuple[float, int] | None = None
         self._last = time.perf_counter()
 
@@ -42,11 +44,18 @@ class Throughput:
         """Count a shard."""
         self.rows, self.rejected = self.rows + done.rows, self.rejected + done.rejected
         self.blank += done.blank
+        self._blank_paths[done.shard] = done.blank_paths
         self.seconds.update(done.seconds)
         self._last = time.perf_counter()
         self._to_come -= 1
         if self._to_come == 0:
             self._first = self._last, self.rows + self.rejected
+
+    @property
+    def blank_paths(self) -> list[str]:
+        """Return the paths of the first nearly blank images, whatever the order in which shards were done."""
+        found = [path for shard in sorted(self._blank_paths) for path in self._blank_paths[shard]]
+        return found[:MOST_NAMED]
 
     @property
     def rate(self) -> float | None:

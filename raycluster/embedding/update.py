@@ -11,9 +11,10 @@ from dataclasses import asdict, dataclass, field, replace
 from typing import TYPE_CHECKING, Any, NamedTuple
 
 import numpy as np
+import torch
 
 from raycluster.data.files.location import public_name
-from raycluster.data.image.value_range import describe_range
+from raycluster.data.image.value_range import SET_RANGE, describe_range
 from raycluster.data.survey import sample_value_range
 from raycluster.embedding.manifest import Manifest
 from raycluster.embedding.part_files import RejectedRow, part_path, read_footer, read_ids
@@ -21,7 +22,6 @@ from raycluster.embedding.preflight import check_disk, spilled_bytes
 from raycluster.embedding.shard_size import shard_limit
 from raycluster.embedding.state import EmbeddingState, PendingRows
 from raycluster.errors import TrainingFailed, UserError
-from raycluster.nn.backbone.network import Backbone
 from raycluster.nn.network import Network
 from raycluster.options import ResourceOptions
 from raycluster.runtime.clock import Clock
@@ -41,6 +41,11 @@ if TYPE_CHECKING:
 MOST_CPU_WORKERS = 8
 LISTEN_S = 0.5
 BUSY_AFTER_S = 60.0
+DECODERS = {
+    "actors": "Workers decode the images.",
+    "tasks": "Other processes decode the images.",
+    "device": "The GPUs decode small JPEG files, other processes all other images.",
+}
 
 
 @dataclass
@@ -50,6 +55,7 @@ class EmbedProgress:
     clock: Clock
     embedded: int = 0
     blank: int = 0
+    blank_paths: list[str] = field(default_factory=list)
     work: dict[str, float] = field(default_factory=dict)
     rate: float | None = None
     spilled: int | None = 0
@@ -138,7 +144,7 @@ def embed_missing(
         If Ray broke down; a second call goes on.
     """
     with ray_session(console) as cluster:
-        from raycluster.embedding.stream import embed_shards, threads_of
+        from raycluster.embedding.stream import decode_place, embed_shards, threads_of
         from raycluster.embedding.throughput import Throughput
 
         plan = plan_workers(cluster.nodes, resources)
@@ -150,8 +156,7 @@ def embed_missing(
         for note in [*work.notes, *([sentence] if sentence else [])]:
             console.say(note)
         n, total = len(work.order.ids), state.manifest.n
-        if isinstance(net, Backbone):
-            net.value_range = settle_value_range(run_dir, net, work.order, console)
+        net.value_range = settle_value_range(run_dir, net, work.order, console)
         disk = check_disk(run_dir.path, n, net.embedding_size, work.order.paths.nbytes)
         shape = " x ".join(map(str, net.shape))
         files = count(len(state.manifest.names), "file")
@@ -160,26 +165,28 @@ def embed_missing(
             f"{size(n * image_bytes)} of images ({shape}) in {count(len(work.shards), 'shard')} pass through an object "
             f"store of {size(store)}; {disk}"
         )
-        tasks_decode = bool(plan.gpus_per_worker)
-        decoders = "Other processes decode the images" if tasks_decode else "Workers decode the images"
-        console.say(f"{plan}, {count(threads_of(plan), 'thread')} each. {decoders}. Embeddings go to {run_dir.path}")
+        cores = sum(node.cpus for node in cluster.nodes) / plan.workers
+        decode = decode_place(torch.device("cuda" if plan.gpus_per_worker else "cpu"), cores)
+        threads = count(threads_of(plan), "thread")
+        console.say(f"{plan}, {threads} each. {DECODERS[decode]} Embeddings go to {run_dir.path}")
         progress.clock.lap("planning")
         before = spilled_bytes()
         meter = Throughput(total, total - n, min(plan.workers, len(work.shards)))
         try:
-            stream = embed_shards(work.order, work.shards, net, run_dir.path, plan, tasks_decode)
+            stream = embed_shards(work.order, work.shards, net, run_dir.path, plan, decode)
             _follow(stream, meter, cluster, console)
         finally:
             progress.embedded, progress.work, progress.rate = meter.rows, dict(meter.seconds), meter.rate
-            progress.blank = meter.blank
+            progress.blank, progress.blank_paths = meter.blank, meter.blank_paths
         progress.clock.lap("embedding")
         after = spilled_bytes()
         progress.spilled = None if before is None or after is None else after - before
 
 
-def embedding_warnings(embedded: int, blank: int, spilled: int | None) -> list[str]:
+def embedding_warnings(embedded: int, blank: int, blank_paths: list[str], spilled: int | None) -> list[str]:
     """Return sentences about blank images among those embedded now, and about what Ray wrote to disk meanwhile."""
-    warnings = [f"{blank:,} of the {embedded:,} images embedded now are nearly blank."] if blank else []
+    some = f"{', '.join(blank_paths)}{', ...' if blank > len(blank_paths) else '.'}"
+    warnings = [f"{blank:,} of the {embedded:,} images embedded now are nearly blank: {some}"] if blank else []
     if spilled:
         warnings.append(
             f"Ray's object store was full, and {size(spilled)} went through the disk: give it more memory, or use "
@@ -199,7 +206,8 @@ def settle_value_range(
     readable = np.setdiff1d(np.arange(len(order.ids)), list(order.reasons))
     found = sample_value_range(order.rows.select(readable))
     if found:
-        console.say(f"Some images have more than 8 bits: {describe_range(*found)}.")
+        can_be_set = "" if config["identity"].get("model") else SET_RANGE
+        console.say(f"Some images have more than 8 bits: {describe_range(*found)}{can_be_set}.")
         run_dir.write_config(config | {"canvas": asdict(replace(net.canvas, value_range=found))})
     return found
 

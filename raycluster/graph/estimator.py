@@ -53,9 +53,6 @@ class GraphDegreeLinkage(ClusterMixin, BaseEstimator):
         of the features: a sparse matrix [n, n] of plain, not squared, distances, such as
         ``sklearn.neighbors.kneighbors_graph(X, 20, mode="distance")``. Its rows may have different numbers of
         neighbors.
-    epsilon : float
-        ε. Above 0, clusters are merged approximately, on all cores; see
-        :func:`raycluster.graph.stages.approximate.merge_partitions`.
 
     Attributes
     ----------
@@ -88,7 +85,6 @@ class GraphDegreeLinkage(ClusterMixin, BaseEstimator):
         join_small_components: bool = True,
         affinity: Affinity = "local",
         metric: Metric = "euclidean",
-        epsilon: float = 0.0,
     ) -> None:
         self.n_clusters = n_clusters
         self.n_neighbors = n_neighbors
@@ -98,7 +94,6 @@ class GraphDegreeLinkage(ClusterMixin, BaseEstimator):
         self.join_small_components = join_small_components
         self.affinity = affinity
         self.metric = metric
-        self.epsilon = epsilon
 
     def fit(self, X: Any, y: object = None) -> GraphDegreeLinkage:
         """Cluster the rows of ``X``, float [n, d] or a precomputed graph; ``y`` is ignored."""
@@ -132,7 +127,6 @@ class GraphDegreeLinkage(ClusterMixin, BaseEstimator):
             local_structure=self.local_structure,
             join_small_components=self.join_small_components,
             features=None if self.metric == "precomputed" else X,
-            epsilon=self.epsilon,
             groups=groups,
         )
         self.ranking_: NClusters | None = None

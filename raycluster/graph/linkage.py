@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import numbers
+from collections.abc import Callable
 
 import numpy as np
 
@@ -11,7 +12,6 @@ from raycluster.graph.kernel.labels import join_labels, number_by_position, numb
 from raycluster.graph.kernel.merging import merge
 from raycluster.graph.kernel.touches import find_touches
 from raycluster.graph.stages import small_components
-from raycluster.graph.stages.approximate import merge_partitions
 from raycluster.graph.stages.disconnected import join_disconnected
 from raycluster.graph.stages.partition import order_by_partition
 from raycluster.graph.stages.small_groups import SmallGroups
@@ -29,10 +29,10 @@ def link(
     local_structure: float = 1.0,
     join_small_components: bool = True,
     features: np.ndarray | None = None,
-    epsilon: float = 0.0,
     groups: SmallGroups | None = None,
+    progress: Callable[[int, int], None] | None = None,
 ) -> MergeTree:
-    """Merge clusters until ``n_clusters`` are left, one pair at a time unless ε is above 0 (JULE).
+    """Merge clusters until ``n_clusters`` are left, one pair at a time (JULE).
 
     Parameters
     ----------
@@ -54,12 +54,11 @@ def link(
         (:func:`raycluster.graph.stages.small_components.join_small_components`). In the paper they do not.
     features : ndarray of float32, shape (n, d), optional
         Decide the order of the very last merges, those of clusters that no edge connects.
-    epsilon : float
-        ε. Above 0, up to half of the clusters are merged approximately, on all cores, before the exact merging
-        (:func:`raycluster.graph.stages.approximate.merge_partitions`).
     groups : SmallGroups, optional
         Clear groups of too few rows for the graph, from
         :func:`raycluster.graph.stages.small_groups.find_small_groups`. Each one becomes a cluster first.
+    progress : callable, optional
+        Called from time to time with the number of merges by affinity that are done, and that of all.
 
     Returns
     -------
@@ -85,17 +84,16 @@ def link(
     n = len(labels)
     if not (isinstance(n_clusters, numbers.Integral) and 1 <= n_clusters <= n):
         raise UserError(f"n_clusters={n_clusters} of {n} rows: choose a whole number from 1 to {n}.")
-    if not (n_neighbor_clusters >= 1 and local_structure >= 0 and epsilon >= 0):
+    if not (n_neighbor_clusters >= 1 and local_structure >= 0):
         raise UserError(
-            f"n_neighbor_clusters={n_neighbor_clusters}, local_structure={local_structure} and epsilon={epsilon} must "
-            "be at least 1, 0 and 0."
+            f"n_neighbor_clusters={n_neighbor_clusters} and local_structure={local_structure} must be at least 1 and 0."
         )
     labels, kept, joined = number_by_smallest_row(labels)
     stages = [(kept, joined, np.full(len(kept), np.inf))]
     if groups is not None:
         for two_way in (False, True):
             labels, kept, joined, _ = _merge_by_affinity(
-                neighbor_ids, groups.weights, labels, 1, n_neighbor_clusters, float(local_structure), two_way, 0.0
+                neighbor_ids, groups.weights, labels, 1, n_neighbor_clusters, float(local_structure), two_way
             )
             stages.append((kept, joined, np.full(len(kept), np.inf)))
     if join_small_components:
@@ -105,7 +103,14 @@ def link(
     for two_way in (False, True):
         if labels.max() + 1 > n_clusters:
             labels, kept, joined, affinity = _merge_by_affinity(
-                neighbor_ids, weights, labels, n_clusters, n_neighbor_clusters, float(local_structure), two_way, epsilon
+                neighbor_ids,
+                weights,
+                labels,
+                n_clusters,
+                n_neighbor_clusters,
+                float(local_structure),
+                two_way,
+                progress,
             )
             stages.append((kept, joined, np.zeros(len(kept)) if two_way else affinity))
     if labels.max() + 1 > n_clusters:
@@ -147,27 +152,20 @@ def _merge_by_affinity(
     n_neighbor_clusters: int,
     local_structure: float,
     two_way: bool,
-    epsilon: float,
+    progress: Callable[[int, int], None] | None = None,
 ) -> tuple[np.ndarray, np.ndarray, np.ndarray, np.ndarray]:
     """Return the labels after the merging, and the merges.
 
     If there are many clusters, the rows are reordered so that neighbors lie close together in memory. The merges are
     the same.
     """
-    rows, stages = np.arange(len(labels), dtype=np.int32), []
-    is_approximate = epsilon > 0 and not two_way
-    if is_approximate or labels.max() + 1 > REORDER_ABOVE:
-        graph = order_by_partition(neighbor_ids, weights, labels)
-        rows, neighbor_ids, weights, _ = graph
-        if is_approximate:
-            numbers, _, names = number_by_position(labels, rows)
-            stages.append(merge_partitions(graph, numbers, names, n_neighbor_clusters, local_structure, epsilon))
-            labels = join_labels(labels, smallest_rows(labels), *stages[0][:2])
-        del graph
+    rows = np.arange(len(labels), dtype=np.int32)
+    if labels.max() + 1 > REORDER_ABOVE:
+        rows, neighbor_ids, weights = order_by_partition(neighbor_ids, weights, labels)
     numbers, size, names = number_by_position(labels, rows)
     touches = find_touches(neighbor_ids, weights, numbers, len(size), two_way)
     del neighbor_ids, weights  # which may be reordered copies
-    stages.append(merge(touches, numbers, size, names, n_clusters, n_neighbor_clusters, local_structure))
-    kept, joined, affinity = (np.concatenate(column) for column in zip(*stages, strict=True))
-    labels = join_labels(labels, smallest_rows(labels), *stages[-1][:2])
-    return labels, kept, joined, affinity
+    kept, joined, affinity = merge(
+        touches, numbers, size, names, n_clusters, n_neighbor_clusters, local_structure, progress
+    )
+    return join_labels(labels, smallest_rows(labels), kept, joined), kept, joined, affinity

@@ -10,6 +10,8 @@ from raycluster.graph.affinity import Affinity, sample_affinity
 from raycluster.reproduction_only import Reproduction
 
 if TYPE_CHECKING:
+    from collections.abc import Callable
+
     import numpy as np
 
     from raycluster.graph.stages.small_groups import SmallGroups
@@ -35,9 +37,6 @@ class GraphSettings:
     """λ, the weight of the local structure term."""
     join_small_components: Reproduction[bool] = True
     """Join small connected components to their nearest cluster first; the paper does not."""
-    epsilon: float = 0.0
-    """ε: 0 merges exactly. Above 0, up to half of the merges are made inside partitions of the graph, on all cores,
-    unless a cluster elsewhere is nearer by more than a factor 1 + ε."""
 
     def __post_init__(self) -> None:
         """Check that every setting makes sense."""
@@ -46,7 +45,6 @@ class GraphSettings:
         check_setting("sigma_scale", self.sigma_scale, self.sigma_scale > 0, "a number above 0")
         check_setting("n_neighbor_clusters", self.n_neighbor_clusters, self.n_neighbor_clusters >= 1, "at least 1")
         check_setting("local_structure", self.local_structure, self.local_structure >= 0, "0 or more")
-        check_setting("epsilon", self.epsilon, self.epsilon >= 0, "0 or more")
 
     def neighbors_of(self, n: int) -> int:
         """Return K_s for n rows."""
@@ -55,7 +53,12 @@ class GraphSettings:
         return self.n_neighbors or default_n_neighbors(n)
 
     def build_tree(
-        self, ids: np.ndarray, sq_distances: np.ndarray, features: np.ndarray | None, labels: np.ndarray | None = None
+        self,
+        ids: np.ndarray,
+        sq_distances: np.ndarray,
+        features: np.ndarray | None,
+        labels: np.ndarray | None = None,
+        progress: Callable[[int, int], None] | None = None,
     ) -> tuple[MergeTree, np.ndarray, SmallGroups | None]:
         """Weight the edges, and merge from ``labels``, or from the first clusters, up to the root.
 
@@ -65,7 +68,7 @@ class GraphSettings:
         ----------
         ids, sq_distances : ndarray, shape (n, k)
             From :func:`raycluster.graph.neighbors.nearest.nearest_neighbors`.
-        features : ndarray of float32, shape (n, d), or None
+        features, progress
             As for :func:`raycluster.graph.linkage.link`.
         labels : ndarray of int, shape (n,), optional
             The clusters to begin with; by default, the first clusters of the graph.
@@ -93,7 +96,7 @@ class GraphSettings:
             local_structure=self.local_structure,
             join_small_components=self.join_small_components,
             features=features,
-            epsilon=self.epsilon,
             groups=groups,
+            progress=progress,
         )
         return tree, weights, groups

@@ -117,8 +117,10 @@ def _assign_images(options: AssignOptions, console: Console) -> AssignSummary:
     clock.lap("model")
     with ray_session_for(listing, console):
         console.progress(f"looking at {public_name(data)}")
-        images = open_images(data, options.reading, net.canvas)
+        images = open_images(data, options.reading, net.canvas, listing=listing)
         clock.lap("looking at images")
+        for note in images.notes:
+            console.say(note)
         rejected = f", {len(images.rejected):,} rejected" if images.rejected else ""
         console.say(f"{public_name(data)}: {count(images.n, 'image')}{rejected}")
         console.progress("assigning images")

@@ -7,10 +7,10 @@ from typing import Any
 
 import numpy as np
 
-from raycluster.data.files.location import public_name
+from raycluster.data.files.location import check_complete_address, public_name
 from raycluster.data.files.sources import resolve_source
 from raycluster.data.images import ImageSet, open_images
-from raycluster.data.reading import USUAL, Reading
+from raycluster.data.reading import Reading
 from raycluster.errors import UserError
 from raycluster.methods import METHODS, find_method
 from raycluster.metrics.consensus import consensus_score
@@ -58,13 +58,16 @@ def _evaluate_run(options: EvaluateOptions, console: Console) -> dict[str, Any]:
         raise UserError(
             f"--shift needs a network that assigns clusters itself, and that of {before['method']} does not."
         )
-    data = resolve_source(options.data) if options.data else before["data"]
-    reading = USUAL if options.data else Reading.of(before)
+    data = resolve_source(options.data) if options.data else check_complete_address(before["data"], "--data")
+    here = Reading("auto", options.exclude, options.frames, options.array)
+    reading = here if options.data else Reading.of(before)
     if options.labels:
         reading = replace(reading, labels=options.labels)
     with ray_session(console):
         console.progress(f"looking at {public_name(data)}")
         images = open_images(data, reading, net.canvas)
+        for note in images.notes:
+            console.say(note)
         wanted = labeled_rows(images, options.seed)
         rows, pixels = images.take(wanted)
         if len(rows) < len(wanted):

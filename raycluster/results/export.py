@@ -13,7 +13,7 @@ import numpy as np
 import pyarrow as pa
 import pyarrow.parquet as pq
 
-from raycluster.data.files.location import public_name
+from raycluster.data.files.location import check_complete_address, public_name
 from raycluster.data.files.sources import (
     VECTOR_SOURCES,
     check_apart,
@@ -208,6 +208,7 @@ def pictures_of(
         console.say("The table holds only the paths of the images, whose source is not known: name it with --data.")
         return None
     try:
+        source = data or check_complete_address(source, "--data")
         listing = list_images(source, Reading.of(identity).exclude)
     except UserError as error:
         console.say(f"The table holds only the paths of the images: {error}")
@@ -277,7 +278,7 @@ def _embeddings_of(folder: Path, config: dict[str, Any], given: str | None) -> s
     clustered_from: str | None = config.get("identity", {}).get("embeddings")
     if clustered_from is None:
         raise UserError(f"{folder} holds no embeddings: name them with --embeddings.")
-    return clustered_from
+    return check_complete_address(clustered_from, "--embeddings")
 
 
 def _digest(folder: Path, source: str) -> str:

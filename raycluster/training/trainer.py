@@ -13,7 +13,7 @@ from typing import TYPE_CHECKING, Any, Literal, TypeVar
 
 from raycluster.data.canvas import Fit, ImageSize
 from raycluster.data.files.location import public_name
-from raycluster.data.files.sources import list_images
+from raycluster.data.files.sources import Listing, list_images
 from raycluster.data.image_size import check_square
 from raycluster.data.reading import USUAL, Reading
 from raycluster.errors import UserError, check_setting
@@ -118,7 +118,7 @@ def _run_training(run: TrainingRun, console: Console) -> RunSummary:
     check_asked(run)
     if run_dir.state(run.identity) == "finished":
         return repeat_summary(console, run_dir, "run")
-    check_early(run)
+    listing = check_early(run)
     run_dir.check_writable()
     with ray_session(console) as cluster:
         import ray
@@ -129,7 +129,7 @@ def _run_training(run: TrainingRun, console: Console) -> RunSummary:
 
         plan_resources(cluster.nodes, run.workers, run.gpus_per_worker)
         clock = Clock(began, "ray_start")
-        images: ImageSet = open_source(run, Path(run.out), console)
+        images: ImageSet = open_source(run, Path(run.out), console, listing)
         feed, sentence = choose_feed(images.n_bytes, memory_for_images(), run.feed)
         streaming = feed == "streaming"
         plan = plan_resources(cluster.nodes, run.workers, run.gpus_per_worker, streaming, run.cpus_per_worker)
@@ -181,24 +181,29 @@ def check_asked(run: TrainingRun) -> None:
         check_square(run.image_size, run.method.square_sizes)
 
 
-def check_early(run: TrainingRun) -> None:
-    """Raise :class:`UserError` for whatever can be found out before Ray starts, which takes seconds."""
+def check_early(run: TrainingRun) -> Listing | None:
+    """Raise :class:`UserError` for whatever can be found out before Ray starts, which takes seconds.
+
+    Returns the files of the source, if they had to be listed for that.
+    """
+    listing = None
     path = Path(run.data)
     looks_good = path.is_file() or (path.is_dir() and os.access(path, os.R_OK | os.X_OK) and any(path.iterdir()))
     if run.data != "digits" and "://" not in run.data and not looks_good:
-        list_images(run.data)  # a glob, or an error that says what is wrong
+        listing = list_images(run.data, run.reading.exclude)  # a glob, or an error that says what is wrong
     node = private_node()
     if node:
         plan_resources([node], run.workers, run.gpus_per_worker)
+    return listing
 
 
-def open_source(run: TrainingRun, out: Path, console: Console) -> ImageSet:
+def open_source(run: TrainingRun, out: Path, console: Console, listing: Listing | None = None) -> ImageSet:
     """Open the images, which must not be where the results go, and say what they are."""
     console.progress(f"looking at {public_name(run.data)}")
     from raycluster.data.images import CanvasSettings, open_images
 
     settings = CanvasSettings(run.image_size, run.color, run.method.square_sizes, run.fit, run.value_range)
-    images = open_images(run.data, run.reading, settings, out)
+    images = open_images(run.data, run.reading, settings, out, listing)
     for note in images.notes:
         console.say(note)
     channels, height, width = images.shape

@@ -10,6 +10,7 @@ import pytest
 from PIL import Image
 from pyarrow import fs
 
+from raycluster.data.canvas import Canvas
 from raycluster.data.files import find_files
 from raycluster.data.image.decode import decode
 from raycluster.data.image.fit import prepare
@@ -220,3 +221,13 @@ def test_take_reads_the_requested_images(ray_session, tmp_path):
         rows, images = open_images(str(source)).take(np.array([1, 4]))
         assert rows.tolist() == [1, 4]
         np.testing.assert_array_equal(images, pixels[[1, 4], None])
+
+
+def test_a_canvas_without_a_range_gets_the_one_of_the_images(tmp_path):
+    for name, value in (("a", 0), ("b", 4095)):
+        Image.fromarray(np.full((8, 8), value, np.uint16)).save(tmp_path / f"{name}.png")
+    found = open_images(str(tmp_path), canvas=Canvas(1, 8, 8))
+    assert found.canvas.value_range == (0, 4095)
+    assert found.notes == ["Some images have more than 8 bits: 0 becomes black, and 4095 white."]
+    given = open_images(str(tmp_path), canvas=Canvas(1, 8, 8, value_range=(0, 255)))
+    assert (given.canvas.value_range, given.notes) == ((0, 255), [])

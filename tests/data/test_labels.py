@@ -21,6 +21,15 @@ def test_the_folders_that_contain_files_are_classes_if_asked_for():
     assert folder_labels([f"{name}/1.png" for name in "gecabfdh"])[0].tolist() == [6, 4, 2, 0, 1, 5, 3, 7]
 
 
+def test_absolute_paths_are_taken_below_the_folder_that_they_share():
+    names = ["/data/set/dog/x/1.png", "/data/set/cat/2.png", "/data/set/3.png", ""]
+    labels, class_names, notes = folder_labels(names)
+    assert (labels.tolist(), class_names) == ([1, 0, -1, -1], ["cat", "dog"])
+    assert "the 2 folders just below the source" in notes[0]
+    assert folder_labels(names, "last-folders")[1] == ["cat", "x"]
+    assert folder_labels(["/data/1.png", "/data/2.png"])[0].tolist() == [-1, -1]
+
+
 def test_integers_are_kept_and_files_without_labels_are_unknown():
     labels, names = join_labels([np.array([7, 3], np.uint8), None], [2, 3])
     assert (labels.dtype, labels.tolist(), names) == (np.int64, [7, 3, -1, -1, -1], None)

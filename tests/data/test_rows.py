@@ -128,3 +128,14 @@ def test_members_of_a_compressed_tar_are_read_in_any_order_in_another_process_to
     for start, stop in rows.ranges(0, 70).tolist()[::-1]:
         assert rows.read(start, stop) == [bytes([i]) * 1000 for i in range(start, stop)]
     rows.close()
+
+
+def test_files_that_a_parquet_file_names_in_place_of_bytes_are_read_relative_to_it(tmp_path):
+    (tmp_path / "sub").mkdir()
+    (tmp_path / "sub" / "1.png").write_bytes(b"one")
+    structs = [{"bytes": None, "path": "1.png"}, {"bytes": b"two", "path": "1.png"}, {"bytes": None, "path": "3.png"}]
+    pq.write_table(pa.table({"image": structs}), tmp_path / "sub" / "a.parquet")
+    rows = index_rows(list_images(f"{tmp_path}/**/*.parquet")).rows
+    one, two, gone = rows.read(0, 3)
+    assert (one, two) == (b"one", b"two")
+    assert str(gone) == "its bytes are missing (null), and there is no file of its path"

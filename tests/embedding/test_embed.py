@@ -203,3 +203,21 @@ def test_another_model_or_other_images_in_the_same_folder_are_refused(run, photo
     make_run(run, seed=1)
     with pytest.raises(UserError, match=r"The weights of .*run have changed"):
         raycluster.embed(small, out=tmp_path / "out", model=run)
+
+
+def test_deep_images_are_spread_over_the_levels_and_nearly_blank_ones_named(run, tmp_path, embed_here, capsys):
+    folder = tmp_path / "deep"
+    folder.mkdir()
+    for i in range(6):
+        deep = np.random.default_rng(i).integers(0, 4096, (8, 8)).astype(np.uint16)
+        Image.fromarray(deep if i % 3 else deep // 400 + 300).save(folder / f"{i}.png")
+    summary = raycluster.embed(folder, out=tmp_path / "out", model=run, workers=1)
+    assert (summary.blank_now, summary.blank_paths) == (2, ["0.png", "3.png"])
+    told = capsys.readouterr()
+    assert "Some images have more than 8 bits: 0 becomes black, and 4095 white.\n" in told.out
+    assert "2 of the 6 images embedded now are nearly blank: 0.png, 3.png." in " ".join((told.out + told.err).split())
+    net = load_network(run / "model")
+    pixels = [decode((folder / f"{i}.png").read_bytes(), value_range=(0, 4095)) for i in range(6)]
+    with torch.inference_mode():
+        expected = net.embed_images(torch.tensor(np.stack(pixels))[:, None]).numpy()
+    np.testing.assert_allclose(open_vectors(str(tmp_path / "out" / "embeddings")).vectors, expected, atol=1e-5)

@@ -6,12 +6,13 @@ import pyarrow as pa
 import pyarrow.parquet as pq
 import pytest
 import torch
+import torchvision
 from PIL import Image
 
 from raycluster.embedding import shard_size, stream
 from raycluster.embedding.part_files import read_footer
 from raycluster.embedding.state import EmbeddingState
-from raycluster.embedding.stream import Embedder, embed_pixels, embed_shards, prepare_shard, threads_of
+from raycluster.embedding.stream import Embedder, decode_place, embed_pixels, embed_shards, prepare_shard, threads_of
 from raycluster.methods.jule.network import JuleCNN
 from raycluster.runtime.resources import Plan
 
@@ -46,9 +47,9 @@ def make_work(tmp_path, monkeypatch):
 @pytest.mark.slow
 def test_tasks_that_decode_and_actors_that_decode_write_the_same(net, make_work, ray_session):
     written = []
-    for tasks_decode in (True, False):
-        out, work = make_work(f"tasks-{tasks_decode}")
-        done = sorted(embed_shards(work.order, work.shards, net, out, ONE, tasks_decode))
+    for decode in ("tasks", "actors"):
+        out, work = make_work(decode)
+        done = sorted(embed_shards(work.order, work.shards, net, out, ONE, decode))
         assert [(one.shard, one.rows, one.rejected) for one in done] == [(0, 3, 1), (1, 4, 0), (2, 2, 0)]
         assert all(seconds >= 0 for one in done for seconds in one.seconds.values())
         parts = sorted((out / "embeddings").iterdir())
@@ -59,12 +60,94 @@ def test_tasks_that_decode_and_actors_that_decode_write_the_same(net, make_work,
     assert [(row.id, row.path) for row in footer.rejected] == [(3, "d.png")]
 
 
+@pytest.fixture
+def mixed(tmp_path):
+    """Nine images for a color network of 32 x 32: JPEG files, two of them damaged and one large, and three others."""
+    folder, out = tmp_path / "mixed", tmp_path / "out"
+    folder.mkdir()
+    out.mkdir()
+    smooth = np.random.default_rng(0).integers(0, 256, (9, 5, 5, 3), np.uint8)
+    images = [Image.fromarray(one).resize((40, 32), Image.Resampling.BICUBIC) for one in smooth]
+    for name, image in zip("abcdefg", images, strict=False):
+        image.save(folder / f"{name}.jpg", quality=80)
+    images[7].resize((800, 600)).save(folder / "h.jpg", quality=100)
+    images[8].save(folder / "i.png")
+    images[1].convert("CMYK").save(folder / "b.jpg", quality=60)
+    images[2].convert("L").save(folder / "c.jpg")
+    (folder / "e.jpg").write_bytes((folder / "e.jpg").read_bytes()[:700])
+    header, _, scan = (folder / "f.jpg").read_bytes().rpartition(b"\xff\xda")
+    (folder / "f.jpg").write_bytes(header + b"\xff\xc4\x00\x02\xff\xda\x00\x03" + scan)
+    return out, EmbeddingState(out, str(folder)).plan(32 * 32 * 3, 2**20)
+
+
+def color_net():
+    torch.manual_seed(0)
+    return JuleCNN((3, 32, 32), 20).eval()
+
+
+def test_small_jpeg_files_travel_as_they_are_and_all_else_as_prepared_images(mixed):
+    _, work = mixed
+    canvas = color_net().canvas
+    unit = pa.table({"shard": [0], "start": [0], "stop": [9]})
+    prepared = prepare_shard(unit, work.order, canvas, keep_jpegs=True)
+    jpegs = prepared["jpegs"][0].as_py()
+    assert [work.order.paths[one["place"]].as_py() for one in jpegs] == [f"{name}.jpg" for name in "acdfg"]
+    assert all(len(one["data"]) <= 32 * 32 * 3 for one in jpegs)
+    images = np.frombuffer(prepared["images"][0].as_buffer(), np.uint8).reshape(-1, *canvas.shape)
+    everything = prepare_shard(unit, work.order, canvas)
+    decoded = np.frombuffer(everything["images"][0].as_buffer(), np.uint8).reshape(-1, *canvas.shape)
+    np.testing.assert_array_equal(images, decoded[[1, 4, 7, 8]])
+    assert [place for place, _ in json.loads(prepared["reasons"][0].as_py())] == [4]
+    assert [place for place, _ in json.loads(everything["reasons"][0].as_py())] == [4, 5]
+
+
+@pytest.mark.parametrize("places", [range(9), range(2, 4)], ids=["some", "all"])
+def test_jpeg_files_that_the_actor_decodes_on_its_device_get_nearly_the_same_embeddings(
+    mixed, tmp_path, ray_session, places
+):
+    _, work = mixed
+    net = color_net()
+    unit = pa.table({"shard": [0], "start": [places.start], "stop": [places.stop]})
+    tables, footers = [], []
+    for keep_jpegs in (False, True):
+        out = tmp_path / f"out-{keep_jpegs}"
+        out.mkdir()
+        Embedder(net, work.order, out, 1)(prepare_shard(unit, work.order, net.canvas, keep_jpegs))
+        (part,) = (out / "embeddings").iterdir()
+        tables.append(pq.read_table(part))
+        footers.append(read_footer(part))
+    assert footers[0] == footers[1]
+    assert tables[0].drop_columns("embedding") == tables[1].drop_columns("embedding")
+    first, second = (np.array(table["embedding"].to_pylist()) for table in tables)
+    assert len(first) == (7 if len(places) == 9 else 2)
+    np.testing.assert_allclose(second, first, atol=0.01)
+
+
+@pytest.mark.slow
+def test_gpu_actors_decode_jpeg_files_on_their_device(mixed, ray_session):
+    out, work = mixed
+    (done,) = embed_shards(work.order, work.shards, color_net(), out, ONE, "device")
+    assert (done.rows, done.rejected) == (7, 2)
+    (part,) = (out / "embeddings").iterdir()
+    assert [row.path for row in read_footer(part).rejected] == ["e.jpg", "f.jpg"]
+
+
+def test_gpus_decode_only_where_cores_are_few_and_torchvision_can():
+    assert [decode_place(torch.device("cpu"), cores) for cores in (1, 64)] == ["actors", "actors"]
+    assert decode_place(torch.device("cuda"), 4) == ("device" if torchvision.version.cuda else "tasks")
+    assert decode_place(torch.device("cuda"), 16) == "tasks"
+
+
 def test_rows_without_a_finite_embedding_and_rows_that_stand_for_a_container_are_set_aside(net, make_work, embed_here):
     out, work = make_work("aside")
     with torch.no_grad():
         net.embed.weight.fill_(float("nan"))
     order = dataclasses.replace(work.order, reasons={5: "no container"})
-    assert [one.rejected for one in sorted(stream.embed_shards(order, work.shards, net, out, ONE, False))] == [4, 4, 2]
+    assert [one.rejected for one in sorted(stream.embed_shards(order, work.shards, net, out, ONE, "actors"))] == [
+        4,
+        4,
+        2,
+    ]
     reasons = [row.reason for part in sorted((out / "embeddings").iterdir()) for row in read_footer(part).rejected]
     infinite = "the network gives it an embedding that is not finite"
     assert (reasons.count(infinite), reasons[5]) == (8, "no container")
@@ -75,13 +158,13 @@ def test_an_error_in_an_actor_arrives_as_it_is(net, make_work, ray_session):
     out, work = make_work("full")
     (out / "embeddings").write_text("a file where the folder of parts should be")
     with pytest.raises(OSError, match="embeddings"):
-        list(embed_shards(work.order, work.shards, net, out, ONE, False))
+        list(embed_shards(work.order, work.shards, net, out, ONE, "actors"))
 
 
 @pytest.mark.slow
 def test_only_the_shards_asked_for_are_embedded(net, make_work, ray_session):
     out, work = make_work("one")
-    assert [one.shard for one in embed_shards(work.order, work.shards[1:2], net, out, ONE, False)] == [1]
+    assert [one.shard for one in embed_shards(work.order, work.shards[1:2], net, out, ONE, "actors")] == [1]
     (part,) = (out / "embeddings").iterdir()
     assert pq.read_table(part)["path"].to_pylist() == ["e.png", "f.png", "g.png", "h.png"]
 

@@ -32,8 +32,8 @@ def test_workers_get_the_cores_and_on_gpus_leave_them_to_the_decoding():
 
 
 def test_blank_images_and_a_full_object_store_are_told():
-    assert embedding_warnings(10, 0, None) == []
-    assert embedding_warnings(10, 2, 3_000_000) == [
-        "2 of the 10 images embedded now are nearly blank.",
+    assert embedding_warnings(10, 0, [], None) == []
+    assert embedding_warnings(10, 2, ["a.png"], 3_000_000) == [
+        "2 of the 10 images embedded now are nearly blank: a.png, ...",
         "Ray's object store was full, and 3.0 MB went through the disk: give it more memory, or use fewer --workers.",
     ]

@@ -196,12 +196,6 @@ def test_the_order_in_memory_does_not_change_the_tree(distance, join_small_compo
     np.testing.assert_allclose(tree.affinity, expected.affinity, rtol=1e-9)
 
 
-def test_a_negative_epsilon_is_refused():
-    points = blobs(np.random.default_rng(0), 50)
-    with pytest.raises(UserError, match=r"epsilon=-0\.1"):
-        link(*graph_of(points, 5), epsilon=-0.1)
-
-
 @pytest.mark.parametrize(
     ("change", "sentence"),
     [

@@ -4,7 +4,6 @@ import pytest
 from raycluster.errors import UserError
 from raycluster.graph import GraphDegreeLinkage, nearest_neighbors
 from raycluster.graph.settings import GraphSettings
-from raycluster.graph.stages import partition
 
 
 @pytest.mark.parametrize(
@@ -16,8 +15,6 @@ from raycluster.graph.stages import partition
         {"n_neighbor_clusters": 0},
         {"local_structure": -1},
         {"local_structure": float("nan")},
-        {"epsilon": -0.1},
-        {"epsilon": float("nan")},
     ],
 )
 def test_settings_that_make_no_sense_are_named(setting):
@@ -33,13 +30,3 @@ def test_the_tree_is_that_of_the_estimator_with_the_same_settings():
     assert (tree.children == GraphDegreeLinkage(n_neighbors=10, **chosen).fit(points).children_).all()
     assert GraphSettings().neighbors_of(200) == 10
     assert GraphSettings(n_neighbors=7).neighbors_of(200) == 7
-
-
-def test_epsilon_reaches_the_merging(monkeypatch):
-    monkeypatch.setattr(partition, "PARTITION_ROWS", 40)
-    points = np.random.default_rng(0).normal(size=(200, 3)).astype(np.float32)
-    exact, *_ = GraphSettings().build_tree(*nearest_neighbors(points, 10), points)
-    tree, *_ = GraphSettings(epsilon=0.5).build_tree(*nearest_neighbors(points, 10), points)
-    model = GraphDegreeLinkage(n_neighbors=10, epsilon=0.5).fit(points)
-    assert (model.children_ == tree.children).all()
-    assert (model.children_ != exact.children).any()

@@ -180,3 +180,16 @@ def test_bad_calls_are_sentences(call, sentence, jule_run, vectors_run, tmp_path
     with pytest.raises(UserError, match=sentence):
         raycluster.assign(**{"model": jule_run, "data": "digits", "out": out} | call)
     assert not out.exists()
+
+
+def test_images_of_12_bits_are_not_black_to_a_network_that_has_seen_8(jule_run, digit_files, tmp_path, out, capsys):
+    folder = tmp_path / "deep"
+    folder.mkdir()
+    seen = np.load(digit_files / "seen.npz")["images"][:30]
+    for i, pixels in enumerate(seen):
+        Image.fromarray(pixels.astype(np.uint16) * 16).save(folder / f"{i:02d}.png")
+    summary = raycluster.assign(jule_run, str(folder), out)
+    expected = pq.read_table(jule_run / "assignments.parquet")["cluster"].to_pylist()[:30]
+    assert pq.read_table(out)["cluster"].to_pylist() == expected
+    assert summary.assigned == 30
+    assert "Some images have more than 8 bits: 0 becomes black, and 4095 white.\n" in capsys.readouterr().out

@@ -1,4 +1,6 @@
 import io
+import json
+import shutil
 from dataclasses import asdict, replace
 
 import numpy as np
@@ -86,3 +88,35 @@ def test_classes_of_other_images_are_numbered_as_in_the_run_by_their_names():
         in_numbers_of_run(pixels, labels, ["a", "b", "c"], None, console)
     with pytest.raises(UserError, match=r"knows none of the classes .*a, b, c"):
         in_numbers_of_run(pixels, labels, ["a", "b", "c"], ["d"], console)
+
+
+@pytest.mark.slow
+def test_other_images_are_read_as_asked_and_those_of_the_run_as_in_the_run(
+    ray_session, jule_run, digit_files, tmp_path
+):
+    digits = np.load(digit_files / "new.npz")
+    folder = tmp_path / "other"
+    folder.mkdir()
+    arrays = {"dark": digits["images"] // 2, "bright": digits["images"], "labels": digits["labels"]}
+    for name in ("a", "b"):
+        np.savez(folder / f"{name}.npz", **arrays)
+    run = shutil.copytree(jule_run, tmp_path / "run")
+    (run / "metrics.jsonl").touch()
+    said = io.StringIO()
+    given = {"run": str(run), "data": str(folder), "exclude": ("b.npz",), "array": "bright"}
+    found = evaluate_run(EvaluateOptions(**given), Console(stream=said))
+    assert found["images"] == 100
+    expected = evaluate_run(EvaluateOptions(run=str(run), data=str(digit_files / "new.npz")), Console(quiet=True))
+    assert found["frozen"] == expected["frozen"]
+    assert "Left out of 2 files: 1 × excluded by b.npz" in said.getvalue()
+    with pytest.raises(UserError, match="--exclude, --frames and --array go with --data"):
+        EvaluateOptions(run=str(run), array="bright")
+
+
+def test_a_source_whose_secrets_were_not_stored_is_asked_for(jule_run, tmp_path):
+    run = shutil.copytree(jule_run, tmp_path / "run")
+    config = json.loads((run / "config.json").read_text())
+    config["identity"]["data"] = "s3://***@bucket/a"
+    (run / "config.json").write_text(json.dumps(config))
+    with pytest.raises(UserError, match=r"The credentials in s3://\*\*\*@bucket/a .* name it again, with --data"):
+        evaluate_run(EvaluateOptions(run=str(run)), Console(quiet=True))

@@ -201,3 +201,11 @@ def test_the_same_command_again_writes_nothing_and_another_is_refused(jule_run, 
         export(tmp_path / "nowhere", "numpy", tmp_path / "arrays2")
     with pytest.raises(UserError, match="holds no embeddings: name them with --embeddings"):
         export(tmp_path / "mine", "numpy", tmp_path / "arrays2")
+
+
+def test_images_behind_an_address_with_secrets_leave_paths_and_a_sentence(jule_run, tmp_path):
+    told = io.StringIO()
+    found = read_vectors(jule_run)
+    config = {"identity": {"data": "s3://***@bucket/a"}}
+    assert pictures_of(config, None, found, tmp_path / "t.parquet", Console(stream=told)) is None
+    assert "only the paths of the images: The credentials in s3://***@bucket/a were not stored" in told.getvalue()

@@ -18,6 +18,7 @@ from safetensors.torch import load_file
 from sklearn.cluster import KMeans
 from torch import nn
 
+from raycluster.data.files.sources import list_images
 from raycluster.data.reading import Reading
 from raycluster.errors import TrainingFailed, UserError
 from raycluster.methods.base import Method, Outcome
@@ -273,3 +274,19 @@ def test_secrets_in_an_address_are_neither_shown_nor_stored(tmp_path, ray_sessio
     with pytest.raises(UserError) as error:
         run_training(run, Console(stream=told))
     assert "SECRET" not in told.getvalue() + str(error.value)
+
+
+def test_a_glob_is_listed_once(photos, tmp_path, monkeypatch, ray_session):
+    listed = []
+
+    def counted(source, exclude=()):
+        listed.append(exclude)
+        return list_images(source, exclude)
+
+    for module in ("raycluster.training.trainer", "raycluster.data.images"):
+        monkeypatch.setattr(f"{module}.list_images", counted)
+    reading = Reading(exclude=("*.bmp",))
+    run = TrainingRun(small(), SmallSettings(), f"{photos}/*/*", 500, str(tmp_path / "out"), reading=reading)
+    with pytest.raises(UserError, match="clusters=500, but only"):
+        run_training(run, Console(quiet=True))
+    assert listed == [("*.bmp",)]

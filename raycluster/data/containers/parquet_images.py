@@ -56,12 +56,20 @@ def holds_images(location: Location, name: str) -> bool:
 
 
 def read_row_group(location: Location, name: str, group: int) -> pa.ChunkedArray:
-    """Return the image column of one row group; a column of text has the paths of image files."""
+    """Return the image column of one row group; a column of text has the paths of image files.
+
+    Of a column of ``struct{bytes, path}``, it is the bytes, or the whole struct if the bytes of some rows are null.
+    """
     with open_parquet(location, name) as file:
         column = image_column(file.schema_arrow)
         is_struct = pa.types.is_struct(file.schema_arrow.field(column).type)
         images = file.read_row_group(group, columns=[f"{column}.bytes" if is_struct else column]).column(0)
-        return pc.struct_field(images, "bytes") if is_struct else images
+        if not is_struct:
+            return images
+        encoded = pc.struct_field(images, "bytes")
+        if encoded.null_count and _has_paths(file.schema_arrow.field(column).type):
+            return file.read_row_group(group, columns=[f"{column}.bytes", f"{column}.path"]).column(0)
+        return encoded
 
 
 def read_names(file: Any, fallback: pa.Array) -> pa.Array:
@@ -84,8 +92,18 @@ def read_names(file: Any, fallback: pa.Array) -> pa.Array:
     return pc.coalesce(names.cast(pa.large_string()), fallback).combine_chunks()
 
 
-def items_of(column: pa.ChunkedArray, positions: np.ndarray) -> list[Item]:
-    """Return the images at some positions of a column, in ascending order: bytes, or arrays of pixels."""
+def items_of(column: pa.ChunkedArray, positions: np.ndarray, name: str) -> list[Item | str]:
+    """Return the images at some positions of a column, in ascending order: bytes, or arrays of pixels.
+
+    Where the bytes of a ``struct{bytes, path}`` are null, it is the path, relative to the folder of the file ``name``.
+    """
+    if pa.types.is_struct(column.type):
+        items = items_of(pc.struct_field(column, "bytes"), positions, name)
+        paths = paths_of(pc.struct_field(column, "path"), positions, name)
+        return [
+            path if isinstance(item, Unreadable) and isinstance(path, str) else item
+            for item, path in zip(items, paths, strict=True)
+        ]
     first = int(positions[0])
     array = column.slice(first, int(positions[-1]) - first + 1).combine_chunks()
     values = _values(array)

@@ -113,6 +113,25 @@ def public_name(source: str) -> str:
     return f"{scheme}://{rest}{question}{'&'.join(options)}"
 
 
+def check_complete_address(source: str, option: str) -> str:
+    """Return a source as it was stored, unless its credentials were not stored with it.
+
+    Parameters
+    ----------
+    source : str
+        As :func:`public_name` returns it.
+    option : str
+        Which names the source anew.
+
+    Raises
+    ------
+    UserError
+    """
+    if "://" in source and HIDDEN in source:
+        raise UserError(f"The credentials in {source} were not stored with the results: name it again, with {option}.")
+    return source
+
+
 def absolute_path(path: str) -> str:
     """Return a local path made absolute, with ``~`` expanded."""
     return os.path.abspath(os.path.expanduser(path))

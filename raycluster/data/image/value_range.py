@@ -9,6 +9,7 @@ import numpy as np
 from raycluster.data.image.open_image import open_image
 from raycluster.data.image.pixel_values import stored_values
 
+SET_RANGE = " (--value-range LOW HIGH sets others)"
 BIT_DEPTHS = (8, 10, 12, 14, 16)
 
 
@@ -53,8 +54,8 @@ def extremes(values: np.ndarray) -> tuple[float, float, bool] | None:
 
 
 def describe_range(low: float, high: float) -> str:
-    """Say what becomes black and white, and how to change it."""
-    return f"{low:g} becomes black, and {high:g} white (--value-range LOW HIGH sets others)"
+    """Say what becomes black and white."""
+    return f"{low:g} becomes black, and {high:g} white"
 
 
 def natural_range(low: float, high: float, is_float: bool) -> tuple[float, float]:

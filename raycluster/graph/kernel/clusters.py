@@ -16,10 +16,11 @@ CLUSTER = np.dtype(
         ("n_nearest", np.int32),  # length of its list of nearest clusters
         ("bound", np.float64),  # affinity that no cluster missing from this list exceeds, -1 if none is missing
         ("bound_row", np.int32),  # smallest row of the nearest missing cluster
+        ("list_room", np.int32),  # how many clusters fit into this list, and where it begins
+        ("list_start", np.int64),
         ("score", np.float64),
-        ("outside", np.int32),  # 1 for a cluster that others see but that must not be merged
-        ("waited", np.int32),  # 1 if it has ever waited for a cluster outside
-        ("unused", np.int32, (2,)),  # fills the cache line
+        ("hub", np.int32),  # its number if it is a hub, or -1
+        ("unused", np.int32),  # fills the cache line
     ],
     align=True,
 )
@@ -34,6 +35,5 @@ def new_clusters(size: np.ndarray, smallest_row: np.ndarray) -> np.ndarray:
     clusters["n_pairs"] = 0
     clusters["mark"] = -1
     clusters["score"] = -1.0
-    clusters["outside"] = 0
-    clusters["waited"] = 0
+    clusters["hub"] = -1
     return clusters

@@ -7,6 +7,8 @@ from typing import NamedTuple
 import numpy as np
 
 from raycluster.graph.kernel.compiled import compiled_lean
+from raycluster.graph.kernel.marks import Marks, set_mark
+from raycluster.graph.kernel.pair_lookup import PairLookup, add_pair, find_half
 from raycluster.graph.kernel.records import aligned_records
 
 HALF = np.dtype(
@@ -15,7 +17,7 @@ HALF = np.dtype(
         ("next", np.int32),  # halves in the list of the same cluster
         ("prev", np.int32),
         ("s", np.float64),  # S[own, other]
-        ("affinity", np.float64),  # A(own, other), the same in both halves
+        ("affinity", np.float64),  # A(own, other), or more if one is a hub; the same in both halves
     ],
     align=True,
 )
@@ -56,61 +58,83 @@ def new_pair(pairs: Pairs, clusters: np.ndarray, i: int, j: int) -> int:
 
 
 @compiled_lean
-def mark_neighbors(pairs: Pairs, clusters: np.ndarray, i: int) -> None:
-    """Set the mark of every cluster j that has a pair with i to the half (i,j)."""
+def mark_neighbors(pairs: Pairs, marks: Marks, clusters: np.ndarray, i: int) -> None:
+    """Mark every cluster j that has a pair with i with the half (i,j)."""
     half = clusters[i].first_half
     while half >= 0:
-        clusters[pairs.half[half].other].mark = half
+        set_mark(marks, clusters, pairs.half[half].other, half)
         half = pairs.half[half].next
 
 
 @compiled_lean
-def clear_marks(pairs: Pairs, clusters: np.ndarray, i: int) -> None:
-    """Clear the marks that :func:`mark_neighbors` has set."""
-    half = clusters[i].first_half
-    while half >= 0:
-        clusters[pairs.half[half].other].mark = -1
-        half = pairs.half[half].next
+def marked_half(lookup: PairLookup, marks: Marks, clusters: np.ndarray, b: int, d: int) -> int:
+    """Return the half (b,d), with which d is marked then, or -1 if there is no such pair.
+
+    The neighbors of b are marked already, unless it is a hub.
+    """
+    half = clusters[d].mark
+    if half < 0 and clusters[b].hub >= 0:
+        half = find_half(lookup, b, d)
+        if half >= 0:
+            set_mark(marks, clusters, d, half)
+    return half
 
 
 @compiled_lean
-def merge_pairs(pairs: Pairs, clusters: np.ndarray, a: int, b: int) -> None:
+def mark_new(lookup: PairLookup, marks: Marks, clusters: np.ndarray, b: int, d: int, half: int) -> None:
+    """Mark d with the half (b,d) of a pair that is new."""
+    set_mark(marks, clusters, d, half)
+    if clusters[b].hub >= 0 or clusters[d].hub >= 0:
+        add_pair(lookup, b, d, half)
+
+
+@compiled_lean
+def merge_pairs(pairs: Pairs, lookup: PairLookup, marks: Marks, clusters: np.ndarray, a: int, b: int) -> None:
     """Move the pairs of a to b: S[d,b] += S[d,a] and S[b,d] += S[a,d].
 
-    Afterward the mark of every d is the half (b,d). The affinity of (b,d) is not yet the new one, but the larger of
-    those of (a,d) and (b,d).
+    Afterward each neighbor d of a, and if b is not a hub also each one of b, is marked with the half (b,d). The
+    affinity of (b,d) is not yet the new one, but the larger of those of (a,d) and (b,d).
     """
-    mark_neighbors(pairs, clusters, b)
+    if clusters[b].hub < 0:
+        mark_neighbors(pairs, marks, clusters, b)
     h = clusters[a].first_half
     while h >= 0:
         half = pairs.half[h]
         after, d = half.next, half.other
-        mark = clusters[d].mark
         if d == b:
             _unlink(pairs, clusters, h ^ 1, b)
             _drop_pair(pairs, h)
-        elif mark >= 0:
-            kept = pairs.half[mark]
-            kept.s += half.s
-            kept.affinity = max(kept.affinity, half.affinity)
-            pairs.half[mark ^ 1].s += pairs.half[h ^ 1].s
-            _unlink(pairs, clusters, h ^ 1, d)
-            _drop_pair(pairs, h)
         else:
-            pairs.half[h ^ 1].other = b
-            _link(pairs, clusters, h, b)
-            clusters[d].mark = h
+            mark = marked_half(lookup, marks, clusters, b, d)
+            if mark >= 0:
+                kept = pairs.half[mark]
+                kept.s += half.s
+                kept.affinity = max(kept.affinity, half.affinity)
+                pairs.half[mark ^ 1].s += pairs.half[h ^ 1].s
+                _unlink(pairs, clusters, h ^ 1, d)
+                _drop_pair(pairs, h)
+            else:
+                pairs.half[h ^ 1].other = b
+                _link(pairs, clusters, h, b)
+                mark_new(lookup, marks, clusters, b, d, h)
         h = after
     clusters[a].mark = -1
 
 
 @compiled_lean
-def set_affinity(pairs: Pairs, clusters: np.ndarray, i: int, half: int) -> float:
-    """Set A(i,j) = S[i,j]/|i|² + S[j,i]/|j|² in both halves of a pair of i, and return it."""
+def affinity_of(pairs: Pairs, clusters: np.ndarray, i: int, half: int) -> float:
+    """Return A(i,j) = S[i,j]/|i|² + S[j,i]/|j|² for a half of a pair of i."""
     here, there = pairs.half[half], pairs.half[half ^ 1]
     own, other = np.float64(clusters[i].size), np.float64(clusters[here.other].size)
-    value = here.s / (own * own) + there.s / (other * other)
-    here.affinity = there.affinity = value
+    return here.s / (own * own) + there.s / (other * other)
+
+
+@compiled_lean
+def set_affinity(pairs: Pairs, clusters: np.ndarray, i: int, half: int) -> float:
+    """Set the affinity in both halves of a pair of i, and return it."""
+    value = affinity_of(pairs, clusters, i, half)
+    pairs.half[half].affinity = value
+    pairs.half[half ^ 1].affinity = value
     return value
 
 

@@ -8,7 +8,9 @@ import numpy as np
 
 from raycluster.graph.kernel.compiled import compiled_lean
 from raycluster.graph.kernel.disjoint_set import find
-from raycluster.graph.kernel.pairs import Pairs, new_pair
+from raycluster.graph.kernel.marks import Marks
+from raycluster.graph.kernel.pair_lookup import PairLookup
+from raycluster.graph.kernel.pairs import Pairs, mark_new, marked_half, new_pair
 
 TOUCH = np.dtype([("sample", np.int32), ("inward", np.float32), ("outward", np.float32)])
 SHORT_RUN = 32  # touches; shorter runs are always merged
@@ -177,11 +179,19 @@ def _new_touch(touch: np.ndarray, filled: np.ndarray, c: int, m: int) -> None:
 
 @compiled_lean
 def merge_touches(
-    touches: Touches, pairs: Pairs, clusters: np.ndarray, a: int, b: int, labels: np.ndarray, parent: np.ndarray
+    touches: Touches,
+    pairs: Pairs,
+    lookup: PairLookup,
+    marks: Marks,
+    clusters: np.ndarray,
+    a: int,
+    b: int,
+    labels: np.ndarray,
+    parent: np.ndarray,
 ) -> None:
     """Move the touches of a to b, and add to S the products that exist only for the two together.
 
-    S[b,d] += Σ_{m∈C_d} in_a(m)·out_b(m) + in_b(m)·out_a(m). The mark of d is the half (b,d), or -1; pairs that are
+    S[b,d] += Σ_{m∈C_d} in_a(m)·out_b(m) + in_b(m)·out_a(m). Each such d is marked with the half (b,d); pairs that are
     missing are created.
     """
     run_a = touches.shortest[a]
@@ -189,9 +199,9 @@ def merge_touches(
         run_b = touches.shortest[b]
         while run_b >= 0:
             if touches.length[run_a] < touches.length[run_b]:
-                _add_common_samples(touches, run_a, run_b, pairs, clusters, b, labels, parent)
+                _add_common_samples(touches, run_a, run_b, pairs, lookup, marks, clusters, b, labels, parent)
             else:
-                _add_common_samples(touches, run_b, run_a, pairs, clusters, b, labels, parent)
+                _add_common_samples(touches, run_b, run_a, pairs, lookup, marks, clusters, b, labels, parent)
             run_b = touches.longer[run_b]
         run_a = touches.longer[run_a]
     _move_runs(touches, a, b)
@@ -214,6 +224,8 @@ def _add_common_samples(
     short: int,
     long: int,
     pairs: Pairs,
+    lookup: PairLookup,
+    marks: Marks,
     clusters: np.ndarray,
     b: int,
     labels: np.ndarray,
@@ -230,9 +242,11 @@ def _add_common_samples(
             if common > 0:
                 d = find(parent, labels[one.sample])
                 if d != b:
-                    if clusters[d].mark < 0:
-                        clusters[d].mark = new_pair(pairs, clusters, b, d)
-                    pairs.half[clusters[d].mark].s += common
+                    half = marked_half(lookup, marks, clusters, b, d)
+                    if half < 0:
+                        half = new_pair(pairs, clusters, b, d)
+                        mark_new(lookup, marks, clusters, b, d, half)
+                    pairs.half[half].s += common
             i += 1
             j += 1
         elif one.sample < other.sample:
@@ -258,6 +272,17 @@ def _gallop(touch: np.ndarray, sample: int, low: int, end: int) -> int:
         else:
             high = middle
     return low
+
+
+@compiled_lean
+def count_touches(touches: Touches, i: int) -> int:
+    """Return how many touches the runs of i have."""
+    count = 0
+    run = touches.shortest[i]
+    while run >= 0:
+        count += touches.length[run]
+        run = touches.longer[run]
+    return count
 
 
 @compiled_lean

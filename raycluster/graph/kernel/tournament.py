@@ -34,6 +34,25 @@ def set_score(tournament: np.ndarray, clusters: np.ndarray, i: int, score: float
 
 
 @compiled_lean
+def find_within(tournament: np.ndarray, clusters: np.ndarray, least: float, found: np.ndarray) -> int:
+    """Write the clusters whose score is at least ``least`` into ``found``, int32 [c], and return how many there are."""
+    c = len(clusters)
+    count, p = 0, 1
+    while True:  # in the order of a walk around the tree, which needs no stack
+        if clusters[tournament[p]].score >= least:
+            if p < c:
+                p *= 2
+                continue
+            found[count] = tournament[p]
+            count += 1
+        while p & 1:  # from a right child up
+            p >>= 1
+        if p == 0:
+            return count
+        p += 1
+
+
+@compiled_lean
 def _winner(clusters: np.ndarray, i: int, j: int) -> int:
     one, other = clusters[i], clusters[j]
     if one.score > other.score or (one.score == other.score and one.smallest_row < other.smallest_row):

@@ -20,7 +20,6 @@ class PartitionedGraph(NamedTuple):
     rows: np.ndarray  # int32 [n], the original row at each position
     neighbor_ids: np.ndarray  # int32 [n, k], positions
     weights: np.ndarray  # float32 [n, k]
-    start: np.ndarray  # int64 [p + 1], partition i has the positions start[i] to start[i + 1] - 1
 
 
 def order_by_partition(neighbor_ids: np.ndarray, weights: np.ndarray, labels: np.ndarray) -> PartitionedGraph:
@@ -44,8 +43,7 @@ def order_by_partition(neighbor_ids: np.ndarray, weights: np.ndarray, labels: np
     rows = np.argsort(number[labels], kind="stable").astype(np.int32)
     position = np.empty(len(rows), np.int32)
     position[rows] = np.arange(len(rows), dtype=np.int32)
-    start = _pack(np.bincount(partition, np.bincount(labels)).astype(np.int64), PARTITION_ROWS)
-    return PartitionedGraph(rows, position[neighbor_ids[rows]], weights[rows], start)
+    return PartitionedGraph(rows, position[neighbor_ids[rows]], weights[rows])
 
 
 def find_partitions(neighbor_ids: np.ndarray, weights: np.ndarray, labels: np.ndarray, max_rows: int) -> np.ndarray:
@@ -79,17 +77,6 @@ def find_partitions(neighbor_ids: np.ndarray, weights: np.ndarray, labels: np.nd
         links = members.T @ links @ members
         size = np.bincount(joined, size).astype(np.int64)
         partition = joined[partition]
-
-
-def _pack(size: np.ndarray, max_rows: int) -> np.ndarray:
-    """Pack successive small partitions into one, because those that no edge connects never join; return the starts."""
-    start, rows = [0], 0
-    for i in range(len(size)):
-        if rows > 0 and rows + size[i] > max_rows:
-            start.append(start[-1] + rows)
-            rows = 0
-        rows += size[i]
-    return np.array([*start, start[-1] + rows])
 
 
 @compiled

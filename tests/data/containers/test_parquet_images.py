@@ -21,7 +21,7 @@ PIXELS = np.arange(5 * 2 * 3, dtype=np.uint8).reshape(5, 2, 3)
 
 def read_all(folder, table: pa.Table) -> list:
     pq.write_table(table, folder / "a.parquet")
-    return items_of(read_row_group(Location(str(folder)), "a.parquet", 0), np.arange(len(table)))
+    return items_of(read_row_group(Location(str(folder)), "a.parquet", 0), np.arange(len(table)), "a.parquet")
 
 
 def test_encoded_images_come_back_as_bytes(tmp_path):
@@ -43,7 +43,7 @@ def test_arrays_of_pixels_come_back_in_their_shape(tmp_path, column):
 def test_tensors_written_by_ray_come_back_in_their_shape(tmp_path, ray_session):
     ray.data.from_numpy(PIXELS).write_parquet(str(tmp_path))
     (file,) = tmp_path.glob("*.parquet")
-    images = items_of(read_row_group(Location(str(tmp_path)), file.name, 0), np.array([1, 4]))
+    images = items_of(read_row_group(Location(str(tmp_path)), file.name, 0), np.array([1, 4]), file.name)
     np.testing.assert_array_equal(images, PIXELS[[1, 4]])
 
 
@@ -73,7 +73,7 @@ def test_missing_images_are_unreadable_one_by_one(tmp_path, column):
 def test_any_positions_of_a_row_group_are_read(tmp_path):
     pq.write_table(pa.table({"image": [bytes([i]) for i in range(10)]}), tmp_path / "a.parquet", row_group_size=4)
     column = read_row_group(Location(str(tmp_path)), "a.parquet", 1)
-    assert items_of(column, np.array([1, 3])) == [b"\x05", b"\x07"]
+    assert items_of(column, np.array([1, 3]), "a.parquet") == [b"\x05", b"\x07"]
 
 
 def test_the_image_column_is_named_image_or_is_the_only_one_that_fits():
@@ -96,7 +96,7 @@ def test_one_missing_image_does_not_affect_the_others_of_a_tensor_or_list_column
         array = pa.ExtensionArray.from_storage(pa.fixed_shape_tensor(pa.uint8(), (2, 2)), storage)
     else:
         array = pa.array([[0, 1, 2, 3], None, [4, 5, 6, 7]])
-    items = items_of(pa.chunked_array([array]), np.arange(3))
+    items = items_of(pa.chunked_array([array]), np.arange(3), "a.parquet")
     np.testing.assert_array_equal(items[0], pixels[0])
     assert "null" in str(items[1])
     np.testing.assert_array_equal(items[2], pixels[1])
@@ -147,3 +147,12 @@ def test_only_tables_with_images_hold_images(tmp_path):
     pq.write_table(pa.table({"path": ["a.png"]}), tmp_path / "b.parquet")
     (tmp_path / "c.parquet").write_bytes(b"damaged, and so not known")
     assert [holds_images(Location(str(tmp_path)), f"{name}.parquet") for name in "abc"] == [True, False, True]
+
+
+def test_a_struct_without_bytes_names_its_file(tmp_path):
+    structs = [{"bytes": b"a", "path": "1.png"}, {"bytes": None, "path": "2.png"}, {"bytes": None, "path": None}, None]
+    pq.write_table(pa.table({"image": structs}), tmp_path / "a.parquet")
+    column = read_row_group(Location(str(tmp_path)), "a.parquet", 0)
+    first, second, *none = items_of(column, np.arange(4), "sub/a.parquet")
+    assert (first, second) == (b"a", "sub/2.png")
+    assert [str(item) for item in none] == ["there is no image (null)"] * 2

@@ -4,7 +4,7 @@ from importlib.util import find_spec
 import pytest
 from pyarrow import fs
 
-from raycluster.data.files.location import Location, NotAFile, open_filesystem, public_name
+from raycluster.data.files.location import Location, NotAFile, check_complete_address, open_filesystem, public_name
 from raycluster.errors import UserError
 
 
@@ -61,6 +61,14 @@ def test_a_uri_that_cannot_be_opened_is_a_clear_error(source):
 )
 def test_secrets_of_a_uri_are_masked(source, shown):
     assert public_name(source) == shown
+
+
+def test_an_address_without_its_secrets_is_asked_for_again():
+    for source in ("s3://KEY:SECRET@bucket/a", "s3://bucket/a?access_token=T"):
+        with pytest.raises(UserError, match=r"The credentials in s3://.*\*\*\*.* name it again, with --data"):
+            check_complete_address(public_name(source), "--data")
+    for source in ("s3://bucket/a?region=us-east-1", "/a/***/b", "digits"):
+        assert check_complete_address(source, "--data") == source
 
 
 def test_errors_about_a_uri_do_not_repeat_its_secrets():

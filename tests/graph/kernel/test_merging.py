@@ -3,8 +3,13 @@
 import numpy as np
 import pytest
 
+from raycluster.graph.affinity import sample_affinity
+from raycluster.graph.kernel import merging
+from raycluster.graph.kernel.hubs import room_for_hubs
 from raycluster.graph.kernel.merging import merge
 from raycluster.graph.kernel.touches import find_touches
+from raycluster.graph.neighbors.nearest import nearest_neighbors
+from raycluster.graph.stages.first_clusters import first_clusters
 
 
 def dense_affinity(w, clusters):
@@ -152,27 +157,56 @@ def test_local_structure_prefers_a_pair_that_stands_out():
     assert sparse_merges(ids, weights, labels, 4, 2, 1.0)[0][:2] == (3, 4)
 
 
-def merges_of_a_partition(epsilon, weight):
-    """Merge clusters 0, 1 and 2 of one sample each, 2 being outside; A(0,1) = 2 · 1, A(0,2) = 2 · weight²."""
-    ids = np.array([[1, 2], [0, 2], [0, 1]], np.int32)
-    weights = np.array([[1, weight], [1, 0], [weight, 0]], np.float32)
-    labels, one = np.arange(3, dtype=np.int32), np.ones(3, np.int32)
-    touches = find_touches(ids, weights, labels, 3, two_way=False)
-    outside = np.array([False, False, True])
-    return list(zip(*merge(touches, labels, one, labels.copy(), 1, 2, 0.0, outside, epsilon), strict=True))
+@pytest.fixture
+def with_hubs(monkeypatch):
+    """Return a function that sets from how many pairs on clusters become hubs, and how far these may drift."""
+
+    def set_rules(min_pairs, tolerance):
+        monkeypatch.setattr(merging, "room_for_hubs", lambda n_pairs: room_for_hubs(n_pairs, min_pairs, tolerance))
+
+    return set_rules
 
 
-def test_clusters_of_a_partition_merge_unless_one_outside_is_nearer_by_more_than_epsilon():
-    assert merges_of_a_partition(0.0, weight=0.5) == [(0, 1, 2.0)]
-    assert merges_of_a_partition(0.0, weight=1.25) == []
-    assert merges_of_a_partition(0.5, weight=1.25) == []  # 1.25² > 1.5
-    assert merges_of_a_partition(0.6, weight=1.25) == [(0, 1, 2.0)]
+@pytest.mark.parametrize("tolerance", [0.0, 1e-3, np.inf])
+@pytest.mark.parametrize("ties", [False, True])
+@pytest.mark.parametrize("k_c", [1, 2, 5])
+def test_merges_with_hubs_are_those_of_the_dense_reference(k_c, ties, tolerance, with_hubs):
+    rng = np.random.default_rng(k_c)
+    for trial in range(12):
+        with_hubs(1 + trial % 4, tolerance)
+        n = int(rng.integers(10, 40))
+        ids, weights = random_graph(rng, n, int(rng.integers(3, min(n, 20))))
+        if ties:
+            weights = (2.0 ** -rng.integers(0, 3, ids.shape)).astype(np.float32)
+        labels = np.arange(n, dtype=np.int32)
+        expected = dense_merges(dense_weights(ids, weights), labels, 1, k_c, 1.0)
+        assert_same_merges(sparse_merges(ids, weights, labels, 1, k_c, 1.0), expected)
 
 
-def test_a_wait_counts_as_half_a_merge():
-    # 0 and 1 wait for clusters outside, 8 and 9; 2 to 7 are three pairs with decreasing affinity.
-    ids = np.array([[8], [9], [3], [2], [5], [4], [7], [6], [0], [1]], np.int32)
-    weights = np.array([[1], [1], [0.9], [0.9], [0.8], [0.8], [0.7], [0.7], [1], [1]], np.float32)
-    labels, one = np.arange(10, dtype=np.int32), np.ones(10, np.int32)
-    found = merge(find_touches(ids, weights, labels, 10, False), labels, one, labels.copy(), 7, 2, 0.0, labels > 7, 0.1)
-    assert found[0].tolist() == [2, 4]
+@pytest.mark.parametrize("tolerance", [1e-3, 1.0])
+@pytest.mark.parametrize("ties", [False, True])
+def test_merges_with_many_hubs_are_those_without(ties, tolerance, with_hubs):
+    # Crowded points: late in the merging, each cluster has a pair with almost every other one, and hubs join hubs.
+    rng = np.random.default_rng(7)
+    points = rng.normal(size=(2500, 12)).astype(np.float32)
+    ids, distances = nearest_neighbors(points, 25)
+    weights = sample_affinity(distances, kind="local")
+    if ties:
+        weights = (2.0 ** np.round(np.log2(weights))).astype(np.float32)
+    labels = first_clusters(ids)
+    with_hubs(10**9, 0.0)
+    expected = sparse_merges(ids, weights, labels, 1, 5, 1.0)
+    assert len(expected) > 400
+    for min_pairs in (4, 40):
+        with_hubs(min_pairs, tolerance)
+        assert sparse_merges(ids, weights, labels, 1, 5, 1.0) == expected
+
+
+def test_progress_is_told_until_the_last_merge(monkeypatch):
+    monkeypatch.setattr(merging, "MERGES", 10)
+    ids, weights = random_graph(np.random.default_rng(2), 60, 6)
+    labels, one = np.arange(60, dtype=np.int32), np.ones(60, np.int32)
+    told = []
+    touches = find_touches(ids, weights, labels, 60, False)
+    merge(touches, labels, one, labels.copy(), 25, 5, 1.0, lambda *numbers: told.append(numbers))
+    assert told == [(10, 35), (20, 35), (30, 35), (35, 35)]

@@ -3,8 +3,10 @@ import pytest
 
 from raycluster.graph.kernel.clusters import new_clusters
 from raycluster.graph.kernel.disjoint_set import find
+from raycluster.graph.kernel.marks import clear_marks, no_marks
+from raycluster.graph.kernel.pair_lookup import empty_lookup
 from raycluster.graph.kernel.pairs import empty_pairs
-from raycluster.graph.kernel.touches import TOUCH, _gallop, find_touches, incoming_edges, merge_touches
+from raycluster.graph.kernel.touches import TOUCH, _gallop, count_touches, find_touches, incoming_edges, merge_touches
 
 # 0 → 1, 0 → 2, 1 → 0, 1 → 2, 2 → 3, 3 → 2, 3 → 0, and with weight 0: 1 → 3, 2 → 0; clusters {0, 1}, {2}, {3}
 IDS = np.array([[1, 2, 3], [0, 2, 3], [3, 0, 1], [2, 0, 1]], np.int32)
@@ -49,15 +51,14 @@ def merge_at_random(rng, n, k):
     labels = np.arange(n, dtype=np.int32)
     touches = find_touches(ids, weights, labels, n, False)
     pairs, clusters = empty_pairs(touches.used[1]), new_clusters(np.ones(n, np.int32), labels)
-    parent = labels.copy()
+    parent, lookup, marks = labels.copy(), empty_lookup(), no_marks(n)
     w = np.zeros((n, n))
     np.put_along_axis(w, ids.astype(np.int64), weights, axis=1)
     for _ in range(n - 1):
         a, b = rng.choice(np.flatnonzero(parent == np.arange(n)), 2, replace=False)
         parent[a] = b
-        for d in range(n):
-            clusters[d]["mark"] = -1
-        merge_touches(touches, pairs, clusters, a, b, labels, parent)
+        merge_touches(touches, pairs, lookup, marks, clusters, a, b, labels, parent)
+        clear_marks(marks, clusters)
         yield w, touches, np.array([find(parent, i) for i in range(n)]), b
 
 
@@ -70,6 +71,7 @@ def test_touches_of_merged_clusters_are_those_of_the_dense_graph(seed):
         expected = {m: (inward[m], outward[m]) for m in np.flatnonzero(~own & ((inward > 0) | (outward > 0)))}
         assert {m: sums for m, sums in found.items() if not own[m]} == expected
         assert len(lengths) <= 4
+        assert count_touches(touches, b) == sum(lengths)
     assert touches.used[1] <= touches.used[2] < len(touches.touch)
 
 

@@ -56,16 +56,7 @@ def test_the_ordered_graph_is_the_same_graph_partition_by_partition(digits, monk
     np.testing.assert_array_equal(graph.weights, weights[graph.rows])
     found = find_partitions(*digits, 200)[labels[graph.rows]]
     assert (np.diff(found) >= 0).all()
-    assert set(graph.start[1:-1]) <= set(np.flatnonzero(np.diff(found)) + 1)
-    assert np.diff(graph.start).max() <= 200
     # The rows of a cluster are consecutive and in their order.
     changes = np.count_nonzero(np.diff(labels[graph.rows]))
     assert changes == labels.max()
     assert (np.diff(graph.rows)[np.diff(labels[graph.rows]) == 0] > 0).all()
-
-
-def test_small_components_of_the_graph_share_a_partition(monkeypatch):
-    monkeypatch.setattr(partition, "PARTITION_ROWS", 30)
-    ids = np.arange(100).reshape(-1, 2)[:, ::-1].reshape(-1, 1).astype(np.int32)  # pairs
-    graph = order_by_partition(ids, np.ones((100, 1), np.float32), np.repeat(np.arange(50, dtype=np.int32), 2))
-    assert np.diff(graph.start).tolist() == [30, 30, 30, 10]
