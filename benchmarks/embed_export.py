@@ -36,7 +36,7 @@ class Options:
     """What to measure."""
 
     model: tyro.conf.Positional[str]
-    """As --model of jobs/embed.py."""
+    """The folder of a run, or with --weights the name of a network."""
     source: tyro.conf.Positional[str]
     """Any source of images."""
     weights: str | None = None
@@ -73,7 +73,8 @@ def main(options: Options) -> None:
 
 def asked(options: Options, out: str, workers: int | None) -> EmbedOptions:
     return EmbedOptions(
-        model=options.model,
+        model=None if options.weights else options.model,
+        backbone=options.model if options.weights else None,
         data=options.source,
         out=out,
         weights=options.weights,
@@ -84,7 +85,7 @@ def asked(options: Options, out: str, workers: int | None) -> EmbedOptions:
 
 def plain_loop(options: Options, path: Path) -> float:
     """Return the images a second of the loop that anybody would write."""
-    net, _ = load_network(asked(options, "", None))
+    net, _ = load_network(asked(options, "", None), Console(quiet=True))
     size = net.embedding_size
     started = time.perf_counter()
     index = index_rows(list_images(options.source))

@@ -152,10 +152,11 @@ def train(
 
 
 def embed(
-    model: StrPath,
     data: StrPath,
-    out: StrPath,
     *,
+    out: StrPath,
+    model: StrPath | None = None,
+    backbone: str | None = None,
     weights: StrPath | None = None,
     image_size: int | None = None,
     fit: Fit | None = None,
@@ -167,28 +168,21 @@ def embed(
     workers: int | None = None,
     gpus_per_worker: float | None = None,
 ) -> EmbedSummary:
-    """Embed images with a trained network, each image exactly once.
+    """Embed images with the network of a run or with a pretrained one, each image exactly once.
 
     Called again, it does what an interruption left undone, embeds new and changed files, and removes the rows of
     deleted ones.
 
     Parameters
     ----------
-    model : path-like
-        The folder of a finished run, or the name of a torchvision network, such as ``resnet18``, with its ``weights``.
     data : path-like
         The images, as for :func:`train`.
     out : path-like
         The folder for the embeddings.
-    weights : path-like, optional
-        The weights of a torchvision network: a safetensors file, or a state dict (.pth) of nothing but tensors.
-    image_size : int, optional
-        For a torchvision network, the side of the squares that images are brought to; by default 224.
-    fit : {"pad", "crop"}, optional
-        For a torchvision network, whether images that are not square are padded or cropped; by default cropped.
-    value_range : (float, float), optional
-        For a torchvision network, what becomes black and white in images of more than 8 bits; by default found from the
-        images.
+    model : path-like, optional
+        The folder of a finished run, whose network embeds.
+    backbone, weights, image_size, fit, value_range
+        Without a ``model``, which pretrained network embeds, as for :func:`cluster`.
     labels : {"auto", "folders", "last-folders"}
         Where known classes are found, to be written next to the embeddings: in the files, in the first folders below
         ``data``, or in the folders that directly contain the images.
@@ -219,9 +213,10 @@ def embed(
 
     return embed_source(
         EmbedOptions(
-            model=os.fspath(model),
+            model=None if model is None else os.fspath(model),
             data=os.fspath(data),
             out=os.fspath(out),
+            backbone=backbone,
             weights=None if weights is None else os.fspath(weights),
             image_size=image_size,
             fit=fit,
@@ -237,54 +232,137 @@ def embed(
 
 
 def cluster(
-    embeddings: StrPath,
-    clusters: int | Literal["auto"],
-    out: StrPath,
+    data: StrPath | None = None,
     *,
+    out: StrPath,
+    clusters: int | Literal["auto"] = "auto",
+    backbone: str | None = None,
+    weights: StrPath | None = None,
+    image_size: int | None = None,
+    fit: Fit | None = None,
+    value_range: tuple[float, float] | None = None,
+    labels: LabelSource = "auto",
+    exclude: Sequence[str] = (),
+    frames: Frames = "first",
+    array: str | None = None,
+    workers: int | None = None,
+    gpus_per_worker: float | None = None,
+    embeddings: StrPath | None = None,
     column: str | None = None,
     metric: VectorMetric = "cosine",
     settings: GraphSettings | None = None,
 ) -> RunSummary:
-    """Cluster vectors, such as embeddings, by graph degree linkage.
+    """Cluster images by the features of a pretrained network, or vectors, by graph degree linkage.
+
+    Called again on images, it does what an interruption left undone; of a set that has grown it embeds only what is
+    new, clusters all images again, and says what has moved.
 
     Parameters
     ----------
-    embeddings : path-like
-        The vectors: a folder, a file or a glob of Parquet with a column of vectors, or of NPY.
+    data : path-like, optional
+        The images, as for :func:`train`.
+    out : path-like
+        The run folder.
     clusters : int or "auto"
         K, the number of clusters; "auto" chooses it from the graph and the merge tree.
-    out : path-like
-        The folder for the results.
+    backbone : str, optional
+        A network of timm or torchvision; by default a small DINOv2, ``vit_small_patch14_reg4_dinov2.lvd142m``.
+    weights : path-like, optional
+        Its weights: a safetensors file, or a state dict (.pth) of nothing but tensors; by default the published ones,
+        which are fetched once.
+    image_size : int, optional
+        The side of the squares that images are brought to; by default the network's own.
+    fit : {"pad", "crop"}, optional
+        Whether images that are not square are padded or cropped; by default cropped.
+    value_range : (float, float), optional
+        What becomes black and white in images of more than 8 bits; by default found from the images.
+    labels : {"auto", "folders", "last-folders"}
+        Where known classes are found, for reporting only: in the files, in the first folders below ``data``, or in the
+        folders that directly contain the images.
+    exclude : sequence of str
+        Reject files and folders that match these patterns.
+    frames : {"first", "all"}
+        Which frames of animations, and pages of TIFF files, are images of their own.
+    array : str, optional
+        The array of an NPZ file that holds the images.
+    workers : int, optional
+        The number of processes that embed; by default one per GPU, or without GPUs one per core, at most 8 a machine.
+    gpus_per_worker : float, optional
+        GPUs for each worker; by default 0.9 of one, or 0 if there is no GPU.
+    embeddings : path-like, optional
+        Vectors instead of images: a folder, a file or a glob of Parquet with a column of vectors, or of NPY.
     column : str, optional
         The column of the vectors in Parquet; by default ``embedding``, or else the only column of vectors.
     metric : {"cosine", "euclidean"}
-        Compare directions only, which suits embeddings, or plain distances.
+        Compare directions of vectors only, which suits embeddings, or plain distances.
     settings : GraphSettings, optional
         The graph and the merging, from :mod:`raycluster.graph.settings`.
 
     Returns
     -------
     summary : RunSummary
-        How many vectors there were, their clusters, the scores and the times.
+        How many images or vectors there were, their clusters, the scores and the times.
 
     Raises
     ------
     UserError
         If the input or the folder do not allow it; a sentence says why.
-    """
-    from raycluster.clustering.cluster_vectors import cluster_vectors
+    TrainingFailed
+        If Ray broke down; the same call goes on from there.
 
-    graph = {} if settings is None else asdict(settings)
-    return cluster_vectors(
-        ClusterOptions(
-            embeddings=os.fspath(embeddings),
-            clusters=clusters,
-            out=os.fspath(out),
-            column=column,
-            metric=metric,
-            **graph,
-        )
+    Examples
+    --------
+    >>> summary = raycluster.cluster("photos/", out="runs/photos")  # doctest: +SKIP
+    >>> summary = raycluster.cluster(embeddings="vectors.npy", clusters=20, out="c20")  # doctest: +SKIP
+    """
+    options = ClusterOptions(
+        data=None if data is None else os.fspath(data),
+        out=os.fspath(out),
+        clusters=clusters,
+        backbone=backbone,
+        weights=None if weights is None else os.fspath(weights),
+        image_size=image_size,
+        fit=fit,
+        value_range=value_range,
+        labels=labels,
+        exclude=tuple(exclude),
+        frames=frames,
+        array=array,
+        workers=workers,
+        gpus_per_worker=gpus_per_worker,
+        embeddings=None if embeddings is None else os.fspath(embeddings),
+        column=column,
+        metric=metric,
+        **({} if settings is None else asdict(settings)),
     )
+    return cluster_with(options)
+
+
+def cluster_with(options: ClusterOptions, console: Console | None = None) -> RunSummary:
+    """Do what :func:`cluster` does, with the options in hand.
+
+    Parameters
+    ----------
+    options : ClusterOptions
+    console : Console, optional
+        Takes each sentence for the terminal.
+
+    Returns
+    -------
+    summary : RunSummary
+
+    Raises
+    ------
+    UserError
+        If the input or the folder do not allow it.
+    """
+    if options.data is None:
+        from raycluster.clustering.cluster_vectors import cluster_vectors
+
+        return cluster_vectors(options, console)
+    from raycluster.clustering.cluster_images import cluster_images
+
+    return cluster_images(options, console)
 
 
 def assign(

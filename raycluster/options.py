@@ -7,8 +7,8 @@ help; an option that a command declares again has another default there, and the
 from __future__ import annotations
 
 import math
-from dataclasses import dataclass
-from typing import Literal
+from dataclasses import dataclass, fields
+from typing import Any, Literal
 
 from raycluster.data.canvas import Fit, ImageSize
 from raycluster.data.reading import Frames, LabelSource, Reading
@@ -24,6 +24,7 @@ Scheduler = Literal["none", "asha", "pbt"]
 
 DEFAULT_METHOD = "jule"
 DEFAULT_OBJECTIVE = "stability"
+DEFAULT_BACKBONE = "vit_small_patch14_reg4_dinov2.lvd142m"  # DINOv2 (Apache-2.0), which needs no account
 
 
 def check_value_range(value_range: tuple[float, float] | None) -> None:
@@ -34,11 +35,8 @@ def check_value_range(value_range: tuple[float, float] | None) -> None:
 
 @dataclass(frozen=True, kw_only=True)
 class ImageOptions:
-    """Which images, and what is known of them."""
+    """What is read of a source of images."""
 
-    data: str
-    """A folder, a file, a glob, a list of paths (text, CSV) or a URI; with images, Parquet, NPZ, IDX or tar. Or digits,
-    a small set that comes with scikit-learn."""
     labels: LabelSource = "auto"
     """Where known classes are found, for reporting only: in the files, or in the names of the first or the last folders
     above them."""
@@ -56,7 +54,16 @@ class ImageOptions:
 
 
 @dataclass(frozen=True, kw_only=True)
-class SizedImageOptions(ImageOptions):
+class SourceOptions(ImageOptions):
+    """Which images, and what is known of them."""
+
+    data: str
+    """A folder, a file, a glob, a list of paths (text, CSV) or a URI; with images, Parquet, NPZ, IDX or tar. Or digits,
+    a small set that comes with scikit-learn."""
+
+
+@dataclass(frozen=True, kw_only=True)
+class SizedImageOptions(SourceOptions):
     """Which images, and the size and color that they are brought to."""
 
     image_size: ImageSize | None = None
@@ -114,22 +121,21 @@ class TrainOptions(SizedImageOptions, ClusteringOptions, ResourceOptions):
 
 
 @dataclass(frozen=True, kw_only=True)
-class EmbedOptions(ImageOptions, ResourceOptions, OutputOptions):
-    """Which network embeds which images."""
+class BackboneOptions:
+    """Which pretrained network, and how images are prepared for it."""
 
-    model: str
-    """The folder of a finished run, or the name of a torchvision network, such as resnet18, with its --weights."""
+    backbone: str | None = None
+    """A network of timm or torchvision, such as vit_base_patch14_reg4_dinov2.lvd142m or resnet50. Default: a small
+    DINOv2, vit_small_patch14_reg4_dinov2.lvd142m."""
     weights: str | None = None
-    """The weights of a torchvision network: a safetensors file, or a state dict (.pth) of nothing but tensors. Those of
-    timm's ResNets fit, too."""
+    """Its weights: a safetensors file, or a state dict (.pth) of nothing but tensors. Default: the published ones,
+    which are fetched once."""
     image_size: int | None = None
-    """For a torchvision network, the side of the squares that images are brought to. Default: 224."""
+    """Side of the squares that images are brought to. Default: the network's own."""
     fit: Fit | None = None
-    """For a torchvision network, whether images that are not square are cropped to the middle, or padded. Default:
-    crop, as in its training."""
+    """Crop images to the middle, or pad them. Default: crop, as in the training of these networks."""
     value_range: tuple[float, float] | None = None
-    """For a torchvision network, what becomes black and what white in images of more than 8 bits. Default: found from
-    the images and printed. A run has its own."""
+    """What becomes black and white beyond 8 bits. Default: found and printed."""
 
     def __post_init__(self) -> None:
         """Refuse settings that mean nothing."""
@@ -138,28 +144,62 @@ class EmbedOptions(ImageOptions, ResourceOptions, OutputOptions):
 
 
 @dataclass(frozen=True, kw_only=True)
-class ClusterOptions(GraphSettings, OutputOptions):
-    """Which vectors are clustered, and on which graph."""
+class EmbedOptions(BackboneOptions, SourceOptions, ResourceOptions, OutputOptions):
+    """Which network embeds which images: that of a run, or a pretrained one."""
 
-    embeddings: str
-    """The vectors: a folder, a file or a glob of Parquet with a column of vectors, such as a run's embeddings/, or of
-    NPY. A column id of integers or text, and a column path, name the rows in the results."""
-    clusters: int | Literal["auto"]
-    """K, the number of clusters. auto chooses it from the graph and the merge tree."""
-    column: str | None = None
-    """The column of the vectors in Parquet. Default: embedding, or else the only column of vectors."""
-    metric: VectorMetric = "cosine"
-    """Compare directions only (cosine), which suits embeddings, or plain distances (euclidean)."""
+    model: str | None = None
+    """The folder of a finished run, whose network embeds. Default: the --backbone does."""
 
     def __post_init__(self) -> None:
         """Refuse settings that mean nothing."""
         super().__post_init__()
-        if self.clusters != "auto" and self.clusters < 2:
-            raise UserError(f"clusters={self.clusters}: there is nothing to cluster, choose at least 2.")
+        if self.model is not None:
+            _check_left_out(self, BackboneOptions, "pretrained networks, and a run has its own")
 
 
 @dataclass(frozen=True, kw_only=True)
-class AssignOptions(ImageOptions, OutputOptions):
+class ClusterOptions(BackboneOptions, ImageOptions, ResourceOptions, OutputOptions, GraphSettings):
+    """Which images or which vectors are clustered, and on which graph."""
+
+    data: str | None = None
+    """The images: a folder, a file, a glob, a list of paths (text, CSV) or a URI; with images, Parquet, NPZ, IDX or
+    tar. Default: none, but --embeddings."""
+    embeddings: str | None = None
+    """Vectors instead of images: a folder, a file or a glob of Parquet with a column of vectors, such as a run's
+    embeddings/, or of NPY. A column id of integers or text, and a column path, name the rows in the results. Default:
+    the images are embedded."""
+    clusters: int | Literal["auto"] = "auto"
+    """K, the number of clusters. auto chooses it from the graph and the merge tree."""
+    column: str | None = None
+    """The column of the vectors in Parquet. Default: embedding, or else the only column of vectors."""
+    metric: VectorMetric = "cosine"
+    """Compare directions of vectors only (cosine), which suits embeddings, or plain distances (euclidean)."""
+
+    def __post_init__(self) -> None:
+        """Refuse settings that mean nothing."""
+        GraphSettings.__post_init__(self)
+        BackboneOptions.__post_init__(self)
+        if self.clusters != "auto" and self.clusters < 2:
+            raise UserError(f"clusters={self.clusters}: there is nothing to cluster, choose at least 2.")
+        if (self.data is None) == (self.embeddings is None):
+            raise UserError("Name either images, such as a folder of them, or vectors with --embeddings: one of both.")
+        if self.embeddings is not None:
+            for kind in (BackboneOptions, ImageOptions, ResourceOptions):
+                _check_left_out(self, kind, "images")
+        for name, usual in (("column", None), ("metric", "cosine")):
+            if self.data is not None and getattr(self, name) != usual:
+                raise UserError(f"--{name} is for vectors, not for images: leave it out.")
+
+
+def _check_left_out(options: Any, kind: type[Any], whose: str) -> None:
+    """Raise :class:`UserError` if an option of a group is set."""
+    for field in fields(kind):
+        if getattr(options, field.name) != field.default:
+            raise UserError(f"--{field.name.replace('_', '-')} is for {whose}: leave it out.")
+
+
+@dataclass(frozen=True, kw_only=True)
+class AssignOptions(SourceOptions, OutputOptions):
     """Which images are assigned to the clusters of which run."""
 
     model: str

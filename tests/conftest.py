@@ -40,6 +40,14 @@ def digits_npz(tmp_path_factory):
     return str(path)
 
 
+@pytest.fixture(scope="session")
+def lite0_weights(tmp_path_factory):
+    """ImageNet weights of ``tf_efficientnet_lite0.in1k``, a small network of timm."""
+    from benchmarks.lite_weights import write_weights
+
+    return write_weights(tmp_path_factory.mktemp("weights") / "lite0.safetensors")
+
+
 @pytest.fixture
 def embed_here(ray_session, monkeypatch):
     """Embed in this process, in place of actors, each of which takes seconds to start."""

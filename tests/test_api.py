@@ -75,6 +75,7 @@ def test_functions_hand_on_what_they_are_given(monkeypatch):
     homes = {
         "embed": "raycluster.embedding.embed.embed_source",
         "cluster": "raycluster.clustering.cluster_vectors.cluster_vectors",
+        "images": "raycluster.clustering.cluster_images.cluster_images",
         "assign": "raycluster.results.assign.assign_images",
         "evaluate": "raycluster.results.evaluate.evaluate_run",
         "export": "raycluster.results.export.export_tables",
@@ -82,14 +83,17 @@ def test_functions_hand_on_what_they_are_given(monkeypatch):
     }
     for name, home in homes.items():
         monkeypatch.setattr(home, lambda *given, name=name: got.__setitem__(name, given))
-    raycluster.embed(Path("m"), Path("d"), Path("o"), weights=Path("w"), workers=2)
-    raycluster.cluster(Path("e"), 5, Path("o"), settings=GraphSettings(n_neighbors=7))
+    raycluster.embed(Path("d"), out=Path("o"), backbone="resnet18", weights=Path("w"), workers=2)
+    raycluster.cluster(embeddings=Path("e"), clusters=5, out=Path("o"), settings=GraphSettings(n_neighbors=7))
+    raycluster.cluster(Path("p"), out=Path("o"), weights=Path("w"), image_size=96)
     raycluster.assign(Path("m"), Path("d"), Path("o"), refuse_above=2)
     raycluster.evaluate(Path("r"), Path("d"), shift=True)
     raycluster.export(Path("r"), "numpy", Path("o"), images=False)
     raycluster.sweep(Path("d"), 5, Path("o"), method="dccm", preset="cpu", space=["alpha=1:2"], trials=3)
     options = {name: given[0] for name, given in got.items()}
-    assert (options["embed"].model, options["embed"].weights, options["embed"].workers) == ("m", "w", 2)
+    assert (options["embed"].backbone, options["embed"].weights, options["embed"].workers) == ("resnet18", "w", 2)
+    images = options["images"]
+    assert (images.data, images.weights, images.image_size, images.clusters) == ("p", "w", 96, "auto")
     assert (options["cluster"].embeddings, options["cluster"].clusters, options["cluster"].n_neighbors) == ("e", 5, 7)
     assert (options["assign"].data, options["assign"].refuse_above) == ("d", 2)
     assert (options["evaluate"].run, options["evaluate"].data, options["evaluate"].shift) == ("r", "d", True)

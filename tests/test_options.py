@@ -47,14 +47,15 @@ def test_every_parameter_is_explained(name):
     text = inspect.getdoc(function)
     explained = text[text.index("Parameters\n") : text.index("Returns\n")]
     names = [name for line in explained.splitlines() if " : " in line for name in line.split(" : ")[0].split(", ")]
-    names += [name for line in explained.splitlines() if line.startswith("image_size,") for name in line.split(", ")]
+    groups = ("image_size,", "backbone,")  # which another function explains
+    names += [name for line in explained.splitlines() if line.startswith(groups) for name in line.split(", ")]
     assert sorted(names) == sorted(inspect.signature(function).parameters)
 
 
 def test_what_an_option_cannot_be_is_refused_in_a_sentence():
     needed = {"model": "m", "data": "d", "out": "o"}
     with pytest.raises(UserError, match="--image-size 0: choose at least 1"):
-        EmbedOptions(**needed, image_size=0)
+        EmbedOptions(data="d", out="o", image_size=0)
     with pytest.raises(UserError, match="--refuse-above nan: choose a number above 0"):
         AssignOptions(**needed, refuse_above=float("nan"))
     with pytest.raises(UserError, match=r"^clusters=1: there is nothing to cluster, choose at least 2"):
@@ -65,6 +66,29 @@ def test_what_an_option_cannot_be_is_refused_in_a_sentence():
 
 @pytest.mark.parametrize("value_range", [(5, 5), (9, 3), (0, float("nan")), (0, float("inf"))])
 def test_a_range_of_values_without_anything_between_is_refused(value_range):
-    for options, needed in ((TrainOptions, {}), (EmbedOptions, {"model": "m", "out": "o"})):
+    for options, needed in ((TrainOptions, {}), (EmbedOptions, {"out": "o"}), (ClusterOptions, {"out": "o"})):
         with pytest.raises(UserError, match="choose a lower and a higher number"):
             options(data="d", **needed, value_range=value_range)
+
+
+@pytest.mark.parametrize(
+    ("given", "sentence"),
+    [
+        ({}, "Name either images, such as a folder of them, or vectors with --embeddings: one of both"),
+        ({"data": "d", "embeddings": "e"}, "Name either images"),
+        ({"data": "d", "metric": "euclidean"}, "--metric is for vectors, not for images: leave it out"),
+        ({"data": "d", "column": "c"}, "--column is for vectors"),
+        ({"embeddings": "e", "backbone": "resnet18"}, "--backbone is for images: leave it out"),
+        ({"embeddings": "e", "labels": "folders"}, "--labels is for images"),
+        ({"embeddings": "e", "gpus_per_worker": 0.0}, "--gpus-per-worker is for images"),
+    ],
+)
+def test_images_or_vectors_are_clustered_each_with_its_own_options(given, sentence):
+    with pytest.raises(UserError, match=sentence):
+        ClusterOptions(**given, out="o")
+
+
+def test_a_run_has_its_own_network():
+    for given in ({"backbone": "resnet18"}, {"weights": "w"}, {"image_size": 32}, {"fit": "pad"}):
+        with pytest.raises(UserError, match=r"is for pretrained networks, and a run has its own: leave it out"):
+            EmbedOptions(data="d", out="o", model="runs/x", **given)

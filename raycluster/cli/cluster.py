@@ -1,4 +1,4 @@
-"""``raycluster cluster``: cluster vectors by graph degree linkage."""
+"""``raycluster cluster``: cluster images by the features of a pretrained network, or vectors."""
 
 from __future__ import annotations
 
@@ -7,29 +7,38 @@ from raycluster.cli.tyro_form import build
 from raycluster.options import ClusterOptions
 from raycluster.runtime.console import Console
 
-ABOUT = """Cluster vectors, such as embeddings, by graph degree linkage.
+ABOUT = """Cluster images by the features of a pretrained network, or vectors.
 
 Examples:
-  raycluster cluster --embeddings runs/photos/embeddings --clusters 20 --out c20
-  raycluster cluster --embeddings features.npy --clusters auto --out clusters
+  raycluster cluster photos/ --out runs/photos            find their number, too
+  raycluster cluster photos/ --clusters 20 --out runs/photos-20
+  raycluster cluster photos/ --backbone resnet50 --weights resnet50.pth \\
+      --out runs/resnet
+  raycluster cluster --embeddings runs/photos/embeddings --clusters 12 --out c12
+  raycluster cluster --embeddings features.npy --out clusters
 
-Results: assignments.parquet holds the clusters, merges.parquet the merge tree,
-  from which any other number of clusters can be cut, rejected.parquet the
-  rows that were left out and why, and summary.json the scores."""
+Results: the run folder holds the clusters (assignments.parquet), the merge
+  tree (merges.parquet) to cut at any other number, what was rejected and why
+  (rejected.parquet), and the scores (summary.json); of images also their
+  embeddings, the network (model/), and a page to look at (report.html).
+
+Again: the same command continues after an interruption. When images were
+  added, it embeds only these, clusters all, and says what has moved."""
 
 
 def run(values: Values, console: Console) -> None:
     """Cluster."""
-    from raycluster.clustering.cluster_vectors import cluster_vectors
+    from raycluster.api import cluster_with
 
-    cluster_vectors(build(ClusterOptions, values), console)
+    cluster_with(build(ClusterOptions, values), console)
 
 
 CLUSTER = Command(
     name="cluster",
-    summary="Cluster vectors, such as embeddings.",
+    summary="Cluster images by pretrained features, or vectors.",
     about=ABOUT,
-    stopped="Stopped. The same command starts again.",
+    stopped="Stopped. The same command continues.",
     options=ClusterOptions,
     run=run,
+    positional="data",
 )

@@ -6,7 +6,7 @@ import functools
 import operator
 import textwrap
 from collections.abc import Callable
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 from typing import Annotated, Any, Literal
 
 import tyro
@@ -48,6 +48,8 @@ class Command:
         The dataclass of its options.
     run : callable
         ``run(values, console)`` does the work: values of the flags by name, and what shows progress and results.
+    positional : str, optional
+        The option whose value is given without its name.
     """
 
     name: str
@@ -56,6 +58,7 @@ class Command:
     stopped: str
     options: type[Any]
     run: Callable[[Values, Console], object]
+    positional: str | None = field(default=None, kw_only=True)
 
     def expand(self, words: list[str]) -> list[str]:
         """Return the words of a command line as they are parsed."""
@@ -63,7 +66,7 @@ class Command:
 
     def tree(self, words: list[str]) -> Any:
         """Return the type that tyro parses the words into."""
-        return form(self.name, [*flags_of(self.options), QUIET])
+        return form(self.name, [*flags_of(self.options), QUIET], self.positional)
 
     def values(self, parsed: Any) -> Values:
         """Return the values of the flags by name."""

@@ -1,4 +1,4 @@
-"""``raycluster embed``: embed images with a trained network."""
+"""``raycluster embed``: embed images with the network of a run, or with a pretrained one."""
 
 from __future__ import annotations
 
@@ -7,11 +7,12 @@ from raycluster.cli.tyro_form import build
 from raycluster.options import EmbedOptions
 from raycluster.runtime.console import Console
 
-ABOUT = """Embed images with a trained network, each image exactly once.
+ABOUT = """Embed images with a run's network or a pretrained one, each exactly once.
 
 Examples:
   raycluster embed --model runs/photos --data more-photos/ --out embeddings/more
-  raycluster embed --model resnet18 --weights resnet18.safetensors \\
+  raycluster embed --data photos/ --out embeddings/photos       with DINOv2
+  raycluster embed --backbone resnet18 --weights resnet18.safetensors \\
       --data photos/ --out embeddings/photos
 
 Results: embeddings/part-*.parquet hold the id, path, embedding and known class
@@ -31,7 +32,7 @@ def run(values: Values, console: Console) -> None:
 
 EMBED = Command(
     name="embed",
-    summary="Embed images with a trained network.",
+    summary="Embed images with a trained or a pretrained network.",
     about=ABOUT,
     stopped="Stopped. The same command embeds what is missing.",
     options=EmbedOptions,

@@ -22,12 +22,13 @@ from raycluster.cli.tyro_form import form
 from raycluster.runtime.console import Console
 
 COMMANDS = {command.name: command for command in (TRAIN, EMBED, CLUSTER, ASSIGN, EVALUATE, EXPORT, SWEEP)}
-ABOUT = """Cluster images without labels: JULE, DCCM and ConCURL on Ray.
+ABOUT = """Cluster images without labels: pretrained networks, JULE, DCCM and ConCURL.
 
 Examples:
   raycluster train                                 try it on digits
   raycluster train --data photos/ --clusters 20    cluster a folder of images
   raycluster train --data photos/ --clusters auto  let JULE choose the number
+  raycluster cluster photos/ --out runs/photos     photographs, without training
   raycluster train --help                          the methods
   raycluster --version"""
 

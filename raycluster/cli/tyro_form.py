@@ -15,6 +15,7 @@ from raycluster.reproduction_only import ONLY_TO_REPRODUCE
 
 REPRODUCTION = "reproduction"
 ABOUT = {REPRODUCTION: "Needed only to reproduce a paper or its released code."}
+POSITIONAL: Any = tyro.conf.Positional  # mypy takes it for a class
 NAMES = {int: "N", float: "X", str: "TEXT"}
 
 
@@ -54,14 +55,18 @@ def flags_of(kind: type[Any], box: str = "", defaults: Any = None) -> list[Flag]
     return flags
 
 
-def form(name: str, flags: Iterable[Flag]) -> type[Any]:
-    """Return the dataclass that tyro reads flags into, with another dataclass in it for each box."""
+def form(name: str, flags: Iterable[Flag], positional: str | None = None) -> type[Any]:
+    """Return the dataclass that tyro reads flags into, with another dataclass in it for each box.
+
+    The value of the flag ``positional`` is given without its name.
+    """
     boxes: dict[str, list[tuple[str, Any, Any]]] = {"": []}
     for flag in flags:
-        about = tyro.conf.arg(help=flag.help, metavar=_metavar(flag.hint), help_behavior_hint=_hint_of_default)
-        boxes.setdefault(flag.box, []).append(
-            (flag.name, Annotated[flag.hint, about], dataclasses.field(default=flag.default))
-        )
+        metavar = flag.name.upper() if flag.name == positional else _metavar(flag.hint)
+        about = tyro.conf.arg(help=flag.help, metavar=metavar, help_behavior_hint=_hint_of_default)
+        hint: Any = Annotated[flag.hint, about]
+        hint = POSITIONAL[hint] if flag.name == positional else hint
+        boxes.setdefault(flag.box, []).append((flag.name, hint, dataclasses.field(default=flag.default)))
     boxes |= {REPRODUCTION: boxes.pop(REPRODUCTION)} if REPRODUCTION in boxes else {}  # the last
     fields: list[Any] = boxes.pop("")
     for box, inside in boxes.items():

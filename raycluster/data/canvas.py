@@ -6,6 +6,7 @@ from dataclasses import dataclass
 from typing import Literal
 
 Fit = Literal["pad", "crop"]
+Interpolation = Literal["bilinear", "bicubic"]
 ImageSize = int | tuple[int, int] | Literal["original"]
 
 
@@ -24,6 +25,10 @@ class Canvas:
     value_range : (float, float), optional
         The values that become black and white in images of more than 8 bits. By default those of their type, as in
         :func:`raycluster.data.image.pixel_values.scale_to_uint8`.
+    crop_share : float
+        With fit="crop", how much of that central part is shown, along each side.
+    interpolation : {"bilinear", "bicubic"}
+        How new pixels are made of old ones.
     """
 
     channels: int
@@ -31,6 +36,8 @@ class Canvas:
     width: int
     fit: Fit = "pad"
     value_range: tuple[float, float] | None = None
+    crop_share: float = 1.0
+    interpolation: Interpolation = "bilinear"
 
     @property
     def shape(self) -> tuple[int, int, int]:

@@ -166,17 +166,20 @@ class EmbeddingState:
         edges, missing = manifest.edges(), self.missing
         parts = [manifest.ids(*edges[shard].tolist()) for shard in missing]
         ids = np.concatenate([np.empty(0, np.int64), *parts])
-        file = manifest.file_of(ids)
-        names, inverse = np.unique(file, return_inverse=True)
-        position = {i: p for p, i in enumerate(looked_at)}
-        in_found = np.array([position[place[manifest.names[i]]] for i in names.tolist()], np.int64)
-        row = first_row[in_found[inverse]] + ids - manifest.first[file] if len(ids) else ids
+        row = self._rows_in(found, {listing.names[i]: p for p, i in enumerate(looked_at)}, ids)
         paths = found.paths.take(pa.array(row)).cast(pa.string())
         why = {int(i): str(found.reasons[int(row[i])]) for i in np.flatnonzero(np.isin(row, list(found.reasons)))}
         order = PendingRows(found.rows.select(row), ids, paths, labels[row], why)
         stop = np.cumsum([len(part) for part in parts], dtype=np.int64)
         start = stop - [len(part) for part in parts]
         return EmbeddingPlan(order, np.stack([missing, start, stop], axis=1), found.notes + notes)
+
+    def originals(self, ids: np.ndarray) -> Rows:
+        """Return where images of some ids, int64 [m] and ascending, are in the source, to be read again."""
+        place = {name: i for i, name in enumerate(self.listing.names)}
+        names = self._names_of(ids)
+        found = index_source(self.listing.select([place[name] for name in names]), self._reading)
+        return found.rows.select(self._rows_in(found, {name: i for i, name in enumerate(names)}, ids))
 
     def sentences(self) -> list[str]:
         """Return sentences on what has changed since the last time."""
@@ -195,6 +198,18 @@ class EmbeddingState:
         if gone:
             said.append(f"Deleted: {_some(gone)}. Their rows were removed.")
         return said
+
+    def _rows_in(self, found: RowIndex, file_in_it: dict[str, int], ids: np.ndarray) -> np.ndarray:
+        """Return the rows of an index of some files, by their names, in which the ids of the manifest are."""
+        if not len(ids):
+            return ids
+        file = self.manifest.file_of(ids)
+        files, inverse = np.unique(file, return_inverse=True)
+        counts = np.bincount(found.rows.file, minlength=len(file_in_it))
+        first_row = np.cumsum(counts) - counts
+        indexed = np.array([file_in_it[self.manifest.names[i]] for i in files.tolist()], np.int64)
+        rows: np.ndarray = first_row[indexed[inverse]] + ids - self.manifest.first[file]
+        return rows
 
     def _missing_ids(self) -> np.ndarray:
         edges = self.manifest.edges()

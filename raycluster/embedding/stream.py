@@ -23,14 +23,13 @@ from raycluster.data.image.device_jpeg import DeviceJpeg
 from raycluster.data.pipeline import MAX_TASKS, TASK_CPUS, stream_limits
 from raycluster.embedding.part_files import RejectedRow, part_path, read_footer, write_part
 from raycluster.embedding.state import PendingRows
+from raycluster.nn.batches import in_batches
 from raycluster.nn.network import Network
 from raycluster.runtime.machine import available_cores
 from raycluster.runtime.resources import Plan
 
 DecodePlace = Literal["actors", "tasks", "device"]
 
-BATCH = 250
-BATCH_BYTES = {"cpu": 2**25, "cuda": 2**28}  # of prepared images as floats
 # For a GPU. A core decodes 1,000 JPEG files of 500 pixels a second (benchmarks/decode.py), and an A100 8,000, as those
 # say who brought this to torchvision (pytorch/vision#8496); and while it decodes, it does not embed.
 ENOUGH_CORES = 8
@@ -248,12 +247,8 @@ class Embedder:
 
 @torch.inference_mode()
 def embed_pixels(net: Network, images: np.ndarray, size: int) -> np.ndarray:
-    """Return the embeddings float32 [n, size] of images uint8 [n, C, H, W], in full precision on the net's device."""
-    device = next(net.parameters()).device
-    most = BATCH_BYTES[device.type] // (4 * int(np.prod(net.shape)))
-    batch = max(1, min(BATCH, most) if device.type == "cpu" else most)
+    """Return the embeddings float32 [n, size] of images uint8 [n, C, H, W], on the net's device."""
     embeddings = np.empty((len(images), size), np.float32)
-    for start in range(0, len(images), batch):
-        pixels = torch.tensor(images[start : start + batch], device=device)
-        embeddings[start : start + batch] = net.embed_images(pixels).cpu().numpy()
+    for rows, found in in_batches(net, images, lambda inputs: net.predict(inputs).embeddings):
+        embeddings[rows] = found.cpu().numpy()
     return embeddings

@@ -8,7 +8,7 @@ from __future__ import annotations
 import contextlib
 from collections.abc import Callable, Mapping
 from dataclasses import dataclass
-from typing import TYPE_CHECKING, Any, Literal, NamedTuple, Protocol, TypeVar
+from typing import TYPE_CHECKING, Any, Literal, Protocol, TypeVar
 
 if TYPE_CHECKING:
     import numpy as np
@@ -78,25 +78,6 @@ class Context(Protocol):
 
     def restore(self) -> tuple[dict[str, torch.Tensor], dict[str, Any]] | None:
         """Return the newest checkpoint of this run, or None if there is none yet."""
-
-
-class Prediction(NamedTuple):
-    """What a trained network makes of a batch of images.
-
-    Attributes
-    ----------
-    embeddings : Tensor of float32, shape (B, d)
-    clusters : Tensor of int64, shape (B,), or None
-        None, as confidence, where an image's cluster is that of the nearest image of the run.
-    confidence : Tensor of float32, shape (B,), or None
-    clustered : Tensor of float32, shape (B, m), or None
-        The features that the clusters were found in, where these are not the embeddings.
-    """
-
-    embeddings: torch.Tensor
-    clusters: torch.Tensor | None = None
-    confidence: torch.Tensor | None = None
-    clustered: torch.Tensor | None = None
 
 
 @dataclass(frozen=True)

@@ -12,11 +12,12 @@ from safetensors.torch import load_file
 
 from raycluster.errors import UserError
 from raycluster.methods import METHODS, find_method
-from raycluster.methods.network import MethodNetwork
+from raycluster.nn.backbone.network import Backbone
+from raycluster.nn.network import Network
 
 
-def load_network(folder: Path, settings: Mapping[str, Any] | None = None) -> MethodNetwork:
-    """Rebuild the network that a run has trained, ready to predict.
+def load_network(folder: Path, settings: Mapping[str, Any] | None = None) -> Network:
+    """Rebuild the network of a run, ready to predict.
 
     Parameters
     ----------
@@ -48,11 +49,13 @@ def load_network(folder: Path, settings: Mapping[str, Any] | None = None) -> Met
     return net.eval()
 
 
-def _build(architecture: Mapping[str, Any], settings: Mapping[str, Any], folder: Path) -> MethodNetwork:
+def _build(architecture: Mapping[str, Any], settings: Mapping[str, Any], folder: Path) -> Network:
     for name in METHODS:
         method = find_method(name)
         if method.architecture == architecture["name"]:
             return method.build_network(architecture, settings)
+    if architecture["name"] == Backbone.ARCHITECTURE:
+        return Backbone.rebuild(architecture)
     raise UserError(
         f"{folder / 'model.json'} describes a network {architecture['name']!r} that this version does not support."
     )

@@ -12,6 +12,7 @@ import numpy as np
 
 from raycluster.report.contact_sheet import contact_sheet, examples
 from raycluster.report.svg import polyline
+from raycluster.runtime.summary import kmeans_sentence, moved_sentence
 
 MAX_CLUSTERS = 200
 TYPICAL, UNCERTAIN = 16, 8
@@ -75,6 +76,7 @@ def report_page(
         sections.append(f"<p>{in_use - len(shown)} smaller clusters are not shown.</p>")
     texts = [*summary.get("image_warnings", []), *summary["health"].get("warnings", [])]
     warnings = [f"<p class=warning>{html.escape(text)}</p>" for text in texts]
+    agreement = summary.get("kmeans_agreement")
     title = f"{summary['images']:,} images in {summary['clusters']} clusters"
     return "\n".join(
         [
@@ -84,12 +86,18 @@ def report_page(
             f"{summary['rejected']:,} inputs rejected (see rejected.parquet).</p>",
             _reasons(summary.get("rejected_reasons") or {}),
             *warnings,
+            _paragraph(moved_sentence(summary["moved"]) if summary.get("moved") else ""),
+            _paragraph(kmeans_sentence(agreement) if agreement is not None else ""),
             _quality_table(summary.get("quality") or {}, summary.get("reported", "")),
             _loss_curve([row for row in metrics if row.get("loss") is not None]),
             *sections,
             "</html>\n",
         ]
     )
+
+
+def _paragraph(text: str) -> str:
+    return f"<p>{html.escape(text)}</p>" if text else ""
 
 
 def _reasons(rejected: dict[str, int]) -> str:

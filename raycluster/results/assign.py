@@ -19,8 +19,9 @@ from raycluster.data.images import ImageSet, open_images
 from raycluster.data.loaded_images import read_all
 from raycluster.graph.neighbors.nearest import default_n_neighbors
 from raycluster.graph.neighbors.novelty import KnownRows
-from raycluster.methods.network import MethodNetwork
 from raycluster.metrics.quality import clustering_quality
+from raycluster.nn.batches import in_batches
+from raycluster.nn.network import Network
 from raycluster.options import AssignOptions
 from raycluster.results.finished_run import RunVectors, finished_run, network_of, read_vectors
 from raycluster.results.provenance import existing_result, write_table
@@ -32,7 +33,6 @@ from raycluster.runtime.session import ray_session_for
 from raycluster.runtime.summary import reason_lines
 from raycluster.runtime.units import count, duration
 
-BATCH = 250
 WINDOW = 65_536  # embeddings that are collected before their neighbors are searched
 
 
@@ -175,22 +175,19 @@ def describe_assignment(summary: AssignSummary, run: Path, out: Path) -> str:
 
 @torch.inference_mode()
 def _find(
-    net: MethodNetwork, images: ImageSet, known: RunVectors, rows: KnownRows, console: Console
+    net: Network, images: ImageSet, known: RunVectors, rows: KnownRows, console: Console
 ) -> tuple[ImageSet, Assignments]:
     """Read all images once, with no more in memory than a block of them and a window of their embeddings.
 
     Returns the readable images, and what was found for each of them.
     """
-    device = torch.device("cuda" if torch.cuda.is_available() else "cpu")
-    net = net.to(device)
+    net = net.to("cuda" if torch.cuda.is_available() else "cpu")
     found = Assignments(np.empty(images.n, np.int32), np.empty(images.n, np.float32), np.empty(images.n, np.float32))
     window: list[tuple[np.ndarray, np.ndarray]] = []
 
     def assign_block(numbers: np.ndarray, pixels: np.ndarray) -> None:
-        for part, batch in zip(
-            np.split(numbers, range(BATCH, len(numbers), BATCH)), torch.tensor(pixels).split(BATCH), strict=True
-        ):
-            prediction = net.predict(net.prepare(batch.to(device)))
+        for batch, prediction in in_batches(net, pixels, net.predict):
+            part = numbers[batch]
             window.append((part, prediction.embeddings.cpu().numpy()))
             if prediction.clusters is not None and prediction.confidence is not None:
                 found.clusters[part] = prediction.clusters.cpu().numpy()

@@ -12,12 +12,12 @@ from raycluster.data.files.sources import resolve_source
 from raycluster.data.images import ImageSet, open_images
 from raycluster.data.reading import Reading
 from raycluster.errors import UserError
-from raycluster.methods import find_method
-from raycluster.methods.network import MethodNetwork
+from raycluster.methods import METHODS, find_method
 from raycluster.metrics.consensus import consensus_score
 from raycluster.metrics.probe import probe_accuracy
 from raycluster.metrics.quality import clustering_quality
 from raycluster.nn.features import frozen_features
+from raycluster.nn.network import Network
 from raycluster.options import EvaluateOptions
 from raycluster.results.finished_run import finished_run, network_of
 from raycluster.results.shift import shift_of_run
@@ -128,19 +128,21 @@ def known_labels(images: ImageSet) -> np.ndarray:
 
 
 def clusters_on(
-    net: MethodNetwork, config: dict[str, Any], pixels: np.ndarray, labels: np.ndarray, seed: int
+    net: Network, config: dict[str, Any], pixels: np.ndarray, labels: np.ndarray, seed: int
 ) -> dict[str, dict[str, dict[str, float]]]:
     """Score the clusters that a network gives images, by name of the clustering, and ``frozen`` or ``refitted``.
 
     Parameters
     ----------
-    net : MethodNetwork
+    net : Network
     config : dict
         The method and the settings of its run.
     pixels : ndarray of uint8, shape (n, C, H, W)
     labels : ndarray of int, shape (n,)
     seed : int
     """
+    if config["method"] not in METHODS:
+        return {}
     method = find_method(config["method"])
     if method.recluster is None:
         return {}

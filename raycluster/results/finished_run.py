@@ -14,9 +14,8 @@ import pyarrow.parquet as pq
 from raycluster.data.files.location import public_name
 from raycluster.data.vectors.vector_set import open_vectors
 from raycluster.errors import UserError
-from raycluster.methods import METHODS
-from raycluster.methods.network import MethodNetwork
 from raycluster.methods.saved_network import load_network
+from raycluster.nn.network import Network
 from raycluster.runtime.run_dir import RunDir
 
 
@@ -73,8 +72,8 @@ def check_complete(source: str) -> None:
             raise UserError(f"{folder} is not finished: run the same command again first.")
 
 
-def network_of(run_dir: RunDir, purpose: str) -> MethodNetwork:
-    """Return the network that a run has trained.
+def network_of(run_dir: RunDir, purpose: str) -> Network:
+    """Return the network of a run, which a method has trained or which was there before.
 
     Parameters
     ----------
@@ -88,7 +87,7 @@ def network_of(run_dir: RunDir, purpose: str) -> MethodNetwork:
         If it has none because it is a clustering of vectors.
     """
     settings = run_dir.config()["identity"]
-    if settings["method"] not in METHODS:
+    if "embeddings" in settings:
         raise UserError(f"{run_dir.path} holds a clustering of vectors, without a network {purpose}.")
     return load_network(run_dir.path / "model", settings)
 

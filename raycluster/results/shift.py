@@ -10,8 +10,8 @@ import pyarrow.parquet as pq
 import torch
 
 from raycluster.errors import UserError
-from raycluster.methods.network import MethodNetwork
 from raycluster.metrics.shift import Reader, classes_of_clusters, shift_table
+from raycluster.nn.network import Network
 from raycluster.report.shift_plot import shift_plot
 from raycluster.results.finished_run import labels_in
 from raycluster.runtime.console import Console
@@ -25,7 +25,7 @@ BATCH = 250
 
 def shift_of_run(
     run_dir: RunDir,
-    net: MethodNetwork,
+    net: Network,
     pixels: np.ndarray,
     labels: np.ndarray,
     seed: int,
@@ -36,7 +36,7 @@ def shift_of_run(
     Parameters
     ----------
     run_dir : RunDir
-    net : MethodNetwork
+    net : Network
         Its network, which has to assign clusters itself.
     pixels : ndarray of uint8, shape (n, C, H, W)
     labels : ndarray of int, shape (n,)
@@ -78,7 +78,7 @@ def classes_of_run(path: Path, n_clusters: int) -> np.ndarray:
     return classes_of_clusters(table["cluster"].to_numpy(), labels, n_clusters)
 
 
-def reader(net: MethodNetwork) -> Reader:
+def reader(net: Network) -> Reader:
     """Return a function from images float [n, 3, H, W] to their frozen clusters, and features to refit k-means on."""
 
     @torch.inference_mode()

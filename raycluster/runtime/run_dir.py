@@ -192,7 +192,9 @@ class RunDir:
         write_parquet(self.path / "rejected.parquet", table)
 
     def rows(self) -> list[dict[str, Any]]:
-        """Return the lines of ``metrics.jsonl``."""
+        """Return the lines of ``metrics.jsonl``, which only training writes."""
+        if not self.metrics.exists():
+            return []
         return [json.loads(line) for line in self.metrics.read_text().splitlines()]
 
     def health(self) -> dict[str, Any]:

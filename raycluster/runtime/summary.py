@@ -38,6 +38,12 @@ class RunSummary:
         Sentences about images in which nothing can be seen.
     health : dict
         The last metrics of the run's health, with ``warnings`` as sentences.
+    kmeans_agreement : float or None
+        The adjusted Rand index between the clusters and those of plain k-means, with as many clusters on the same
+        features; None where it was not computed.
+    moved : dict
+        Where a set has grown and was clustered again: ``images`` that are in both clusterings, ``changed``, how many of
+        them are in another cluster than before, ``added`` and ``removed`` images, ``new`` and ``gone`` clusters.
     """
 
     method: str
@@ -51,6 +57,8 @@ class RunSummary:
     rejected_reasons: dict[str, int] = field(default_factory=dict)
     image_warnings: list[str] = field(default_factory=list)
     health: dict[str, Any] = field(default_factory=dict)
+    kmeans_agreement: float | None = None
+    moved: dict[str, Any] = field(default_factory=dict)
 
 
 def show_summary(console: Console, folder: Path, summary: RunSummary) -> None:
@@ -89,7 +97,27 @@ def summary_lines(summary: RunSummary) -> list[str]:
         lines += reason_lines(summary.rejected_reasons)
     if summary.health.get("alternatives"):
         lines.append(f"Other numbers of clusters that fit: {', '.join(map(str, summary.health['alternatives']))}")
+    lines += [moved_sentence(summary.moved)] if summary.moved else []
+    lines += [kmeans_sentence(summary.kmeans_agreement)] if summary.kmeans_agreement is not None else []
     return lines + (_quality_table(summary) if summary.quality else [])
+
+
+def kmeans_sentence(agreement: float) -> str:
+    """Say how far plain k-means finds the same clusters."""
+    return f"Plain k-means, with as many clusters on the same features, agrees with these to ARI {agreement:.3f}."
+
+
+def moved_sentence(moved: dict[str, Any]) -> str:
+    """Say what has moved in a set that has grown: images to other clusters, and clusters that came or went."""
+    images = f"{moved['changed']:,} of {count(moved['images'], 'image')} changed cluster"
+    parts = [f"{count(moved['added'], 'image')} came", f"{moved['removed']:,} went", images]
+    parts += [f"new: {_numbers(moved['new'])}"] if moved["new"] else ["no cluster is new"]
+    parts += [f"gone: {_numbers(moved['gone'])}"] if moved["gone"] else []
+    return f"Since the last time: {', '.join(parts)}. Clusters that go on keep their numbers."
+
+
+def _numbers(clusters: list[int]) -> str:
+    return f"cluster{'s' * (len(clusters) > 1)} {', '.join(map(str, clusters))}"
 
 
 def _quality_table(summary: RunSummary) -> list[str]:

@@ -5,7 +5,7 @@ from __future__ import annotations
 import importlib.metadata
 import platform
 
-PACKAGES = ("torch", "torchvision", "ray", "faiss-gpu", "faiss-cpu", "numba", "numpy", "pyarrow", "raycluster")
+PACKAGES = ("torch", "torchvision", "timm", "ray", "faiss-gpu", "faiss-cpu", "numba", "numpy", "pyarrow", "raycluster")
 
 
 def installed_versions() -> dict[str, str]:

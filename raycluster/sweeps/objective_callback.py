@@ -14,7 +14,7 @@ from raycluster.data.loaded_images import LoadedImages
 from raycluster.methods.network import MethodNetwork
 from raycluster.metrics.kmeans import kmeans
 from raycluster.metrics.label_free import sample_rows
-from raycluster.nn.features import BATCH, frozen_features
+from raycluster.nn.features import frozen_features
 from raycluster.runtime.files import atomic_write, remove_tree
 from raycluster.runtime.run_dir import RunDir
 from raycluster.sweeps.objective import BY_LABELS, objective_of
@@ -22,6 +22,7 @@ from raycluster.sweeps.search import METRIC, TIME
 from raycluster.training.in_process import InProcessContext
 from raycluster.training.trainer import TrainingRun
 
+BATCH = 500  # images whose statistics are measured together
 STARTS = 3  # of k-means
 DIVERGED = -1.0  # the objective of a network whose embeddings are not finite: no score is lower
 

@@ -8,7 +8,7 @@ import pytest
 from sklearn.datasets import load_digits
 
 import raycluster
-from raycluster.clustering import cluster_vectors
+from raycluster.clustering import graph_clustering
 from raycluster.data.vectors.vector_set import NOT_FINITE
 from raycluster.errors import UserError
 from raycluster.graph import GraphDegreeLinkage
@@ -31,7 +31,7 @@ def table(tmp_path_factory):
 @pytest.fixture(scope="module")
 def clustered(table, tmp_path_factory):
     out = tmp_path_factory.mktemp("clustered")
-    return out, raycluster.cluster(table, 10, out)
+    return out, raycluster.cluster(embeddings=table, clusters=10, out=out)
 
 
 def test_rows_in_are_rows_out_plus_rows_set_aside(table, clustered):
@@ -55,10 +55,10 @@ def test_any_other_number_of_clusters_can_be_cut_from_the_merges(clustered):
 
 def test_a_finished_clustering_is_told_again_and_another_one_refused(table, clustered, capsys):
     out, summary = clustered
-    assert raycluster.cluster(table, 10, out) == summary
+    assert raycluster.cluster(embeddings=table, clusters=10, out=out) == summary
     assert "already holds this clustering" in capsys.readouterr().out
     with pytest.raises(UserError, match="--clusters was 10 and is now 9"):
-        raycluster.cluster(table, 9, out)
+        raycluster.cluster(embeddings=table, clusters=9, out=out)
 
 
 @pytest.mark.parametrize(
@@ -81,7 +81,7 @@ def test_the_ids_of_the_user_are_in_the_results_and_join_them_again(tmp_path, ki
     ids = pa.array([2**63 + i for i in range(60)], pa.uint64()).cast(kind)
     table = pa.table({"id": ids, "vec": vectors.tolist(), "other": vectors[::-1].tolist()})
     pq.write_table(table, tmp_path / "v.parquet")
-    raycluster.cluster(tmp_path / "v.parquet", 3, tmp_path / "out", column="vec")
+    raycluster.cluster(embeddings=tmp_path / "v.parquet", clusters=3, out=tmp_path / "out", column="vec")
     assigned = pq.read_table(tmp_path / "out" / "assignments.parquet")
     assert assigned["id"].combine_chunks() == ids
     assert assigned["path"][3].as_py() == "v.parquet#3"
@@ -97,7 +97,7 @@ def test_every_reason_is_counted_in_the_summary(tmp_path, capsys):
     pq.write_table(pa.table({"v": rows}), tmp_path / "a.parquet")
     (tmp_path / "b.parquet").write_bytes(b"PAR1")
     (tmp_path / "README.md").write_text("digits")
-    summary = raycluster.cluster(tmp_path, 3, tmp_path.with_name("out-of-reasons"))
+    summary = raycluster.cluster(embeddings=tmp_path, clusters=3, out=tmp_path.with_name("out-of-reasons"))
     assert (summary.images, summary.rejected, sum(summary.rejected_reasons.values())) == (60, 5, 5)
     told = capsys.readouterr().out
     assert "2 x its vector has 0 numbers, and the most common length is 64" in told
@@ -107,22 +107,22 @@ def test_every_reason_is_counted_in_the_summary(tmp_path, capsys):
 def test_other_vectors_under_the_same_name_are_not_taken_for_those_that_were_clustered(tmp_path):
     vectors = load_digits().data[:100].astype(np.float32)
     np.save(tmp_path / "v.npy", vectors)
-    raycluster.cluster(tmp_path / "v.npy", 3, tmp_path / "out")
+    raycluster.cluster(embeddings=tmp_path / "v.npy", clusters=3, out=tmp_path / "out")
     np.save(tmp_path / "v.npy", vectors[::-1])
     with pytest.raises(UserError, match=r"The vectors in .*v.npy have changed since"):
-        raycluster.cluster(tmp_path / "v.npy", 3, tmp_path / "out")
+        raycluster.cluster(embeddings=tmp_path / "v.npy", clusters=3, out=tmp_path / "out")
 
 
 def test_the_number_of_clusters_is_found_where_it_is_not_known(tmp_path):
     rng = np.random.default_rng(0)
     np.save(tmp_path / "blobs.npy", np.repeat(rng.normal(size=(6, 5)) * 10, 50, axis=0) + rng.normal(size=(300, 5)))
-    summary = raycluster.cluster(tmp_path / "blobs.npy", "auto", tmp_path / "out")
+    summary = raycluster.cluster(embeddings=tmp_path / "blobs.npy", clusters="auto", out=tmp_path / "out")
     assert summary.clusters == 6
     assert "6 is chosen" in (tmp_path / "out" / "n_clusters.html").read_text()
 
 
 def test_on_a_cluster_the_search_by_tasks_gives_the_same_clusters(ray_session, table, clustered, tmp_path):
-    raycluster.cluster(table, 10, tmp_path / "out")
+    raycluster.cluster(embeddings=table, clusters=10, out=tmp_path / "out")
     alone, together = (pq.read_table(out / "assignments.parquet") for out in (clustered[0], tmp_path / "out"))
     assert alone == together
 
@@ -130,11 +130,11 @@ def test_on_a_cluster_the_search_by_tasks_gives_the_same_clusters(ray_session, t
 def test_memory_is_stated_before_anything_is_read_and_refused_where_it_does_not_fit(
     table, tmp_path, monkeypatch, capsys
 ):
-    raycluster.cluster(table, 10, tmp_path / "out")
+    raycluster.cluster(embeddings=table, clusters=10, out=tmp_path / "out")
     assert "Clustering 501 vectors takes up to 1.2 GB of memory; " in capsys.readouterr().out
     monkeypatch.setattr("raycluster.clustering.cluster_vectors.available_memory", lambda: 5e8)
     with pytest.raises(UserError, match=r"takes up to 1\.2 GB of memory, and 0\.5 GB are available: choose fewer"):
-        raycluster.cluster(table, 10, tmp_path / "none")
+        raycluster.cluster(embeddings=table, clusters=10, out=tmp_path / "none")
     assert not (tmp_path / "none").exists()
 
 
@@ -148,20 +148,20 @@ def test_long_work_is_done_beside_the_main_thread_which_hears_signals(tmp_path, 
 
         return noted
 
-    for function in ("rank_n_clusters", "NeighborIndex"):
-        monkeypatch.setattr(cluster_vectors, function, noting(getattr(cluster_vectors, function)))
-    monkeypatch.setattr(cluster_vectors, "private_node", lambda: True)
+    for function in ("rank_n_clusters", "NeighborIndex", "plain_kmeans"):
+        monkeypatch.setattr(graph_clustering, function, noting(getattr(graph_clustering, function)))
+    monkeypatch.setattr(graph_clustering, "private_node", lambda: True)
     monkeypatch.setattr(GraphSettings, "build_tree", noting(GraphSettings.build_tree))
     np.save(tmp_path / "v.npy", load_digits().data[:100].astype(np.float32))
-    raycluster.cluster(tmp_path / "v.npy", "auto", tmp_path / "out")
-    assert set(threads) == {"rank_n_clusters", "NeighborIndex", "build_tree"}
+    raycluster.cluster(embeddings=tmp_path / "v.npy", clusters="auto", out=tmp_path / "out")
+    assert set(threads) == {"rank_n_clusters", "NeighborIndex", "plain_kmeans", "build_tree"}
     assert threading.main_thread() not in threads.values()
 
 
 def test_results_do_not_go_into_the_vectors(tmp_path):
     np.save(tmp_path / "a.npy", np.eye(5))
     with pytest.raises(UserError, match=r"--out .*results is inside --embeddings"):
-        raycluster.cluster(tmp_path, 2, tmp_path / "results")
+        raycluster.cluster(embeddings=tmp_path, clusters=2, out=tmp_path / "results")
     assert [path.name for path in tmp_path.iterdir()] == ["a.npy"]
 
 
@@ -169,7 +169,7 @@ def test_small_groups_are_counted_with_full_confidence(tmp_path):
     rng = np.random.default_rng(0)
     vectors = np.repeat(rng.normal(0, 10, (8, 32)), 4, axis=0) + rng.normal(size=(32, 32))
     np.save(tmp_path / "v.npy", vectors.astype(np.float32))
-    summary = raycluster.cluster(tmp_path / "v.npy", clusters="auto", out=tmp_path / "out")
+    summary = raycluster.cluster(embeddings=tmp_path / "v.npy", clusters="auto", out=tmp_path / "out")
     assert summary.clusters == 8
     assert summary.health["neighbor_agreement"] == 1
     assert summary.health["warnings"] == []
@@ -177,10 +177,10 @@ def test_small_groups_are_counted_with_full_confidence(tmp_path):
 
 def test_noise_and_too_many_neighbors_are_told(tmp_path):
     np.save(tmp_path / "v.npy", np.random.default_rng(0).normal(size=(100, 32)).astype(np.float32))
-    auto = raycluster.cluster(tmp_path / "v.npy", clusters="auto", out=tmp_path / "auto")
+    auto = raycluster.cluster(embeddings=tmp_path / "v.npy", clusters="auto", out=tmp_path / "auto")
     assert "no clear clusters" in auto.health["warnings"][0]
     settings = GraphSettings(n_neighbors=100)
-    many = raycluster.cluster(tmp_path / "v.npy", clusters=3, out=tmp_path / "many", settings=settings)
+    many = raycluster.cluster(embeddings=tmp_path / "v.npy", clusters=3, out=tmp_path / "many", settings=settings)
     assert "each of the 100 rows has only 99 others" in many.health["warnings"][0]
 
 
@@ -192,7 +192,7 @@ def test_the_metric_decides_what_is_near(tmp_path):
     np.save(tmp_path / "a.npy", directions * np.where(is_long, 100, 1)[:, None])
     expected = {"cosine": np.arange(200) % 2, "euclidean": None}
     for metric in expected:
-        raycluster.cluster(tmp_path / "a.npy", 2, tmp_path / metric, metric=metric)
+        raycluster.cluster(embeddings=tmp_path / "a.npy", clusters=2, out=tmp_path / metric, metric=metric)
         expected[metric] = pq.read_table(tmp_path / metric / "assignments.parquet")["cluster"].to_numpy()
     assert (expected["cosine"] == expected["cosine"][0]).tolist() == (np.arange(200) % 2 == 0).tolist()
     short = expected["euclidean"][~is_long]
@@ -201,14 +201,17 @@ def test_the_metric_decides_what_is_near(tmp_path):
 
 def test_vectors_without_a_direction_are_rejected(tmp_path):
     np.save(tmp_path / "a.npy", np.concatenate([np.eye(8), np.eye(8) * 2, np.zeros((1, 8))]))
-    summary = raycluster.cluster(tmp_path / "a.npy", 2, tmp_path / "out")
+    summary = raycluster.cluster(embeddings=tmp_path / "a.npy", clusters=2, out=tmp_path / "out")
     assert (summary.images, summary.rejected) == (16, 1)
     (row,) = pq.read_table(tmp_path / "out" / "rejected.parquet").to_pylist()
     assert row == {
         "path": "a.npy#16",
         "reason": "its vector is all zeros, which has no cosine (--metric euclidean takes it)",
     }
-    assert raycluster.cluster(tmp_path / "a.npy", 2, tmp_path / "plain", metric="euclidean").images == 17
+    assert (
+        raycluster.cluster(embeddings=tmp_path / "a.npy", clusters=2, out=tmp_path / "plain", metric="euclidean").images
+        == 17
+    )
     np.save(tmp_path / "b.npy", np.zeros((3, 8)))
     with pytest.raises(UserError, match="None of the 3 vectors is usable: its vector is all zeros"):
-        raycluster.cluster(tmp_path / "b.npy", 2, tmp_path / "none")
+        raycluster.cluster(embeddings=tmp_path / "b.npy", clusters=2, out=tmp_path / "none")

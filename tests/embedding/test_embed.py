@@ -16,13 +16,11 @@ from raycluster.data.image.decode import decode
 from raycluster.data.image.fit import prepare
 from raycluster.data.vectors.vector_set import open_vectors
 from raycluster.embedding import shard_size
-from raycluster.embedding.embed import EmbedOptions, check_all_there, embed_source, plan_workers
-from raycluster.embedding.part_files import RejectedRow
+from raycluster.embedding.embed import EmbedOptions, embed_source
 from raycluster.errors import UserError
 from raycluster.methods.jule.network import JuleCNN
 from raycluster.methods.saved_network import load_network
 from raycluster.runtime.console import Console
-from raycluster.runtime.resources import Node
 from raycluster.runtime.run_dir import RunDir
 
 
@@ -108,9 +106,9 @@ def test_every_image_is_embedded_once_alike_by_any_number_of_workers(run, photos
 
 
 def test_the_same_command_embeds_what_was_added_and_otherwise_nothing(run, photos, tmp_path, embed_here, capsys):
-    first = raycluster.embed(run, photos, tmp_path / "out", workers=1)
+    first = raycluster.embed(photos, out=tmp_path / "out", model=run, workers=1)
     before = {path: path.stat().st_mtime_ns for path in (tmp_path / "out").rglob("*.*")}
-    again = raycluster.embed(run, photos, tmp_path / "out", workers=2)
+    again = raycluster.embed(photos, out=tmp_path / "out", model=run, workers=2)
     assert again == first
     assert "already holds these embeddings, and nothing has changed" in capsys.readouterr().out
     unchanged = {path for path in before if path.name != "rejected.parquet"}
@@ -119,7 +117,7 @@ def test_the_same_command_embeds_what_was_added_and_otherwise_nothing(run, photo
     save(photos / "ant.png", 50)
     (photos / "dog" / "08.png").unlink()
     save(photos / "cat" / "00.png", 51)  # it was empty
-    grown = raycluster.embed(run, photos, tmp_path / "out")
+    grown = raycluster.embed(photos, out=tmp_path / "out", model=run)
     assert (grown.rows, grown.images, grown.rejected, grown.embedded_now) == (45, 41, 4, 2)
     told = capsys.readouterr().out
     for sentence in ("New: 1 file(s) (ant.png)", "Changed: 1 file(s) (cat/00.png)", "Deleted: 1 file(s)"):
@@ -130,7 +128,7 @@ def test_the_same_command_embeds_what_was_added_and_otherwise_nothing(run, photo
     np.testing.assert_allclose(found.vectors, [wanted[path] for path in found.paths], atol=1e-5)
 
 
-def test_a_torchvision_network_embeds_with_weights_from_a_file(photos, tmp_path, embed_here):
+def test_a_pretrained_network_embeds_with_weights_from_a_file(photos, tmp_path, embed_here, capsys):
     torch.manual_seed(0)
     net = torchvision.models.resnet18().eval()
     save_file(net.state_dict(), tmp_path / "w.safetensors")
@@ -138,21 +136,24 @@ def test_a_torchvision_network_embeds_with_weights_from_a_file(photos, tmp_path,
     small.mkdir()
     for name in ("a", "b"):
         save(small / f"{name}.png", ord(name))
-    settings = {"weights": str(tmp_path / "w.safetensors"), "image_size": 32, "workers": 1}
-    summary = raycluster.embed("resnet18", small, tmp_path / "out", **settings)
+    settings = {"backbone": "resnet18", "weights": tmp_path / "w.safetensors", "image_size": 32, "workers": 1}
+    summary = raycluster.embed(small, out=tmp_path / "out", **settings)
     assert (summary.images, summary.embedding_size) == (2, 512)
+    assert "resnet18 (torchvision): images of 32 x 32 pixels, embeddings of 512 numbers" in capsys.readouterr().out
     found = open_vectors(str(tmp_path / "out" / "embeddings"))
-    pixels = np.stack([prepare(decode((small / path).read_bytes()), Canvas(3, 32, 32)) for path in found.paths])
+    canvas = Canvas(3, 32, 32, "crop", None, 0.875)
+    pixels = np.stack([prepare(decode((small / path).read_bytes()), canvas) for path in found.paths])
     normal = torchvision.transforms.Normalize((0.485, 0.456, 0.406), (0.229, 0.224, 0.225))(torch.tensor(pixels) / 255)
+    net.fc = torch.nn.Identity()
     with torch.inference_mode():
-        expected = net(normal)
-        np.testing.assert_allclose(net.fc(torch.tensor(found.vectors)), expected, atol=1e-4)
+        expected = torch.nn.functional.normalize(net(normal))
+    np.testing.assert_allclose(found.vectors, expected, atol=1e-6)
 
 
 def test_a_set_without_a_readable_image_is_no_success(run, tmp_path, embed_here):
     (tmp_path / "a.png").write_bytes(b"")
     with pytest.raises(UserError, match=r"None of the 1 inputs is a readable image \(a.png: the file is empty\)"):
-        raycluster.embed(run, tmp_path / "a.png", tmp_path / "out")
+        raycluster.embed(tmp_path / "a.png", out=tmp_path / "out", model=run)
     assert pq.read_table(tmp_path / "out" / "rejected.parquet").num_rows == 1
     assert not (tmp_path / "out" / "summary.json").exists()
 
@@ -160,14 +161,11 @@ def test_a_set_without_a_readable_image_is_no_success(run, tmp_path, embed_here)
 @pytest.mark.parametrize(
     ("settings", "sentence"),
     [
-        ({"model": "resnet18"}, "resnet18 needs --weights FILE; nothing is downloaded"),
-        ({"model": "no-such-net"}, "--model no-such-net: there is no such folder"),
-        ({"model": "resnet18", "weights": "w.pth"}, "The weights .*w.pth cannot be read: No such file"),
-        ({"weights": "w.pth"}, "--weights is for torchvision networks"),
-        ({"image_size": 32}, "--image-size is for torchvision networks"),
+        ({"model": "resnet18"}, "--model resnet18: there is no such folder of a run. --backbone names other networks"),
+        ({"model": None, "backbone": "resnet18", "weights": "w.pth"}, "The weights .*w.pth cannot be read: No such fi"),
+        ({"weights": "w.pth"}, "--weights is for pretrained networks"),
         ({"image_size": 0}, "--image-size 0: choose at least 1"),
         ({"data": "/no/such/folder"}, "There is no file or folder /no/such/folder"),
-        ({"fit": "pad"}, "--fit is for torchvision networks"),
     ],
 )
 def test_wrong_calls_are_answered_in_a_sentence(settings, sentence, run, photos, tmp_path):
@@ -178,7 +176,7 @@ def test_wrong_calls_are_answered_in_a_sentence(settings, sentence, run, photos,
 
 def test_an_output_folder_among_the_images_is_refused_and_not_begun(run, photos):
     with pytest.raises(UserError, match=r"--out .*vectors is inside --data"):
-        raycluster.embed(run, photos, photos / "vectors")
+        raycluster.embed(photos, out=photos / "vectors", model=run)
     assert not (photos / "vectors").exists()
 
 
@@ -197,37 +195,14 @@ def test_a_container_with_nothing_in_it_is_rejected_and_leaves_the_others_as_the
 
 def test_another_model_or_other_images_in_the_same_folder_are_refused(run, photos, tmp_path, embed_here):
     small = photos / "cat" / "01.png"
-    raycluster.embed(run, small, tmp_path / "out", workers=1)
+    raycluster.embed(small, out=tmp_path / "out", model=run, workers=1)
     with pytest.raises(UserError, match=re.escape(f"--data was {small} and is now {photos}")):
-        raycluster.embed(run, photos, tmp_path / "out")
+        raycluster.embed(photos, out=tmp_path / "out", model=run)
     with pytest.raises(UserError, match=r"--model was .*run and is now .*other"):
-        raycluster.embed(make_run(tmp_path / "other"), small, tmp_path / "out")
+        raycluster.embed(small, out=tmp_path / "out", model=make_run(tmp_path / "other"))
     make_run(run, seed=1)
     with pytest.raises(UserError, match=r"The weights of .*run have changed"):
-        raycluster.embed(run, small, tmp_path / "out")
-
-
-def test_missing_rows_and_rows_that_are_there_twice_are_noticed():
-    aside = [RejectedRow(1, "b", "empty")]
-    check_all_there(np.arange(3), np.array([2, 0]), aside)
-    with pytest.raises(RuntimeError, match="3 rows became 2: 1 are missing and 0 are there twice"):
-        check_all_there(np.arange(3), np.array([2]), aside)
-    with pytest.raises(RuntimeError, match="0 are missing and 1 are there twice"):
-        check_all_there(np.arange(3), np.array([2, 0, 0]), aside)
-
-
-def test_workers_get_the_cores_and_on_gpus_leave_them_to_the_decoding():
-    options = EmbedOptions(model="", data="", out="")
-    assert plan_workers([Node(2)], options).workers == 2
-    assert plan_workers([Node(64), Node(4)], options).workers == 12
-    many = plan_workers([Node(12)], options)
-    assert (many.workers, many.cpus_per_worker) == (6, 2)
-    alone = plan_workers([Node(8)], EmbedOptions(model="", data="", out="", workers=1))
-    assert (alone.workers, alone.cpus_per_worker) == (1, 8)
-    with_gpus = plan_workers([Node(16, 2)], options)
-    assert (with_gpus.workers, with_gpus.cpus_per_worker) == (2, 1)
-    with pytest.raises(UserError, match="--workers 9, but the cluster has 2 CPU cores"):
-        plan_workers([Node(2)], EmbedOptions(model="", data="", out="", workers=9))
+        raycluster.embed(small, out=tmp_path / "out", model=run)
 
 
 def test_deep_images_are_spread_over_the_levels_and_nearly_blank_ones_named(run, tmp_path, embed_here, capsys):
@@ -236,7 +211,7 @@ def test_deep_images_are_spread_over_the_levels_and_nearly_blank_ones_named(run,
     for i in range(6):
         deep = np.random.default_rng(i).integers(0, 4096, (8, 8)).astype(np.uint16)
         Image.fromarray(deep if i % 3 else deep // 400 + 300).save(folder / f"{i}.png")
-    summary = raycluster.embed(run, folder, tmp_path / "out", workers=1)
+    summary = raycluster.embed(folder, out=tmp_path / "out", model=run, workers=1)
     assert (summary.blank_now, summary.blank_paths) == (2, ["0.png", "3.png"])
     told = capsys.readouterr()
     assert "Some images have more than 8 bits: 0 becomes black, and 4095 white.\n" in told.out

@@ -233,3 +233,17 @@ def test_rows_of_a_container_that_cannot_be_opened_any_more_are_not_given_up(tmp
     (tmp_path / "a.npz").rename(data / "a.npz")
     embed(out, data)
     assert len(table(out)) == 6
+
+
+def test_images_are_found_again_by_their_ids_in_a_set_that_has_grown(photos, tmp_path):
+    out = tmp_path / "out"
+    embed(out, photos)
+    save(photos / "aa.png")
+    np.savez(photos / "b.npz", images=np.arange(3, dtype=np.uint8)[:, None, None].repeat(4, 1).repeat(4, 2))
+    (photos / "c.png").unlink()
+    stock, _, _ = embed(out, photos)
+    assert list(table(out).items())[-4:] == [(10, "aa.png"), (11, "b.npz#0"), (12, "b.npz#1"), (13, "b.npz#2")]
+    found = stock.originals(np.array([1, 3, 10, 12]))
+    assert [found.image_name(i) for i in range(3)] == ["b.png", "d.png", "aa.png"]
+    assert found.read(3, 4)[0][0, 0] == 1
+    assert len(stock.originals(np.empty(0, np.int64))) == 0

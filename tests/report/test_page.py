@@ -63,3 +63,11 @@ def test_empty_clusters_are_not_shown():
     assert page.count("<section>") == 2
     assert "Cluster 3: 2 images" in page
     assert "smaller clusters" not in page
+
+
+def test_the_page_tells_how_plain_kmeans_agrees_and_what_has_moved():
+    moved = {"images": 9, "changed": 2, "added": 1, "removed": 0, "new": [3], "gone": []}
+    page, _ = page_of_digits(SUMMARY | {"kmeans_agreement": 0.87654, "moved": moved})
+    assert "<p>Plain k-means, with as many clusters on the same features, agrees with these to ARI 0.877.</p>" in page
+    assert "2 of 9 images changed cluster, new: cluster 3." in page
+    assert "k-means" not in page_of_digits(SUMMARY)[0]

@@ -80,6 +80,6 @@ def concurl_run(make_run):
 def vectors_run(tmp_path_factory):
     """A finished clustering of vectors, which has no network."""
     run_dir = RunDir(tmp_path_factory.mktemp("gdl"))
-    run_dir.write_config({"identity": {"method": "gdl"}})
+    run_dir.write_config({"identity": {"method": "gdl", "embeddings": "vectors.npy"}})
     (run_dir.path / "summary.json").write_text(json.dumps({}))
     return run_dir.path

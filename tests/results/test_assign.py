@@ -114,7 +114,7 @@ def test_known_classes_are_scored_with_and_without_the_refused(jule_run, digit_f
 
 def test_windows_and_batches_do_not_change_the_answer(jule_run, digit_files, tmp_path, monkeypatch):
     raycluster.assign(jule_run, str(digit_files / "new.npz"), tmp_path / "whole.parquet")
-    monkeypatch.setattr(module, "BATCH", 7)
+    monkeypatch.setattr("raycluster.nn.batches.MOST_ON_CPU", 7)
     monkeypatch.setattr(module, "WINDOW", 20)
     monkeypatch.setattr("raycluster.data.rows.MIN_RANGE_ROWS", 16)
     raycluster.assign(jule_run, str(digit_files / "new.npz"), tmp_path / "cut.parquet")

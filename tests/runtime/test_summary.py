@@ -4,7 +4,7 @@ import pytest
 
 from raycluster.runtime.console import Console
 from raycluster.runtime.run_dir import RunDir
-from raycluster.runtime.summary import RunSummary, reason_lines, repeat_summary, show_summary
+from raycluster.runtime.summary import RunSummary, moved_sentence, reason_lines, repeat_summary, show_summary
 
 SCORES = {"nmi": 0.5, "nmi_geometric": 0.5, "acc": 0.75, "ari": 0.25}
 SUMMARY = RunSummary(
@@ -65,3 +65,14 @@ def test_of_very_many_reasons_the_most_frequent_are_listed():
     lines = reason_lines(reasons)
     assert (lines[0], lines[-2], lines[-1]) == ("  15 x reason 14", "  4 x reason 3", "  6 for 3 other reasons")
     assert reason_lines({"a": 1, "b": 2}) == ["  2 x b", "  1 x a"]
+
+
+def test_what_has_moved_is_one_sentence():
+    moved = {"images": 1200, "changed": 7, "added": 30, "removed": 1, "new": [], "gone": []}
+    assert moved_sentence(moved) == (
+        "Since the last time: 30 images came, 1 went, 7 of 1,200 images changed cluster, no cluster is new. Clusters "
+        "that go on keep their numbers."
+    )
+    assert ", new: clusters 4, 5, gone: cluster 2. Clusters that" in moved_sentence(
+        moved | {"new": [4, 5], "gone": [2]}
+    )

@@ -13,11 +13,11 @@ from raycluster.methods import find_method
 from raycluster.methods.dccm.network import DccmCNN
 from raycluster.methods.jule.network import JuleCNN
 from raycluster.methods.saved_network import load_network
-from raycluster.nn.features import BATCH, frozen_features
+from raycluster.nn.features import frozen_features
 from raycluster.runtime.checkpoint import load_latest
 from raycluster.runtime.run_dir import RunDir
 from raycluster.sweeps import objective_callback as module
-from raycluster.sweeps.objective_callback import ObjectiveCallback, adopt_checkpoint, embedding_now
+from raycluster.sweeps.objective_callback import BATCH, ObjectiveCallback, adopt_checkpoint, embedding_now
 from raycluster.sweeps.trial import read_clustered_embeddings
 from raycluster.training.in_process import train_in_process
 from raycluster.training.trainer import TrainingRun

@@ -8,7 +8,7 @@ from typing import Any, NamedTuple
 import numpy as np
 from PIL import Image
 
-from raycluster.data.canvas import Canvas
+from raycluster.data.canvas import Canvas, Interpolation
 
 Box = tuple[float, float, float, float]
 
@@ -56,8 +56,9 @@ def place(height: int, width: int, canvas: Canvas) -> Placement:
     """Place an image on a canvas: all of it, or its central part, as ``canvas.fit`` says."""
     down, right = canvas.height / height, canvas.width / width
     has_aspect = has_aspect_of(canvas, height, width)
-    if canvas.fit == "crop" and not has_aspect:
-        y, x = down / max(down, right) / 2, right / max(down, right) / 2  # half of the shown fraction
+    if canvas.fit == "crop" and (not has_aspect or canvas.crop_share < 1):
+        half = canvas.crop_share / 2
+        y, x = half * down / max(down, right), half * right / max(down, right)
         return Placement(canvas.height, canvas.width, (0.5 - x, 0.5 - y, 0.5 + x, 0.5 + y), averages=False)
     shown_height, shown_width = canvas.height, canvas.width
     if not has_aspect:
@@ -72,10 +73,11 @@ def prepare(pixels: np.ndarray, canvas: Canvas) -> np.ndarray:
 
     An image that has the aspect ratio of the canvas is resized to it. Of another one, the central part is taken
     (``fit="crop"``), or all of it is centered on a ground of one color, the median of the pixels along its border
-    (``fit="pad"``).
+    (``fit="pad"``). With a ``crop_share`` below 1, the central part is smaller, and is taken of every image.
 
-    If both sides shrink by an integer factor, each new pixel is the mean of exactly the pixels it replaces. Otherwise
-    it is interpolated linearly over the area it covers, so that fine patterns do not alias.
+    If all of it is shown and both sides shrink by an integer factor, each new pixel is the mean of exactly the pixels
+    it replaces. Otherwise, and always with bicubic interpolation, it is interpolated over the area it covers, so that
+    fine patterns do not alias.
 
     Parameters
     ----------
@@ -108,7 +110,7 @@ def fill(image: Image.Image, placement: Placement, canvas: Canvas, extent: Box |
     """
     if canvas.channels == 1 and image.mode != "L":
         image = image.convert("L")
-    pixels = np.asarray(_resize(image, placement, extent or (0, 0, *image.size)))
+    pixels = np.asarray(_resize(image, placement, extent or (0, 0, *image.size), canvas.interpolation))
     if pixels.shape[:2] != (canvas.height, canvas.width):
         pixels = _pad(pixels, canvas)
     if pixels.ndim == 2:
@@ -131,12 +133,14 @@ def prepare_block(values: np.ndarray, canvas: Canvas) -> np.ndarray | None:
     """
     channels, height, width = canvas.shape
     layouts = [(height, width, channels)] + [(height, width)] * (channels == 1)
+    if canvas.fit == "crop" and canvas.crop_share < 1:
+        return None
     if values.dtype != np.uint8 or values.shape[1:] not in layouts:
         return None
     return values.reshape(-1, height, width, channels).transpose(0, 3, 1, 2)
 
 
-def _resize(image: Image.Image, placement: Placement, extent: Box) -> Image.Image:
+def _resize(image: Image.Image, placement: Placement, extent: Box, interpolation: Interpolation) -> Image.Image:
     height, width, shown, averages = placement
     left, top, right, bottom = extent
     if left < 0 or top < 0 or right > image.width or bottom > image.height:
@@ -148,6 +152,8 @@ def _resize(image: Image.Image, placement: Placement, extent: Box) -> Image.Imag
     is_whole = box == (0, 0, *image.size)
     if is_whole and image.size == (width, height):
         return image
+    if interpolation == "bicubic":
+        return image.resize((width, height), Image.Resampling.BICUBIC, box=box)
     factors = image.width // width, image.height // height
     if is_whole and (width * factors[0], height * factors[1]) == image.size:
         return image.reduce(factors)

@@ -8,8 +8,8 @@ import torch
 from torch import nn
 from torch.nn import functional as F
 
-from raycluster.methods.base import Prediction
 from raycluster.methods.network import MethodNetwork
+from raycluster.nn.network import Prediction
 from raycluster.nn.pixels import rgb
 from raycluster.nn.resnet import MEAN, STD, build_trunk, default_trunk
 from raycluster.nn.trunks import Trunk

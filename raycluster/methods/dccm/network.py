@@ -8,10 +8,10 @@ from typing import Any, NamedTuple
 import torch
 from torch import nn
 
-from raycluster.methods.base import Prediction
 from raycluster.methods.dccm.settings import SIDES, DeepTap, ShallowTap
 from raycluster.methods.network import MethodNetwork
 from raycluster.nn.batch_norm import BatchNorm, population_statistics
+from raycluster.nn.network import Prediction
 from raycluster.nn.pixels import rgb
 
 FEATURES = 64

@@ -137,3 +137,23 @@ def test_an_array_is_prepared_at_once_as_its_images_are_one_by_one(layout):
     assert prepare_block(values, Canvas(4 - channels, 4, 8)) is None
     assert prepare_block(values, Canvas(channels, 8, 8)) is None
     assert prepare_block(values / 255, canvas) is None
+
+
+def test_a_crop_share_takes_the_middle_of_every_image():
+    pixels = np.random.default_rng(0).integers(0, 256, (80, 120), np.uint8)
+    canvas = Canvas(1, 32, 32, "crop", None, 0.8)
+    placement = place(80, 120, canvas)
+    np.testing.assert_allclose(placement.box, (28 / 120, 0.1, 92 / 120, 0.9))  # 64 of 80 pixels a side
+    wanted = Image.fromarray(pixels).resize((32, 32), Image.Resampling.BILINEAR, box=(28, 8, 92, 72))
+    assert np.abs(prepare(pixels, canvas)[0].astype(int) - np.asarray(wanted)).max() <= 1
+    square = np.random.default_rng(0).integers(0, 256, (1, 40, 40), np.uint8)
+    np.testing.assert_array_equal(prepare(square[0], canvas)[0], square[0, 4:36, 4:36])
+    assert prepare_block(np.zeros((2, 32, 32), np.uint8), canvas) is None
+
+
+def test_bicubic_interpolation_is_that_of_pillow():
+    pixels = np.random.default_rng(0).integers(0, 256, (64, 64, 3), np.uint8)
+    wanted = Image.fromarray(pixels).resize((32, 32), Image.Resampling.BICUBIC)  # though both sides shrink by 2
+    np.testing.assert_array_equal(
+        prepare(pixels, Canvas(3, 32, 32, interpolation="bicubic")), np.moveaxis(np.asarray(wanted), 2, 0)
+    )

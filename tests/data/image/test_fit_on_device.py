@@ -39,6 +39,17 @@ def test_it_is_what_pillow_makes_to_within_a_level(photographs, fit, size):
             assert difference.max() <= 1
 
 
+@pytest.mark.parametrize("size", [(48, 64), (224, 224), (500, 700)])
+@pytest.mark.parametrize("share", [1.0, 0.875])
+def test_a_cubic_is_what_pillow_makes_to_within_two_levels(photographs, share, size):
+    for data in photographs:
+        pixels = decode(data)
+        canvas = Canvas(3, *size, "crop", None, share, "bicubic")
+        difference = np.abs(on_device(pixels, canvas).astype(int) - prepare(pixels, canvas))
+        assert difference.max() <= 2
+        assert difference.mean() < 0.3
+
+
 def test_an_image_of_the_size_of_the_canvas_stays_as_it_is(photographs):
     pixels = decode(photographs[0])
     np.testing.assert_array_equal(on_device(pixels, Canvas(3, 427, 640)), pixels.transpose(2, 0, 1))

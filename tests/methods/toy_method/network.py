@@ -3,8 +3,8 @@ from typing import Any
 import torch
 from torch import nn
 
-from raycluster.methods.base import Prediction
 from raycluster.methods.network import MethodNetwork
+from raycluster.nn.network import Prediction
 
 SIZE = 16
 

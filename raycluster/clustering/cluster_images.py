@@ -1,0 +1,189 @@
+"""``raycluster.cluster`` with images: embeddings by a pretrained network, and clusters of them, in a run folder."""
+
+from __future__ import annotations
+
+import shutil
+import time
+from dataclasses import asdict, replace
+from typing import Any
+
+import numpy as np
+import pyarrow.parquet as pq
+
+from raycluster.clustering.cluster_vectors import check_enough, memory_sentence, settings_of
+from raycluster.clustering.graph_clustering import Clustering, cluster_graph, write_clustering
+from raycluster.clustering.growth import follow
+from raycluster.data.files.location import public_name
+from raycluster.data.files.sources import check_apart, list_images, resolve_source
+from raycluster.data.thumbnails import thumbnails
+from raycluster.data.vectors.vector_set import VectorSet, open_vectors
+from raycluster.embedding.part_files import FOLDER
+from raycluster.embedding.pretrained import backbone_name, load_pretrained, prepared_by
+from raycluster.embedding.state import EmbeddingState
+from raycluster.embedding.update import (
+    EmbedProgress,
+    Written,
+    begin_or_continue,
+    embed_missing,
+    embedding_warnings,
+    none_embedded,
+    plan_workers,
+    read_back,
+)
+from raycluster.nn.backbone.network import Backbone
+from raycluster.options import ClusterOptions
+from raycluster.report.page import report_page
+from raycluster.runtime.clock import Clock
+from raycluster.runtime.console import Console
+from raycluster.runtime.files import atomic_write
+from raycluster.runtime.machine import available_memory
+from raycluster.runtime.paths import absolute_out
+from raycluster.runtime.run_dir import RunDir
+from raycluster.runtime.session import private_node, ray_session_for
+from raycluster.runtime.summary import RunSummary, repeat_summary, show_summary
+from raycluster.runtime.units import count
+
+METHOD = "pretrained"
+ASSIGNMENTS, BEFORE, SUMMARY = "assignments.parquet", "assignments-before.parquet", "summary.json"
+
+
+def cluster_images(options: ClusterOptions, console: Console | None = None) -> RunSummary:
+    """Embed the images that have no embedding yet, cluster all of them, and write the run folder.
+
+    Called again, it does what an interruption left undone. Of a source that has grown, it embeds only what is new,
+    clusters all images again, and says what has moved.
+
+    Parameters
+    ----------
+    options : ClusterOptions
+    console : Console, optional
+        Shows progress and the summary; by default on the standard output.
+
+    Raises
+    ------
+    UserError
+        If the input, the folder or the cluster does not allow it; a sentence says why.
+    TrainingFailed
+        If Ray broke down; the same command continues.
+    """
+    with console or Console() as shown:
+        return _cluster_images(options, shown)
+
+
+def _cluster_images(options: ClusterOptions, console: Console) -> RunSummary:
+    clock = Clock(time.perf_counter(), "start")
+    data = resolve_source(options.data or "")
+    options = replace(options, weights=options.weights and resolve_source(options.weights))
+    run_dir = RunDir(absolute_out(options.out))
+    identity: dict[str, Any] = {"method": METHOD, "data": public_name(data), "labels": options.labels}
+    identity |= options.reading.unusual() | prepared_by(options) | settings_of(options)
+    listing = None  # of a folder that is continued, later, when no other job can change it
+    if run_dir.state(identity) == "new":
+        console.progress(f"looking at {public_name(data)}")
+        listing = list_images(data, options.exclude)
+        check_apart(data, listing, run_dir.path)
+    clock.lap("looking")
+    net, fingerprint = load_pretrained(options, console)
+    clock.lap("network")
+    node = private_node()
+    if node:
+        plan_workers([node], options)  # before Ray starts, which takes seconds
+    run_dir.check_writable()
+    with run_dir.lock():
+        begin_or_continue(run_dir, identity, fingerprint, net, backbone_name(options))
+        console.progress(f"looking at {public_name(data)}")
+        state = EmbeddingState(run_dir.path, data, options.reading, listing)
+        for sentence in state.sentences():
+            console.say(sentence)
+        if not state.has_work and is_current(run_dir, read_back(run_dir, state.manifest)):
+            return repeat_summary(console, run_dir, "clustering")
+        begin_again(run_dir)
+        clock.lap("looking")
+        if state.has_work:
+            progress = EmbedProgress(clock)
+            embed_missing(data, options, run_dir, state, net, progress, console)
+            for warning in embedding_warnings(
+                progress.embedded, progress.blank, progress.blank_paths, progress.spilled
+            ):
+                console.warn(warning)
+        found, rejected = read_embeddings(run_dir, state, console)
+        check_enough(len(found.ids), options, f"{public_name(data)} holds only one readable image")
+        console.say(memory_sentence(len(found.vectors), found.vectors.size, options, available_memory()))
+        clock.lap("checking")
+        clustering = cluster_graph(options, run_dir, found.vectors, clock, console)
+        summary = write_run(run_dir, state, net, found, rejected, clustering, clock, console)
+    show_summary(console, run_dir.path, summary)
+    return summary
+
+
+def is_current(run_dir: RunDir, written: Written) -> bool:
+    """Return whether a run is finished, and with the embeddings that there are now."""
+    if not (run_dir.path / SUMMARY).exists():
+        return False
+    clustered = pq.read_table(run_dir.path / ASSIGNMENTS, columns=["id"])["id"].to_numpy()
+    rejected = run_dir.summary().rejected
+    return np.array_equal(np.sort(clustered), np.sort(written.ids)) and rejected == len(written.rejected)
+
+
+def begin_again(run_dir: RunDir) -> None:
+    """Keep the clusters of a finished run for a comparison, and mark the run as unfinished.
+
+    Whenever this is killed, a repetition has the same effect: the clusters are kept before the mark is removed.
+    """
+    if (run_dir.path / SUMMARY).exists():
+        with atomic_write(run_dir.path / BEFORE) as partial:
+            shutil.copyfile(run_dir.path / ASSIGNMENTS, partial)
+        (run_dir.path / SUMMARY).unlink()
+
+
+def read_embeddings(
+    run_dir: RunDir, state: EmbeddingState, console: Console
+) -> tuple[VectorSet, list[tuple[str, str]]]:
+    """Return all embeddings, and the paths of the rejected inputs with the reasons, which are written too."""
+    console.progress("checking embeddings")
+    written = read_back(run_dir, state.manifest)
+    rejected = [(row.path, row.reason) for row in written.rejected]
+    run_dir.write_rejected(rejected)
+    if not len(written.ids):
+        raise none_embedded(state.manifest, written.rejected)
+    found = open_vectors(str(run_dir.path / FOLDER))
+    if not np.array_equal(found.ids, written.ids):
+        raise RuntimeError(f"{len(written.ids):,} embeddings were read as {len(found.ids):,} vectors")
+    others = f", {len(rejected):,} rejected" if rejected else ""
+    console.say(f"{count(len(found.ids), 'embedding')} of {count(found.vectors.shape[1], 'number')}{others}")
+    return found, rejected
+
+
+def write_run(
+    run_dir: RunDir,
+    state: EmbeddingState,
+    net: Backbone,
+    found: VectorSet,
+    rejected: list[tuple[str, str]],
+    clustering: Clustering,
+    clock: Clock,
+    console: Console,
+) -> RunSummary:
+    """Write what is still missing in the run folder, the summary last."""
+    console.progress("writing results")
+    moved: dict[str, Any] = {}
+    if (run_dir.path / BEFORE).exists():
+        before = pq.read_table(run_dir.path / BEFORE)
+        followed = follow(before["id"].to_numpy(), before["cluster"].to_numpy(), found.ids, clustering.clusters)
+        clustering, moved = replace(clustering, clusters=followed.clusters), followed.moved
+    value_range = run_dir.config()["canvas"]["value_range"]
+    net.value_range = value_range and tuple(value_range)
+    run_dir.write_model(net, net.architecture())
+    summary = write_clustering(run_dir, METHOD, found, clustering, rejected, clock, moved=moved)
+
+    def read_pictures(rows: np.ndarray) -> list[bytes | None]:
+        return thumbnails(state.originals(found.ids[rows]), net.value_range)
+
+    with ray_session_for(state.listing, console):
+        page = report_page(asdict(summary), [], clustering.clusters, clustering.confidence, read_pictures)
+    run_dir.write_report(page)
+    clock.lap("page")
+    seconds = {stage: round(taken, 2) for stage, taken in clock.stages.items()}
+    summary = replace(summary, stages=seconds, seconds=round(sum(clock.stages.values()), 2))
+    run_dir.write_summary(summary)
+    return summary

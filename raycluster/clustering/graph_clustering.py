@@ -1,0 +1,181 @@
+"""Vectors in, clusters and the whole merge tree out: what clusterings of images and of vectors share."""
+
+from __future__ import annotations
+
+from collections import Counter
+from dataclasses import dataclass
+from typing import Any
+
+import numpy as np
+
+from raycluster.data.vectors.vector_set import VectorSet
+from raycluster.graph.n_clusters import rank_n_clusters
+from raycluster.graph.neighbors.faiss_index import Search
+from raycluster.graph.neighbors.nearest import NeighborIndex, neighbors_remark
+from raycluster.graph.tree import MergeTree
+from raycluster.metrics.consensus import agreements
+from raycluster.metrics.health import Advice, clustering_health, embedding_health, neighbor_agreement, warnings_for
+from raycluster.metrics.kmeans import plain_kmeans
+from raycluster.metrics.quality import clustering_quality
+from raycluster.options import ClusterOptions
+from raycluster.report.k_plot import k_plot
+from raycluster.runtime.background import run_beside
+from raycluster.runtime.clock import Clock
+from raycluster.runtime.console import Console
+from raycluster.runtime.files import atomic_write
+from raycluster.runtime.run_dir import RunDir
+from raycluster.runtime.session import private_node, ray_session
+from raycluster.runtime.summary import RunSummary
+from raycluster.runtime.units import duration
+
+CLUSTERING, KMEANS = "gdl", "k-means"  # the names in tables of scores
+ADVICE = Advice(
+    one_cluster="the clusters have chained together; try fewer --n-neighbors, or --affinity local",
+    collapsed="try other embeddings",
+)
+
+
+@dataclass(frozen=True)
+class Clustering:
+    """Clusters of vectors, and what is known of them.
+
+    Attributes
+    ----------
+    clusters : ndarray of int32, shape (n,)
+    confidence : ndarray of float32, shape (n,)
+        The share of the nearest neighbors in the same cluster.
+    tree : MergeTree
+    kmeans : ndarray of int32, shape (n,), or None
+        What plain k-means finds, with as many clusters; None where that would take far longer.
+    health : dict
+        Figures, and ``warnings`` as sentences.
+    """
+
+    clusters: np.ndarray
+    confidence: np.ndarray
+    tree: MergeTree
+    kmeans: np.ndarray | None
+    health: dict[str, Any]
+
+
+def cluster_graph(
+    options: ClusterOptions, run_dir: RunDir, vectors: np.ndarray, clock: Clock, console: Console
+) -> Clustering:
+    """Cluster vectors by graph degree linkage, and by plain k-means to compare with.
+
+    With ``clusters="auto"``, the scores of every number of clusters go to ``n_clusters.html``.
+
+    Parameters
+    ----------
+    options : ClusterOptions
+        The number of clusters, and the settings of the graph.
+    run_dir : RunDir
+    vectors : ndarray of float32, shape (n, d)
+    clock : Clock
+    console : Console
+    """
+    n, n_clusters = len(vectors), options.clusters
+    neighbors, distances, search = _nearest_neighbors(vectors, options.neighbors_of(n), console)
+    clock.lap("neighbors")
+    took = duration(clock.stages["neighbors"])
+    console.say(f"Found {neighbors.shape[1]} neighbors of each vector, by {search}, in {took}")
+    tree, weights, groups = run_beside(
+        lambda: options.build_tree(neighbors, distances, vectors), lambda: console.progress("merging clusters")
+    )
+    clock.lap("merging")
+    console.say(f"Merged all clusters into one in {duration(clock.stages['merging'])}")
+    alternatives: list[int] = []
+    remark = neighbors_remark(options.n_neighbors, n)
+    remarks = [remark] if remark else []
+    if n_clusters == "auto":
+        ranking = run_beside(
+            lambda: rank_n_clusters(tree, neighbors, weights, groups=groups),
+            lambda: console.progress("choosing the number of clusters"),
+        )
+        n_clusters, alternatives = ranking.chosen, ranking.alternatives
+        remarks += ranking.remarks
+        with atomic_write(run_dir.path / "n_clusters.html") as partial:
+            head = "<!doctype html><html lang=en><meta charset=utf-8><title>Number of clusters</title>"
+            partial.write_text(f"{head}{k_plot(ranking)}</html>\n")
+        clock.lap("number of clusters")
+    kmeans = run_beside(lambda: plain_kmeans(vectors, n_clusters), lambda: console.progress("comparing with k-means"))
+    clock.lap("k-means")
+    labels = tree.cut(n_clusters)
+    confidence = neighbor_agreement(neighbors, labels, groups and groups.isolate(neighbors, weights) > 0)
+    health: dict[str, Any] = clustering_health(labels, n_clusters) | embedding_health(vectors)
+    health["alternatives"] = alternatives
+    health["neighbor_agreement"] = float(confidence.mean())
+    judged = {name: value for name, value in health.items() if name != "mean_cosine"}  # any cosine is fine for vectors
+    health["warnings"] = remarks + warnings_for(judged, ADVICE)
+    return Clustering(labels, confidence, tree, kmeans, health)
+
+
+def write_clustering(
+    run_dir: RunDir,
+    method: str,
+    found: VectorSet,
+    clustering: Clustering,
+    rejected: list[tuple[str, str]],
+    clock: Clock,
+    **more: Any,
+) -> RunSummary:
+    """Write ``assignments.parquet`` and ``merges.parquet``, and return the summary, which is to be written last.
+
+    Parameters
+    ----------
+    run_dir : RunDir
+    method : str
+    found : VectorSet
+        What was clustered.
+    clustering : Clustering
+    rejected : list of (str, str)
+        Paths of other inputs, with the reasons.
+    clock : Clock
+    **more
+        Further fields of the summary.
+    """
+    n, labels = len(found.vectors), clustering.clusters
+    if not (len(labels) == len(found.ids) == len(np.unique(found.ids))):
+        raise RuntimeError(f"{n} vectors became {len(labels)} rows")
+    run_dir.write_assignments(found.ids, found.paths, labels, clustering.confidence, found.labels)
+    run_dir.write_merges({name: getattr(clustering.tree, name) for name in ("left", "right", "affinity", "size")})
+    clusterings = {CLUSTERING: labels} | ({} if clustering.kmeans is None else {KMEANS: clustering.kmeans})
+    quality = {}
+    if found.labels is not None:
+        quality = {name: clustering_quality(found.labels, these) for name, these in clusterings.items()}
+    clock.lap("writing")
+    return RunSummary(
+        method=method,
+        images=n,
+        rejected=len(rejected),
+        clusters=len(np.unique(labels)),
+        seconds=round(sum(clock.stages.values()), 2),
+        stages={stage: round(seconds, 2) for stage, seconds in clock.stages.items()},
+        quality=quality,
+        reported=CLUSTERING,
+        rejected_reasons=dict(Counter(reason for _, reason in rejected).most_common()),
+        health=clustering.health,
+        kmeans_agreement=None if clustering.kmeans is None else float(agreements([labels, clustering.kmeans])[0, 1]),
+        **more,
+    )
+
+
+def _nearest_neighbors(vectors: np.ndarray, k: int, console: Console) -> tuple[np.ndarray, np.ndarray, Search]:
+    """Search here, or on the cluster that the job was submitted to, with one task for each GPU or machine."""
+    if private_node():
+        return run_beside(lambda: _search_here(vectors, k), lambda: console.progress("searching for neighbors"))
+    with ray_session(console) as cluster:
+        console.progress("searching for neighbors")
+        from raycluster.clustering.distributed_neighbors import neighbors_in_blocks
+
+        gpus = int(sum(node.gpus for node in cluster.nodes))
+        if gpus:
+            return neighbors_in_blocks(vectors, k, gpus, cpus_per_task=1, gpus_per_task=1)
+        cpus = int(min(node.cpus for node in cluster.nodes if node.cpus >= 1))
+        tasks = sum(int(node.cpus // cpus) for node in cluster.nodes)
+        return neighbors_in_blocks(vectors, k, tasks, cpus_per_task=cpus)
+
+
+def _search_here(vectors: np.ndarray, k: int) -> tuple[np.ndarray, np.ndarray, Search]:
+    index = NeighborIndex(vectors, k)
+    return *index.rows(), index.search
