@@ -16,8 +16,8 @@ from raycluster.data.vectors.vector_set import VectorSet, open_vectors, read_vec
 from raycluster.errors import UserError
 from raycluster.graph.memory import clustering_bytes
 from raycluster.graph.n_clusters import rank_n_clusters
-from raycluster.graph.neighbors.faiss_index import Search
 from raycluster.graph.neighbors.nearest import NeighborIndex, neighbors_remark
+from raycluster.graph.neighbors.search import Search, can_be_exact
 from raycluster.metrics.health import Advice, clustering_health, embedding_health, neighbor_agreement, warnings_for
 from raycluster.metrics.quality import clustering_quality
 from raycluster.options import ClusterOptions
@@ -140,7 +140,8 @@ def _nearest_neighbors(vectors: np.ndarray, k: int, console: Console) -> tuple[n
         from raycluster.clustering.distributed_neighbors import neighbors_in_blocks
 
         gpus = int(sum(node.gpus for node in cluster.nodes))
-        if gpus:
+        n, d = vectors.shape
+        if gpus and can_be_exact(n, d, gpus):  # only the exact search runs on GPUs
             return neighbors_in_blocks(vectors, k, gpus, cpus_per_task=1, gpus_per_task=1)
         cpus = int(min(node.cpus for node in cluster.nodes if node.cpus >= 1))
         tasks = sum(int(node.cpus // cpus) for node in cluster.nodes)
