@@ -20,10 +20,10 @@ from raycluster.graph.neighbors.search import SELECTION, Search
 
 COMPONENTS = 96  # at first
 MOST_COMPONENTS = 0.75  # of the length of the vectors; with more, little would be saved
-MORE_CANDIDATES = 1.5  # than are wanted, if rows are projected
+MORE_CANDIDATES = 2  # than are wanted, if rows are projected
 STEP = 1.5  # by which the numbers of components and of probed lists grow
-MIN_PROJECTED_RECALL = 0.99
-MIN_RECALL = 0.98
+MIN_PROJECTED_RECALL = 0.995
+MIN_RECALL = 0.99
 MOST_COST = 0.5  # of that of an exact search
 FEWEST_PROBES = 8
 PCA_SAMPLE = 20_000
