@@ -72,7 +72,7 @@ def main(options: Options) -> None:
         for name, settings in SETTINGS.items():
             rows = plain if name == "published" else pixel_rows(pixels)
             chosen = "exact" if search.can_be_exact(len(rows), rows.shape[1], faiss.get_num_gpus()) else "lists"
-            for kind in [chosen] if name == "published" else MAX_EXACT_COST:
+            for kind in ["exact"] if name == "published" else MAX_EXACT_COST:
                 print(f"{source[-24:]:24} {images.n:7,} {n_clusters:4}  {name:9}", end=" ", flush=True)
                 search.MAX_EXACT_COST, usual = MAX_EXACT_COST[kind], search.MAX_EXACT_COST
                 measure(settings, rows, images.labels, n_clusters, chosen)
