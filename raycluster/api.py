@@ -39,7 +39,7 @@ from raycluster.runtime.summary import RunSummary
 if TYPE_CHECKING:
     from raycluster.embedding.embed import EmbedSummary
     from raycluster.graph.settings import GraphSettings
-    from raycluster.results.assign import AssignSummary
+    from raycluster.results.assignment import AssignSummary
 
 StrPath = str | os.PathLike[str]
 
@@ -409,9 +409,9 @@ def assign(
     UserError
         If the run, the images or the file do not allow it; a sentence says why.
     """
-    from raycluster.results.assign import assign_images
+    from raycluster.results.assign import assign as assign_with
 
-    return assign_images(
+    return assign_with(
         AssignOptions(
             model=os.fspath(model),
             data=os.fspath(data),

@@ -76,7 +76,7 @@ def test_functions_hand_on_what_they_are_given(monkeypatch):
         "embed": "raycluster.embedding.embed.embed_source",
         "cluster": "raycluster.clustering.cluster_vectors.cluster_vectors",
         "images": "raycluster.clustering.cluster_images.cluster_images",
-        "assign": "raycluster.results.assign.assign_images",
+        "assign": "raycluster.results.assign.assign",
         "evaluate": "raycluster.results.evaluate.evaluate_run",
         "export": "raycluster.results.export.export_tables",
         "sweep": "raycluster.sweeps.sweep.sweep",

@@ -21,9 +21,9 @@ Results: one row for each image, with its id, path, cluster, confidence, reason
 
 def run(values: Values, console: Console) -> None:
     """Assign."""
-    from raycluster.results.assign import assign_images
+    from raycluster.results.assign import assign
 
-    assign_images(build(AssignOptions, values), console)
+    assign(build(AssignOptions, values), console)
 
 
 ASSIGN = Command(

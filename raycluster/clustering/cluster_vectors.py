@@ -3,16 +3,15 @@
 from __future__ import annotations
 
 import time
-from dataclasses import fields, replace
+from dataclasses import fields
 from typing import Any
-
-import numpy as np
 
 from raycluster.clustering.graph_clustering import cluster_graph, write_clustering
 from raycluster.data.files.location import public_name
 from raycluster.data.files.sources import check_apart, resolve_source
 from raycluster.data.vectors.files import find_vector_files
-from raycluster.data.vectors.vector_set import VectorSet, open_vectors, read_vector_files
+from raycluster.data.vectors.unit_length import of_unit_length
+from raycluster.data.vectors.vector_set import open_vectors, read_vector_files
 from raycluster.errors import UserError
 from raycluster.graph.memory import clustering_bytes
 from raycluster.graph.settings import GraphSettings
@@ -28,7 +27,6 @@ from raycluster.runtime.units import count
 from raycluster.runtime.versions import installed_versions
 
 METHOD = "gdl"
-NO_DIRECTION = "its vector is all zeros, which has no cosine (--metric euclidean takes it)"
 
 
 def cluster_vectors(options: ClusterOptions, console: Console | None = None) -> RunSummary:
@@ -88,18 +86,6 @@ def _cluster_vectors(options: ClusterOptions, console: Console) -> RunSummary:
         run_dir.write_summary(summary)
     show_summary(console, run_dir.path, summary)
     return summary
-
-
-def of_unit_length(found: VectorSet) -> VectorSet:
-    """Scale all vectors to length 1, where Euclidean distances rank as cosines do; reject those without a direction."""
-    lengths = np.linalg.norm(found.vectors, axis=1, keepdims=True)
-    has_direction = lengths[:, 0] > 0
-    if not has_direction.all():
-        found = found.without(~has_direction, NO_DIRECTION)
-        lengths = lengths[has_direction]
-    vectors = np.require(found.vectors, requirements="W")  # in place: there may be gigabytes of them
-    vectors /= lengths
-    return replace(found, vectors=vectors)
 
 
 def settings_of(options: ClusterOptions) -> dict[str, Any]:

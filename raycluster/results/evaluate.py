@@ -53,7 +53,7 @@ def evaluate_run(options: EvaluateOptions, console: Console | None = None) -> di
 def _evaluate_run(options: EvaluateOptions, console: Console) -> dict[str, Any]:
     run_dir = finished_run(options.run)
     before = run_dir.config()["identity"]
-    net = network_of(run_dir, "to evaluate")
+    net = network_of(run_dir)
     if options.shift and not net.assigns:
         raise UserError(
             f"--shift needs a network that assigns clusters itself, and that of {before['method']} does not."

@@ -72,14 +72,8 @@ def check_complete(source: str) -> None:
             raise UserError(f"{folder} is not finished: run the same command again first.")
 
 
-def network_of(run_dir: RunDir, purpose: str) -> Network:
+def network_of(run_dir: RunDir) -> Network:
     """Return the network of a run, which a method has trained or which was there before.
-
-    Parameters
-    ----------
-    run_dir : RunDir
-    purpose : str
-        What the network is for, to complete the sentence of an error.
 
     Raises
     ------
@@ -88,7 +82,7 @@ def network_of(run_dir: RunDir, purpose: str) -> Network:
     """
     settings = run_dir.config()["identity"]
     if "embeddings" in settings:
-        raise UserError(f"{run_dir.path} holds a clustering of vectors, without a network {purpose}.")
+        raise UserError(f"{run_dir.path} holds a clustering of vectors, which has no network: name a run of images.")
     return load_network(run_dir.path / "model", settings)
 
 
@@ -116,14 +110,19 @@ def read_vectors(folder: Path, embeddings: str | None = None, column: str | None
         return RunVectors(found.ids, found.paths, found.vectors, labels=found.labels, rejected=len(found.rejected))
     table = pq.read_table(folder / "assignments.parquet")
     ids = table["id"].to_numpy()
-    by_id = np.argsort(found.ids)
+    is_clustered = np.isin(found.ids, ids)
+    if not is_clustered.all():  # vectors without a direction, if these were clustered by cosines
+        rejected = set(pq.read_table(folder / "rejected.parquet")["path"].to_pylist())
+        is_clustered |= [path not in rejected for path in found.paths]
+    given = np.flatnonzero(is_clustered)
+    by_id = given[np.argsort(found.ids[given])]
     if not np.array_equal(found.ids[by_id], np.sort(ids)):
         raise UserError(
             f"The {len(found.ids):,} embeddings in {public_name(source)} do not match the {len(ids):,} rows in "
             f"{folder / 'assignments.parquet'}: name the embeddings that were clustered."
         )
-    rows = by_id[np.searchsorted(found.ids, ids, sorter=by_id)]
-    in_order = np.array_equal(rows, np.arange(len(rows)))
+    rows = by_id[np.searchsorted(found.ids[by_id], ids)]
+    in_order = np.array_equal(rows, np.arange(len(found.ids)))
     return RunVectors(
         ids=ids,
         paths=cast("list[str]", table["path"].to_pylist()),

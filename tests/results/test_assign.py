@@ -167,15 +167,14 @@ def test_files_of_others_are_left_alone(jule_run, tmp_path):
     ("call", "sentence"),
     [
         ({"model": "NOWHERE"}, "holds no finished run"),
-        ({"model": "VECTORS"}, "a clustering of vectors, without a network to assign images with"),
         ({"data": "EMPTY"}, "holds no files"),
         ({"refuse_above": 0}, "--refuse-above 0: choose a number above 0, or inf"),
         ({"refuse_above": float("nan")}, "--refuse-above nan"),
     ],
 )
-def test_bad_calls_are_sentences(call, sentence, jule_run, vectors_run, tmp_path, out):
+def test_bad_calls_are_sentences(call, sentence, jule_run, tmp_path, out):
     (tmp_path / "empty").mkdir()
-    places = {"NOWHERE": tmp_path / "nowhere", "VECTORS": vectors_run, "EMPTY": str(tmp_path / "empty")}
+    places = {"NOWHERE": tmp_path / "nowhere", "EMPTY": str(tmp_path / "empty")}
     call = {name: places.get(value, value) for name, value in call.items()}
     with pytest.raises(UserError, match=sentence):
         raycluster.assign(**{"model": jule_run, "data": "digits", "out": out} | call)

@@ -21,9 +21,9 @@ def test_embeddings_are_joined_to_the_assignments_by_id_also_when_they_lie_in_an
 
 
 def test_only_finished_runs_with_a_network_have_one(jule_run, vectors_run, tmp_path):
-    assert isinstance(network_of(finished_run(jule_run), ""), JuleCNN)
-    with pytest.raises(UserError, match="a clustering of vectors, without a network to play with"):
-        network_of(finished_run(vectors_run), "to play with")
+    assert isinstance(network_of(finished_run(jule_run)), JuleCNN)
+    with pytest.raises(UserError, match="a clustering of vectors, which has no network"):
+        network_of(finished_run(vectors_run))
     with pytest.raises(UserError, match="holds no finished run"):
         finished_run(tmp_path)
 

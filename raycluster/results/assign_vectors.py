@@ -1,0 +1,115 @@
+"""New vectors go to the clusters of a finished clustering of vectors, unless they resemble none of these."""
+
+from __future__ import annotations
+
+import time
+from typing import Any
+
+import numpy as np
+import pyarrow as pa
+
+from raycluster.data.files.location import public_name
+from raycluster.data.files.sources import check_apart, resolve_source
+from raycluster.data.vectors.files import find_vector_files
+from raycluster.data.vectors.unit_length import of_unit_length
+from raycluster.data.vectors.vector_set import VectorSet, read_vector_files
+from raycluster.errors import UserError
+from raycluster.graph.neighbors.novelty import KnownRows
+from raycluster.options import AssignOptions
+from raycluster.results.assignment import (
+    Assignments,
+    AssignSummary,
+    already_assigned,
+    by_neighbors,
+    columns_of,
+    identity_of,
+    n_neighbors_of,
+    write_assignment,
+)
+from raycluster.results.finished_run import read_vectors
+from raycluster.runtime.background import run_beside
+from raycluster.runtime.clock import Clock
+from raycluster.runtime.console import Console
+from raycluster.runtime.paths import absolute_out
+from raycluster.runtime.run_dir import RunDir
+from raycluster.runtime.units import count
+
+
+def assign_vectors(options: AssignOptions, run_dir: RunDir, console: Console) -> AssignSummary:
+    """Assign vectors to a clustering of vectors; :func:`raycluster.results.assign.assign` calls it for one.
+
+    Raises
+    ------
+    UserError
+        If the clustering, the vectors or the file do not allow it; a sentence says why.
+    """
+    clock = Clock(time.perf_counter(), "start")
+    out, settings = absolute_out(options.out), run_dir.config()["identity"]
+    source = resolve_source(options.data)
+    files = find_vector_files(source, settings["column"])
+    check_apart(source, files.listing, out)
+    identity = identity_of(options, run_dir, source, files.listing)
+    before = already_assigned(out, identity, run_dir.path, console)
+    if before:
+        return before
+    RunDir(out.parent).check_writable()
+    console.progress(f"reading {run_dir.path}")
+    known = read_vectors(run_dir.path, settings["embeddings"], settings["column"])
+    if known.clusters is None:
+        raise RuntimeError("a finished clustering without assignments")
+    clock.lap("vectors of the run")
+    console.progress(f"reading {public_name(source)}")
+    new = read_vector_files(files)
+    vectors, d = known.vectors, known.vectors.shape[1]
+    if new.vectors.shape[1] != d:
+        raise UserError(
+            f"The vectors in {public_name(source)} have {new.vectors.shape[1]} numbers, but those that were clustered "
+            f"have {d}: name vectors of the same network."
+        )
+    if settings["metric"] == "cosine":
+        new = of_unit_length(new)
+        vectors = vectors / np.linalg.norm(vectors, axis=1, keepdims=True)
+    for note in new.notes:
+        console.say(note)
+    rejected = f", {len(new.rejected):,} rejected" if new.rejected else ""
+    console.say(f"{public_name(source)}: {count(len(new.ids), 'vector')}{rejected}")
+    clock.lap("vectors")
+    clusters, n_neighbors = known.clusters, n_neighbors_of(run_dir, len(vectors))
+
+    def search() -> tuple[Assignments, float]:
+        rows = KnownRows(vectors, n_neighbors, len(new.vectors))
+        neighbors, novelty = rows.compare(new.vectors)
+        return Assignments(*by_neighbors(clusters, neighbors), novelty), rows.reach
+
+    found, reach = run_beside(search, lambda: console.progress("assigning vectors"))
+    clock.lap("assigning")
+    is_refused = found.novelty > options.refuse_above
+    return write_assignment(
+        out,
+        _table(new, found, is_refused),
+        found,
+        is_refused,
+        new.rejected,
+        new.labels,
+        options.refuse_above * reach,
+        "vector",
+        identity,
+        run_dir.path,
+        clock,
+        console,
+    )
+
+
+def _table(new: VectorSet, found: Assignments, is_refused: np.ndarray) -> pa.Table:
+    """Return one row for every vector, followed by the rejected ones, which have no id."""
+    m = len(new.rejected)
+    ids = pa.array(new.ids)
+    columns: dict[str, Any] = {
+        "id": pa.concat_arrays([ids, pa.nulls(m, ids.type)]),
+        "path": pa.array([*new.paths, *(rejected.path for rejected in new.rejected)], pa.string()),
+    }
+    columns |= columns_of(found, is_refused, new.rejected)
+    if new.labels is not None:
+        labels = np.append(new.labels, np.full(m, -1))
+        columns["label"] = pa.array(labels, pa.int64(), mask=labels < 0)
+    return pa.table(columns)
