@@ -2,10 +2,13 @@
 
     python benchmarks/merge.py | tee benchmarks/merge.txt
 
-Points are 200 Gaussian blobs in 5 dimensions, one k-NN graph for all (K_s 20, exact, its making not counted). Each
-measurement is a process of its own; seconds are CPU seconds after a first run on a small graph that compiles; memory is
-what the process's peak grows by during the measurement. fast_hdbscan finds its own neighbors, and that counts for it:
-it is of use beside "with neighbors" only. It is optional: pip install fast_hdbscan.
+Two kinds of points in 5 dimensions: 200 Gaussian blobs (K_s 20); and ten clusters whose rows crowd in the middle, with
+a few far out (distances from the center by Student's t with 1.5 degrees of freedom, K_s 40), as embeddings of trained
+networks do: large clusters then have thousands of neighbors. There is one k-NN graph for all methods (exact, its making
+not counted). Each measurement is a process of its own; seconds are CPU seconds after a first run on a small graph that
+compiles; memory is what the process's peak grows by during the measurement. fast_hdbscan and EVoC find their own
+neighbors, and that counts for them: they are of use beside "with neighbors" only. Both are optional: pip install
+fast_hdbscan evoc.
 """
 
 from __future__ import annotations
@@ -32,7 +35,8 @@ from sklearn.cluster import AgglomerativeClustering
 
 from raycluster.graph import first_clusters, link, sample_affinity
 
-K_S = 20
+K_S = {"blobs": 20, "crowded": 40}
+OTHERS = {"scikit-learn": "sklearn", "fast_hdbscan": "fast_hdbscan", "EVoC": "evoc"}
 MIB = 2**20
 MEASURE = "measure"  # the first argument of the processes that measure
 
@@ -54,75 +58,78 @@ def main(options: Options) -> None:
     print(f"{machine()}, Python {platform.python_version()}, numba {numba.__version__}, scikit-learn", end=" ")
     print(f"{sklearn.__version__}, one core, load of the machine {os.getloadavg()[0]:.1f}")
     with tempfile.TemporaryDirectory() as folder:
-        compare(options, folder)
-        grow(options, folder)
+        for kind in K_S:
+            print(f"\n{kind}, K_s {K_S[kind]}\n        n  method          seconds   ratio   MiB")
+            for n in options.compared:
+                compare(options, folder, kind, n)
+            print("\n        n  seconds   µs/point   MiB   times the edge list")
+            grow(options, folder, kind)
 
 
-def compare(options: Options, folder: str) -> None:
-    print("\n        n  method          seconds   ratio   MiB")
-    for n in options.compared:
-        graph = f"{folder}/{n}"
-        made = in_own_process("graph", graph, n)
-        ours = fastest(options, graph, n)
-        print(f"{n:9,}  {'ours':14}{ours['seconds']:9.3f}       1{ours['mib']:6.0f}", flush=True)
-        whole = made["seconds"] + ours["seconds"]
-        print(f"{n:9,}  {'with neighbors':15}{whole:8.3f}{whole / ours['seconds']:8.1f}", flush=True)
-        theirs = in_own_process("scikit-learn", graph, n)
-        print(row(n, "scikit-learn", theirs, ours), flush=True)
-        if importlib.util.find_spec("fast_hdbscan"):
-            print(row(n, "fast_hdbscan", in_own_process("fast_hdbscan", graph, n), ours), flush=True)
+def compare(options: Options, folder: str, kind: str, n: int) -> None:
+    graph = f"{folder}/{kind}-{n}"
+    made = in_own_process("graph", kind, graph, n)
+    ours = fastest(options, kind, graph, n)
+    print(f"{n:9,}  {'ours':14}{ours['seconds']:9.3f}       1{ours['mib']:6.0f}", flush=True)
+    whole = made["seconds"] + ours["seconds"]
+    print(f"{n:9,}  {'with neighbors':15}{whole:8.3f}{whole / ours['seconds']:8.1f}", flush=True)
+    for name, package in OTHERS.items():
+        if importlib.util.find_spec(package):
+            print(row(n, name, in_own_process(name, kind, graph, n), ours), flush=True)
         else:
-            print(f"{n:9,}  fast_hdbscan is not installed: pip install fast_hdbscan", flush=True)
+            print(f"{n:9,}  {name} is not installed: pip install {package}", flush=True)
 
 
 def row(n: int, method: str, theirs: dict[str, float], ours: dict[str, float]) -> str:
     return f"{n:9,}  {method:14}{theirs['seconds']:9.3f}{theirs['seconds'] / ours['seconds']:8.1f}{theirs['mib']:6.0f}"
 
 
-def grow(options: Options, folder: str) -> None:
-    print("\n        n  seconds   µs/point   MiB   times the edge list")
+def grow(options: Options, folder: str, kind: str) -> None:
     seconds = []
     for n in options.sizes:
-        graph = f"{folder}/{n}"
+        graph = f"{folder}/{kind}-{n}"
         if not Path(graph + "_ids.npy").exists():
-            in_own_process("graph", graph, n)
-        ours = fastest(options, graph, n)
+            in_own_process("graph", kind, graph, n)
+        ours = fastest(options, kind, graph, n)
         seconds.append(ours["seconds"])
-        edge_list = n * K_S * 8 / MIB
+        edge_list = n * K_S[kind] * 8 / MIB
         print(
             f"{n:9,}{ours['seconds']:9.3f}{ours['seconds'] / n * 1e6:11.1f}{ours['mib']:6.0f}"
             f"{ours['mib'] / edge_list:10.2f}",
             flush=True,
         )
+        for array in Path(folder).glob(f"{kind}-{n}_*.npy"):
+            array.unlink()
     for first in (0, len(seconds) // 2):
         exponent = np.polyfit(np.log(options.sizes[first:]), np.log(seconds[first:]), 1)[0]
         print(f"seconds grow as n^{exponent:.3f} from {options.sizes[first]:,} to {options.sizes[-1]:,} points")
 
 
-def fastest(options: Options, graph: str, n: int) -> dict[str, float]:
-    runs = [in_own_process("ours", graph, n) for _ in range(options.repeats if n < 1_000_000 else 1)]
+def fastest(options: Options, kind: str, graph: str, n: int) -> dict[str, float]:
+    runs = [in_own_process("ours", kind, graph, n) for _ in range(options.repeats if n < 1_000_000 else 1)]
     return min(runs, key=lambda run: run["seconds"])
 
 
-def in_own_process(what: str, graph: str, n: int) -> dict[str, float]:
-    command = [sys.executable, __file__, MEASURE, what, graph, str(n)]
-    return json.loads(subprocess.run(command, check=True, stdout=subprocess.PIPE).stdout)
+def in_own_process(what: str, kind: str, graph: str, n: int) -> dict[str, float]:
+    command = [sys.executable, __file__, MEASURE, what, kind, graph, str(n)]
+    return json.loads(subprocess.run(command, check=True, stdout=subprocess.PIPE).stdout.splitlines()[-1])
 
 
-def measure(what: str, graph: str, n: int) -> None:
+def measure(what: str, kind: str, graph: str, n: int) -> None:
     """Do one measurement and print it; the first run, on a small graph, compiles."""
+    made = {"blobs": blobs, "crowded": crowded}[kind]
     if what == "graph":
-        points, _ = blobs(n)
+        points = made(n)
         started = time.process_time()
-        ids, distances = neighbors(points)
+        ids, distances = neighbors(points, K_S[kind])
         seconds = time.process_time() - started
         weights = sample_affinity(distances, kind="local")
         for name, array in (("points", points), ("ids", ids), ("weights", weights)):
             np.save(f"{graph}_{name}.npy", array)
         print(json.dumps({"seconds": seconds}))
         return
-    points, _ = blobs(500)
-    ids, distances = neighbors(points)
+    points = made(5000)
+    ids, distances = neighbors(points, K_S[kind])
     run(what, points, ids, sample_affinity(distances, kind="local"))
     points, ids, weights = (np.load(f"{graph}_{name}.npy") for name in ("points", "ids", "weights"))
     before, started = peak_mib(), time.process_time()
@@ -137,21 +144,33 @@ def run(what: str, points: np.ndarray, ids: np.ndarray, weights: np.ndarray) -> 
     elif what == "scikit-learn":
         graph = csr_array((np.ones(n * k), ids.ravel(), np.arange(0, n * k + 1, k)), shape=(n, n))
         AgglomerativeClustering(n_clusters=100, connectivity=graph, linkage="average").fit(points)
-    else:
+    elif what == "fast_hdbscan":
         from fast_hdbscan import HDBSCAN
 
-        HDBSCAN(min_samples=K_S, min_cluster_size=K_S).fit(points)
+        HDBSCAN(min_samples=k, min_cluster_size=k).fit(points)
+    else:
+        from evoc import EVoC
+
+        EVoC(n_neighbors=k, random_state=0).fit_predict(points)
 
 
-def blobs(n: int) -> tuple[np.ndarray, np.ndarray]:
+def blobs(n: int) -> np.ndarray:
     rng = np.random.default_rng(0)
     centers = rng.normal(size=(200, 5)) * 3
-    blob = rng.integers(0, 200, n)
-    return (centers[blob] + rng.normal(size=(n, 5))).astype(np.float32), blob
+    return (centers[rng.integers(0, 200, n)] + rng.normal(size=(n, 5))).astype(np.float32)
 
 
-def neighbors(points: np.ndarray) -> tuple[np.ndarray, np.ndarray]:
-    distances, ids = cKDTree(points).query(points, k=K_S + 1)
+def crowded(n: int) -> np.ndarray:
+    rng = np.random.default_rng(0)
+    centers, directions = rng.normal(size=(10, 5)), rng.normal(size=(n, 5))
+    for vectors in (centers, directions):
+        vectors /= np.linalg.norm(vectors, axis=1, keepdims=True)
+    distances = 0.1 * np.abs(rng.standard_t(1.5, (n, 1)))
+    return (centers[rng.integers(0, 10, n)] + distances * directions).astype(np.float32)
+
+
+def neighbors(points: np.ndarray, k: int) -> tuple[np.ndarray, np.ndarray]:
+    distances, ids = cKDTree(points).query(points, k=k + 1)
     return ids[:, 1:].astype(np.int32), (distances[:, 1:] ** 2).astype(np.float32)
 
 
@@ -171,6 +190,6 @@ def cpu_info() -> list[str]:
 
 if __name__ == "__main__":
     if sys.argv[1:2] == [MEASURE]:
-        measure(sys.argv[2], sys.argv[3], int(sys.argv[4]))
+        measure(sys.argv[2], sys.argv[3], sys.argv[4], int(sys.argv[5]))
     else:
         main(tyro.cli(Options, description=__doc__))

@@ -1,21 +1,31 @@
-"""Exact against approximate search of neighbors: seconds of CPU, and how many neighbors the approximate one finds.
+"""The search for neighbors against those of other libraries: seconds of CPU, and which share of the neighbors is found.
 
-    python benchmarks/neighbors.py 'mnist/*-images-*' | tee benchmarks/neighbors.txt
-    OMP_NUM_THREADS=1 python benchmarks/neighbors.py
+    export OMP_NUM_THREADS=1 NUMBA_NUM_THREADS=1
+    python benchmarks/neighbors.py mixture 'mnist/*-images-*' | tee benchmarks/neighbors.txt
+    python benchmarks/neighbors.py 'mnist/*-images-*' --sizes 1000000 --dimensions 160 --methods lists exact
 
-Made mixtures of Gaussians, each in 12 directions of its own; the pixels of any sources that jobs/train.py takes; and
-these reduced to 160 directions and scaled to length 1, which is what embeddings look like. The exact search answers for
-the first rows and is multiplied up to all; recall is that of these rows.
+All vectors have length 1, so that all libraries, whether they compare distances or cosines, look for the same
+neighbors. They are the pixels of any sources that jobs/train.py takes; the same images again and again, moved by up to
+2 pixels, which gives as many as are asked for, as principal components, which is what embeddings look like; and made
+mixtures of Gaussians, each in 12 directions of its own. K_s is the default.
+
+"lists" is our search in lists, whatever the size, and "lists .998" the same when a recall of .998 is wanted. "exact" is
+FAISS's flat search of the first rows, multiplied up to all. "IVFFlat" is what we used before: FAISS's inverted lists,
+4 n^.5 of them, 16 searched. pynndescent and EVoC (its search alone) have their defaults; hnswlib has M = 16, 100
+candidates for building and 2 K_s for searching. Those that are not installed are left out. Recall is that of 1,000
+rows. Ratios are to "lists" in the same run.
 """
 
 from __future__ import annotations
 
+import importlib
 import logging
 import platform
 import time
 from collections.abc import Callable, Iterator
 from dataclasses import dataclass
-from typing import TypeVar
+from importlib.util import find_spec
+from typing import Any
 
 import faiss
 import numpy as np
@@ -24,49 +34,74 @@ import tyro
 
 from raycluster.data.images import open_images
 from raycluster.data.loaded_images import load_images
-from raycluster.graph import NeighborIndex, nearest_neighbors
-from raycluster.graph.neighbors import faiss_index
+from raycluster.graph import NeighborIndex, default_n_neighbors
+from raycluster.graph.neighbors import lists, search
 from raycluster.graph.neighbors.distances import squared_distances
+from raycluster.graph.neighbors.flat import search_flat
 
-COMPARED = 8192
-MAX_EXACT_COST = faiss_index.MAX_EXACT_COST
-Result = TypeVar("Result")
+EXACT_ROWS = 4096
+JUDGED_ROWS = 1000
+MOST_SHIFT = 2  # pixels
+LIBRARIES = {"pynndescent": "pynndescent", "EVoC": "evoc", "hnswlib": "hnswlib"}
 
 
 @dataclass
 class Options:
     """What to measure."""
 
-    sources: tyro.conf.Positional[tuple[str, ...]] = ()
-    """Sets of images."""
-    n_neighbors: int = 20
-    """K_s."""
+    sources: tyro.conf.Positional[tuple[str, ...]] = ("mixture",)
+    """Sets of images, or "mixture"."""
+    sizes: tuple[int, ...] = (100_000,)
+    """Rows of the moved images and of the mixtures."""
+    dimensions: tuple[int, ...] = (64, 160, 768)
+    methods: tuple[str, ...] = ("lists", "lists .998", "exact", "IVFFlat", "pynndescent", "EVoC", "hnswlib")
 
 
 def main(options: Options) -> None:
     print(
         f"{platform.processor() or platform.machine()}, numpy {np.__version__}, faiss {faiss.__version__}, "
-        f"{faiss.omp_get_max_threads()} threads, {faiss.get_num_gpus()} GPUs, K_s {options.n_neighbors}"
+        f"{faiss.omp_get_max_threads()} threads, {faiss.get_num_gpus()} GPUs"
     )
-    print("                                       exact   approximate: CPU s        lists")
-    print("data                      n     d      CPU s    build  search    probed/all  recall  stated chosen")
-    nearest_neighbors(np.zeros((10, 2), np.float32), 2)  # compiles
-    for name, features in data_sets(options.sources):
-        measure(name, features, options.n_neighbors)
+    print("data                  n    d  K_s  method           CPU s  to ours  recall")
+    methods = [name for name in options.methods if name not in LIBRARIES or find_spec(LIBRARIES[name])]
+    small = unit(np.random.default_rng(0).standard_normal((2000, 160), np.float32))
+    for name in methods:
+        if name != "exact":
+            METHODS[name](small, 10)  # compiles
+    for name, features in data_sets(options):
+        compare(name, features, methods)
 
 
-def data_sets(sources: tuple[str, ...]) -> Iterator[tuple[str, np.ndarray]]:
-    yield "mixture", mixture(100_000, 160)
-    yield "mixture", mixture(200_000, 64)
-    if sources:
-        ray.init(address="local", include_dashboard=False, log_to_driver=False, logging_level=logging.ERROR)
-    for source in sources:
-        pixels = load_images(open_images(source)).pixels
-        pixels = pixels.reshape(len(pixels), -1).astype(np.float32) / 255
-        yield f"{source[-12:]} pixels", pixels
-        centered = pixels - pixels.mean(axis=0)
-        reduced = centered @ np.linalg.eigh(centered.T @ centered)[1][:, -160:]
-        yield f"{source[-12:]} reduced", reduced / np.linalg.norm(reduced, axis=1, keepdims=True)
+def data_sets(options: Options) -> Iterator[tuple[str, np.ndarray]]:
+    for source in options.sources:
+        images = None if source == "mixture" else load(source)
+        if images is not None:
+            yield "pixels", unit(images.reshape(len(images), -1).astype(np.float32))
+        for n in options.sizes:
+            for d in options.dimensions:
+                yield ("mixture", mixture(n, d)) if images is None else ("moved images", moved(images, n, d))
+
+
+def load(source: str) -> np.ndarray:
+    ray.init(address="local", include_dashboard=False, log_to_driver=False, logging_level=logging.ERROR)
+    images = load_images(open_images(source)).pixels[:, 0]
+    ray.shutdown()
+    return images
+
+
+def moved(images: np.ndarray, n: int, d: int) -> np.ndarray:
+    """Return n images, each moved by up to MOST_SHIFT pixels, as d principal components of unit length."""
+    rng = np.random.default_rng(0)
+    pixels = images.reshape(len(images), -1).astype(np.float32)
+    mean = pixels.mean(axis=0)
+    components = np.linalg.eigh((pixels - mean).T @ (pixels - mean))[1][:, -d:]
+    features = np.empty((n, components.shape[1]), np.float32)
+    steps = np.arange(-MOST_SHIFT, MOST_SHIFT + 1)
+    shifts = rng.permutation([(row, column) for row in steps for column in steps])
+    for part, start in enumerate(range(0, n, len(images))):
+        some = np.roll(images[: n - start], shifts[part], axis=(1, 2))
+        features[start : start + len(some)] = (some.reshape(len(some), -1) - mean) @ components
+    return unit(features)
 
 
 def mixture(n: int, d: int, n_components: int = 50, directions: int = 12) -> np.ndarray:
@@ -78,31 +113,85 @@ def mixture(n: int, d: int, n_components: int = 50, directions: int = 12) -> np.
         rows = component == c
         features[rows] += rng.standard_normal(d, np.float32)
         features[rows] += rng.standard_normal((rows.sum(), directions), np.float32) @ spread
-    return features
+    return unit(features)
 
 
-def measure(name: str, features: np.ndarray, k: int) -> None:
+def unit(features: np.ndarray) -> np.ndarray:
+    return features / np.linalg.norm(features, axis=1, keepdims=True)
+
+
+def compare(name: str, features: np.ndarray, methods: list[str]) -> None:
     n, d = features.shape
-    faiss_index.MAX_EXACT_COST = np.inf
-    exact, exact_seconds = timed(lambda: NeighborIndex(features, k).rows(0, COMPARED))
-    faiss_index.MAX_EXACT_COST = 0
-    index, build_seconds = timed(lambda: NeighborIndex(features, k))
-    (ids, _), search_seconds = timed(index.rows)
-    found = squared_distances(features[:COMPARED], features, ids[:COMPARED])
-    recall = (found <= exact[1][:, -1:]).mean()
-    faiss_index.MAX_EXACT_COST = MAX_EXACT_COST
-    chosen = "exact" if faiss_index.can_be_exact(n, d, faiss.get_num_gpus()) else "lists"
-    told = index.search
-    print(
-        f"{name:20} {n:7,} {d:5} {exact_seconds * n / min(n, COMPARED):10.1f} {build_seconds:8.1f} "
-        f"{search_seconds:7.1f} {told.n_probes:7}/{told.n_lists:<6,} {recall:7.3f} {told.recall:6.3f}  {chosen}",
-        flush=True,
-    )
+    k = default_n_neighbors(n)
+    rows = np.sort(np.random.default_rng(0).choice(n, JUDGED_ROWS, replace=False))
+    true = search_flat(features, features.mean(axis=0), features[rows], k + 1)
+    farthest = squared_distances(features[rows], features, true).max(axis=1, keepdims=True)
+    base = np.nan
+    for method in methods:
+        started = time.process_time()
+        if method == "exact":
+            search_flat(features, features.mean(axis=0), features[:EXACT_ROWS], k + 1)
+            seconds, recall = (time.process_time() - started) * n / EXACT_ROWS, 1.0
+        else:
+            ids = np.asarray(METHODS[method](features, k), np.int64)
+            seconds = time.process_time() - started
+            near = (squared_distances(features[rows], features, ids[rows]) <= farthest) & (ids[rows] != rows[:, None])
+            recall = np.minimum(near.sum(axis=1), k).mean() / k
+        base = seconds if method == "lists" else base
+        print(
+            f"{name:14} {n:9,} {d:4} {k:4}  {method:12} {seconds:9.1f} {seconds / base:8.2f} {recall:7.3f}", flush=True
+        )
 
 
-def timed(function: Callable[[], Result]) -> tuple[Result, float]:
-    started = time.process_time()
-    return function(), time.process_time() - started
+def ours(features: np.ndarray, k: int) -> np.ndarray:
+    search.MAX_EXACT_COST = 0  # in lists, whatever the size
+    return NeighborIndex(features, k).rows()[0]
+
+
+def ours_of_higher_recall(features: np.ndarray, k: int) -> np.ndarray:
+    usual = lists.MIN_PROJECTED_RECALL, lists.MIN_RECALL
+    lists.MIN_PROJECTED_RECALL, lists.MIN_RECALL = 0.999, 0.998
+    ids = ours(features, k)
+    lists.MIN_PROJECTED_RECALL, lists.MIN_RECALL = usual
+    return ids
+
+
+def ivf_flat(features: np.ndarray, k: int) -> np.ndarray:
+    n, d = features.shape
+    index = faiss.IndexIVFFlat(faiss.IndexFlatL2(d), d, int(min(4 * n**0.5, n // 39)))
+    index.cp.max_points_per_centroid = 64
+    index.train(features)
+    index.add(features)
+    index.nprobe = 16
+    return index.search(features, k + 1)[1]
+
+
+def pynndescent(features: np.ndarray, k: int) -> np.ndarray:
+    index = importlib.import_module("pynndescent").NNDescent(features, n_neighbors=k + 1, random_state=0, n_jobs=1)
+    return index.neighbor_graph[0]
+
+
+def evoc(features: np.ndarray, k: int) -> np.ndarray:
+    return importlib.import_module("evoc.knn_graph").knn_graph(features, k + 1, random_state=0)[0]
+
+
+def hnsw(features: np.ndarray, k: int) -> np.ndarray:
+    index = importlib.import_module("hnswlib").Index("l2", features.shape[1])
+    index.init_index(len(features), M=16, ef_construction=100, random_seed=0)
+    index.set_num_threads(1)
+    index.add_items(features)
+    index.set_ef(2 * k)
+    return index.knn_query(features, k + 1)[0]
+
+
+METHODS: dict[str, Callable[[np.ndarray, int], Any]] = {
+    "lists": ours,
+    "lists .998": ours_of_higher_recall,
+    "IVFFlat": ivf_flat,
+    "pynndescent": pynndescent,
+    "EVoC": evoc,
+    "hnswlib": hnsw,
+}
 
 
 if __name__ == "__main__":

@@ -9,10 +9,11 @@ from typing import Any
 import numpy as np
 import ray
 
-from raycluster.graph.neighbors.faiss_index import Search
-from raycluster.graph.neighbors.nearest import ALIGNMENT, NeighborIndex
+from raycluster.graph.neighbors.flat import ALIGNMENT
+from raycluster.graph.neighbors.nearest import NeighborIndex
+from raycluster.graph.neighbors.search import Search
 
-BLOCK_ROWS = 4 * ALIGNMENT
+FEWEST_PARTS = 4  # of a block, each with ALIGNMENT rows, for one thread
 
 
 def neighbors_in_blocks(
@@ -22,7 +23,7 @@ def neighbors_in_blocks(
     seed: int = 0,
     cpus_per_task: float = 1,
     gpus_per_task: float = 0,
-    block_rows: int = BLOCK_ROWS,
+    block_rows: int | None = None,
 ) -> tuple[np.ndarray, np.ndarray, Search]:
     """Search for the neighbors of all rows with Ray tasks, each for a block of rows.
 
@@ -36,8 +37,8 @@ def neighbors_in_blocks(
         The resources of a task; it computes with as many threads as it has CPUs, but at least one. Use 0 CPUs if the
         cores belong to workers that are waiting. With GPUs, the search is exact up to the size that all tasks can
         handle together.
-    block_rows : int
-        Rounded up to a multiple of ALIGNMENT.
+    block_rows : int, optional
+        Rounded up to a multiple of ALIGNMENT; by default, enough for all threads of a task.
 
     Returns
     -------
@@ -56,7 +57,8 @@ def neighbors_in_blocks(
     index = NeighborIndex(features, n_neighbors, seed, math.ceil(n_tasks * gpus_per_task))
     n, k = len(features), index.n_neighbors
     ids, distances = np.empty((n, k), np.int32), np.empty((n, k), np.float32)
-    block_rows = -(-block_rows // ALIGNMENT) * ALIGNMENT
+    parts = max(FEWEST_PARTS, math.ceil(cpus_per_task)) if block_rows is None else math.ceil(block_rows / ALIGNMENT)
+    block_rows = parts * ALIGNMENT
     shared = ray.put(index)
     task = _search_rows.options(num_cpus=cpus_per_task, num_gpus=gpus_per_task)
     blocks = ((task.remote(shared, start, start + block_rows), start) for start in range(0, n, block_rows))

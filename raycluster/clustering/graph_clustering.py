@@ -8,10 +8,11 @@ from typing import Any
 
 import numpy as np
 
+from raycluster.clustering.merge_progress import MergeProgress
 from raycluster.data.vectors.vector_set import VectorSet
 from raycluster.graph.n_clusters import rank_n_clusters
-from raycluster.graph.neighbors.faiss_index import Search
 from raycluster.graph.neighbors.nearest import NeighborIndex, neighbors_remark
+from raycluster.graph.neighbors.search import Search, can_be_exact
 from raycluster.graph.tree import MergeTree
 from raycluster.metrics.consensus import agreements
 from raycluster.metrics.health import Advice, clustering_health, embedding_health, neighbor_agreement, warnings_for
@@ -79,8 +80,10 @@ def cluster_graph(
     clock.lap("neighbors")
     took = duration(clock.stages["neighbors"])
     console.say(f"Found {neighbors.shape[1]} neighbors of each vector, by {search}, in {took}")
+    merges = MergeProgress()
     tree, weights, groups = run_beside(
-        lambda: options.build_tree(neighbors, distances, vectors), lambda: console.progress("merging clusters")
+        lambda: options.build_tree(neighbors, distances, vectors, progress=merges.note),
+        lambda: console.progress("merging clusters", merges.describe()),
     )
     clock.lap("merging")
     console.say(f"Merged all clusters into one in {duration(clock.stages['merging'])}")
@@ -169,7 +172,7 @@ def _nearest_neighbors(vectors: np.ndarray, k: int, console: Console) -> tuple[n
         from raycluster.clustering.distributed_neighbors import neighbors_in_blocks
 
         gpus = int(sum(node.gpus for node in cluster.nodes))
-        if gpus:
+        if gpus and can_be_exact(*vectors.shape, gpus):  # only the exact search runs on GPUs
             return neighbors_in_blocks(vectors, k, gpus, cpus_per_task=1, gpus_per_task=1)
         cpus = int(min(node.cpus for node in cluster.nodes if node.cpus >= 1))
         tasks = sum(int(node.cpus // cpus) for node in cluster.nodes)

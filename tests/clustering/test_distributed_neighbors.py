@@ -3,8 +3,9 @@ import pytest
 
 from raycluster.clustering.distributed_neighbors import neighbors_in_blocks
 from raycluster.errors import UserError
-from raycluster.graph.neighbors import faiss_index as search
-from raycluster.graph.neighbors.nearest import ALIGNMENT, NeighborIndex
+from raycluster.graph.neighbors import search
+from raycluster.graph.neighbors.flat import ALIGNMENT
+from raycluster.graph.neighbors.nearest import NeighborIndex
 
 pytestmark = pytest.mark.usefixtures("ray_session")
 

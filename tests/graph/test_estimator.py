@@ -14,7 +14,7 @@ from sklearn.utils.estimator_checks import parametrize_with_checks
 from raycluster.errors import UserError
 from raycluster.graph import GraphDegreeLinkage, nearest_neighbors
 from raycluster.graph.n_clusters import rank_n_clusters
-from raycluster.graph.neighbors.faiss_index import Search
+from raycluster.graph.neighbors.search import Search
 from raycluster.graph.settings import GraphSettings
 from raycluster.metrics.quality import clustering_quality
 

@@ -2,11 +2,12 @@
 
 from __future__ import annotations
 
-from typing import NamedTuple
+from typing import BinaryIO, NamedTuple
 
 import numpy as np
 import pyarrow as pa
 
+from raycluster.data.containers.arrays import read_npy_header
 from raycluster.data.containers.parquet import open_parquet, parquet_labels
 from raycluster.data.containers.parquet_images import is_text
 from raycluster.data.files.location import Location
@@ -15,6 +16,8 @@ from raycluster.data.unreadable import Unreadable
 from raycluster.data.vectors.columns import KNOWN, holds_vectors, numbers_of
 from raycluster.data.vectors.files import npy_shape, reading
 from raycluster.data.vectors.ids import ids_of
+
+BLOCK_NUMBERS = 2**24
 
 
 class VectorRows(NamedTuple):
@@ -65,10 +68,19 @@ def read_npy_rows(location: Location, name: str, size: int) -> VectorRows:
     with reading(), location.open(name) as file:
         n, width = npy_shape(file, size)
         file.seek(0)
-        matrix = np.lib.format.read_array(file, allow_pickle=False)
-    with np.errstate(over="ignore"):
-        numbers = matrix.astype(np.float32, copy=False).reshape(-1)
+        numbers = _as_float32(file, n * width)
     return VectorRows(n, np.full(n, "", object), np.full(n, width), numbers, _row_names(name, n))
+
+
+def _as_float32(file: BinaryIO, count: int) -> np.ndarray:
+    """Return the numbers of an NPY file, float32 [count], with no more than a block of them in memory twice."""
+    shape, is_fortran, dtype = read_npy_header(file)
+    numbers = np.empty(count, np.float32)
+    with np.errstate(over="ignore"):
+        for start in range(0, count, BLOCK_NUMBERS):
+            stop = min(start + BLOCK_NUMBERS, count)
+            numbers[start:stop] = np.frombuffer(file.read((stop - start) * dtype.itemsize), dtype)
+    return numbers.reshape(shape[::-1]).T.reshape(-1) if is_fortran else numbers
 
 
 def read_parquet_rows(location: Location, name: str, column: str) -> VectorRows:

@@ -1,7 +1,8 @@
-"""The k-nearest-neighbor graph by FAISS: on all GPUs or, without one, all CPU threads; exact unless it is large."""
+"""The k-nearest-neighbor graph: exact, by FAISS, unless it is large; on all GPUs or, without one, all CPU threads."""
 
 from __future__ import annotations
 
+from collections.abc import Callable
 from typing import NamedTuple
 
 import faiss
@@ -9,13 +10,10 @@ import numpy as np
 
 from raycluster.errors import UserError
 from raycluster.graph.neighbors.distances import squared_distances
-from raycluster.graph.neighbors.faiss_index import Search, build_flat, build_lists, can_be_exact
-
-# FAISS multiplies matrices in blocks of this many queries. A search that starts at a multiple of it uses the same
-# blocks as a search of all rows, so that every distance is the same to the last bit.
-ALIGNMENT = 4096
-QUERIES = 16 * ALIGNMENT  # rows that are copied at a time
-GPU_MAX_K = 2048
+from raycluster.graph.neighbors.flat import ALIGNMENT, search_flat
+from raycluster.graph.neighbors.lists import Lists, build_lists
+from raycluster.graph.neighbors.parallel import in_threads
+from raycluster.graph.neighbors.search import Search, can_be_exact
 
 
 def default_n_neighbors(n: int) -> int:
@@ -122,7 +120,7 @@ class NeighborIndex:
         self.n_neighbors = min(n_neighbors, n - 1)
         self.search = Search()
         self._features, self._mean = features, features.mean(axis=0, dtype=np.float64).astype(np.float32)
-        self._lists: faiss.Index | None = None
+        self._lists: Lists | None = None
         if not can_be_exact(n, d, faiss.get_num_gpus() if n_gpus is None else n_gpus, n_queries):
             self._lists, self.search = build_lists(features, self._mean, self.n_neighbors + 1, seed)
 
@@ -150,31 +148,34 @@ class NeighborIndex:
                 f"The points must be a matrix with at least one row and {d} columns; they have shape {points.shape}."
             )
         _check_numbers(points)
-        return self._sorted(points, self._find(points, max(self.n_neighbors, 1)))
+        return self._nearest(points, max(self.n_neighbors, 1))
 
     def _others(self, queries: np.ndarray, rows: np.ndarray) -> tuple[np.ndarray, np.ndarray]:
         if self.n_neighbors == 0:
             return np.empty((len(queries), 0), np.int32), np.empty((len(queries), 0), np.float32)
-        return self._sorted(queries, _without_self(self._find(queries, self.n_neighbors + 1), rows))
+        return self._nearest(queries, self.n_neighbors, rows)
 
-    def _find(self, queries: np.ndarray, k: int) -> np.ndarray:
-        """Return the k nearest rows of every query, int32 [m, k]; a query that is a row is among them."""
-        on_host = build_flat(self._features, self._mean) if self._lists is None else self._lists
-        index = _on_gpus(on_host) if k <= GPU_MAX_K else on_host
-        found = np.empty((len(queries), k), np.int32)
-        for i in range(0, len(queries), QUERIES):
-            found[i : i + QUERIES] = index.search(queries[i : i + QUERIES] - self._mean, k)[1]
-        short = np.flatnonzero((found < 0).any(axis=1))
-        if len(short):  # the probed lists have fewer than k rows: search all lists
-            everywhere = faiss.SearchParametersIVF()
-            everywhere.nprobe = self.search.n_lists
-            found[short] = on_host.search(queries[short] - self._mean, k, params=everywhere)[1]
-        return found
+    def _nearest(self, queries: np.ndarray, k: int, rows: np.ndarray | None = None) -> tuple[np.ndarray, np.ndarray]:
+        """Return the k rows nearest to every query and their distances; without itself, if it is one of ``rows``."""
+        candidates = self._candidates(queries, k if rows is None else k + 1)
+        ids, distances = np.empty((len(queries), k), np.int32), np.empty((len(queries), k), np.float32)
 
-    def _sorted(self, queries: np.ndarray, ids: np.ndarray) -> tuple[np.ndarray, np.ndarray]:
-        distances = squared_distances(queries, self._features, ids)
-        order = np.lexsort((ids, distances), axis=1)
-        return np.take_along_axis(ids, order, axis=1), np.take_along_axis(distances, order, axis=1)
+        def answer(start: int) -> None:
+            part = slice(start, start + ALIGNMENT)
+            found = candidates(part) if rows is None else _without_self(candidates(part), rows[part])
+            found, found_distances = _nearest_first(queries[part], self._features, found)
+            ids[part], distances[part] = found[:, :k], found_distances[:, :k]
+
+        in_threads(answer, range(0, len(queries), ALIGNMENT))
+        return ids, distances
+
+    def _candidates(self, queries: np.ndarray, k: int) -> Callable[[slice], np.ndarray]:
+        """Return a function that finds, for some of the queries, at least k rows among which the k nearest are."""
+        lists = self._lists
+        if lists is None:
+            found = search_flat(self._features, self._mean, queries, k)  # of all at once, which FAISS does in parallel
+            return lambda part: found[part]
+        return lambda part: lists.candidates(queries[part], k)
 
 
 def _check_numbers(features: np.ndarray) -> None:
@@ -189,16 +190,17 @@ def _check_numbers(features: np.ndarray) -> None:
         raise UserError("The features are so large that their distances overflow: scale them down.")
 
 
-def _on_gpus(index: faiss.Index) -> faiss.Index:
-    if faiss.get_num_gpus() == 0:
-        return index
-    options = faiss.GpuMultipleClonerOptions()
-    options.shard = False  # every GPU holds all rows and answers some of the queries
-    return faiss.index_cpu_to_all_gpus(index, options)
-
-
 def _without_self(found: np.ndarray, rows: np.ndarray) -> np.ndarray:
-    """Drop the row itself from its k + 1 hits, or the last hit if duplicates have crowded the row itself out."""
+    """Drop the row itself from what was found, or the last hit if duplicates have crowded the row itself out."""
     is_self = found == rows[:, None]
     is_self[~is_self.any(axis=1), -1] = True
     return found[~is_self].reshape(len(found), -1)
+
+
+def _nearest_first(queries: np.ndarray, features: np.ndarray, ids: np.ndarray) -> tuple[np.ndarray, np.ndarray]:
+    """Sort the rows found for every query by distance, equal distances by row number, and return the distances too."""
+    distances = squared_distances(queries, features, ids)
+    # As integers, floats that are not negative have the same order.
+    keys = (distances.view(np.uint32).astype(np.uint64) << np.uint64(32)) | ids.view(np.uint32)
+    keys.sort(axis=1)
+    return keys.astype(np.uint32).view(np.int32), (keys >> np.uint64(32)).astype(np.uint32).view(np.float32)

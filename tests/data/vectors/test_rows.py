@@ -5,6 +5,7 @@ import pytest
 
 from raycluster.data.files.location import Location
 from raycluster.data.unreadable import Unreadable
+from raycluster.data.vectors import rows as vector_rows
 from raycluster.data.vectors.rows import read_npy_rows, read_parquet_rows, unreadable_rows
 
 
@@ -49,8 +50,15 @@ def test_a_file_that_cannot_be_read_gives_its_reason(tmp_path):
         read_parquet_rows(Location(str(tmp_path)), "gone.parquet", "v")
 
 
-def test_matrices_of_every_kind_of_number_are_read_in_order(tmp_path):
-    for matrix in (np.eye(3, dtype=bool), np.arange(6, dtype=">i2").reshape(2, 3), np.asfortranarray(np.eye(4)[:3])):
+def test_matrices_of_every_kind_of_number_are_read_in_order_block_by_block(tmp_path, monkeypatch):
+    monkeypatch.setattr(vector_rows, "BLOCK_NUMBERS", 4)
+    numbers = np.arange(12).reshape(4, 3)
+    for matrix in (
+        np.eye(3, dtype=bool),
+        numbers.astype(">i2"),
+        numbers.astype(np.float16),
+        np.asfortranarray(numbers),
+    ):
         path = tmp_path / "a.npy"
         np.save(path, matrix)
         rows = read_npy_rows(Location(str(tmp_path)), "a.npy", path.stat().st_size)

@@ -5,8 +5,9 @@ import numpy as np
 import pytest
 
 from raycluster.errors import UserError
-from raycluster.graph.neighbors import faiss_index, nearest
-from raycluster.graph.neighbors.nearest import ALIGNMENT, NeighborIndex, default_n_neighbors, nearest_neighbors
+from raycluster.graph.neighbors import flat, lists, search
+from raycluster.graph.neighbors.flat import ALIGNMENT
+from raycluster.graph.neighbors.nearest import NeighborIndex, default_n_neighbors, nearest_neighbors
 
 
 @pytest.fixture
@@ -18,8 +19,8 @@ def search_by_products(monkeypatch):
 @pytest.fixture
 def search_in_lists(monkeypatch):
     """Make the search approximate even for small sets."""
-    monkeypatch.setattr(faiss_index, "MAX_EXACT_COST", 0)
-    monkeypatch.setattr(faiss_index, "LIST_PENALTY", 0)
+    monkeypatch.setattr(search, "MAX_EXACT_COST", 0)
+    monkeypatch.setattr(lists, "MOST_COST", np.inf)
 
 
 @pytest.fixture(params=["exact", "lists"])
@@ -110,7 +111,7 @@ def test_no_neighbors_is_an_error():
 def test_the_search_in_lists_finds_nearly_all_neighbors(monkeypatch):
     features = clusters(5000)
     exact = nearest_neighbors(features, 20)[0]
-    monkeypatch.setattr(faiss_index, "MAX_EXACT_COST", 0)
+    monkeypatch.setattr(search, "MAX_EXACT_COST", 0)
     index = NeighborIndex(features, 20)
     ids, distances = index.rows()
     assert (index.search.kind, index.search.n_lists) == ("lists", 128)
@@ -124,7 +125,7 @@ def test_the_search_in_lists_finds_nearly_all_neighbors(monkeypatch):
 
 @pytest.mark.usefixtures("search_in_lists")
 def test_the_search_in_lists_depends_on_the_seed_alone(monkeypatch):
-    monkeypatch.setattr(faiss_index, "MIN_RECALL", 0.5)
+    monkeypatch.setattr(lists, "MIN_RECALL", 0.5)
     features = np.random.default_rng(0).normal(size=(4000, 16)).astype(np.float32)
     first = NeighborIndex(features, 50, seed=3)
     threads = faiss.omp_get_max_threads()
@@ -142,12 +143,12 @@ def test_the_search_in_lists_depends_on_the_seed_alone(monkeypatch):
 
 @pytest.mark.usefixtures("search_in_lists")
 def test_rows_whose_lists_are_short_are_searched_everywhere(monkeypatch):
-    monkeypatch.setattr(faiss_index, "MIN_RECALL", 0)  # keep to 8 of 25 lists, about 300 rows
+    monkeypatch.setattr(lists, "MIN_RECALL", 0)  # keep to 8 of 25 lists, about 300 rows
     features = np.random.default_rng(0).normal(size=(1000, 4)).astype(np.float32)
     index = NeighborIndex(features, 500)
     assert index.search.n_probes == 8
     ids, distances = index.rows()
-    monkeypatch.setattr(faiss_index, "MAX_EXACT_COST", 1e12)
+    monkeypatch.setattr(search, "MAX_EXACT_COST", 1e12)
     exact_ids, exact_distances = nearest_neighbors(features, 500)
     assert (ids == exact_ids).mean() > 0.999
     np.testing.assert_allclose(distances, exact_distances, rtol=1e-5)
@@ -183,7 +184,7 @@ def test_blocks_of_rows_put_together_are_the_whole_bit_for_bit(monkeypatch):
     assert [len(ids) for ids, _ in blocks] == [ALIGNMENT, ALIGNMENT, 100]
     for one, parts in zip(whole, zip(*blocks, strict=True), strict=True):
         assert (one == np.concatenate(parts)).all()
-    monkeypatch.setattr(nearest, "QUERIES", ALIGNMENT)
+    monkeypatch.setattr(flat, "QUERIES", ALIGNMENT)
     assert all((a == b).all() for a, b in zip(whole, index.rows(), strict=True))
 
 
