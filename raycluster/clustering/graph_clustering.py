@@ -171,8 +171,8 @@ def _nearest_neighbors(vectors: np.ndarray, k: int, console: Console) -> tuple[n
         console.progress("searching for neighbors")
         from raycluster.clustering.distributed_neighbors import neighbors_in_blocks
 
-        gpus = int(sum(node.gpus for node in cluster.nodes))
-        if gpus and can_be_exact(*vectors.shape, gpus):  # only the exact search runs on GPUs
+        (n, d), gpus = vectors.shape, int(sum(node.gpus for node in cluster.nodes))
+        if gpus and can_be_exact(n, d, gpus):  # only the exact search runs on GPUs
             return neighbors_in_blocks(vectors, k, gpus, cpus_per_task=1, gpus_per_task=1)
         cpus = int(min(node.cpus for node in cluster.nodes if node.cpus >= 1))
         tasks = sum(int(node.cpus // cpus) for node in cluster.nodes)

@@ -11,6 +11,7 @@ ITERATIONS = 50
 MAX_POINTS_PER_CENTROID = 20_000
 STARTS = 20
 FEWEST_PER_CLUSTER = 39  # with fewer, FAISS says, centroids are no better than random rows
+SMALL = 2e8  # products in one pass over the rows, below which threads mainly wait for each other
 BUDGET = 3e11  # products of two numbers: some ten seconds on two cores
 
 
@@ -78,4 +79,10 @@ def plain_kmeans(features: np.ndarray, n_clusters: int, seed: int = 0, budget: f
     if n * d * n_clusters > budget or rows < min(n, FEWEST_PER_CLUSTER * n_clusters):
         return None
     per_cluster = max(1, min(MAX_POINTS_PER_CENTROID, rows // n_clusters))
-    return kmeans(features, n_clusters, seed, max(1, min(STARTS, rows // n)), per_cluster).labels
+    threads = faiss.omp_get_max_threads()
+    if n * d * n_clusters < SMALL:
+        faiss.omp_set_num_threads(1)
+    try:
+        return kmeans(features, n_clusters, seed, max(1, min(STARTS, rows // n)), per_cluster).labels
+    finally:
+        faiss.omp_set_num_threads(threads)
