@@ -28,7 +28,7 @@ class Hubs(NamedTuple):
 
     hub: np.ndarray  # HUB [h]
     free: np.ndarray  # int32 [h], numbers that are free
-    count: np.ndarray  # int64 [2], how many are free, and how many have ever been used
+    counts: np.ndarray  # int64 [2], how many are free, and how many have ever been used
     min_pairs: int
     tolerance: float
 
@@ -44,17 +44,17 @@ def room_for_hubs(n_pairs: int, min_pairs: int = MIN_PAIRS, tolerance: float = T
 @compiled_lean
 def has_hubs(hubs: Hubs) -> bool:
     """Return whether there has ever been a hub."""
-    return hubs.count[1] > 0
+    return hubs.counts[1] > 0
 
 
 @compiled_lean
 def take_number(hubs: Hubs, clusters: np.ndarray, i: int) -> bool:
     """Give i the number of a hub, and return whether one is free."""
-    if hubs.count[0] == 0:
+    if hubs.counts[0] == 0:
         return False
-    hubs.count[0] -= 1
-    number = hubs.free[hubs.count[0]]
-    hubs.count[1] = max(hubs.count[1], number + 1)
+    hubs.counts[0] -= 1
+    number = hubs.free[hubs.counts[0]]
+    hubs.counts[1] = max(hubs.counts[1], number + 1)
     hubs.hub[number].cluster = i
     clusters[i].hub = number
     return True
@@ -64,8 +64,8 @@ def take_number(hubs: Hubs, clusters: np.ndarray, i: int) -> bool:
 def give_back_number(hubs: Hubs, number: int) -> None:
     """Free the number of a hub that is gone."""
     hubs.hub[number].cluster = -1
-    hubs.free[hubs.count[0]] = number
-    hubs.count[0] += 1
+    hubs.free[hubs.counts[0]] = number
+    hubs.counts[0] += 1
 
 
 @compiled_lean

@@ -13,7 +13,7 @@ class Marks(NamedTuple):
     """Which clusters are marked; the mark itself is a field of the cluster."""
 
     cluster: np.ndarray  # int32 [c]
-    count: np.ndarray  # int64 [1]
+    counts: np.ndarray  # int64 [1], how many
 
 
 def no_marks(n_clusters: int) -> Marks:
@@ -25,13 +25,13 @@ def no_marks(n_clusters: int) -> Marks:
 def set_mark(marks: Marks, clusters: np.ndarray, d: int, half: int) -> None:
     """Mark d, which has no mark yet."""
     clusters[d].mark = half
-    marks.cluster[marks.count[0]] = d
-    marks.count[0] += 1
+    marks.cluster[marks.counts[0]] = d
+    marks.counts[0] += 1
 
 
 @compiled_lean
 def clear_marks(marks: Marks, clusters: np.ndarray) -> None:
     """Clear all marks."""
-    for k in range(marks.count[0]):
+    for k in range(marks.counts[0]):
         clusters[marks.cluster[k]].mark = -1
-    marks.count[0] = 0
+    marks.counts[0] = 0

@@ -301,7 +301,7 @@ def _merge_two(state: State, a: int, b: int, highest: float, n_neighbor_clusters
         drop_marked(nearest, clusters, b, a)
     else:
         clear_nearest(clusters, b)
-    for k in range(marks.count[0]):
+    for k in range(marks.counts[0]):
         d = marks.cluster[k]
         if d != a:
             _visit(state, a, b, d, clusters[d].mark, n_neighbor_clusters, local_structure)
@@ -364,7 +364,7 @@ def _settle(state: State, n_neighbor_clusters: int, local_structure: float) -> N
     """Sweep hubs that have drifted too far for the scores of today, and find out how far the others have."""
     state.drift[0] = 0.0
     highest = state.clusters[state.tournament[1]].score
-    for number in range(state.hubs.count[1]):
+    for number in range(state.hubs.counts[1]):
         i = state.hubs.hub[number].cluster
         if i >= 0:
             drifted = drift(state.hubs, state.clusters, i)

@@ -78,7 +78,7 @@ def find_half(lookup: PairLookup, i: int, j: int) -> int:
 
 @compiled_lean
 def _key(i: int, j: int) -> int:
-    return (np.int64(min(i, j)) << 32) | np.int64(max(i, j))
+    return int((np.int64(min(i, j)) << 32) | np.int64(max(i, j)))
 
 
 @compiled_lean
@@ -89,4 +89,4 @@ def _place(lookup: PairLookup, i: int, j: int) -> int:
     place = np.int64((np.uint64(key) * SPREAD) >> np.uint64(32)) & last
     while lookup.entry[place].key != key and lookup.entry[place].key >= 0:
         place = (place + 1) & last
-    return place
+    return int(place)

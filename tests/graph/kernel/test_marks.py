@@ -9,7 +9,7 @@ def test_marks_are_listed_until_they_are_cleared():
     set_mark(marks, clusters, 2, 7)
     set_mark(marks, clusters, 0, 5)
     assert clusters["mark"].tolist() == [5, -1, 7, -1]
-    assert marks.cluster[: marks.count[0]].tolist() == [2, 0]
+    assert marks.cluster[: marks.counts[0]].tolist() == [2, 0]
     clear_marks(marks, clusters)
     assert clusters["mark"].tolist() == [-1] * 4
-    assert marks.count[0] == 0
+    assert marks.counts[0] == 0
