@@ -9,6 +9,13 @@ from typing import Any
 import numpy as np
 
 from raycluster.clustering.merge_progress import MergeProgress
+from raycluster.clustering.saved_graph import (
+    Neighbors,
+    fingerprint,
+    remove_neighbors,
+    save_neighbors,
+    saved_neighbors,
+)
 from raycluster.data.vectors.vector_set import VectorSet
 from raycluster.graph.n_clusters import rank_n_clusters
 from raycluster.graph.neighbors.nearest import NeighborIndex, neighbors_remark
@@ -76,10 +83,10 @@ def cluster_graph(
     console : Console
     """
     n, n_clusters = len(vectors), options.clusters
-    neighbors, distances, search = _nearest_neighbors(vectors, options.neighbors_of(n), console)
+    neighbors, distances, search = _neighbors(vectors, options.neighbors_of(n), run_dir, console)
     clock.lap("neighbors")
     took = duration(clock.stages["neighbors"])
-    console.say(f"Found {neighbors.shape[1]} neighbors of each vector, by {search}, in {took}")
+    console.say(f"{neighbors.shape[1]} neighbors of each vector, by {search}, in {took}")
     merges = MergeProgress()
     tree, weights, groups = run_beside(
         lambda: options.build_tree(neighbors, distances, vectors, progress=merges.note),
@@ -142,6 +149,7 @@ def write_clustering(
         raise RuntimeError(f"{n} vectors became {len(labels)} rows")
     run_dir.write_assignments(found.ids, found.paths, labels, clustering.confidence, found.labels)
     run_dir.write_merges({name: getattr(clustering.tree, name) for name in ("left", "right", "affinity", "size")})
+    remove_neighbors(run_dir.path)
     clusterings = {CLUSTERING: labels} | ({} if clustering.kmeans is None else {KMEANS: clustering.kmeans})
     quality = {}
     if found.labels is not None:
@@ -161,6 +169,22 @@ def write_clustering(
         kmeans_agreement=None if clustering.kmeans is None else float(agreements([labels, clustering.kmeans])[0, 1]),
         **more,
     )
+
+
+def _neighbors(vectors: np.ndarray, k: int, run_dir: RunDir, console: Console) -> Neighbors:
+    """Search for neighbors, unless an interrupted run has found and saved them already."""
+    of = fingerprint(vectors, k)
+    neighbors = saved_neighbors(run_dir.path, of)
+    if neighbors is not None:
+        console.say("The neighbors were found before this command was interrupted.")
+        return neighbors
+    neighbors = Neighbors(*_nearest_neighbors(vectors, k, console))
+    try:
+        save_neighbors(run_dir.path, neighbors, of)
+    except OSError as error:
+        remark = f"The neighbors cannot be saved ({error.strerror or error})"
+        console.warn(f"{remark}: if this is interrupted, they are searched for again.")
+    return neighbors
 
 
 def _nearest_neighbors(vectors: np.ndarray, k: int, console: Console) -> tuple[np.ndarray, np.ndarray, Search]:

@@ -215,3 +215,26 @@ def test_vectors_without_a_direction_are_rejected(tmp_path):
     np.save(tmp_path / "b.npy", np.zeros((3, 8)))
     with pytest.raises(UserError, match="None of the 3 vectors is usable: its vector is all zeros"):
         raycluster.cluster(embeddings=tmp_path / "b.npy", clusters=2, out=tmp_path / "none")
+
+
+def test_an_interrupted_clustering_goes_on_from_its_neighbors(table, clustered, tmp_path, monkeypatch, capsys):
+    with monkeypatch.context() as patch:
+        patch.setattr(GraphSettings, "build_tree", lambda *args, **kwargs: 1 / 0)
+        with pytest.raises(ZeroDivisionError):
+            raycluster.cluster(embeddings=table, clusters=10, out=tmp_path / "out")
+    assert (tmp_path / "out" / "neighbors.npz").exists()
+    monkeypatch.setattr(graph_clustering, "NeighborIndex", None)
+    raycluster.cluster(embeddings=table, clusters=10, out=tmp_path / "out")
+    assert "The neighbors were found before this command was interrupted." in capsys.readouterr().out
+    for name in ("assignments.parquet", "merges.parquet"):
+        assert pq.read_table(tmp_path / "out" / name).equals(pq.read_table(clustered[0] / name))
+    assert not (tmp_path / "out" / "neighbors.npz").exists()
+
+
+def test_neighbors_that_cannot_be_saved_are_no_reason_to_give_up(table, tmp_path, monkeypatch, capsys):
+    def full(*args):
+        raise OSError(28, "No space left on device")
+
+    monkeypatch.setattr(graph_clustering, "save_neighbors", full)
+    assert raycluster.cluster(embeddings=table, clusters=10, out=tmp_path / "out").images == 500
+    assert "The neighbors cannot be saved (No space left on device)" in capsys.readouterr().err
