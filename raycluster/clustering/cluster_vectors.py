@@ -14,6 +14,7 @@ from raycluster.data.files.sources import check_apart, resolve_source
 from raycluster.data.vectors.files import find_vector_files
 from raycluster.data.vectors.vector_set import VectorSet, open_vectors, read_vector_files
 from raycluster.errors import UserError
+from raycluster.graph.counting.outcomes import describe
 from raycluster.graph.memory import clustering_bytes
 from raycluster.graph.n_clusters import rank_n_clusters
 from raycluster.graph.neighbors.faiss_index import Search
@@ -21,7 +22,7 @@ from raycluster.graph.neighbors.nearest import NeighborIndex, neighbors_remark
 from raycluster.metrics.health import Advice, clustering_health, embedding_health, neighbor_agreement, warnings_for
 from raycluster.metrics.quality import clustering_quality
 from raycluster.options import ClusterOptions
-from raycluster.report.k_plot import k_plot
+from raycluster.report.k_section import k_page
 from raycluster.results.finished_run import check_complete
 from raycluster.runtime.background import run_beside
 from raycluster.runtime.clock import Clock
@@ -46,7 +47,7 @@ ADVICE = Advice(
 def cluster_vectors(options: ClusterOptions, console: Console | None = None) -> RunSummary:
     """Cluster, and write ``assignments.parquet``, ``merges.parquet``, ``rejected.parquet`` and ``summary.json``.
 
-    With ``clusters="auto"`` also ``n_clusters.html``, the score of every number of clusters.
+    With ``clusters="auto"`` also ``n_clusters.html``: the number chosen, other plausible ones, and what each gives.
 
     Parameters
     ----------
@@ -163,25 +164,23 @@ def _cluster(options: ClusterOptions, run_dir: RunDir, found: VectorSet, clock: 
     )
     clock.lap("merging")
     console.say(f"Merged all clusters into one in {duration(clock.stages['merging'])}")
-    alternatives: list[int] = []
+    counted: dict[str, Any] = {"alternatives": []}
     remark = neighbors_remark(options.n_neighbors, n)
     remarks = [remark] if remark else []
     if n_clusters == "auto":
         ranking = run_beside(
-            lambda: rank_n_clusters(tree, neighbors, weights, groups=groups),
+            lambda: rank_n_clusters(tree, neighbors, weights, groups=groups, features=found.vectors),
             lambda: console.progress("choosing the number of clusters"),
         )
-        n_clusters, alternatives = ranking.chosen, ranking.alternatives
+        n_clusters, counted = ranking.chosen, describe(ranking, tree, neighbors, weights)
         remarks += ranking.remarks
         with atomic_write(run_dir.path / "n_clusters.html") as partial:
-            head = "<!doctype html><html lang=en><meta charset=utf-8><title>Number of clusters</title>"
-            partial.write_text(f"{head}{k_plot(ranking)}</html>\n")
+            partial.write_text(k_page(counted, found.paths))
         clock.lap("number of clusters")
     console.progress("writing results")
     labels = tree.cut(n_clusters)
     confidence = neighbor_agreement(neighbors, labels, groups and groups.isolate(neighbors, weights) > 0)
-    health: dict[str, Any] = clustering_health(labels, n_clusters) | embedding_health(found.vectors)
-    health["alternatives"] = alternatives
+    health: dict[str, Any] = clustering_health(labels, n_clusters) | embedding_health(found.vectors) | counted
     health["neighbor_agreement"] = float(confidence.mean())
     judged = {name: value for name, value in health.items() if name != "mean_cosine"}  # any cosine is fine for vectors
     health["warnings"] = remarks + warnings_for(judged, ADVICE)

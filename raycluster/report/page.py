@@ -11,6 +11,7 @@ from typing import Any
 import numpy as np
 
 from raycluster.report.contact_sheet import contact_sheet, examples
+from raycluster.report.k_section import k_section, typical_rows
 from raycluster.report.svg import polyline
 
 MAX_CLUSTERS = 200
@@ -55,7 +56,8 @@ def report_page(
     shown = np.argsort(-sizes, kind="stable")[: min(in_use, MAX_CLUSTERS)]
     typical = examples(assignments, confidence, TYPICAL)
     uncertain = examples(assignments, confidence, UNCERTAIN, least=True)
-    rows = np.unique(np.concatenate([chosen[c] for chosen in (typical, uncertain) for c in shown]))
+    merging = np.array(typical_rows(summary["health"]), np.int64)
+    rows = np.unique(np.concatenate([merging, *(chosen[c] for chosen in (typical, uncertain) for c in shown)]))
     pictures = dict(zip(rows.tolist(), read_pictures(rows), strict=True))
 
     def sheet(chosen: np.ndarray) -> str:
@@ -84,6 +86,7 @@ def report_page(
             f"{summary['rejected']:,} inputs rejected (see rejected.parquet).</p>",
             _reasons(summary.get("rejected_reasons") or {}),
             *warnings,
+            k_section(summary["health"], lambda row: sheet(np.array([row]))),
             _quality_table(summary.get("quality") or {}, summary.get("reported", "")),
             _loss_curve([row for row in metrics if row.get("loss") is not None]),
             *sections,
