@@ -72,6 +72,8 @@ class NClusters(NamedTuple):
         The scores of these numbers.
     cuts : ndarray of float64, shape (m,)
         The shares of edge weight that run between their clusters.
+    votes : tuple of Vote
+        What each rule says, besides the score.
     remarks : tuple of str
         Sentences about what the answer is worth: that there are no clear clusters, or too few rows to tell. Empty if
         there is nothing to add.
@@ -84,6 +86,7 @@ class NClusters(NamedTuple):
     tried: np.ndarray
     scores: np.ndarray
     cuts: np.ndarray
+    votes: tuple[Vote, ...] = ()
     remarks: tuple[str, ...] = ()
     suggestions: tuple[Suggestion, ...] = ()
 
@@ -180,30 +183,28 @@ def rank_n_clusters(
         )
     numbers = np.arange(lowest, highest + 1)
     size = np.append(np.ones(n, np.int32), tree.size)
-    coarse, votes = _rank(
-        tree, neighbor_ids, weights, _separating(tree, numbers, size >= smallest_cluster(k)), features
-    )
+    coarse = _rank(tree, neighbor_ids, weights, _separating(tree, numbers, size >= smallest_cluster(k)), features)
     if groups is None:
-        return _with_words(coarse, votes, _remarks(coarse, n, k, None))
+        return _with_words(coarse, _remarks(coarse, n, k, None))
     if max_clusters is None:
         highest = max(groups.n_groups + int(np.count_nonzero(~groups.is_member) / k), highest)
     is_cluster = (size >= smallest_cluster(k)) | _holds_member(tree.left, tree.right, groups.is_member)
     tried = _separating(tree, np.arange(lowest, highest + 1), is_cluster)
-    fine, votes = _rank(tree, neighbor_ids, groups.isolate(neighbor_ids, weights), tried, features)
+    fine = _rank(tree, neighbor_ids, groups.isolate(neighbor_ids, weights), tried, features)
     known = [candidate.n_clusters for candidate in fine.ranked]
     others = [
         candidate._replace(score=float(fine.scores[tried == candidate.n_clusters][0]))
         for candidate in coarse.ranked
         if candidate.n_clusters not in known
     ]
-    fine = fine._replace(ranked=(*fine.ranked, *others)[:MAX_RANKED])
-    votes.append(Vote(USUAL_GRAPH, USUAL_GRAPH, np.array([coarse.chosen]), np.ones(1)))
-    return _with_words(fine, votes, _remarks(fine, n, k, groups))
+    usual = Vote(USUAL_GRAPH, USUAL_GRAPH, np.array([coarse.chosen]), np.ones(1))
+    fine = fine._replace(ranked=(*fine.ranked, *others)[:MAX_RANKED], votes=(*fine.votes, usual))
+    return _with_words(fine, _remarks(fine, n, k, groups))
 
 
-def _with_words(answer: NClusters, votes: list[Vote], remarks: tuple[str, ...]) -> NClusters:
+def _with_words(answer: NClusters, remarks: tuple[str, ...]) -> NClusters:
     chosen = Suggestion(answer.chosen, (REASON,))
-    return answer._replace(remarks=remarks, suggestions=suggestions(chosen, votes, MAX_SUGGESTIONS))
+    return answer._replace(remarks=remarks, suggestions=suggestions(chosen, answer.votes, MAX_SUGGESTIONS))
 
 
 def _remarks(answer: NClusters, n: int, k: float, groups: SmallGroups | None) -> tuple[str, ...]:
@@ -225,7 +226,7 @@ def _remarks(answer: NClusters, n: int, k: float, groups: SmallGroups | None) ->
 
 def _rank(
     tree: MergeTree, neighbor_ids: np.ndarray, weights: np.ndarray, tried: np.ndarray, features: np.ndarray | None
-) -> tuple[NClusters, list[Vote]]:
+) -> NClusters:
     """Choose from the numbers of clusters that are ``tried``, int64 [m], ascending, and let all rules vote."""
     separation, cut, modularity = (
         curve[tried - tree.n_roots] for curve in _curves(tree, neighbor_ids, weights, int(tried[-1]))
@@ -260,7 +261,7 @@ def _rank(
         values = silhouettes(tree, features, numbers)
         at = peaks(values)
         votes.append(highest(*SILHOUETTE, numbers[at], values[at]))
-    return answer, votes
+    return answer._replace(votes=tuple(votes))
 
 
 def _in_reach(n_clusters: np.ndarray, chosen: int) -> np.ndarray:

@@ -68,7 +68,7 @@ def clearness_in_words(clearness: float) -> str:
 def _curve(answer: NClusters) -> list[list[float]]:
     """Return a part of the numbers tried, among them all suggestions, and their scores."""
     suggested = [suggestion.n_clusters for suggestion in answer.suggestions]
-    last = np.searchsorted(answer.tried, max(2 * max(suggested), 4 * answer.chosen), side="right")
+    last = int(np.searchsorted(answer.tried, max(2 * max(suggested), 4 * answer.chosen), side="right"))
     shown = np.unique(np.geomspace(1, max(last, 1), MAX_POINTS).astype(int)) - 1
     shown = np.union1d(shown, np.searchsorted(answer.tried, suggested))
     return [[int(answer.tried[i]), float(answer.scores[i])] for i in shown]
