@@ -357,16 +357,19 @@ def evoc_layers(graph: Graph) -> list[int]:
     return [int(found.cluster_layers_[i].max()) + 1 for i in order]
 
 
+def of_one_rule(graph: Graph, best: str) -> list[int]:
+    """Return what the rule whose best reason that is suggests alone."""
+    answer = rank_n_clusters(graph.tree, graph.ids, graph.weights, features=graph.features)
+    (vote,) = [vote for vote in answer.votes if vote.best == best]
+    return [int(k) for k in vote.n_clusters]
+
+
 RULES = {"lifetime": LIFETIME[0], "gap": GAP[0], "silhouette": SILHOUETTE[0], "modularity": MODULARITY}
-OURS: dict[str, Callable[[Graph], list[int]]] = {"ours": suggested, "score alone": ranked}
-OTHERS: dict[str, Callable[[Graph], list[int]]] = {
-    "k-means silhouette": kmeans_silhouette,
-    "eigen-gap": eigengap,
-    "EVoC": evoc_layers,
-}
-WITHOUT: dict[str, Callable[[Graph], list[int]]] = {
-    f"ours without {name}": partial(suggested, without=best) for name, best in RULES.items()
-}
+Rules = dict[str, Callable[[Graph], list[int]]]
+OURS: Rules = {"ours": suggested, "score alone": ranked}
+OTHERS: Rules = {"k-means silhouette": kmeans_silhouette, "eigen-gap": eigengap, "EVoC": evoc_layers}
+PARTS: Rules = {f"ours without {name}": partial(suggested, without=best) for name, best in RULES.items()}
+PARTS |= {f"{name} alone": partial(of_one_rule, best=best) for name, best in RULES.items()}
 
 
 def hits_table(all_data: list[Data]) -> None:
@@ -374,40 +377,32 @@ def hits_table(all_data: list[Data]) -> None:
     print("\nThe first five numbers, the true one in brackets. CPU seconds for ours: those beyond the tree.")
     print(f"{'data':34} clear  seconds  " + "".join(f"{name:24}" for name in (OURS | OTHERS)).rstrip())
     places: dict[str, list[int]] = {}
+    drawn_places: dict[str, list[int]] = {}
     for data in all_data:
-        graph, true = data.graph(default_n_neighbors(len(data.ids))), len(np.unique(data.labels))
+        k, true = default_n_neighbors(len(data.ids)), len(np.unique(data.labels))
+        graph = data.graph(k)
         rank_n_clusters(graph.tree, graph.ids, graph.weights, features=graph.features)
         started = time.process_time()
         answer = rank_n_clusters(graph.tree, graph.ids, graph.weights, features=graph.features)
         seconds = time.process_time() - started
-        cells = []
-        for name, rule in (OURS | OTHERS | WITHOUT).items():
+        shown = ""
+        for name, rule in (OURS | OTHERS | PARTS).items():
             numbers = rule(graph)
             places.setdefault(name, []).append(place(numbers, true))
-            cells.append(" ".join(f"[{k}]" if k == true else str(k) for k in numbers[:5]))
-        shown = "".join(f"{cell:24}" for cell in cells[: len(OURS | OTHERS)]).rstrip()
-        print(f"{data.name:34} {answer.clearness:5.2f} {seconds:8.2f}  {shown}", flush=True)
-    drawn_places: dict[str, list[int]] = {}
-    for data in all_data:
-        true = len(np.unique(data.labels))
+            first = " ".join(f"[{k}]" if k == true else str(k) for k in numbers[:5])
+            shown += f"{first:24}" * (name not in PARTS)
+        print(f"{data.name:34} {answer.clearness:5.2f} {seconds:8.2f}  {shown.rstrip()}", flush=True)
         for seed in range(DRAWS):
-            graph = data.graph(default_n_neighbors(len(data.ids)), keep=0.9, seed=seed)
-            for name, rule in (OURS | WITHOUT).items():
-                drawn_places.setdefault(name, []).append(place(rule(graph), true))
-    print(
-        f"\nHow often the true number is among the first 1, 3, 5: of {len(all_data)} data sets, and of {DRAWS} draws of"
-    )
-    print("90% of the rows of each.")
-    print(f"{'':26}{'1':>4}{'3':>4}{'5':>4}      {'1':>6}{'3':>6}{'5':>6}")
+            drawn_graph = data.graph(k, keep=0.9, seed=seed)
+            for name, rule in (OURS | PARTS).items():
+                drawn_places.setdefault(name, []).append(place(rule(drawn_graph), true))
+    print("\nHow often the true number is among the first 1, 3 and 5.")
+    print(f"{'':26}of {len(all_data)} data sets   share of {DRAWS} draws of 90% of each")
     for name, found in places.items():
-        rates = "".join(
-            f"{np.mean(np.array(drawn_places[name]) <= most):6.2f}" for most in (1, 3, 5) if name in drawn_places
-        )
-        print(
-            f"{name:26}"
-            + "".join(f"{sum(p <= most for p in found):4}" for most in (1, 3, 5))
-            + f"      {rates}".rstrip()
-        )
+        row = "".join(f"{sum(p <= most for p in found):4}" for most in (1, 3, 5)) + "      "
+        if name in drawn_places:
+            row += "".join(f"{np.mean(np.array(drawn_places[name]) <= most):6.2f}" for most in (1, 3, 5))
+        print(f"{name:26}{row.rstrip()}")
 
 
 def place(numbers: list[int], true: int) -> int:
