@@ -33,6 +33,7 @@ import time
 from collections.abc import Callable
 from dataclasses import dataclass
 from datetime import date
+from functools import partial
 from pathlib import Path
 
 import faiss
@@ -41,7 +42,11 @@ import numpy as np
 import pyarrow.parquet as pq
 import ray
 import tyro
-from sklearn.metrics import adjusted_rand_score
+from evoc import EVoC
+from scipy.sparse import csr_array, diags_array
+from scipy.sparse.linalg import eigsh
+from sklearn.cluster import KMeans
+from sklearn.metrics import adjusted_rand_score, silhouette_score
 
 from raycluster.data.images import open_images
 from raycluster.data.loaded_images import load_images
@@ -54,7 +59,8 @@ from raycluster.graph import (
     nearest_neighbors,
     sample_affinity,
 )
-from raycluster.graph.n_clusters import rank_n_clusters
+from raycluster.graph.counting.votes import suggestions
+from raycluster.graph.n_clusters import GAP, LIFETIME, MAX_SUGGESTIONS, MODULARITY, SILHOUETTE, rank_n_clusters
 from raycluster.methods.jule.train import pixel_rows
 from raycluster.metrics.quality import clustering_quality
 
@@ -68,6 +74,8 @@ class Options:
 
     sources: tyro.conf.Positional[tuple[str, ...]] = ("digits",)
     """Images, run folders or .npz files."""
+    hits: bool = False
+    """Print the table of hit rates alone."""
 
 
 @dataclass
@@ -78,6 +86,7 @@ class Graph:
     ids: np.ndarray
     weights: np.ndarray
     labels: np.ndarray
+    features: np.ndarray
 
     def nmi(self, k: int) -> float:
         return clustering_quality(self.labels, self.tree.cut(k))["nmi"]
@@ -104,7 +113,7 @@ class Data:
         ids = np.take_along_axis(ids, nearest, axis=1)
         weights = sample_affinity(np.take_along_axis(self.distances[rows], nearest, axis=1), kind="local")
         tree = link(ids, weights, first_clusters(ids), local_structure=local_structure, features=self.features[rows])
-        return Graph(tree, ids, weights, self.labels[rows])
+        return Graph(tree, ids, weights, self.labels[rows], self.features[rows])
 
 
 def drawn(n: int, keep: float, seed: int) -> np.ndarray:
@@ -116,10 +125,9 @@ def main(options: Options) -> None:
     threads = faiss.omp_get_max_threads()
     print(f"{machine}, numba {numba.__version__}, faiss {faiss.__version__}, threads {threads}, {date.today()}")
     all_data = [open_source(source) for source in options.sources]
-    chosen_table(all_data)
-    rules_table(all_data)
-    neighbors_table(all_data)
-    changes_table(all_data)
+    tables = [hits_table] if options.hits else [chosen_table, rules_table, neighbors_table, changes_table, hits_table]
+    for table in tables:
+        table(all_data)
 
 
 def open_source(source: str) -> Data:
@@ -131,6 +139,7 @@ def open_source(source: str) -> Data:
     elif path.suffix == ".npz" and "X" in np.load(path, allow_pickle=False):
         with np.load(path, allow_pickle=False) as arrays:
             features, labels, name = arrays["X"], arrays["y"], f"{path.stem}, features"
+            features = features / np.linalg.norm(features, axis=1, keepdims=True)  # as raycluster cluster has them
     else:
         if not ray.is_initialized():
             ray.init(
@@ -300,6 +309,105 @@ def changes_table(all_data: list[Data]) -> None:
         graphs += [data.graph(k, keep=0.98, seed=seed) for seed in range(3)] + [data.graph(k, keep=0.7)]
         chosen = [rank_n_clusters(graph.tree, graph.ids, graph.weights).chosen for graph in graphs]
         print(f"{data.name:34} {len(np.unique(data.labels)):6}  " + "".join(f"{k:>10}" for k in chosen), flush=True)
+
+
+# ---- hit rates ----
+
+MOST_K, SAMPLE, DRAWS = 40, 10_000, 5
+
+
+def suggested(graph: Graph, without: str = "") -> list[int]:
+    """Return our suggestions, or those ``without`` the rule whose best reason that is."""
+    answer = rank_n_clusters(graph.tree, graph.ids, graph.weights, features=graph.features)
+    votes = [vote for vote in answer.votes if vote.best != without]
+    return [one.n_clusters for one in suggestions(answer.suggestions[0], votes, MAX_SUGGESTIONS)]
+
+
+def ranked(graph: Graph) -> list[int]:
+    """Return the corners of the score alone, by how near their prices are."""
+    return [one.n_clusters for one in rank_n_clusters(graph.tree, graph.ids, graph.weights).ranked]
+
+
+def kmeans_silhouette(graph: Graph) -> list[int]:
+    """Return K in the order of the silhouettes of k-means, on up to 10,000 rows, those of 2,000 rows compared."""
+    rows = np.random.default_rng(0).permutation(len(graph.features))[:SAMPLE]
+    features = graph.features[rows]
+    numbers = np.arange(2, MOST_K + 1)
+    clusters = [KMeans(int(k), random_state=0).fit_predict(features) for k in numbers]
+    values = [silhouette_score(features, labels, sample_size=2_000, random_state=0) for labels in clusters]
+    return numbers[np.argsort(-np.array(values), kind="stable")].tolist()
+
+
+def eigengap(graph: Graph) -> list[int]:
+    """Return K in the order of the gaps behind the K smallest eigenvalues of the normalized Laplacian of all rows."""
+    n, k = graph.ids.shape
+    edges = csr_array((graph.weights.ravel().astype(float), (np.repeat(np.arange(n), k), graph.ids.ravel())), (n, n))
+    edges = edges + edges.T
+    scale = diags_array(1 / np.sqrt(np.maximum(edges.sum(axis=1), 1e-12)))
+    start = np.random.default_rng(0).random(n)
+    values = eigsh(scale @ edges @ scale, MOST_K + 1, which="LA", v0=start, return_eigenvectors=False, tol=1e-6)
+    gaps = -np.diff(np.sort(values)[::-1])[1:]
+    return (np.argsort(-gaps, kind="stable") + 2).tolist()
+
+
+def evoc_layers(graph: Graph) -> list[int]:
+    """Return the numbers of clusters of EVoC's layers, the most persistent first."""
+    found = EVoC(random_state=0).fit(np.ascontiguousarray(graph.features, np.float32))
+    order = np.argsort(-np.array(found.persistence_scores_, float), kind="stable")
+    return [int(found.cluster_layers_[i].max()) + 1 for i in order]
+
+
+def of_one_rule(graph: Graph, best: str) -> list[int]:
+    """Return what the rule whose best reason that is suggests alone."""
+    answer = rank_n_clusters(graph.tree, graph.ids, graph.weights, features=graph.features)
+    (vote,) = [vote for vote in answer.votes if vote.best == best]
+    return [int(k) for k in vote.n_clusters]
+
+
+RULES = {"lifetime": LIFETIME[0], "gap": GAP[0], "silhouette": SILHOUETTE[0], "modularity": MODULARITY}
+Rules = dict[str, Callable[[Graph], list[int]]]
+OURS: Rules = {"ours": suggested, "score alone": ranked}
+OTHERS: Rules = {"k-means silhouette": kmeans_silhouette, "eigen-gap": eigengap, "EVoC": evoc_layers}
+PARTS: Rules = {f"ours without {name}": partial(suggested, without=best) for name, best in RULES.items()}
+PARTS |= {f"{name} alone": partial(of_one_rule, best=best) for name, best in RULES.items()}
+
+
+def hits_table(all_data: list[Data]) -> None:
+    """Print the first five numbers by each method, and how often the true one is among the first 1, 3 and 5."""
+    print("\nThe first five numbers, the true one in brackets. CPU seconds for ours: those beyond the tree.")
+    print(f"{'data':34} clear  seconds  " + "".join(f"{name:24}" for name in (OURS | OTHERS)).rstrip())
+    places: dict[str, list[int]] = {}
+    drawn_places: dict[str, list[int]] = {}
+    for data in all_data:
+        k, true = default_n_neighbors(len(data.ids)), len(np.unique(data.labels))
+        graph = data.graph(k)
+        rank_n_clusters(graph.tree, graph.ids, graph.weights, features=graph.features)
+        started = time.process_time()
+        answer = rank_n_clusters(graph.tree, graph.ids, graph.weights, features=graph.features)
+        seconds = time.process_time() - started
+        shown = ""
+        for name, rule in (OURS | OTHERS | PARTS).items():
+            numbers = rule(graph)
+            places.setdefault(name, []).append(place(numbers, true))
+            first = " ".join(f"[{k}]" if k == true else str(k) for k in numbers[:5])
+            shown += f"{first:24}" * (name not in PARTS)
+        print(f"{data.name:34} {answer.clearness:5.2f} {seconds:8.2f}  {shown.rstrip()}", flush=True)
+        for seed in range(DRAWS):
+            drawn_graph = data.graph(k, keep=0.9, seed=seed)
+            for name, rule in (OURS | PARTS).items():
+                drawn_places.setdefault(name, []).append(place(rule(drawn_graph), true))
+    print("\nHow often the true number is among the first 1, 3 and 5.")
+    print(f"{'':26}of {len(all_data)} data sets   share of {DRAWS} draws of 90% of each")
+    for name, found in places.items():
+        row = "".join(f"{sum(p <= most for p in found):4}" for most in (1, 3, 5)) + "      "
+        if name in drawn_places:
+            row += "".join(f"{np.mean(np.array(drawn_places[name]) <= most):6.2f}" for most in (1, 3, 5))
+        print(f"{name:26}{row.rstrip()}")
+
+
+def place(numbers: list[int], true: int) -> int:
+    """Return the place of the true number, from 1, or a very high one if it is not there."""
+    return numbers.index(true) + 1 if true in numbers else len(numbers) + MOST
 
 
 if __name__ == "__main__":

@@ -110,7 +110,7 @@ def _cluster_images(options: ClusterOptions, console: Console) -> RunSummary:
         check_enough(len(found.ids), options, f"{public_name(data)} holds only one readable image")
         console.say(memory_sentence(len(found.vectors), found.vectors.size, options, available_memory()))
         clock.lap("checking")
-        clustering = cluster_graph(options, run_dir, found.vectors, clock, console)
+        clustering = cluster_graph(options, run_dir, found, clock, console)
         summary = write_run(run_dir, state, net, found, rejected, clustering, clock, console)
     show_summary(console, run_dir.path, summary)
     return summary

@@ -32,7 +32,7 @@ METHOD = "gdl"
 def cluster_vectors(options: ClusterOptions, console: Console | None = None) -> RunSummary:
     """Cluster, and write ``assignments.parquet``, ``merges.parquet``, ``rejected.parquet`` and ``summary.json``.
 
-    With ``clusters="auto"`` also ``n_clusters.html``, the score of every number of clusters.
+    With ``clusters="auto"`` also ``n_clusters.html``: the number chosen, other plausible ones, and what each gives.
 
     Parameters
     ----------
@@ -79,7 +79,7 @@ def _cluster_vectors(options: ClusterOptions, console: Console) -> RunSummary:
         run_dir.write_config({"identity": identity, "fingerprint": found.fingerprint, "versions": installed_versions()})
         run_dir.write_rejected(found.rejected)
         clock.lap("vectors")
-        clustering = cluster_graph(options, run_dir, found.vectors, clock, console)
+        clustering = cluster_graph(options, run_dir, found, clock, console)
         console.progress("writing results")
         rows = [(row.path, row.reason) for row in found.rejected]
         summary = write_clustering(run_dir, METHOD, found, clustering, rows, clock)

@@ -17,6 +17,7 @@ from raycluster.clustering.saved_graph import (
     saved_neighbors,
 )
 from raycluster.data.vectors.vector_set import VectorSet
+from raycluster.graph.counting.outcomes import describe
 from raycluster.graph.n_clusters import rank_n_clusters
 from raycluster.graph.neighbors.nearest import NeighborIndex, neighbors_remark
 from raycluster.graph.neighbors.search import Search, can_be_exact
@@ -26,7 +27,7 @@ from raycluster.metrics.health import Advice, clustering_health, embedding_healt
 from raycluster.metrics.kmeans import plain_kmeans
 from raycluster.metrics.quality import clustering_quality
 from raycluster.options import ClusterOptions
-from raycluster.report.k_plot import k_plot
+from raycluster.report.k_section import k_page
 from raycluster.runtime.background import run_beside
 from raycluster.runtime.clock import Clock
 from raycluster.runtime.console import Console
@@ -67,22 +68,22 @@ class Clustering:
 
 
 def cluster_graph(
-    options: ClusterOptions, run_dir: RunDir, vectors: np.ndarray, clock: Clock, console: Console
+    options: ClusterOptions, run_dir: RunDir, found: VectorSet, clock: Clock, console: Console
 ) -> Clustering:
     """Cluster vectors by graph degree linkage, and by plain k-means to compare with.
 
-    With ``clusters="auto"``, the scores of every number of clusters go to ``n_clusters.html``.
+    With ``clusters="auto"``, the number chosen, other plausible ones, and what each gives go to ``n_clusters.html``.
 
     Parameters
     ----------
     options : ClusterOptions
         The number of clusters, and the settings of the graph.
     run_dir : RunDir
-    vectors : ndarray of float32, shape (n, d)
+    found : VectorSet
     clock : Clock
     console : Console
     """
-    n, n_clusters = len(vectors), options.clusters
+    vectors, n, n_clusters = found.vectors, len(found.vectors), options.clusters
     neighbors, distances, search = _neighbors(vectors, options.neighbors_of(n), run_dir, console)
     clock.lap("neighbors")
     took = duration(clock.stages["neighbors"])
@@ -94,26 +95,24 @@ def cluster_graph(
     )
     clock.lap("merging")
     console.say(f"Merged all clusters into one in {duration(clock.stages['merging'])}")
-    alternatives: list[int] = []
+    counted: dict[str, Any] = {"alternatives": []}
     remark = neighbors_remark(options.n_neighbors, n)
     remarks = [remark] if remark else []
     if n_clusters == "auto":
         ranking = run_beside(
-            lambda: rank_n_clusters(tree, neighbors, weights, groups=groups),
+            lambda: rank_n_clusters(tree, neighbors, weights, groups=groups, features=vectors),
             lambda: console.progress("choosing the number of clusters"),
         )
-        n_clusters, alternatives = ranking.chosen, ranking.alternatives
+        n_clusters, counted = ranking.chosen, describe(ranking, tree, neighbors, weights)
         remarks += ranking.remarks
         with atomic_write(run_dir.path / "n_clusters.html") as partial:
-            head = "<!doctype html><html lang=en><meta charset=utf-8><title>Number of clusters</title>"
-            partial.write_text(f"{head}{k_plot(ranking)}</html>\n")
+            partial.write_text(k_page(counted, found.paths))
         clock.lap("number of clusters")
     kmeans = run_beside(lambda: plain_kmeans(vectors, n_clusters), lambda: console.progress("comparing with k-means"))
     clock.lap("k-means")
     labels = tree.cut(n_clusters)
     confidence = neighbor_agreement(neighbors, labels, groups and groups.isolate(neighbors, weights) > 0)
-    health: dict[str, Any] = clustering_health(labels, n_clusters) | embedding_health(vectors)
-    health["alternatives"] = alternatives
+    health: dict[str, Any] = clustering_health(labels, n_clusters) | embedding_health(vectors) | counted
     health["neighbor_agreement"] = float(confidence.mean())
     judged = {name: value for name, value in health.items() if name != "mean_cosine"}  # any cosine is fine for vectors
     health["warnings"] = remarks + warnings_for(judged, ADVICE)

@@ -7,7 +7,7 @@ NumPy arrays in, NumPy arrays out; nothing here knows of Ray, torch or files. Th
       → affinity      weights float32 [n, k]
       → linkage       the stages of the merging (stages/), the merge loop (kernel/)
       → tree          MergeTree; tree.cut(K) gives labels int32 [n]
-      → n_clusters    K, if it is not given
+      → n_clusters    K, if it is not given, and other plausible numbers (counting/)
 
 ``estimator`` offers all of it with the interface of scikit-learn, ``settings`` as a dataclass for the methods and jobs,
 and ``memory`` estimates how much memory it takes.

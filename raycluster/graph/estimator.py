@@ -60,8 +60,9 @@ class GraphDegreeLinkage(ClusterMixin, BaseEstimator):
     n_clusters_ : int
         K, given or chosen.
     ranking_ : NClusters or None
-        With ``n_clusters="auto"``: ``ranking_.alternatives`` are the other numbers that fit, best first. If
-        ``ranking_.clearness`` is below about 0.5, there are no clear clusters, and a warning says so.
+        With ``n_clusters="auto"``: ``ranking_.suggestions`` are the number chosen and other plausible ones, best first,
+        with their reasons; ``ranking_.alternatives`` are the other numbers alone. If ``ranking_.clearness`` is below
+        about 0.5, there are no clear clusters, and a warning says so.
     tree_ : MergeTree
         All merges up to a single cluster; ``tree_.cut(k)`` gives any other number of clusters.
     children_ : ndarray of int32, shape (n - 1, 2)
@@ -131,7 +132,8 @@ class GraphDegreeLinkage(ClusterMixin, BaseEstimator):
         )
         self.ranking_: NClusters | None = None
         if self.n_clusters == "auto":
-            self.ranking_ = rank_n_clusters(self.tree_, ids, weights, groups=groups)
+            features = None if self.metric == "precomputed" else X
+            self.ranking_ = rank_n_clusters(self.tree_, ids, weights, groups=groups, features=features)
             self.n_clusters_ = self.ranking_.chosen
             for remark in self.ranking_.remarks:
                 warnings.warn(remark, stacklevel=2)

@@ -7,17 +7,29 @@ from typing import NamedTuple
 import numpy as np
 
 from raycluster.errors import UserError
+from raycluster.graph.counting.silhouette import peaks, silhouettes
+from raycluster.graph.counting.votes import Suggestion, Vote, highest, suggestions
 from raycluster.graph.kernel.compiled import compiled
 from raycluster.graph.stages.small_components import smallest_cluster
 from raycluster.graph.stages.small_groups import SmallGroups
 from raycluster.graph.tree import MergeTree
 
 PRICE = 0.6  # t in the score: how much cut one unit of separation may cost; benchmarks/auto_k.py says why
-WINDOW = 2.0  # the alternatives are the best at a price up to this factor away from PRICE
+WINDOW = 2.0  # the ranked numbers are the best at a price up to this factor away from PRICE
+LIFE = 10.0  # a number lives as long as it is the best at a price up to this factor away from PRICE
 MAX_RANKED = 8
+MAX_SUGGESTIONS = 5
+REACH = 4, 40  # numbers are suggested up to 4 times the chosen one, or up to 40
 CLEAR = 0.5  # lower clearness is that of noise
 SURE_RATIO = 4.0  # of the gaps around small groups to those inside, at which few rows are enough
 FEW_LISTS = 4  # with fewer rows than fit into this many neighbor lists, hardly any number stands out
+
+REASON = "best balance of separation and links cut"
+LIFETIME = "longest-lived cut of the tree", "long-lived cut of the tree"
+GAP = "largest gap in affinity", "large gap in affinity"
+SILHOUETTE = "highest silhouette on a sample", "peak of the silhouette on a sample"
+MODULARITY = "highest modularity"
+USUAL_GRAPH = "best number on the usual graph, without small groups"
 
 
 class Candidate(NamedTuple):
@@ -58,21 +70,30 @@ class NClusters(NamedTuple):
         large enough.
     scores : ndarray of float64, shape (m,)
         The scores of these numbers.
+    cuts : ndarray of float64, shape (m,)
+        The shares of edge weight that run between their clusters.
+    votes : tuple of Vote
+        What each rule says, besides the score.
     remarks : tuple of str
         Sentences about what the answer is worth: that there are no clear clusters, or too few rows to tell. Empty if
         there is nothing to add.
+    suggestions : tuple of Suggestion
+        The chosen number, then up to four others that several rules suggest, each with its reasons.
     """
 
     chosen: int
     ranked: tuple[Candidate, ...]
     tried: np.ndarray
     scores: np.ndarray
+    cuts: np.ndarray
+    votes: tuple[Vote, ...] = ()
     remarks: tuple[str, ...] = ()
+    suggestions: tuple[Suggestion, ...] = ()
 
     @property
     def alternatives(self) -> list[int]:
-        """The ranked numbers except the chosen one, best first."""
-        return [candidate.n_clusters for candidate in self.ranked[1:]]
+        """The suggested numbers except the chosen one, best first."""
+        return [suggestion.n_clusters for suggestion in self.suggestions[1:]]
 
     @property
     def clearness(self) -> float:
@@ -87,8 +108,9 @@ def rank_n_clusters(
     min_clusters: int = 2,
     max_clusters: int | None = None,
     groups: SmallGroups | None = None,
+    features: np.ndarray | None = None,
 ) -> NClusters:
-    """Choose the number of clusters at which to cut a merge tree.
+    """Choose the number of clusters at which to cut a merge tree, and suggest others.
 
     Parameters
     ----------
@@ -104,6 +126,8 @@ def rank_n_clusters(
         counts besides.
     groups : SmallGroups, optional
         Those that the tree was made with.
+    features : ndarray of float32, shape (n, d), optional
+        The rows that the graph was made from. Without them, silhouettes suggest nothing.
 
     Returns
     -------
@@ -127,7 +151,14 @@ def rank_n_clusters(
     :func:`raycluster.graph.stages.small_components.smallest_cluster`, or contain one of ``groups``.
 
     With ``groups``, the edges between them and other rows do not count, because their lists hold these edges only for
-    want of rows of their own. What the whole graph says is added to the ranked numbers.
+    want of rows of their own. What the whole graph says is added to the ranked and to the suggested numbers.
+
+    Other numbers are suggested by four rules, up to three by each: the corners that are the best over the widest range
+    of prices, up to ten times lower or higher (:data:`LIFE`); the largest gaps between the heights of the tree
+    (:attr:`raycluster.graph.tree.MergeTree.heights`, logarithms of affinity); the peaks of the silhouette
+    (:func:`raycluster.graph.counting.silhouette.silhouettes`); and the highest modularity. Those that most rules
+    suggest come first (:func:`raycluster.graph.counting.votes.suggestions`). benchmarks/auto_k.py says how often the
+    true number is among them.
 
     Raises
     ------
@@ -152,22 +183,28 @@ def rank_n_clusters(
         )
     numbers = np.arange(lowest, highest + 1)
     size = np.append(np.ones(n, np.int32), tree.size)
-    coarse = _rank(tree, neighbor_ids, weights, _separating(tree, numbers, size >= smallest_cluster(k)))
+    coarse = _rank(tree, neighbor_ids, weights, _separating(tree, numbers, size >= smallest_cluster(k)), features)
     if groups is None:
-        return coarse._replace(remarks=_remarks(coarse, n, k, None))
+        return _with_words(coarse, _remarks(coarse, n, k, None))
     if max_clusters is None:
         highest = max(groups.n_groups + int(np.count_nonzero(~groups.is_member) / k), highest)
     is_cluster = (size >= smallest_cluster(k)) | _holds_member(tree.left, tree.right, groups.is_member)
     tried = _separating(tree, np.arange(lowest, highest + 1), is_cluster)
-    fine = _rank(tree, neighbor_ids, groups.isolate(neighbor_ids, weights), tried)
+    fine = _rank(tree, neighbor_ids, groups.isolate(neighbor_ids, weights), tried, features)
     known = [candidate.n_clusters for candidate in fine.ranked]
     others = [
         candidate._replace(score=float(fine.scores[tried == candidate.n_clusters][0]))
         for candidate in coarse.ranked
         if candidate.n_clusters not in known
     ]
-    ranked = (*fine.ranked, *others)[:MAX_RANKED]
-    return fine._replace(ranked=ranked, remarks=_remarks(fine, n, k, groups))
+    usual = Vote(USUAL_GRAPH, USUAL_GRAPH, np.array([coarse.chosen]), np.ones(1))
+    fine = fine._replace(ranked=(*fine.ranked, *others)[:MAX_RANKED], votes=(*fine.votes, usual))
+    return _with_words(fine, _remarks(fine, n, k, groups))
+
+
+def _with_words(answer: NClusters, remarks: tuple[str, ...]) -> NClusters:
+    chosen = Suggestion(answer.chosen, (REASON,))
+    return answer._replace(remarks=remarks, suggestions=suggestions(chosen, answer.votes, MAX_SUGGESTIONS))
 
 
 def _remarks(answer: NClusters, n: int, k: float, groups: SmallGroups | None) -> tuple[str, ...]:
@@ -187,10 +224,13 @@ def _remarks(answer: NClusters, n: int, k: float, groups: SmallGroups | None) ->
     return tuple(remarks)
 
 
-def _rank(tree: MergeTree, neighbor_ids: np.ndarray, weights: np.ndarray, tried: np.ndarray) -> NClusters:
-    """Choose from the numbers of clusters that are ``tried``, int64 [m], ascending."""
-    separation, cut = _curves(tree, neighbor_ids, weights, int(tried[-1]))
-    separation, cut = separation[tried - tree.n_roots], cut[tried - tree.n_roots]
+def _rank(
+    tree: MergeTree, neighbor_ids: np.ndarray, weights: np.ndarray, tried: np.ndarray, features: np.ndarray | None
+) -> NClusters:
+    """Choose from the numbers of clusters that are ``tried``, int64 [m], ascending, and let all rules vote."""
+    separation, cut, modularity = (
+        curve[tried - tree.n_roots] for curve in _curves(tree, neighbor_ids, weights, int(tried[-1]))
+    )
     scores = PRICE * separation - cut
     corners = _hull(separation, cut)
     between = np.diff(cut[corners]) / np.diff(separation[corners])
@@ -205,7 +245,29 @@ def _rank(tree: MergeTree, neighbor_ids: np.ndarray, weights: np.ndarray, tried:
         ranked.append(
             Candidate(int(tried[corner]), float(scores[corner]), float(clearness), float(low[i]), float(high[i]))
         )
-    return NClusters(ranked[0].n_clusters, tuple(ranked), tried, scores)
+    answer = NClusters(ranked[0].n_clusters, tuple(ranked), tried, scores, cut)
+    numbers = tried[_in_reach(tried, answer.chosen)]
+    life = np.log(np.minimum(high, PRICE * LIFE) / np.maximum(low, PRICE / LIFE))
+    near = _in_reach(tried[corners], answer.chosen)
+    votes = [
+        highest(*LIFETIME, tried[corners[near]], life[near]),
+        highest(MODULARITY, MODULARITY, numbers, modularity[: len(numbers)], most=1),  # flat: its next are beside it
+    ]
+    numbers = numbers[(numbers > max(tree.n_roots, 1)) & (numbers < tree.n_leaves)]
+    if len(numbers):
+        heights, last = tree.heights, tree.n_leaves - numbers - 1  # the merge that makes the number
+        votes.append(highest(*GAP, numbers, heights[last + 1] - heights[last]))
+    if features is not None:
+        values = silhouettes(tree, features, numbers)
+        at = peaks(values)
+        votes.append(highest(*SILHOUETTE, numbers[at], values[at]))
+    return answer._replace(votes=tuple(votes))
+
+
+def _in_reach(n_clusters: np.ndarray, chosen: int) -> np.ndarray:
+    """Return which numbers are low enough to be suggested beside the chosen one."""
+    times, least = REACH
+    return n_clusters <= max(times * chosen, least)
 
 
 def _separating(tree: MergeTree, n_clusters: np.ndarray, is_cluster: np.ndarray) -> np.ndarray:
@@ -228,18 +290,19 @@ def _holds_member(left: np.ndarray, right: np.ndarray, is_member: np.ndarray) ->
 
 def _curves(
     tree: MergeTree, neighbor_ids: np.ndarray, weights: np.ndarray, highest: int
-) -> tuple[np.ndarray, np.ndarray]:
-    """Return the separation and the cut of n_roots to ``highest`` clusters, float64 [highest - n_roots + 1] each."""
+) -> tuple[np.ndarray, np.ndarray, np.ndarray]:
+    """Return separation, cut and modularity of n_roots to ``highest`` clusters, float64 [highest - n_roots + 1]."""
     labels = tree.cut(highest)
     volume, between = _volumes(neighbor_ids, weights, labels, highest)
     total = volume.sum() / 2
     if total <= 0:
         raise UserError("No edge of the graph has a weight above 0: it does not show how many clusters there are.")
     left, right = _top_merges(tree.n_leaves, tree.left, tree.right, labels, tree.n_leaves - highest)
-    parent, when, power = _merge_forest(left, right, volume / (2 * total))
+    parent, when, power, square = _merge_forest(left, right, volume / (2 * total))
     joined = _joined_weight(neighbor_ids, weights, labels, parent, when, len(left))
     cut = between - np.append(0.0, np.cumsum(joined))
-    return (1 - power)[::-1], np.maximum(cut, 0.0)[::-1] / total
+    share = np.maximum(cut, 0.0) / total
+    return (1 - power)[::-1], share[::-1], (1 - square - share)[::-1]
 
 
 @compiled
@@ -271,7 +334,9 @@ def _top_merges(
 
 
 @compiled
-def _merge_forest(left: np.ndarray, right: np.ndarray, share: np.ndarray) -> tuple[np.ndarray, np.ndarray, np.ndarray]:
+def _merge_forest(
+    left: np.ndarray, right: np.ndarray, share: np.ndarray
+) -> tuple[np.ndarray, np.ndarray, np.ndarray, np.ndarray]:
     """Make the smaller side of every merge a child of the larger, so that no path is longer than log2 of the clusters.
 
     Returns
@@ -279,8 +344,8 @@ def _merge_forest(left: np.ndarray, right: np.ndarray, share: np.ndarray) -> tup
     parent : ndarray of int32, shape (c,)
     when : ndarray of int32, shape (c,)
         The merge that gave every cluster its parent; increasing along every path.
-    power : ndarray of float64, shape (merges + 1,)
-        Σp^(3/2) before the first merge and after each merge.
+    power, square : ndarray of float64, shape (merges + 1,)
+        Σp^(3/2) and Σp² before the first merge and after each merge.
     """
     c = len(share)
     parent = np.arange(c).astype(np.int32)
@@ -288,7 +353,8 @@ def _merge_forest(left: np.ndarray, right: np.ndarray, share: np.ndarray) -> tup
     members = np.ones(c, np.int32)
     share = share.copy()
     power = np.empty(len(left) + 1)
-    power[0] = np.sum(share**1.5)
+    square = np.empty(len(left) + 1)
+    power[0], square[0] = np.sum(share**1.5), np.sum(share**2)
     for i in range(len(left)):
         a, b = left[i], right[i]
         while parent[a] != a:
@@ -301,8 +367,9 @@ def _merge_forest(left: np.ndarray, right: np.ndarray, share: np.ndarray) -> tup
         when[b] = i
         members[a] += members[b]
         power[i + 1] = power[i] - share[a] ** 1.5 - share[b] ** 1.5 + (share[a] + share[b]) ** 1.5
+        square[i + 1] = square[i] + 2 * share[a] * share[b]
         share[a] += share[b]
-    return parent, when, power
+    return parent, when, power, square
 
 
 @compiled

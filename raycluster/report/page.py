@@ -11,6 +11,7 @@ from typing import Any
 import numpy as np
 
 from raycluster.report.contact_sheet import contact_sheet, examples
+from raycluster.report.k_section import k_section, typical_rows
 from raycluster.report.svg import polyline
 from raycluster.runtime.summary import kmeans_sentence, moved_sentence
 
@@ -56,7 +57,8 @@ def report_page(
     shown = np.argsort(-sizes, kind="stable")[: min(in_use, MAX_CLUSTERS)]
     typical = examples(assignments, confidence, TYPICAL)
     uncertain = examples(assignments, confidence, UNCERTAIN, least=True)
-    rows = np.unique(np.concatenate([chosen[c] for chosen in (typical, uncertain) for c in shown]))
+    merging = np.array(typical_rows(summary["health"]), np.int64)
+    rows = np.unique(np.concatenate([merging, *(chosen[c] for chosen in (typical, uncertain) for c in shown)]))
     pictures = dict(zip(rows.tolist(), read_pictures(rows), strict=True))
 
     def sheet(chosen: np.ndarray) -> str:
@@ -88,6 +90,7 @@ def report_page(
             *warnings,
             _paragraph(moved_sentence(summary["moved"]) if summary.get("moved") else ""),
             _paragraph(kmeans_sentence(agreement) if agreement is not None else ""),
+            k_section(summary["health"], lambda row: sheet(np.array([row]))),
             _quality_table(summary.get("quality") or {}, summary.get("reported", "")),
             _loss_curve([row for row in metrics if row.get("loss") is not None]),
             *sections,

@@ -95,8 +95,8 @@ def summary_lines(summary: RunSummary) -> list[str]:
     if summary.rejected:
         lines.append(f"{count(summary.rejected, 'input')} rejected (rejected.parquet):")
         lines += reason_lines(summary.rejected_reasons)
-    if summary.health.get("alternatives"):
-        lines.append(f"Other numbers of clusters that fit: {', '.join(map(str, summary.health['alternatives']))}")
+    if summary.health.get("suggestions"):
+        lines.append(n_clusters_sentence(summary.health["suggestions"]))
     lines += [moved_sentence(summary.moved)] if summary.moved else []
     lines += [kmeans_sentence(summary.kmeans_agreement)] if summary.kmeans_agreement is not None else []
     return lines + (_quality_table(summary) if summary.quality else [])
@@ -118,6 +118,14 @@ def moved_sentence(moved: dict[str, Any]) -> str:
 
 def _numbers(clusters: list[int]) -> str:
     return f"cluster{'s' * (len(clusters) > 1)} {', '.join(map(str, clusters))}"
+
+
+def n_clusters_sentence(suggestions: list[dict[str, Any]]) -> str:
+    """Say how clear the chosen number of clusters is, and name the other plausible ones with their first reasons."""
+    chosen, *others = suggestions
+    named = [f"{other['n_clusters']:,} ({other['reasons'][0]})" for other in others]
+    also = f"; also plausible: {', '.join(named)}" if named else ""
+    return f"{count(chosen['n_clusters'], 'cluster')} ({chosen['clear']}){also}"
 
 
 def _quality_table(summary: RunSummary) -> list[str]:

@@ -119,6 +119,21 @@ def test_the_number_of_clusters_is_found_where_it_is_not_known(tmp_path):
     summary = raycluster.cluster(embeddings=tmp_path / "blobs.npy", clusters="auto", out=tmp_path / "out")
     assert summary.clusters == 6
     assert "6 is chosen" in (tmp_path / "out" / "n_clusters.html").read_text()
+    chosen = json.loads((tmp_path / "out" / "summary.json").read_text())["health"]["suggestions"][0]
+    assert (chosen["n_clusters"], chosen["clear"], chosen["largest"], chosen["smallest"]) == (6, "clear", 50, 50)
+    assert "highest silhouette on a sample" in chosen["reasons"]
+
+
+def test_other_plausible_numbers_are_named_with_their_reasons(tmp_path, capsys):
+    np.save(tmp_path / "digits.npy", load_digits().data.astype(np.float32))
+    summary = raycluster.cluster(tmp_path / "digits.npy", "auto", tmp_path / "out")
+    suggested = [one["n_clusters"] for one in summary.health["suggestions"]]
+    assert suggested == [summary.clusters, *summary.health["alternatives"]]
+    assert 10 in suggested
+    told = capsys.readouterr().out
+    assert f"{summary.clusters} clusters (clear); also plausible: {suggested[1]} (" in told
+    page = (tmp_path / "out" / "n_clusters.html").read_text()
+    assert "digits.npy#" in page
 
 
 def test_on_a_cluster_the_search_by_tasks_gives_the_same_clusters(ray_session, table, clustered, tmp_path):

@@ -98,11 +98,12 @@ def test_auto_chooses_as_the_jobs_do_and_keeps_the_ranking(digits):
     jobs = GraphSettings()
     ids, distances = nearest_neighbors(images, jobs.neighbors_of(len(images)))
     tree, weights, _ = jobs.build_tree(ids, distances, images)
-    expected = rank_n_clusters(tree, ids, weights)
+    expected = rank_n_clusters(tree, ids, weights, features=images)
     assert model.n_clusters_ == model.labels_.max() + 1 == expected.chosen == 14
     assert (model.labels_ == tree.cut(14)).all()
     assert model.ranking_.ranked == expected.ranked
-    assert model.ranking_.alternatives[:3] == [15, 16, 12]
+    assert model.ranking_.suggestions == expected.suggestions
+    assert model.ranking_.alternatives[:2] == [10, 12]
     assert (model.predict(images) == model.labels_).all()
     assert nmi_geometric(labels, model.labels_) > 0.91
 

@@ -1,7 +1,7 @@
 import numpy as np
 import pytest
 from sklearn.datasets import load_digits, make_blobs
-from sklearn.metrics import normalized_mutual_info_score
+from sklearn.metrics import normalized_mutual_info_score, silhouette_score
 
 from raycluster.errors import UserError
 from raycluster.graph import default_n_neighbors, first_clusters, link, nearest_neighbors, sample_affinity
@@ -214,3 +214,43 @@ def test_too_few_rows_to_tell_are_told_and_clear_clusters_need_no_remark():
         answer = rank_n_clusters(tree, ids, weights, groups=groups)
         assert answer.chosen == 3
         assert len(answer.remarks) == told
+
+
+def test_each_rule_suggests_what_it_finds_best():
+    """Modularity, lifetime, gap and silhouette, each worked out from the cuts themselves."""
+    tree, ids, weights = graph_of(digits())
+    answer = rank_n_clusters(tree, ids, weights, features=digits())
+    best = {reason: one.n_clusters for one in answer.suggestions for reason in one.reasons}
+    tried = answer.tried[answer.tried <= 4 * answer.chosen]
+    cuts = [tree.cut(int(k)) for k in tried]
+    shares = [np.bincount(labels[ids].ravel(), weights.ravel()) for labels in cuts]
+    shares = [
+        ends + np.bincount(labels, weights.sum(axis=1)) for ends, labels in zip(shares, cuts, strict=True)
+    ]  # of edge ends
+    modularity = [1 - c - ((s / s.sum()) ** 2).sum() for s, c in zip(shares, answer.cuts[: len(tried)], strict=True)]
+    assert best["highest modularity"] == tried[np.argmax(modularity)]
+    silhouette = [silhouette_score(digits(), labels, metric="sqeuclidean") for labels in cuts]
+    assert best["highest silhouette on a sample"] == tried[np.argmax(silhouette)]
+    gap = [tree.heights[len(ids) - k] - tree.heights[len(ids) - k - 1] for k in tried]
+    assert best["largest gap in affinity"] == tried[np.argmax(gap)]
+    separation = (answer.scores + answer.cuts) / PRICE
+    prices = np.geomspace(PRICE / 10, PRICE * 10, 2000)
+    wins = answer.tried[(prices[:, None] * separation - answer.cuts).argmax(axis=1)]
+    lives = np.bincount(wins[wins <= tried[-1]])
+    assert best["longest-lived cut of the tree"] == lives.argmax()
+
+
+def test_ten_digits_are_among_the_suggestions_and_a_clear_answer_stands_nearly_alone():
+    tree, ids, weights = graph_of(digits())
+    assert 10 in rank_n_clusters(tree, ids, weights, features=digits()).alternatives
+    features = blobs(5)
+    answer = rank_n_clusters(*graph_of(features), features=features)
+    assert answer.suggestions[0].n_clusters == 5
+    assert len(answer.suggestions[0].reasons) == 5  # all rules agree
+    assert len(answer.alternatives) <= 1
+
+
+def test_without_features_silhouettes_suggest_nothing():
+    answer = rank_n_clusters(*graph_of(digits()))
+    assert not any("silhouette" in reason for one in answer.suggestions for reason in one.reasons)
+    assert answer.alternatives

@@ -71,3 +71,17 @@ def test_the_page_tells_how_plain_kmeans_agrees_and_what_has_moved():
     assert "<p>Plain k-means, with as many clusters on the same features, agrees with these to ARI 0.877.</p>" in page
     assert "2 of 9 images changed cluster, new: cluster 3." in page
     assert "k-means" not in page_of_digits(SUMMARY)[0]
+
+
+def test_where_the_number_was_chosen_the_page_shows_what_it_was_chosen_from():
+    merges = [[{"size": 180, "row": 1000}, {"size": 20, "row": 1200}]]
+    one = {"reasons": ["a reason"], "clearness": 0.9, "clear": "clear", "links_cut": 0.1, "largest": 180, "median": 180}
+    suggestions = [
+        one | {"n_clusters": 10, "smallest": 20, "merges_to": 9, "merges": merges, "more_merges": 0},
+        one | {"n_clusters": 9, "smallest": 180, "merges_to": None, "merges": [], "more_merges": 0},
+    ]
+    counted = {"suggestions": suggestions, "scores": [[9, 0.3], [10, 0.4]]}
+    page, requested = page_of_digits(SUMMARY | {"health": counted})
+    assert "Number of clusters: 10 is chosen" in page
+    assert page.count("data:image/png;base64,") == 22
+    assert {1000, 1200} <= set(requested[0].tolist())

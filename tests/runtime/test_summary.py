@@ -7,6 +7,11 @@ from raycluster.runtime.run_dir import RunDir
 from raycluster.runtime.summary import RunSummary, moved_sentence, reason_lines, repeat_summary, show_summary
 
 SCORES = {"nmi": 0.5, "nmi_geometric": 0.5, "acc": 0.75, "ari": 0.25}
+SUGGESTIONS = [
+    {"n_clusters": 10, "reasons": ["best balance"], "clear": "clear"},
+    {"n_clusters": 7, "reasons": ["large gap in affinity", "highest silhouette"], "clear": "clear"},
+    {"n_clusters": 12, "reasons": ["highest modularity"], "clear": "not clear"},
+]
 SUMMARY = RunSummary(
     method="jule",
     images=1797,
@@ -17,7 +22,7 @@ SUMMARY = RunSummary(
     quality={"pixels": SCORES, "rc": SCORES},
     reported="rc",
     rejected_reasons={"the file is empty": 2},
-    health={"warnings": ["90% of the images are in one cluster"], "alternatives": [7, 12]},
+    health={"warnings": ["90% of the images are in one cluster"], "suggestions": SUGGESTIONS},
 )
 
 
@@ -35,7 +40,7 @@ def test_the_summary_says_what_was_found_and_where_it_is(tmp_path, shown):
     lines = out.getvalue().splitlines()
     assert lines[0] == "jule: 1,797 images in 10 clusters, 1 min 05 s (ray start 5.0 s, training 1 min 00 s)"
     assert lines[1:3] == ["2 inputs rejected (rejected.parquet):", "  2 x the file is empty"]
-    assert lines[3] == "Other numbers of clusters that fit: 7, 12"
+    assert lines[3] == "10 clusters (clear); also plausible: 7 (large gap in affinity), 12 (highest modularity)"
     assert [line.split()[0] for line in lines[4:-1]] == ["clustering", "pixels", "rc"]
     assert [line.endswith("in assignments.parquet") for line in lines[4:-1]] == [False, False, True]
     assert lines[-1] == f"All results are in {tmp_path}; open report.html to see the clusters."

@@ -4,9 +4,11 @@ from __future__ import annotations
 
 import time
 from dataclasses import dataclass, replace
+from typing import Any
 
 import numpy as np
 
+from raycluster.graph.counting.outcomes import describe
 from raycluster.graph.n_clusters import rank_n_clusters
 from raycluster.graph.neighbors.nearest import Neighbors, find_neighbors, neighbors_remark
 from raycluster.graph.settings import GraphSettings
@@ -30,8 +32,8 @@ class Clustering:
         The clusters that merging started from.
     confidence : ndarray of float32, shape (n,)
         The share of an image's neighbors that are in its cluster.
-    alternatives : ndarray of int64
-        Other numbers of clusters that fit, if K was chosen.
+    counted : dict
+        If K was chosen, what was suggested (:func:`raycluster.graph.counting.outcomes.describe`).
     remarks : tuple of str
         Sentences about the graph or the number of clusters that a user should know.
     neighbor_recall : float
@@ -51,7 +53,7 @@ class Clustering:
     n_clusters: int
     first: np.ndarray
     confidence: np.ndarray
-    alternatives: np.ndarray
+    counted: dict[str, Any]
     remarks: tuple[str, ...]
     neighbor_recall: float
     agreement: float
@@ -118,16 +120,16 @@ def _cluster(
     built = time.perf_counter()
     first = first_clusters(neighbors) if labels is None else labels
     tree, weights, groups = graph.build_tree(neighbors, distances, features, first)
-    alternatives = np.empty(0, np.int64)
+    counted: dict[str, Any] = {}
     remark = neighbors_remark(graph.n_neighbors, len(features))
     remarks: tuple[str, ...] = (remark,) if remark else ()
     if n_clusters == "auto":
         most = int(first.max()) + 1
         if groups is None:
             most = min(most, len(features) // neighbors.shape[1])
-        ranking = rank_n_clusters(tree, neighbors, weights, max_clusters=max(2, most), groups=groups)
+        ranking = rank_n_clusters(tree, neighbors, weights, max_clusters=max(2, most), groups=groups, features=features)
         remarks += ranking.remarks
-        n_clusters, alternatives = ranking.chosen, np.array(ranking.alternatives, np.int64)
+        n_clusters, counted = ranking.chosen, describe(ranking, tree, neighbors, weights)
     merged = tree.cut(max(n_clusters, at_least))
     finished = time.perf_counter()
     confidence = neighbor_agreement(neighbors, merged, groups and groups.isolate(neighbors, weights) > 0)
@@ -136,7 +138,7 @@ def _cluster(
         n_clusters=int(n_clusters),
         first=first,
         confidence=confidence,
-        alternatives=alternatives,
+        counted=counted,
         remarks=remarks,
         neighbor_recall=float(recall),
         agreement=float(confidence.mean()),

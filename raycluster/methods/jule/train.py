@@ -224,9 +224,7 @@ class _Jule:
         checked = {key: value for key, value in row.items() if (name, key) != ("pixels", "mean_cosine")}
         is_final = n_clusters == self.progress.target
         row["warnings"] = [*clustering.remarks, *warnings_of(checked)] if is_final else []
-        if self.n_clusters == "auto":
-            row["alternatives"] = clustering.alternatives.tolist()
-        self.context.report(self.progress_row("period") | row)
+        self.context.report(self.progress_row("period") | row | clustering.counted)
 
     def progress_row(self, kind: str) -> dict[str, Any]:
         return {"kind": kind} | asdict(self.progress)

@@ -13,6 +13,7 @@ def groups_of_four():
 
 def test_groups_smaller_than_the_neighbor_lists_are_counted():
     found = recluster(groups_of_four(), "auto", DEFAULT)
+    assert found.counted["suggestions"][0]["n_clusters"] == found.n_clusters
     assert found.n_clusters == 8
     assert found.labels.tolist() == np.repeat(np.arange(8), 4).tolist()
     assert found.agreement == 1

@@ -1,0 +1,1 @@
+"""Rules for the number of clusters: ``votes`` collects what they suggest, ``outcomes`` says what each number gives."""
