@@ -25,6 +25,7 @@ from raycluster.options import (
     EvaluateOptions,
     ExportOptions,
     FeedMode,
+    Rival,
     Scheduler,
     Search,
     SweepOptions,
@@ -250,6 +251,7 @@ def cluster(
     embeddings: StrPath | None = None,
     column: str | None = None,
     metric: VectorMetric = "cosine",
+    compare: Sequence[Rival] = (),
     settings: GraphSettings | None = None,
 ) -> RunSummary:
     """Cluster images by the features of a pretrained network, or vectors, by graph degree linkage.
@@ -295,6 +297,8 @@ def cluster(
         The column of the vectors in Parquet; by default ``embedding``, or else the only column of vectors.
     metric : {"cosine", "euclidean"}
         Compare directions of vectors only, which suits embeddings, or plain distances.
+    compare : sequence of {"spectral", "hdbscan", "evoc"}
+        Also cluster by these methods, and show how they compare.
     settings : GraphSettings, optional
         The graph and the merging, from :mod:`raycluster.graph.settings`.
 
@@ -333,6 +337,7 @@ def cluster(
         embeddings=None if embeddings is None else os.fspath(embeddings),
         column=column,
         metric=metric,
+        compare=tuple(compare),
         **({} if settings is None else asdict(settings)),
     )
     return cluster_with(options)

@@ -19,6 +19,7 @@ Color = Literal["keep", "gray", "rgb"]
 FeedMode = Literal["auto", "resident", "streaming"]
 TableFormat = Literal["atlas", "numpy", "clip-retrieval"]
 VectorMetric = Literal["cosine", "euclidean"]
+Rival = Literal["spectral", "hdbscan", "evoc"]
 Search = Literal["random", "grid", "optuna"]
 Scheduler = Literal["none", "asha", "pbt"]
 
@@ -174,6 +175,9 @@ class ClusterOptions(BackboneOptions, ImageOptions, ResourceOptions, OutputOptio
     """The column of the vectors in Parquet. Default: embedding, or else the only column of vectors."""
     metric: VectorMetric = "cosine"
     """Compare directions of vectors only (cosine), which suits embeddings, or plain distances (euclidean)."""
+    compare: tuple[Rival, ...] = ()
+    """Also cluster by other methods, and show how they compare: spectral clustering of the same graph, HDBSCAN, or EVoC
+    (pip install evoc). Plain k-means is always compared."""
 
     def __post_init__(self) -> None:
         """Refuse settings that mean nothing."""

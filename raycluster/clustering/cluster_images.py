@@ -13,6 +13,7 @@ import pyarrow.parquet as pq
 from raycluster.clustering.cluster_vectors import check_enough, memory_sentence, settings_of
 from raycluster.clustering.graph_clustering import Clustering, cluster_graph, write_clustering
 from raycluster.clustering.growth import follow
+from raycluster.clustering.rivals import check_installed
 from raycluster.data.files.location import public_name
 from raycluster.data.files.sources import check_apart, list_images, resolve_source
 from raycluster.data.thumbnails import thumbnails
@@ -74,6 +75,7 @@ def _cluster_images(options: ClusterOptions, console: Console) -> RunSummary:
     clock = Clock(time.perf_counter(), "start")
     data = resolve_source(options.data or "")
     options = replace(options, weights=options.weights and resolve_source(options.weights))
+    check_installed(options.compare)
     run_dir = RunDir(absolute_out(options.out))
     identity: dict[str, Any] = {"method": METHOD, "data": public_name(data), "labels": options.labels}
     identity |= options.reading.unusual() | prepared_by(options) | settings_of(options)

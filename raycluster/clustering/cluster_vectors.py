@@ -7,6 +7,7 @@ from dataclasses import fields
 from typing import Any
 
 from raycluster.clustering.graph_clustering import cluster_graph, write_clustering
+from raycluster.clustering.rivals import check_installed
 from raycluster.data.files.location import public_name
 from raycluster.data.files.sources import check_apart, resolve_source
 from raycluster.data.vectors.files import find_vector_files
@@ -57,6 +58,7 @@ def _cluster_vectors(options: ClusterOptions, console: Console) -> RunSummary:
     identity = {"method": METHOD, "embeddings": shown} | settings_of(options)
     identity |= {"column": options.column, "metric": options.metric}
     check_complete(source)
+    check_installed(options.compare)
     if run_dir.state(identity) == "finished":
         if open_vectors(source, options.column).fingerprint != run_dir.config()["fingerprint"]:
             raise UserError(f"The vectors in {shown} have changed since they were clustered: choose another --out.")
@@ -89,9 +91,10 @@ def _cluster_vectors(options: ClusterOptions, console: Console) -> RunSummary:
 
 
 def settings_of(options: ClusterOptions) -> dict[str, Any]:
-    """Return the number of clusters and the settings of the graph, as a part of an identity."""
+    """Return the number of clusters, the settings of the graph, and what is compared, as a part of an identity."""
     names = ["clusters", *(field.name for field in fields(GraphSettings))]
-    return {name: getattr(options, name) for name in names}
+    compared = {"compare": list(options.compare)} if options.compare else {}
+    return {name: getattr(options, name) for name in names} | compared
 
 
 def check_enough(n: int, options: ClusterOptions, only_one: str) -> None:

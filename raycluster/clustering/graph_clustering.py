@@ -4,11 +4,13 @@ from __future__ import annotations
 
 from collections import Counter
 from dataclasses import dataclass
+from functools import partial
 from typing import Any
 
 import numpy as np
 
 from raycluster.clustering.merge_progress import MergeProgress
+from raycluster.clustering.rivals import Graph, cluster_by, compare
 from raycluster.clustering.saved_graph import (
     Neighbors,
     fingerprint,
@@ -54,8 +56,9 @@ class Clustering:
     confidence : ndarray of float32, shape (n,)
         The share of the nearest neighbors in the same cluster.
     tree : MergeTree
-    kmeans : ndarray of int32, shape (n,), or None
-        What plain k-means finds, with as many clusters; None where that would take far longer.
+    others : dict of str to (ndarray of int32 of shape (n,), float)
+        What other methods find, and in how many seconds: plain k-means with as many clusters, unless it would take far
+        longer, and those that were asked for.
     health : dict
         Figures, and ``warnings`` as sentences.
     """
@@ -63,7 +66,7 @@ class Clustering:
     clusters: np.ndarray
     confidence: np.ndarray
     tree: MergeTree
-    kmeans: np.ndarray | None
+    others: dict[str, tuple[np.ndarray, float]]
     health: dict[str, Any]
 
 
@@ -105,18 +108,27 @@ def cluster_graph(
         )
         n_clusters, counted = ranking.chosen, describe(ranking, tree, neighbors, weights)
         remarks += ranking.remarks
-        with atomic_write(run_dir.path / "n_clusters.html") as partial:
-            partial.write_text(k_page(counted, found.paths))
+        with atomic_write(run_dir.path / "n_clusters.html") as page:
+            page.write_text(k_page(counted, found.paths))
         clock.lap("number of clusters")
     kmeans = run_beside(lambda: plain_kmeans(vectors, n_clusters), lambda: console.progress("comparing with k-means"))
     clock.lap("k-means")
     labels = tree.cut(n_clusters)
+    others: dict[str, tuple[np.ndarray, float]] = {}
+    if kmeans is not None:
+        others[KMEANS] = kmeans, clock.stages["k-means"]
+    graph = Graph(vectors, neighbors, weights, n_clusters)
+    for rival in options.compare:
+        others[rival] = run_beside(
+            partial(cluster_by, rival, graph), partial(console.progress, f"comparing with {rival}")
+        )
+        clock.lap(rival)
     confidence = neighbor_agreement(neighbors, labels, groups and groups.isolate(neighbors, weights) > 0)
     health: dict[str, Any] = clustering_health(labels, n_clusters) | embedding_health(vectors) | counted
     health["neighbor_agreement"] = float(confidence.mean())
     judged = {name: value for name, value in health.items() if name != "mean_cosine"}  # any cosine is fine for vectors
     health["warnings"] = remarks + warnings_for(judged, ADVICE)
-    return Clustering(labels, confidence, tree, kmeans, health)
+    return Clustering(labels, confidence, tree, others, health)
 
 
 def write_clustering(
@@ -149,10 +161,11 @@ def write_clustering(
     run_dir.write_assignments(found.ids, found.paths, labels, clustering.confidence, found.labels)
     run_dir.write_merges({name: getattr(clustering.tree, name) for name in ("left", "right", "affinity", "size")})
     remove_neighbors(run_dir.path)
-    clusterings = {CLUSTERING: labels} | ({} if clustering.kmeans is None else {KMEANS: clustering.kmeans})
+    clusterings: dict[str, tuple[np.ndarray, float | None]] = {CLUSTERING: (labels, None), **clustering.others}
+    kmeans = clustering.others.get(KMEANS)
     quality = {}
     if found.labels is not None:
-        quality = {name: clustering_quality(found.labels, these) for name, these in clusterings.items()}
+        quality = {name: clustering_quality(found.labels, these) for name, (these, _) in clusterings.items()}
     clock.lap("writing")
     return RunSummary(
         method=method,
@@ -165,7 +178,8 @@ def write_clustering(
         reported=CLUSTERING,
         rejected_reasons=dict(Counter(reason for _, reason in rejected).most_common()),
         health=clustering.health,
-        kmeans_agreement=None if clustering.kmeans is None else float(agreements([labels, clustering.kmeans])[0, 1]),
+        kmeans_agreement=None if kmeans is None else float(agreements([labels, kmeans[0]])[0, 1]),
+        comparison=compare(clusterings, found.vectors) if set(clustering.others) - {KMEANS} else {},
         **more,
     )
 

@@ -44,6 +44,9 @@ class RunSummary:
     moved : dict
         Where a set has grown and was clustered again: ``images`` that are in both clusterings, ``changed``, how many of
         them are in another cluster than before, ``added`` and ``removed`` images, ``new`` and ``gone`` clusters.
+    comparison : dict
+        Where other methods were compared: for each, and for ours, ``clusters``, ``clustered`` (share of the rows that
+        are in one), ``silhouette``, ``agreement`` with ours (adjusted Rand index) and ``seconds``.
     """
 
     method: str
@@ -59,6 +62,7 @@ class RunSummary:
     health: dict[str, Any] = field(default_factory=dict)
     kmeans_agreement: float | None = None
     moved: dict[str, Any] = field(default_factory=dict)
+    comparison: dict[str, dict[str, Any]] = field(default_factory=dict)
 
 
 def show_summary(console: Console, folder: Path, summary: RunSummary) -> None:
@@ -99,12 +103,25 @@ def summary_lines(summary: RunSummary) -> list[str]:
         lines.append(n_clusters_sentence(summary.health["suggestions"]))
     lines += [moved_sentence(summary.moved)] if summary.moved else []
     lines += [kmeans_sentence(summary.kmeans_agreement)] if summary.kmeans_agreement is not None else []
+    lines += comparison_table(summary.comparison) if summary.comparison else []
     return lines + (_quality_table(summary) if summary.quality else [])
 
 
 def kmeans_sentence(agreement: float) -> str:
     """Say how far plain k-means finds the same clusters."""
     return f"Plain k-means, with as many clusters on the same features, agrees with these to ARI {agreement:.3f}."
+
+
+def comparison_table(compared: dict[str, dict[str, Any]]) -> list[str]:
+    """Return the comparison with other methods as lines."""
+    lines = [f"{'compared with':<16}{'clusters':>10}{'clustered':>11}{'silhouette':>12}{'ARI to ours':>13}{'time':>14}"]
+    for name, row in compared.items():
+        time_taken = "" if row["seconds"] is None else duration(row["seconds"])
+        lines.append(
+            f"{name:<16}{row['clusters']:>10,}{row['clustered']:>11.1%}{row['silhouette']:>12.3f}"
+            f"{row['agreement']:>13.3f}{time_taken:>14}"
+        )
+    return lines
 
 
 def moved_sentence(moved: dict[str, Any]) -> str:

@@ -126,7 +126,7 @@ def test_the_number_of_clusters_is_found_where_it_is_not_known(tmp_path):
 
 def test_other_plausible_numbers_are_named_with_their_reasons(tmp_path, capsys):
     np.save(tmp_path / "digits.npy", load_digits().data.astype(np.float32))
-    summary = raycluster.cluster(tmp_path / "digits.npy", "auto", tmp_path / "out")
+    summary = raycluster.cluster(embeddings=tmp_path / "digits.npy", out=tmp_path / "out")
     suggested = [one["n_clusters"] for one in summary.health["suggestions"]]
     assert suggested == [summary.clusters, *summary.health["alternatives"]]
     assert 10 in suggested
@@ -253,3 +253,15 @@ def test_neighbors_that_cannot_be_saved_are_no_reason_to_give_up(table, tmp_path
     monkeypatch.setattr(graph_clustering, "save_neighbors", full)
     assert raycluster.cluster(embeddings=table, clusters=10, out=tmp_path / "out").images == 500
     assert "The neighbors cannot be saved (No space left on device)" in capsys.readouterr().err
+
+
+def test_other_methods_are_compared_where_that_was_asked_for(table, clustered, tmp_path, capsys):
+    summary = raycluster.cluster(embeddings=table, clusters=10, out=tmp_path / "out", compare=["spectral"])
+    assert set(summary.comparison) == set(summary.quality) == {"gdl", "k-means", "spectral"}
+    assert summary.comparison["k-means"]["agreement"] == summary.kmeans_agreement
+    assert clustered[1].comparison == {}
+    told = capsys.readouterr().out
+    assert "comparing with spectral" in told
+    assert "compared with     clusters" in told
+    with pytest.raises(UserError, match="--compare"):
+        raycluster.cluster(embeddings=table, clusters=10, out=tmp_path / "out")
