@@ -22,6 +22,7 @@ MAX_SUGGESTIONS = 5
 REACH = 4, 40  # numbers are suggested up to 4 times the chosen one, or up to 40
 CLEAR = 0.5  # lower clearness is that of noise
 SURE_RATIO = 4.0  # of the gaps around small groups to those inside, at which few rows are enough
+SILHOUETTE_WEIGHT = 0.5  # alone, it is right half as often as the gap; benchmarks/auto_k.py
 FEW_LISTS = 4  # with fewer rows than fit into this many neighbor lists, hardly any number stands out
 
 REASON = "best balance of separation and links cut"
@@ -260,7 +261,7 @@ def _rank(
     if features is not None:
         values = silhouettes(tree, features, numbers)
         at = peaks(values)
-        votes.append(highest(*SILHOUETTE, numbers[at], values[at]))
+        votes.append(highest(*SILHOUETTE, numbers[at], values[at], weight=SILHOUETTE_WEIGHT))
     return answer._replace(votes=tuple(votes))
 
 

@@ -36,26 +36,31 @@ class Vote(NamedTuple):
         The best first.
     strengths : ndarray of float64, shape (m,)
         Positive, in any unit; descending.
+    weight : float
+        How much the rule counts among numbers that equally many rules suggest.
     """
 
     best: str
     good: str
     n_clusters: np.ndarray
     strengths: np.ndarray
+    weight: float = 1.0
 
 
-def highest(best: str, good: str, n_clusters: np.ndarray, values: np.ndarray, most: int = MOST_OF_A_RULE) -> Vote:
+def highest(
+    best: str, good: str, n_clusters: np.ndarray, values: np.ndarray, most: int = MOST_OF_A_RULE, weight: float = 1.0
+) -> Vote:
     """Return the vote of a rule for the numbers with its highest values, as far as they are above 0."""
     order = np.argsort(-values, kind="stable")[:most]
     order = order[values[order] > 0]
-    return Vote(best, good, n_clusters[order], values[order])
+    return Vote(best, good, n_clusters[order], values[order], weight)
 
 
 def suggestions(chosen: Suggestion, votes: Iterable[Vote], most: int) -> tuple[Suggestion, ...]:
     """Return the chosen number, and then those that most rules suggest.
 
     Of each rule, the numbers count that are at least half as strong as its best (:data:`WEAKEST`). Among numbers that
-    equally many rules suggest, the sum of these shares decides.
+    equally many rules suggest, the sum of these shares decides, each times the weight of its rule.
 
     Parameters
     ----------
@@ -69,9 +74,9 @@ def suggestions(chosen: Suggestion, votes: Iterable[Vote], most: int) -> tuple[S
         for number, strength in zip(vote.n_clusters.tolist(), vote.strengths.tolist(), strict=True):
             share = strength / vote.strengths[0]
             if share >= WEAKEST:
-                found.setdefault(number, []).append((share, vote.best if share == 1 else vote.good))
+                found.setdefault(number, []).append((share * vote.weight, vote.best if share == 1 else vote.good))
     ordered = sorted(
-        found, key=lambda k: (k != chosen.n_clusters, -len(found[k]), -sum(share for share, _ in found[k]))
+        found, key=lambda k: (k != chosen.n_clusters, -len(found[k]), -sum(strength for strength, _ in found[k]))
     )
     listed = []
     for number in ordered[:most]:

@@ -23,6 +23,13 @@ def test_more_rules_count_more_than_strength_and_strength_decides_among_equals()
     assert suggestions(CHOSEN, votes, most=2) == found[:2]
 
 
+def test_a_rule_of_less_weight_comes_later_among_equals_but_counts_as_one():
+    votes = [vote("a", k3=1.0)._replace(weight=0.5), vote("b", k4=1.0, k5=0.6), vote("c", k5=1.0)]
+    assert [one.n_clusters for one in suggestions(CHOSEN, votes, most=5)] == [10, 5, 4, 3]
+    votes[2] = vote("c", k3=1.0)
+    assert [one.n_clusters for one in suggestions(CHOSEN, votes, most=5)] == [10, 3, 4, 5]
+
+
 def test_numbers_that_are_weak_beside_the_best_of_their_rule_are_not_suggested():
     found = suggestions(CHOSEN, [vote("a", k3=10.0, k4=5.0, k5=4.9)], most=5)
     assert [one.n_clusters for one in found] == [10, 3, 4]
