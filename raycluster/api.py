@@ -381,19 +381,19 @@ def assign(
     frames: Frames = "first",
     array: str | None = None,
 ) -> AssignSummary:
-    """Assign new images to the clusters of a finished run, and write one row for each of them.
+    """Assign new images, or vectors, to the clusters of a finished run, and write one row for each of them.
 
     Parameters
     ----------
     model : path-like
-        The folder of a finished run.
+        The folder of a finished run, or of a clustering of vectors.
     data : path-like
-        The new images, as for :func:`train`.
+        The new images, as for :func:`train`, or vectors, as for :func:`cluster`.
     out : path-like
         The Parquet file for the results.
     refuse_above : float
-        Leave an image unassigned if its nearest image of the run is farther away than this many times the distance that
-        99 of 100 images of the run have to their own nearest one; infinity assigns every image.
+        Leave an image or vector unassigned if the nearest one of the run is farther away than this many times the
+        distance that 99 of 100 in the run have to their own nearest one; infinity assigns all.
     labels : {"auto", "folders", "last-folders"}
         Where known classes are found, for reporting only: in the files, in the first folders below ``data``, or in the
         folders that directly contain the images.

@@ -204,13 +204,16 @@ def _check_left_out(options: Any, kind: type[Any], whose: str) -> None:
 
 @dataclass(frozen=True, kw_only=True)
 class AssignOptions(SourceOptions, OutputOptions):
-    """Which images are assigned to the clusters of which run."""
+    """Which images or vectors are assigned to the clusters of which run."""
 
+    data: str
+    """The images: a folder, a file, a glob, a list of paths (text, CSV) or a URI; with images, Parquet, NPZ, IDX or tar.
+    For a clustering of vectors, vectors: Parquet or NPY."""
     model: str
-    """The folder of a finished run."""
+    """The folder of a finished run, or of a clustering of vectors."""
     refuse_above: float = 1.0
-    """Leave an image unassigned if its nearest image of the run is farther away than this many times the distance that
-    99 of 100 images of the run have to their own nearest one; inf assigns every image."""
+    """Leave an image or vector unassigned if the nearest one of the run is farther away than this many times the
+    distance that 99 of 100 in the run have to their own nearest one; inf assigns all."""
 
     def __post_init__(self) -> None:
         """Refuse settings that mean nothing."""

@@ -45,6 +45,9 @@ def assign_vectors(options: AssignOptions, run_dir: RunDir, console: Console) ->
     """
     clock = Clock(time.perf_counter(), "start")
     out, settings = absolute_out(options.out), run_dir.config()["identity"]
+    unusual = [*options.reading.unusual(), *(["labels"] if options.labels != "auto" else [])]
+    if unusual:
+        raise UserError(f"--{unusual[0]} is for images, but {run_dir.path} is a clustering of vectors: leave it out.")
     source = resolve_source(options.data)
     files = find_vector_files(source, settings["column"])
     check_apart(source, files.listing, out)

@@ -78,3 +78,10 @@ def test_vectors_of_another_length_are_refused(clustering, tmp_path, out):
 def test_a_clustering_without_a_vector_of_its_table_can_be_exported(clustering, tmp_path):
     raycluster.export(clustering, format="numpy", out=tmp_path / "arrays")
     assert len(np.load(tmp_path / "arrays" / "embeddings.npy")) == 999
+
+
+@pytest.mark.parametrize("option", [{"exclude": ["a"]}, {"labels": "folders"}])
+def test_options_of_images_are_refused(clustering, vectors, tmp_path, out, option):
+    np.save(tmp_path / "new.npy", vectors[1000:1100])
+    with pytest.raises(UserError, match=f"--{next(iter(option))} is for images"):
+        raycluster.assign(clustering, tmp_path / "new.npy", out, **option)
