@@ -207,8 +207,8 @@ class AssignOptions(SourceOptions, OutputOptions):
     """Which images or vectors are assigned to the clusters of which run."""
 
     data: str
-    """The images: a folder, a file, a glob, a list of paths (text, CSV) or a URI; with images, Parquet, NPZ, IDX or tar.
-    For a clustering of vectors, vectors: Parquet or NPY."""
+    """The images: a folder, a file, a glob, a list of paths (text, CSV) or a URI; with images, Parquet, NPZ, IDX or
+    tar. For a clustering of vectors, vectors: Parquet or NPY."""
     model: str
     """The folder of a finished run, or of a clustering of vectors."""
     refuse_above: float = 1.0
