@@ -27,7 +27,8 @@ number; mnist-t10k and those were trained for fewer epochs than the default; cif
   sphere.
 - K_s = n/(10 K), repeated, loses on pixels and may not settle.
 - Of 8 sets, the first of our suggestions is right on 3, one of the first three on 6, one of all five on 7 (the score
-  alone: 3, 4, 4). UMIST is missed. Of the 40 draws of 90 % of the rows: 0.38, 0.60, 0.75 (0.38, 0.47, 0.65).
+  alone: 3, 4, 4). UMIST is missed. Of the 40 draws of 90 % of the rows: 0.38, 0.60, 0.75 (the score alone: 0.38, 0.47,
+  0.65).
 - Without the lifetime or the gap, fewer draws are hit; without silhouettes, CIFAR-10's features are missed. Modularity
   adds hits among the first three of the draws only. The eigen-gap added none to them, and is not one of our rules.
 - The gap alone is right more often at first (4 of 8, 0.45 of the draws), but where it is wrong, it is far off (2 or 3 on
