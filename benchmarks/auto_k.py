@@ -31,10 +31,10 @@ number; mnist-t10k and those were trained for fewer epochs than the default; cif
   0.65).
 - Without the lifetime or the gap, fewer draws are hit; without silhouettes, CIFAR-10's features are missed. Modularity
   adds hits among the first three of the draws only. The eigen-gap added none to them, and is not one of our rules.
-- The gap alone is right more often at first (4 of 8, 0.45 of the draws), but where it is wrong, it is far off (2 or 3 on
-  pixels of digits and UMIST): by a factor of 2.02 on average, the score by 1.38. Modularity alone is right as often as
-  the score, and off by 1.12, because it says 9 for CIFAR-10's features, where the score says 2 (not clear). It does not
-  choose, for what it finds in blobs (above), but its number is always considered.
+- The gap alone is right more often at first (4 of 8, 0.45 of the draws), but where it is wrong, it is far off (2 or 3
+  on pixels of digits and UMIST): by a factor of 2.02 on average, the score by 1.38. Modularity alone is right as often
+  as the score, and off by 1.12, because it says 9 for CIFAR-10's features, where the score says 2 (not clear). It does
+  not choose, for what it finds in blobs (above), but its number is always considered.
 """
 
 from __future__ import annotations
