@@ -30,6 +30,13 @@ MEAN = re.compile(r"  (\w+) +(-?[\d.]+)   lowest -?[\d.]+")  # a line at the end
 CLASSES = {"UMIST": 20}  # the other sets have 10
 PUBLISHED = {"MNIST-test": ".915", "UMIST": ".877", "USPS": ".913"}  # NMI of JULE-RC (Yang et al., CVPR 2016)
 
+HITS = {
+    "ours": "`auto`",
+    "k-means silhouette": "silhouettes of k-means, K = 2 to 40",
+    "eigen-gap": "eigen-gap of the k-NN graph",
+    "EVoC": "layers of EVoC",
+}
+
 SWEEPS = {
     "digits, jule": "digits, JULE",
     "usps_part, jule": "USPS 2,000, JULE",
@@ -120,6 +127,16 @@ def objectives() -> str:
     return "\n".join(lines)
 
 
+def k_hits() -> str:
+    """On how many sets the true K is among the first 1, 3 and 5: a row for a method."""
+    lines = ["| | first | first three | first five |", "|---|---|---|---|"]
+    for line in (HERE / "auto_k.txt").read_text(encoding="utf-8").splitlines():
+        name, counts = line[:26].strip(), line[26:].split()
+        if name in HITS and len(counts) > 3:
+            lines.append(f"| {HITS[name]} | {' | '.join(counts[:3])} |")
+    return "\n".join(lines)
+
+
 def short(number: str) -> str:
     """Leave out the zero before the point."""
     return number.replace("0.", ".", 1)
@@ -130,6 +147,7 @@ TABLES: dict[str, Callable[[], str]] = {
     "quality": printed(quality),
     "dccm_ablation": printed(dccm_ablation),
     "objectives_by_score": objectives,
+    "k_hits": k_hits,
 } | {path.stem: text(path.name) for path in HERE.glob("*.txt")}
 
 
