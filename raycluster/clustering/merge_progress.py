@@ -13,11 +13,13 @@ class MergeProgress:
     """The merges that are done, noted by the thread that merges, and described by another one."""
 
     def __init__(self) -> None:
-        self._began = time.monotonic()
         self._done = self._total = 0
+        self._first = (0.0, 0)  # when the first merges were noted, before which the kernel may have been compiled
 
     def note(self, done: int, total: int) -> None:
         """Note how many merges are done, of how many."""
+        if not self._done or done < self._done:
+            self._first = time.monotonic(), done
         self._done, self._total = done, total
 
     def describe(self) -> str:
@@ -25,6 +27,9 @@ class MergeProgress:
         if not self._done:
             return ""
         line = f"merging clusters: {self._done:,} of {self._total:,} merges"
-        taken = time.monotonic() - self._began
-        left = taken * (self._total - self._done) / self._done
-        return f"{line}, about {duration(left)} left" if taken > SOON_S and left >= 1 else line
+        began, before = self._first
+        taken = time.monotonic() - began
+        if taken < SOON_S or self._done == before:
+            return line
+        left = taken * (self._total - self._done) / (self._done - before)
+        return f"{line}, about {duration(left)} left" if left >= 1 else line
