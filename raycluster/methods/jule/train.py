@@ -170,7 +170,7 @@ class _Jule:
         progress.period += 1
         self.report_clustering("rc", clustering.labels, clustering)
         return Outcome(
-            model=self.net.eval(),
+            model=self.net.eval(),  # type: ignore[arg-type]  # train_head puts a head on its pretrained network
             clusterings=self.clusterings,
             reported="rc",
             confidence=clustering.confidence,
