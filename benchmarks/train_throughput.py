@@ -26,8 +26,9 @@ from raycluster.data.images import ImageSet, open_images
 from raycluster.data.loaded_images import load_images
 from raycluster.data.streaming import StreamingFeed
 from raycluster.methods.jule.clustering import cluster_pixels
+from raycluster.methods.jule.network import JuleCNN
 from raycluster.methods.jule.settings import PRESETS
-from raycluster.methods.jule.train import _Jule, pixel_features
+from raycluster.methods.jule.train import _Jule, first_rows, pixel_rows
 from raycluster.methods.jule.triplet_loss import triplet_loss
 from raycluster.training.local_context import LocalContext
 
@@ -70,9 +71,11 @@ def main(options: Options) -> None:
 
 
 def method_on(feed: Feed, options: Options, labels: np.ndarray | None = None) -> _Jule:
-    method = _Jule(PRESETS["default"], options.clusters, LocalContext(feed))
+    method = _Jule(
+        PRESETS["default"], options.clusters, LocalContext(feed), feed, JuleCNN(feed.shape), "pixels", pixel_rows
+    )
     if labels is None:
-        _, pixels = pixel_features(feed)
+        _, pixels = first_rows(feed, pixel_rows)
         labels = cluster_pixels(pixels, options.clusters, method.settings).labels
     method.labels = labels
     return method

@@ -5,7 +5,7 @@ from __future__ import annotations
 import os
 import re
 from collections.abc import Sequence
-from dataclasses import asdict
+from dataclasses import asdict, replace
 from pathlib import Path
 from typing import TYPE_CHECKING, Any, Literal
 
@@ -693,6 +693,8 @@ def train_with(options: TrainOptions, method: str, settings: Any, console: Conso
                 "it be chosen, --clusters auto."
             )
         clusters = 10
+    if getattr(settings, "weights", None):  # workers have another working directory
+        settings = replace(settings, weights=resolve_source(settings.weights))
     run = TrainingRun(
         method=chosen,
         settings=settings,

@@ -15,6 +15,7 @@ if TYPE_CHECKING:
     import torch
     from torch import nn
 
+    from raycluster.data.canvas import Canvas, ImageSize
     from raycluster.data.feed import Feed
     from raycluster.methods.network import MethodNetwork
 
@@ -127,7 +128,7 @@ class Method:
         What a sweep tries by default, in the form that ``raycluster sweep --space`` takes.
     train : callable
         ``train(settings, n_clusters, context) -> Outcome``.
-    architecture : str
+    architectures : tuple of str
         The ``name`` in ``model.json`` of the networks that it trains.
     build_network : callable
         Takes an architecture and the settings of the run, as far as they are known, and returns the
@@ -141,6 +142,9 @@ class Method:
     recluster : callable, optional
         ``recluster(network, pixels, settings, seed)`` clusters other images uint8 [n, C, H, W], ``frozen`` as in the
         run, or ``refitted``: ``{name of the clustering: {"frozen" or "refitted": int [n]}}``.
+    canvas : callable, optional
+        ``canvas(settings, image_size, value_range)`` returns what all images are brought to, where the settings decide
+        it, or None where the images do.
     pixel_clustering : callable, optional
         Returns the driver function that clusters raw pixels. That one takes their ``neighbors`` if they are known, so
         that the trials of a sweep need not search for them again.
@@ -152,10 +156,11 @@ class Method:
     presets: dict[str, Any]
     search_space: tuple[str, ...]
     train: Callable[[Any, Any, Context], Outcome]
-    architecture: str
+    architectures: tuple[str, ...]
     build_network: Callable[[Mapping[str, Any], Mapping[str, Any]], MethodNetwork]
     epochs_between_checks: Callable[[Any], int]
     square_sizes: tuple[int, ...] | None = None
     finds_k: bool = False
     recluster: Callable[[Any, np.ndarray, Any, int], dict[str, dict[str, np.ndarray]]] | None = None
     pixel_clustering: Callable[[], Callable[..., Any]] | None = None
+    canvas: Callable[[Any, ImageSize | None, tuple[float, float] | None], Canvas | None] | None = None

@@ -52,7 +52,7 @@ def load_network(folder: Path, settings: Mapping[str, Any] | None = None) -> Net
 def _build(architecture: Mapping[str, Any], settings: Mapping[str, Any], folder: Path) -> Network:
     for name in METHODS:
         method = find_method(name)
-        if method.architecture == architecture["name"]:
+        if architecture["name"] in method.architectures:
             return method.build_network(architecture, settings)
     if architecture["name"] == Backbone.ARCHITECTURE:
         return Backbone.rebuild(architecture)

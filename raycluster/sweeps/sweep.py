@@ -126,6 +126,8 @@ def _what(options: SweepOptions, method: str, preset: str) -> tuple[TrainingRun,
     base = chosen.presets[preset]
     fixed = parse_fixed(options.fixed, base)
     base = replace(base, **fixed)
+    if getattr(base, "backbone", None):
+        raise UserError("A sweep trains from random weights only: leave backbone out, or train with raycluster train.")
     space = parse_space(options.space or [w for w in chosen.search_space if w.partition("=")[0] not in fixed], base)
     both = sorted(set(space) & set(fixed))
     if both:

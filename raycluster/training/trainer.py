@@ -202,8 +202,9 @@ def open_source(run: TrainingRun, out: Path, console: Console, listing: Listing 
     console.progress(f"looking at {public_name(run.data)}")
     from raycluster.data.images import CanvasSettings, open_images
 
-    settings = CanvasSettings(run.image_size, run.color, run.method.square_sizes, run.fit, run.value_range)
-    images = open_images(run.data, run.reading, settings, out, listing)
+    canvas = run.method.canvas and run.method.canvas(run.settings, run.image_size, run.value_range)
+    chosen = CanvasSettings(run.image_size, run.color, run.method.square_sizes, run.fit, run.value_range)
+    images = open_images(run.data, run.reading, canvas or chosen, out, listing)
     for note in images.notes:
         console.say(note)
     channels, height, width = images.shape

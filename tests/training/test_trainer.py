@@ -129,7 +129,7 @@ def small() -> Method:
         presets={"default": SmallSettings()},
         search_space=(),
         train=small_method,
-        architecture="small",
+        architectures=("small",),
         build_network=lambda architecture, settings: SmallNet(),
         epochs_between_checks=lambda settings: 1,
     )

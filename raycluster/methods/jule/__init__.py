@@ -7,26 +7,39 @@
 from __future__ import annotations
 
 from collections.abc import Callable, Mapping
+from dataclasses import replace
 from typing import TYPE_CHECKING, Any
 
+from raycluster.data.canvas import Canvas, ImageSize
+from raycluster.errors import UserError
 from raycluster.methods.base import Clusters, Context, Method, Outcome
 from raycluster.methods.jule.settings import PRESETS, SEARCH_SPACE, JuleSettings
 
 if TYPE_CHECKING:
+    from raycluster.methods.jule.head import JuleHead
     from raycluster.methods.jule.network import JuleCNN
 
 __all__ = ["METHOD", "JuleSettings"]
 
 
 def _train(settings: JuleSettings, n_clusters: Clusters, context: Context) -> Outcome:
-    """Train the method."""
+    """Train the method, on pixels or on frozen features."""
+    if settings.backbone is not None:
+        from raycluster.methods.jule.frozen import train_head
+
+        return train_head(settings, n_clusters, context)
     from raycluster.methods.jule.train import train_jule
 
     return train_jule(settings, n_clusters, context)
 
 
-def _build_network(architecture: Mapping[str, Any], settings: Mapping[str, Any]) -> JuleCNN:
+def _build_network(architecture: Mapping[str, Any], settings: Mapping[str, Any]) -> JuleCNN | JuleHead:
     """Return the network that ``model.json`` describes."""
+    if architecture["name"] == "jule_head":
+        from raycluster.methods.jule.head import JuleHead
+        from raycluster.nn.backbone.network import Backbone
+
+        return JuleHead(Backbone.rebuild(architecture["backbone"]))
     from raycluster.methods.jule.network import JuleCNN
 
     return JuleCNN(tuple(architecture["shape"]), architecture["embedding_size"])
@@ -35,6 +48,19 @@ def _build_network(architecture: Mapping[str, Any], settings: Mapping[str, Any])
 def _epochs_between_checks(settings: JuleSettings) -> int:
     """Return the number of epochs in a period: the clusters change after each period."""
     return settings.epochs_per_period
+
+
+def _canvas(
+    settings: JuleSettings, image_size: ImageSize | None, value_range: tuple[float, float] | None
+) -> Canvas | None:
+    """Return what images are brought to for a pretrained network; None without one."""
+    if settings.backbone is None:
+        return None
+    from raycluster.methods.jule.frozen import load_named
+
+    if not isinstance(image_size, int | None):
+        raise UserError(f"--image-size {image_size}: pretrained networks take squares, so give one number.")
+    return replace(load_named(settings, image_size).canvas, value_range=value_range)
 
 
 def _pixel_clustering() -> Callable[..., Any]:
@@ -51,9 +77,10 @@ METHOD = Method(
     presets=PRESETS,
     search_space=SEARCH_SPACE,
     train=_train,
-    architecture="jule_cnn",
+    architectures=("jule_cnn", "jule_head"),
     build_network=_build_network,
     epochs_between_checks=_epochs_between_checks,
     finds_k=True,
     pixel_clustering=_pixel_clustering,
+    canvas=_canvas,
 )

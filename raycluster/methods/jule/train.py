@@ -13,6 +13,7 @@ from __future__ import annotations
 
 import math
 import time
+from collections.abc import Callable
 from dataclasses import asdict, dataclass
 from typing import Any
 
@@ -22,6 +23,7 @@ import torch
 from raycluster.data.feed import Feed
 from raycluster.methods.base import Clusters, Context, Outcome
 from raycluster.methods.jule.clustering import Clustering, cluster_pixels, merge_clusters, pixel_rows, recluster
+from raycluster.methods.jule.head import FeatureHead
 from raycluster.methods.jule.health import warnings_of
 from raycluster.methods.jule.network import JuleCNN
 from raycluster.methods.jule.settings import JuleSettings
@@ -33,6 +35,8 @@ from raycluster.nn.seeds import hash_seed
 from raycluster.runtime.checkpoint import optimizer_state, restore_optimizer, with_prefix, without_prefix
 
 EVAL_BATCH = 500
+
+Trainable = JuleCNN | FeatureHead
 
 
 @dataclass
@@ -52,14 +56,53 @@ def train_jule(settings: JuleSettings, n_clusters: Clusters, context: Context) -
     With "auto", every clustering chooses the number again (:func:`raycluster.graph.n_clusters.rank_n_clusters`), and
     the periods end when that number is reached.
     """
-    return _Jule(settings, n_clusters, context).run()
+    torch.manual_seed(context.seed)
+    net = JuleCNN(context.feed.shape)
+    return take_turns(settings, n_clusters, context, context.feed, net, "pixels", pixel_rows)
+
+
+def take_turns(
+    settings: JuleSettings,
+    n_clusters: Clusters,
+    context: Context,
+    feed: Feed,
+    net: Trainable,
+    start: str,
+    rows_of: Callable[[np.ndarray], np.ndarray],
+) -> Outcome:
+    """Merge clusters and train a network in turns.
+
+    Parameters
+    ----------
+    settings : JuleSettings
+    n_clusters : int or "auto"
+    context : Context
+    feed : Feed
+        What the network takes, of the same rows as ``context.feed``.
+    net : JuleCNN or FeatureHead
+        Called with what its ``prepare`` makes of a batch, it returns unit embeddings.
+    start : str
+        The name of the clustering that comes before any training.
+    rows_of : callable
+        From all that the feed holds to the rows, float32 [m, d], of that clustering.
+    """
+    return _Jule(settings, n_clusters, context, feed, net, start, rows_of).run()
 
 
 class _Jule:
-    def __init__(self, settings: JuleSettings, n_clusters: Clusters, context: Context) -> None:
-        self.settings, self.n_clusters, self.context, self.feed = settings, n_clusters, context, context.feed
-        torch.manual_seed(context.seed)
-        self.net = JuleCNN(self.feed.shape).to(context.device)
+    def __init__(
+        self,
+        settings: JuleSettings,
+        n_clusters: Clusters,
+        context: Context,
+        feed: Feed,
+        net: Trainable,
+        start: str,
+        rows_of: Callable[[np.ndarray], np.ndarray],
+    ) -> None:
+        self.settings, self.n_clusters, self.context, self.feed = settings, n_clusters, context, feed
+        self.start, self.rows_of = start, rows_of
+        self.net = net.to(context.device)
         self.model = context.wrap(self.net)
         self.optimizer = torch.optim.SGD(
             self.model.parameters(),
@@ -78,14 +121,14 @@ class _Jule:
     def run(self) -> Outcome:
         context, progress = self.context, self.progress
         if not self.restore():
-            ids, pixels = pixel_features(self.feed)
+            ids, rows = first_rows(self.feed, self.rows_of)
             clustering = context.run_on_driver(
-                0, cluster_pixels, ids, pixels, n_clusters=self.n_clusters, graph=self.settings
+                0, cluster_pixels, ids, rows, n_clusters=self.n_clusters, graph=self.settings
             )
             assert clustering.pixels is not None
-            self.labels, self.clusterings["pixels"] = clustering.labels, clustering.pixels
+            self.labels, self.clusterings[self.start] = clustering.labels, clustering.pixels
             progress.target = clustering.n_clusters
-            self.report_clustering("pixels", clustering.pixels, clustering)
+            self.report_clustering(self.start, clustering.pixels, clustering)
 
         # Periods: train on the current clusters, then merge η of them on the new features, until K are left (SF).
         while progress.round < 0 and (progress.period == 0 or self.n_current > progress.target):
@@ -127,7 +170,7 @@ class _Jule:
         progress.period += 1
         self.report_clustering("rc", clustering.labels, clustering)
         return Outcome(
-            model=self.net.eval(),
+            model=self.net.eval(),  # type: ignore[arg-type]  # train_head puts a head on its pretrained network
             clusterings=self.clusterings,
             reported="rc",
             confidence=clustering.confidence,
@@ -160,7 +203,7 @@ class _Jule:
         groups = self.labels if s.grouped_batches else None
         self.model.train()
         for batch in self.feed.train_batches(s.batch_size, number, groups):
-            images = batch.images.float() / 255
+            images = self.net.prepare(batch.images)
             if s.rotation or s.shift or s.zoom:
                 images = random_affine(images, s.rotation, s.shift, s.zoom, generator)
             with context.autocast():
@@ -221,7 +264,7 @@ class _Jule:
             row["quality"] = clustering_quality(self.context.labels, labels)
         # Warn about final clusters only: those still to be merged are small and naturally share few neighbors. Raw
         # pixels have a high mean cosine without any collapse.
-        checked = {key: value for key, value in row.items() if (name, key) != ("pixels", "mean_cosine")}
+        checked = {key: value for key, value in row.items() if (name, key) != (self.start, "mean_cosine")}
         is_final = n_clusters == self.progress.target
         row["warnings"] = [*clustering.remarks, *warnings_of(checked)] if is_final else []
         self.context.report(self.progress_row("period") | row | clustering.counted)
@@ -248,17 +291,17 @@ class _Jule:
         return True
 
 
-def pixel_features(feed: Feed) -> tuple[np.ndarray, np.ndarray]:
-    """Return this worker's ids, int64 [m], and pixels as rows, float32 [m, C·H·W]."""
+def first_rows(feed: Feed, rows_of: Callable[[np.ndarray], np.ndarray]) -> tuple[np.ndarray, np.ndarray]:
+    """Return this worker's ids, int64 [m], and the rows of its images, float32 [m, d]."""
     parts = [(b.ids.cpu().numpy(), b.images.cpu().numpy()) for b in feed.eval_batches(EVAL_BATCH)]
     ids, images = (np.concatenate(arrays) for arrays in zip(*parts, strict=True))
-    return ids, pixel_rows(images)
+    return ids, rows_of(images)
 
 
 @torch.inference_mode()
-def embed(net: JuleCNN, feed: Feed, context: Context) -> tuple[np.ndarray, np.ndarray]:
+def embed(net: Trainable, feed: Feed, context: Context) -> tuple[np.ndarray, np.ndarray]:
     """Return this worker's ids, int64 [m], and embeddings, float32 [m, d], in evaluation mode and full precision."""
     net.eval()
-    parts = [(b.ids, net(b.images.float() / 255)) for b in feed.eval_batches(EVAL_BATCH)]
+    parts = [(b.ids, net(net.prepare(b.images))) for b in feed.eval_batches(EVAL_BATCH)]
     ids, features = (torch.cat(tensors).cpu().numpy() for tensors in zip(*parts, strict=True))
     return ids, features

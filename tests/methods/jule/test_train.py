@@ -9,8 +9,9 @@ from sklearn.datasets import load_digits
 from raycluster.data.feed import ResidentFeed
 from raycluster.errors import UserError
 from raycluster.methods.jule.clustering import pixel_rows
+from raycluster.methods.jule.network import JuleCNN
 from raycluster.methods.jule.settings import PRESETS
-from raycluster.methods.jule.train import _Jule, pixel_features, train_jule
+from raycluster.methods.jule.train import _Jule, first_rows, train_jule
 from raycluster.training.local_context import LocalContext
 
 QUICK = replace(PRESETS["default"], epochs_per_period=2, rounds=1, epochs_per_round=2)
@@ -64,7 +65,7 @@ def test_rows_of_pixels_are_scaled_down_to_norm_1_but_never_up():
     images = np.array([[[[255, 255], [255, 255]]], [[[0, 51], [0, 0]]], [[[0, 0], [0, 0]]]], np.uint8)
     expected = np.array([[0.5, 0.5, 0.5, 0.5], [0, 0.2, 0, 0], [0, 0, 0, 0]], np.float32)
     np.testing.assert_allclose(pixel_rows(images), expected)
-    ids, rows = pixel_features(ResidentFeed(images, seed=0))
+    ids, rows = first_rows(ResidentFeed(images, seed=0), pixel_rows)
     np.testing.assert_array_equal(rows, pixel_rows(images)[ids])
 
 
@@ -96,7 +97,8 @@ def test_each_period_merges_a_share_of_the_clusters_given_by_the_unroll_rate(dig
 
 
 def test_a_batch_without_a_pair_changes_neither_weights_nor_momentum(digits):
-    method = _Jule(replace(QUICK, grouped_batches=False), 10, context_on(digits[0][:100]))
+    context, net = context_on(digits[0][:100]), JuleCNN((1, 8, 8))
+    method = _Jule(replace(QUICK, grouped_batches=False), 10, context, context.feed, net, "pixels", pixel_rows)
     method.labels = np.arange(100, dtype=np.int32)  # every image its own cluster
     before = {name: value.clone() for name, value in method.net.named_parameters()}
     row = method.train_epoch(torch.arange(100), 0)

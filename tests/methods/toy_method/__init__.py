@@ -24,7 +24,7 @@ METHOD = Method(
     presets=PRESETS,
     search_space=("learning_rate=log:1e-3:1e-1",),
     train=train_toy,
-    architecture="toy_net",
+    architectures=("toy_net",),
     build_network=build_network,
     epochs_between_checks=epochs_between_checks,
 )

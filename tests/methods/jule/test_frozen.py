@@ -1,0 +1,85 @@
+"""Real pictures, real weights: parts of two photographs."""
+
+from dataclasses import replace
+
+import numpy as np
+import pytest
+import torch
+from sklearn.datasets import load_sample_images
+
+from raycluster.data.feed import ResidentFeed
+from raycluster.errors import UserError
+from raycluster.methods import find_method
+from raycluster.methods.jule.frozen import train_head
+from raycluster.methods.jule.settings import JuleSettings
+from raycluster.methods.saved_network import load_network
+from raycluster.metrics.quality import clustering_quality
+from raycluster.runtime.run_dir import RunDir
+from raycluster.training.local_context import LocalContext
+
+SIDE = 64
+
+
+@pytest.fixture(scope="module")
+def settings(lite0_weights):
+    backbone = "tf_efficientnet_lite0.in1k"
+    return JuleSettings(
+        backbone=backbone, weights=str(lite0_weights), epochs_per_period=2, rounds=1, epochs_per_round=2
+    )
+
+
+@pytest.fixture(scope="module")
+def images():
+    rng = np.random.default_rng(0)
+    corners = [(picture, *rng.integers(0, 300, 2)) for picture in load_sample_images().images for _ in range(20)]
+    return np.stack([p[y : y + 2 * SIDE : 2, x : x + 2 * SIDE : 2].transpose(2, 0, 1) for p, y, x in corners])
+
+
+@pytest.fixture(scope="module")
+def outcome(settings, images):
+    return train_head(settings, 2, LocalContext(ResidentFeed(images)))
+
+
+@pytest.mark.slow
+def test_the_network_of_a_run_embeds_images_as_training_did_even_after_it_was_saved(outcome, images, tmp_path):
+    run = RunDir(tmp_path)
+    run.write_model(outcome.model, outcome.model.architecture())
+    for net in (outcome.model, load_network(run.path / "model")):
+        assert not net.training
+        assert (net.shape, net.fit) == ((3, SIDE, SIDE), "crop")
+        with torch.inference_mode():
+            embeddings = net.embed_images(torch.from_numpy(images))
+        np.testing.assert_allclose(embeddings, outcome.embeddings, atol=1e-4)
+
+
+@pytest.mark.slow
+def test_a_head_tells_photographs_apart(outcome):
+    assert list(outcome.clusterings) == ["features", "sf", "rc"]
+    assert clustering_quality(np.repeat([0, 1], 20), outcome.clusterings["rc"])["acc"] == 1
+
+
+@pytest.mark.slow
+def test_a_run_that_was_interrupted_ends_as_one_that_was_not(outcome, settings, images, tmp_path):
+    def stop(row):
+        if row["kind"] == "epoch" and row["round"] == 0 and row["epoch"] == 2:
+            raise KeyboardInterrupt
+
+    with pytest.raises(KeyboardInterrupt):
+        train_head(settings, 2, LocalContext(ResidentFeed(images), folder=tmp_path, on_report=stop))
+    again = train_head(settings, 2, LocalContext(ResidentFeed(images), folder=tmp_path))
+    np.testing.assert_array_equal(again.embeddings, outcome.embeddings)
+
+
+def test_images_are_prepared_as_the_pretrained_network_says(settings):
+    canvas = find_method("jule").canvas
+    found = canvas(settings, 96, (0, 4095))
+    assert (found.shape, found.fit, found.interpolation) == ((3, 96, 96), "crop", "bicubic")
+    assert found.value_range == (0, 4095)
+    assert canvas(replace(settings, backbone=None, weights=None), 96, None) is None
+    with pytest.raises(UserError, match="give one number"):
+        canvas(settings, (96, 64), None)
+
+
+def test_weights_without_a_network_are_refused():
+    with pytest.raises(UserError, match="--backbone"):
+        JuleSettings(weights="lite0.safetensors")
