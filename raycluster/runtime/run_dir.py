@@ -126,13 +126,12 @@ class RunDir:
 
     def write_model(self, model: nn.Module, architecture: dict[str, Any]) -> None:
         """Write ``model/``: the weights, and the architecture to rebuild the network from."""
-        from safetensors.torch import save_file
+        from raycluster.runtime.tensor_file import save_tensors
 
         folder = self.path / "model"
         folder.mkdir(exist_ok=True)
-        weights = {name: value.detach().to("cpu", copy=True).contiguous() for name, value in model.state_dict().items()}
         with atomic_write(folder / "model.safetensors") as partial:
-            save_file(weights, partial)
+            save_tensors(partial, model.state_dict())
         write_json(folder / "model.json", architecture)
 
     def write_embeddings(
