@@ -11,8 +11,7 @@ from typing import Any
 import torch
 from safetensors import SafetensorError, safe_open
 
-from raycluster.errors import UserError
-from raycluster.runtime.files import remove_tree
+from raycluster.runtime.files import remove_tree, unreadable
 from raycluster.runtime.tensor_file import load_tensors, save_tensors
 
 KEEP = 2
@@ -103,9 +102,7 @@ def damage(checkpoint: Path) -> str | None:
     except ValueError as error:
         return f"{STATE}: {error}"
     except OSError as error:
-        raise UserError(
-            f"{error.filename} cannot be read: {error.strerror}. Make it readable, then run the same command again."
-        ) from None
+        raise unreadable(Path(error.filename or checkpoint), error) from None
     return None if is_state else f"{STATE} does not describe a checkpoint"
 
 
