@@ -217,7 +217,8 @@ class AssignOptions(SourceOptions, OutputOptions):
 
     def __post_init__(self) -> None:
         """Refuse settings that mean nothing."""
-        check_setting("refuse_above", self.refuse_above, self.refuse_above > 0, "a number above 0, or inf")
+        is_positive = self.refuse_above > 0
+        check_setting("refuse_above", self.refuse_above, is_positive, "a number above 0, or inf", may_be_infinite=True)
 
 
 @dataclass(frozen=True, kw_only=True)

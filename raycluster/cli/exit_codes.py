@@ -2,13 +2,10 @@
 
 from __future__ import annotations
 
-import errno
 import signal
 import sys
 from collections.abc import Callable
 from typing import Any
-
-NO_ROOM = (errno.ENOSPC, errno.EDQUOT, errno.EROFS)
 
 
 def run_command(work: Callable[[], Any], stopped: str) -> int:
@@ -25,7 +22,7 @@ def run_command(work: Callable[[], Any], stopped: str) -> int:
     exit_code : int
         0 complete, 2 bad call or input, 1 failed, 130 stopped by Ctrl-C; SIGTERM exits with 143 at once.
     """
-    from raycluster.errors import TrainingFailed, UserError
+    from raycluster.errors import TrainingFailed, UserError, has_no_room
 
     def stop(signum: int, frame: Any) -> None:
         print(stopped, file=sys.stderr)
@@ -42,7 +39,7 @@ def run_command(work: Callable[[], Any], stopped: str) -> int:
         return 1
     except OSError as error:
         where = f" {error.filename}" if error.filename else ""
-        verb, advice = ("write", "Make room") if error.errno in NO_ROOM else ("read or write", "Fix that")
+        verb, advice = ("write", "Make room") if has_no_room(error) else ("read or write", "Fix that")
         reason = error.strerror or str(error)
         print(f"error: Cannot {verb}{where}: {reason}. {advice}, then run the same command again.", file=sys.stderr)
         return 1

@@ -2,13 +2,11 @@
 
 from __future__ import annotations
 
-import shutil
 import time
 from dataclasses import asdict, replace
 from typing import Any
 
 import numpy as np
-import pyarrow.parquet as pq
 
 from raycluster.clustering.cluster_vectors import check_enough, memory_sentence, settings_of
 from raycluster.clustering.graph_clustering import Clustering, cluster_graph, write_clustering
@@ -36,7 +34,7 @@ from raycluster.options import ClusterOptions
 from raycluster.report.page import report_page
 from raycluster.runtime.clock import Clock
 from raycluster.runtime.console import Console
-from raycluster.runtime.files import atomic_write
+from raycluster.runtime.files import read_parquet, write_parquet
 from raycluster.runtime.machine import available_memory
 from raycluster.runtime.paths import absolute_out
 from raycluster.runtime.run_dir import RunDir
@@ -45,7 +43,8 @@ from raycluster.runtime.summary import RunSummary, repeat_summary, show_summary
 from raycluster.runtime.units import count
 
 METHOD = "pretrained"
-ASSIGNMENTS, BEFORE, SUMMARY = "assignments.parquet", "assignments-before.parquet", "summary.json"
+BEFORE, SUMMARY = "assignments-before.parquet", "summary.json"
+CLUSTERED = ("id", "cluster")  # columns of the assignments
 
 
 def cluster_images(options: ClusterOptions, console: Console | None = None) -> RunSummary:
@@ -122,7 +121,7 @@ def is_current(run_dir: RunDir, written: Written) -> bool:
     """Return whether a run is finished, and with the embeddings that there are now."""
     if not (run_dir.path / SUMMARY).exists():
         return False
-    clustered = pq.read_table(run_dir.path / ASSIGNMENTS, columns=["id"])["id"].to_numpy()
+    clustered = run_dir.read_table("assignments", ["id"])["id"].to_numpy()
     rejected = run_dir.summary().rejected
     return np.array_equal(np.sort(clustered), np.sort(written.ids)) and rejected == len(written.rejected)
 
@@ -133,8 +132,7 @@ def begin_again(run_dir: RunDir) -> None:
     Whenever this is killed, a repetition has the same effect: the clusters are kept before the mark is removed.
     """
     if (run_dir.path / SUMMARY).exists():
-        with atomic_write(run_dir.path / BEFORE) as partial:
-            shutil.copyfile(run_dir.path / ASSIGNMENTS, partial)
+        write_parquet(run_dir.path / BEFORE, run_dir.read_table("assignments", CLUSTERED))
         (run_dir.path / SUMMARY).unlink()
 
 
@@ -170,7 +168,7 @@ def write_run(
     console.progress("writing results")
     moved: dict[str, Any] = {}
     if (run_dir.path / BEFORE).exists():
-        before = pq.read_table(run_dir.path / BEFORE)
+        before = read_parquet(run_dir.path / BEFORE, CLUSTERED, "remove it, then run the same command again")
         followed = follow(before["id"].to_numpy(), before["cluster"].to_numpy(), found.ids, clustering.clusters)
         clustering, moved = replace(clustering, clusters=followed.clusters), followed.moved
     value_range = run_dir.config()["canvas"]["value_range"]

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import contextlib
 import json
 import time
 from collections import Counter
@@ -196,8 +197,10 @@ def finish(run_dir: RunDir, state: EmbeddingState, progress: EmbedProgress, cons
     if images == 0:
         raise none_embedded(manifest, rejected)
     if (run_dir.path / "summary.json").exists() and not progress.embedded:
-        before = EmbedSummary(**json.loads((run_dir.path / "summary.json").read_text()))
-        if (before.rows, before.images) == (summary.rows, summary.images):
+        before = None
+        with contextlib.suppress(ValueError, TypeError):  # damaged: it is written again
+            before = EmbedSummary(**json.loads((run_dir.path / "summary.json").read_text()))
+        if before and (before.rows, before.images) == (summary.rows, summary.images):
             console.say(f"{run_dir.path} already holds these embeddings, and nothing has changed.")
             show_embeddings(console, run_dir.path, before)
             return before

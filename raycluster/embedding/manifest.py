@@ -168,9 +168,15 @@ class Manifest:
             If it is damaged.
         """
         try:
-            table = pq.read_table(path, partitioning=None)
-        except (pa.ArrowInvalid, OSError) as error:
+            return cls._read(path)
+        except OSError as error:
             raise UserError(f"{path} cannot be read ({error}): choose another --out.") from None
+        except (pa.ArrowException, ValueError, TypeError, KeyError) as error:
+            raise UserError(f"{path} is damaged ({error}): choose another --out.") from None
+
+    @classmethod
+    def _read(cls, path: Path) -> Manifest:
+        table = pq.read_table(path, partitioning=None)
         blocks = tuple(IdBlock(*one) for one in json.loads(table.schema.metadata[b"rounds"]))
         names = [os.fsdecode(name) for name in cast("list[bytes]", table["file"].to_pylist())]
         sizes, modified, first, rows = (table[name].to_numpy() for name in ("sizes", "modified", "first", "rows"))

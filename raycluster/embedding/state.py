@@ -123,6 +123,11 @@ class EmbeddingState:
         )
 
     @property
+    def fewest_missing(self) -> int:
+        """How many rows at least remain to be embedded: those that are known, and one of every new or changed file."""
+        return len(self._missing_ids()) + len(self.changes.added) + len(self.changes.changed)
+
+    @property
     def has_work(self) -> bool:
         """Whether anything remains to be embedded."""
         return bool(self.changes.added or self.changes.changed or len(self.missing))

@@ -143,6 +143,7 @@ def embed_missing(
     TrainingFailed
         If Ray broke down; a second call goes on.
     """
+    check_disk(run_dir.path, state.fewest_missing, net.embedding_size, 0)  # before Ray starts, which takes seconds
     with ray_session(console) as cluster:
         from raycluster.embedding.stream import decode_place, embed_shards, threads_of
         from raycluster.embedding.throughput import Throughput

@@ -8,12 +8,12 @@ from pathlib import Path
 from typing import Any
 
 from safetensors import SafetensorError
-from safetensors.torch import load_file
 
 from raycluster.errors import UserError
 from raycluster.methods import METHODS, find_method
 from raycluster.nn.backbone.network import Backbone
 from raycluster.nn.network import Network
+from raycluster.runtime.tensor_file import load_tensors
 
 
 def load_network(folder: Path, settings: Mapping[str, Any] | None = None) -> Network:
@@ -29,19 +29,24 @@ def load_network(folder: Path, settings: Mapping[str, Any] | None = None) -> Net
     Raises
     ------
     UserError
-        If there is no model, or it is damaged.
+        If there is no model, or it cannot be read or is damaged.
     """
     if not (folder / "model.json").exists() or not (folder / "model.safetensors").exists():
         raise UserError(f"{folder} does not have model.json and model.safetensors: name the folder of a finished run.")
     try:
         architecture = json.loads((folder / "model.json").read_text())
         net = _build(architecture, settings or {}, folder)
-        net.load_state_dict(load_file(folder / "model.safetensors"))
+        net.load_state_dict(load_tensors(folder / "model.safetensors"))
         net.fit = architecture.get("fit", net.fit)
         if architecture.get("value_range"):
             low, high = architecture["value_range"]
             net.value_range = low, high
-    except (OSError, ValueError, KeyError, TypeError, RuntimeError, SafetensorError) as error:
+    except OSError as error:
+        raise UserError(
+            f"The network in {folder} cannot be read: {error.strerror or error}. Make its files readable, or name the "
+            "folder of another finished run."
+        ) from None
+    except (ValueError, KeyError, TypeError, RuntimeError, SafetensorError) as error:
         if isinstance(error, UserError):
             raise
         reason = (str(error).strip() or type(error).__name__).splitlines()[0].rstrip(".:")

@@ -53,7 +53,7 @@ def evaluate_run(options: EvaluateOptions, console: Console | None = None) -> di
 def _evaluate_run(options: EvaluateOptions, console: Console) -> dict[str, Any]:
     run_dir = finished_run(options.run)
     before = run_dir.config()["identity"]
-    net = network_of(run_dir)
+    summary, health, net = run_dir.summary(), run_dir.health(), network_of(run_dir)
     if options.shift and not net.assigns:
         raise UserError(
             f"--shift needs a network that assigns clusters itself, and that of {before['method']} does not."
@@ -80,11 +80,11 @@ def _evaluate_run(options: EvaluateOptions, console: Console) -> dict[str, Any]:
         console.progress("training classifiers", f"training a classifier on {layer}")
         found[layer] = probe_accuracy(features, labels, options.seed)
     console.progress("comparing clusterings")
-    embedding, clusters = list(layers.values())[-1], min(run_dir.summary().clusters, len(rows))
+    embedding, clusters = list(layers.values())[-1], min(summary.clusters, len(rows))
     agreement = consensus_score(embedding, clusters, options.seed)
     result = {"data": images.source, "images": len(rows), "frozen": found, "consensus": agreement}
-    last = {name: value for name, value in run_dir.health().items() if name.startswith(("bcubed_", "probability_"))}
-    result |= {"run": run_dir.summary().quality, "training": last}
+    last = {name: value for name, value in health.items() if name.startswith(("bcubed_", "probability_"))}
+    result |= {"run": summary.quality, "training": last}
     console.progress("clustering")
     clusterings = clusters_on(net, before, pixels, labels, options.seed)
     result["clusterings"] = clusterings

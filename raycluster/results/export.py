@@ -11,7 +11,6 @@ from typing import Any
 
 import numpy as np
 import pyarrow as pa
-import pyarrow.parquet as pq
 
 from raycluster.data.files.location import check_complete_address, public_name
 from raycluster.data.files.sources import (
@@ -173,8 +172,9 @@ def cluster_levels(folder: Path, n: int) -> dict[str, np.ndarray]:
     """Return the clusters, int32 [n], at every number in ``LEVELS`` that the folder's merge tree can be cut at."""
     if not (folder / "merges.parquet").exists():
         return {}
-    merges = pq.read_table(folder / "merges.parquet")
-    tree = MergeTree(n, *(merges[name].to_numpy() for name in ("left", "right", "affinity", "size")))
+    columns = ("left", "right", "affinity", "size")
+    merges = RunDir(folder).read_table("merges", columns)
+    tree = MergeTree(n, *(merges[name].to_numpy() for name in columns))
     return {f"cluster_{k}": tree.cut(k) for k in LEVELS if tree.n_roots <= k < n}
 
 
@@ -286,7 +286,7 @@ def _digest(folder: Path, source: str) -> str:
     listing = list_source(source, VECTOR_SOURCES)
     names = ("assignments.parquet", "merges.parquet")
     sizes = [(folder / name).stat().st_size if (folder / name).exists() else None for name in names]
-    summary = (folder / "summary.json").read_text() if (folder / "summary.json").exists() else ""
+    summary = (folder / "summary.json").read_text(errors="replace") if (folder / "summary.json").exists() else ""
     files = [[printable(name) for name in listing.names], listing.sizes, sizes, summary]
     return hashlib.sha256(json.dumps(files).encode()).hexdigest()
 

@@ -9,7 +9,6 @@ from typing import cast
 
 import numpy as np
 import pyarrow as pa
-import pyarrow.parquet as pq
 
 from raycluster.data.files.location import public_name
 from raycluster.data.vectors.vector_set import open_vectors
@@ -101,18 +100,18 @@ def read_vectors(folder: Path, embeddings: str | None = None, column: str | None
     Raises
     ------
     UserError
-        If there are no embeddings, or their ids differ from those of the assignments.
+        If there are no embeddings, their ids differ from those of the assignments, or a table is damaged.
     """
     source = embeddings or str(folder / "embeddings")
     check_complete(source)
     found = open_vectors(source, column)
     if not (folder / "assignments.parquet").exists():
         return RunVectors(found.ids, found.paths, found.vectors, labels=found.labels, rejected=len(found.rejected))
-    table = pq.read_table(folder / "assignments.parquet")
+    table = RunDir(folder).read_table("assignments", ("id", "path", "cluster", "confidence"))
     ids = table["id"].to_numpy()
     is_clustered = np.isin(found.ids, ids)
     if not is_clustered.all():  # vectors without a direction, if these were clustered by cosines
-        rejected = set(pq.read_table(folder / "rejected.parquet")["path"].to_pylist())
+        rejected = set(RunDir(folder).read_table("rejected", ["path"])["path"].to_pylist())
         is_clustered |= [path not in rejected for path in found.paths]
     given = np.flatnonzero(is_clustered)
     by_id = given[np.argsort(found.ids[given])]

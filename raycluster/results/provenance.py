@@ -54,7 +54,7 @@ def existing_result(out: Path, what: str, identity: dict[str, Any]) -> dict[str,
     provenance: dict[str, Any] = {}
     with contextlib.suppress(pa.ArrowInvalid, OSError, KeyError, ValueError):
         provenance = json.loads((out / NAME).read_text() if out.is_dir() else (pq.read_schema(out).metadata or {})[KEY])
-    if provenance.get("what") != what:
+    if not isinstance(provenance, dict) or provenance.get("what") != what:
         raise UserError(f"{out} already exists and is not one of raycluster's {what}s: choose another --out.")
     if changed := differing(provenance["identity"], identity):
         names = " and ".join(name if " " in name else f"--{name.replace('_', '-')}" for name in changed)

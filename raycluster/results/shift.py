@@ -6,7 +6,6 @@ from pathlib import Path
 from typing import Any
 
 import numpy as np
-import pyarrow.parquet as pq
 import torch
 
 from raycluster.errors import UserError
@@ -69,7 +68,7 @@ def shift_of_run(
 
 def classes_of_run(path: Path, n_clusters: int) -> np.ndarray:
     """Return the class that each cluster of the run stands for on the images it was trained on, int64 [K]."""
-    table = pq.read_table(path / "assignments.parquet")
+    table = RunDir(path).read_table("assignments", ["cluster"])
     labels = labels_in(table)
     if labels is None:
         raise UserError(

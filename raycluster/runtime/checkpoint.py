@@ -9,9 +9,13 @@ from pathlib import Path
 from typing import Any
 
 import torch
-from safetensors.torch import load_file, save_file
+from safetensors import SafetensorError, safe_open
+
+from raycluster.runtime.files import remove_tree, unreadable
+from raycluster.runtime.tensor_file import load_tensors, save_tensors
 
 KEEP = 2
+TENSORS, STATE = "tensors.safetensors", "state.json"
 
 Checkpoint = tuple[dict[str, torch.Tensor], dict[str, Any]]
 
@@ -29,11 +33,9 @@ def save_checkpoint(folder: Path, tensors: dict[str, torch.Tensor], state: dict[
     target = folder / f"{existing[-1] + 1 if existing else 0:06d}"
     partial = target.with_suffix(".partial")
     partial.mkdir()
-    # Copies, because safetensors does not accept two names for the same memory.
-    copies = {name: tensor.detach().to("cpu", copy=True).contiguous() for name, tensor in tensors.items()}
-    save_file(copies, partial / "tensors.safetensors")
-    (partial / "state.json").write_text(json.dumps(state))
-    for name in ("tensors.safetensors", "state.json"):
+    save_tensors(partial / TENSORS, tensors)
+    (partial / STATE).write_text(json.dumps(state))
+    for name in (TENSORS, STATE):
         with open(partial / name, "rb") as file:
             os.fsync(file.fileno())
     partial.rename(target)
@@ -44,15 +46,64 @@ def save_checkpoint(folder: Path, tensors: dict[str, torch.Tensor], state: dict[
 
 
 def load_latest(folder: Path) -> Checkpoint | None:
-    """Return ``(tensors, state)`` of the newest complete checkpoint, or None if there is none."""
-    kept = load_checkpoints(folder, newest=1)
-    return kept[0] if kept else None
+    """Return ``(tensors, state)`` of the newest checkpoint that is intact, or None if there is none.
+
+    Raises
+    ------
+    UserError
+        As :func:`damage`.
+    """
+    newest = next((path for path in reversed(_checkpoints(folder)) if damage(path) is None), None)
+    return newest and _load(newest)
 
 
-def load_checkpoints(folder: Path, newest: int = KEEP) -> list[Checkpoint]:
-    """Return ``(tensors, state)`` of up to ``newest`` complete checkpoints, the oldest first."""
-    folders = [folder / f"{number:06d}" for number in _numbers(folder)[-newest:]]
-    return [(load_file(f / "tensors.safetensors"), json.loads((f / "state.json").read_text())) for f in folders]
+def load_checkpoints(folder: Path) -> list[Checkpoint]:
+    """Return ``(tensors, state)`` of the checkpoints that are intact, the oldest first.
+
+    Raises
+    ------
+    UserError
+        As :func:`damage`.
+    """
+    return [_load(path) for path in _checkpoints(folder) if damage(path) is None]
+
+
+def put_damaged_aside(folder: Path) -> list[str]:
+    """Rename checkpoints that are damaged, so that they no longer count as some, and return a sentence on each."""
+    sentences = []
+    for path in _checkpoints(folder):
+        if reason := damage(path):
+            aside = path.with_suffix(".damaged")
+            remove_tree(aside)
+            path.rename(aside)
+            sentences.append(f"The checkpoint {path} is damaged ({reason}). It was renamed to {aside.name}.")
+    return sentences
+
+
+def damage(checkpoint: Path) -> str | None:
+    """Return what is wrong with a checkpoint, or None if it is intact.
+
+    Raises
+    ------
+    UserError
+        If a file cannot be read, which says nothing about what is in it.
+    """
+    try:
+        for name in (TENSORS, STATE):
+            with open(checkpoint / name, "rb"):
+                pass
+        with safe_open(checkpoint / TENSORS, "pt"):  # checks the names, the shapes, and the size of the file
+            pass
+        is_state = isinstance(json.loads((checkpoint / STATE).read_text()), dict)
+    except SafetensorError as error:
+        return f"{TENSORS}: {error}"
+    except FileNotFoundError:
+        return "a file is missing"
+    except ValueError as error:
+        return f"{STATE}: {error}"
+    except OSError as error:
+        raise unreadable(Path(error.filename or checkpoint), error) from None
+    return None if is_state else f"{STATE} does not describe a checkpoint"
 
 
 def with_prefix(prefix: str, tensors: dict[str, torch.Tensor]) -> dict[str, torch.Tensor]:
@@ -85,6 +136,15 @@ def restore_optimizer(optimizer: torch.optim.Optimizer, tensors: dict[str, torch
             tensor = torch.empty_like(parameter, dtype=tensor.dtype, device=tensor.device).copy_(tensor)
         whole["state"].setdefault(int(number), {})[name] = tensor
     optimizer.load_state_dict(whole)
+
+
+def _load(checkpoint: Path) -> Checkpoint:
+    return load_tensors(checkpoint / TENSORS), json.loads((checkpoint / STATE).read_text())
+
+
+def _checkpoints(folder: Path) -> list[Path]:
+    """Return the complete checkpoints, the oldest first."""
+    return [folder / f"{number:06d}" for number in _numbers(folder)]
 
 
 def _numbers(folder: Path) -> list[int]:

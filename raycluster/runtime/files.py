@@ -1,4 +1,4 @@
-"""Files that are either complete or absent, and values made fit for JSON."""
+"""Files that are either complete or absent, read back with a sentence if they are damaged; values fit for JSON."""
 
 from __future__ import annotations
 
@@ -7,13 +7,15 @@ import json
 import math
 import shutil
 import uuid
-from collections.abc import Iterator
+from collections.abc import Iterator, Sequence
 from pathlib import Path
 from typing import Any
 
 import numpy as np
 import pyarrow as pa
 import pyarrow.parquet as pq
+
+from raycluster.errors import UserError
 
 
 @contextlib.contextmanager
@@ -40,6 +42,72 @@ def write_parquet(path: Path, table: pa.Table) -> None:
     """Write a Parquet file atomically."""
     with atomic_write(path) as partial:
         pq.write_table(table, partial)
+
+
+def read_json(path: Path, remedy: str) -> dict[str, Any]:
+    """Return the object in a JSON file.
+
+    Parameters
+    ----------
+    path : Path
+    remedy : str
+        What to do if the file is damaged, as the end of a sentence.
+
+    Raises
+    ------
+    UserError
+        If the file cannot be read, or is damaged.
+    """
+    try:
+        value = json.loads(path.read_text())
+    except OSError as error:
+        raise unreadable(path, error) from None
+    except ValueError as error:
+        raise damaged(path, error, remedy) from None
+    if not isinstance(value, dict):
+        raise damaged(path, "it is not an object", remedy)
+    return value
+
+
+def read_parquet(path: Path, columns: Sequence[str], remedy: str) -> pa.Table:
+    """Return the table in a Parquet file, which must have these columns and may have others.
+
+    Parameters
+    ----------
+    path : Path
+    columns : sequence of str
+    remedy : str
+        As for :func:`read_json`.
+
+    Raises
+    ------
+    UserError
+        As for :func:`read_json`.
+    """
+    try:
+        with open(path, "rb") as file:
+            table = pq.read_table(file)
+    except (pa.ArrowException, ValueError) as error:
+        raise damaged(path, error, remedy) from None
+    except OSError as error:
+        # Arrow's own errors about the content are OSErrors without a number.
+        raise (unreadable(path, error) if error.errno else damaged(path, error, remedy)) from None
+    if missing := [name for name in columns if name not in table.column_names]:
+        raise damaged(path, f"it has no column {missing[0]}", remedy)
+    return table
+
+
+def unreadable(path: Path, error: OSError) -> UserError:
+    """Return the error of a file that cannot be read, which says nothing about what is in it."""
+    return UserError(
+        f"{path} cannot be read: {error.strerror or error}. Make it readable, then run the same command again."
+    )
+
+
+def damaged(path: Path, reason: object, remedy: str) -> UserError:
+    """Return the error of a file that does not contain what it should."""
+    first = (str(reason).strip() or type(reason).__name__).splitlines()[0].rstrip(".:")
+    return UserError(f"{path} is damaged ({first}): {remedy}.")
 
 
 def plain(value: Any) -> Any:

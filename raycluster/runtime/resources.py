@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import math
 from dataclasses import dataclass
 
 from raycluster.errors import UserError
@@ -72,7 +73,7 @@ def plan_resources(
     cpus, gpus = sum(node.cpus for node in nodes), sum(node.gpus for node in nodes)
     if workers is not None and workers < 1:
         raise UserError(f"--workers {workers}: choose at least 1.")
-    if gpus_per_worker is not None and gpus_per_worker < 0:
+    if gpus_per_worker is not None and not 0 <= gpus_per_worker < math.inf:
         raise UserError(f"--gpus-per-worker {gpus_per_worker:g}: choose 0, which trains on the CPU, or more.")
     if gpus_per_worker and not gpus:
         raise UserError(

@@ -16,7 +16,7 @@ import pyarrow.parquet as pq
 
 from raycluster.errors import UserError
 from raycluster.graph.settings import RENAMED
-from raycluster.runtime.files import atomic_write, write_json, write_parquet
+from raycluster.runtime.files import atomic_write, damaged, read_json, read_parquet, write_json, write_parquet
 from raycluster.runtime.identity import differing
 from raycluster.runtime.summary import RunSummary
 
@@ -24,6 +24,9 @@ if TYPE_CHECKING:
     from torch import nn
 
 LOCK = ".lock"
+# What to do about a damaged file.
+NEW_FOLDER = "remove the folder, or choose another --out"
+WRITE_AGAIN = "remove it and summary.json, then run the command that wrote them again"
 # What says where in the run a line of metrics stands, rather than how the run does.
 PLACE = (
     "kind",
@@ -109,16 +112,19 @@ class RunDir:
         (self.path / LOCK).unlink(missing_ok=True)
 
     def config(self) -> dict[str, Any]:
-        """Return the content of ``config.json``."""
-        try:
-            config: dict[str, Any] = json.loads((self.path / "config.json").read_text())
-        except (ValueError, OSError) as error:
-            raise UserError(
-                f"{self.path / 'config.json'} cannot be read ({error}): remove the folder, or choose another --out."
-            ) from None
-        if "identity" in config:
-            config["identity"] = {RENAMED.get(name, name): value for name, value in config["identity"].items()}
-        return config
+        """Return the content of ``config.json``.
+
+        Raises
+        ------
+        UserError
+            If it cannot be read, or does not describe a run.
+        """
+        path = self.path / "config.json"
+        config = read_json(path, NEW_FOLDER)
+        identity = config.get("identity")
+        if not isinstance(identity, dict) or "method" not in identity:
+            raise damaged(path, "it does not describe a run", NEW_FOLDER)
+        return config | {"identity": {RENAMED.get(name, name): value for name, value in identity.items()}}
 
     def write_config(self, config: dict[str, Any]) -> None:
         """Write ``config.json``."""
@@ -126,13 +132,12 @@ class RunDir:
 
     def write_model(self, model: nn.Module, architecture: dict[str, Any]) -> None:
         """Write ``model/``: the weights, and the architecture to rebuild the network from."""
-        from safetensors.torch import save_file
+        from raycluster.runtime.tensor_file import save_tensors
 
         folder = self.path / "model"
         folder.mkdir(exist_ok=True)
-        weights = {name: value.detach().to("cpu", copy=True).contiguous() for name, value in model.state_dict().items()}
         with atomic_write(folder / "model.safetensors") as partial:
-            save_file(weights, partial)
+            save_tensors(partial, model.state_dict())
         write_json(folder / "model.json", architecture)
 
     def write_embeddings(
@@ -195,7 +200,20 @@ class RunDir:
         """Return the lines of ``metrics.jsonl``, which only training writes."""
         if not self.metrics.exists():
             return []
-        return [json.loads(line) for line in self.metrics.read_text().splitlines()]
+        try:
+            return [json.loads(line) for line in self.metrics.read_text().splitlines()]
+        except ValueError as error:
+            raise damaged(self.metrics, error, "remove it, then run the same command again") from None
+
+    def read_table(self, name: str, columns: Sequence[str]) -> pa.Table:
+        """Return a table of results, ``name.parquet``, which has at least these columns.
+
+        Raises
+        ------
+        UserError
+            If it cannot be read, or is damaged.
+        """
+        return read_parquet(self.path / f"{name}.parquet", columns, WRITE_AGAIN)
 
     def health(self) -> dict[str, Any]:
         """Return the figures of the last epoch and the last clustering, and their warnings."""
@@ -216,8 +234,19 @@ class RunDir:
         write_json(self.path / "summary.json", asdict(summary))
 
     def summary(self) -> RunSummary:
-        """Return the summary of a finished run."""
-        return RunSummary(**json.loads((self.path / "summary.json").read_text()))
+        """Return the summary of a finished run.
+
+        Raises
+        ------
+        UserError
+            If it cannot be read, or is damaged.
+        """
+        path, remedy = self.path / "summary.json", "remove it, then run the command that wrote it again"
+        content = read_json(path, remedy)
+        try:
+            return RunSummary(**content)
+        except TypeError as error:
+            raise damaged(path, error, remedy) from None
 
 
 def _is_left_by_a_kill(name: str) -> bool:

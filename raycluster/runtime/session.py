@@ -18,7 +18,7 @@ from typing import Any
 
 from raycluster.data.files.kinds import ARRAY_KINDS, LEFT_OUT
 from raycluster.data.files.sources import Listing
-from raycluster.errors import TrainingFailed, UserError
+from raycluster.errors import TrainingFailed, UserError, has_no_room
 from raycluster.runtime.console import Console
 from raycluster.runtime.machine import available_cores
 from raycluster.runtime.paths import under_job_submit
@@ -26,6 +26,9 @@ from raycluster.runtime.ray_output import quiet_core, quiet_raylets
 from raycluster.runtime.resources import Node
 
 NAMESPACE = "raycluster"
+ATTEMPTS = 3  # to start a private cluster, each of which Ray gives up after half a minute
+LONGEST_SOCKET_PATH = 107  # bytes, of the address of a Unix socket
+SHORT_FOLDER = "/tmp"
 SMALL = 2**26  # bytes of encoded images: a few hundred photos, or thousands of small images
 
 # Read by Ray's processes when they start. Values that the user has set are kept.
@@ -76,7 +79,7 @@ def ray_session(console: Console | None = None) -> Iterator[RaySession]:
     stop = signal.getsignal(signal.SIGTERM)
     with quiet_raylets():
         with quiet_core():
-            session = start_private(node) if node else _join()
+            session = start_private(node, console) if node else _join()
         if callable(stop) and threading.current_thread() is threading.main_thread():
             signal.signal(signal.SIGTERM, stop)  # Ray has put its own handler there, which aborts with a dump
         try:
@@ -118,13 +121,23 @@ def private_node() -> Node | None:
     return Node(max(2, available_cores()), torch.cuda.device_count())
 
 
-def start_private(node: Node) -> str:
+def start_private(node: Node, console: Console | None = None) -> str:
     """Start a private Ray cluster on this machine, and return its session folder.
+
+    Parameters
+    ----------
+    node : Node
+    console : Console, optional
+        Told where Ray's files go if not into the usual folder, and what is waited for.
 
     Raises
     ------
+    UserError
+        If there is no folder for Ray's sockets.
     TrainingFailed
         If it does not start, as on a machine that is far too busy.
+    OSError
+        If its disk has no room.
     """
     import ray
 
@@ -133,22 +146,55 @@ def start_private(node: Node) -> str:
     # Ray protects a cluster that it starts with a token. Ours lives as long as this process. Ray's own would be written
     # to the home folder, readable by everyone, and the next `ray start --head` would require it from everybody.
     os.environ.setdefault("RAY_AUTH_TOKEN", secrets.token_hex(32))
-    try:
-        context: Any = ray.init(
-            address="local",
-            num_cpus=int(node.cpus),
-            num_gpus=int(node.gpus),
-            namespace=NAMESPACE,
-            include_dashboard=False,
-            log_to_driver=False,
-            logging_level=logging.ERROR,
-        )
-    except Exception as error:  # Ray raises nothing more specific, after half a minute
-        raise TrainingFailed(
-            f"Ray did not start on this machine, maybe because other jobs keep it busy. Run the same command again. "
-            f"({error})"
-        ) from error
+    folder = folder_of_sockets()
+    if folder and console:
+        console.say(f"The path of TMPDIR is too long for Ray's sockets: Ray's files go to {folder}")
+    for attempt in range(1, ATTEMPTS + 1):
+        try:
+            context: Any = ray.init(
+                address="local",
+                num_cpus=int(node.cpus),
+                num_gpus=int(node.gpus),
+                namespace=NAMESPACE,
+                include_dashboard=False,
+                log_to_driver=False,
+                logging_level=logging.ERROR,
+                _temp_dir=folder,
+            )
+            break
+        except Exception as error:  # Ray raises nothing more specific if it takes too long
+            ray.shutdown()
+            if has_no_room(error):
+                raise
+            if attempt == ATTEMPTS:
+                raise TrainingFailed(
+                    "Ray did not start on this machine, maybe because other jobs keep it busy. Run the same command "
+                    f"again. ({error})"
+                ) from error
+            if console:
+                console.say("Ray has not started, maybe because other jobs keep this machine busy: trying again")
     return str(context.address_info["session_dir"])
+
+
+def folder_of_sockets() -> str | None:
+    """Return where a private Ray should keep its files if its usual folder has too long a path for sockets, or None.
+
+    Raises
+    ------
+    UserError
+        If there is no such place.
+    """
+    usual = os.environ.get("RAY_TMPDIR") or os.environ.get("TMPDIR") or SHORT_FOLDER
+    session = f"session_0000-00-00_00-00-00_000000_{os.getpid()}"
+    socket_path = os.path.join(usual, "ray", session, "sockets", "plasma_store")
+    if len(os.fsencode(socket_path)) <= LONGEST_SOCKET_PATH:
+        return None
+    if not os.access(SHORT_FOLDER, os.W_OK | os.X_OK):
+        raise UserError(
+            f"The path of the temporary folder {usual} is too long for Ray's sockets: set TMPDIR to a folder with a "
+            "shorter one."
+        )
+    return os.path.join(SHORT_FOLDER, "ray")
 
 
 def _join() -> str:

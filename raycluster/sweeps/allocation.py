@@ -62,7 +62,7 @@ def _gpus_of_trial(nodes: list[Node], asked: float | None) -> float:
     """Return the share of a GPU that each trial gets."""
     gpus = sum(node.gpus for node in nodes)
     share = float(bool(gpus)) if asked is None else asked
-    if share < 0 or (share > 1 and share % 1):
+    if not share >= 0 or (share > 1 and share % 1):
         raise UserError(f"--gpus-per-trial {share:g}: choose a fraction of one, a whole number, or 0.")
     if share and not gpus:
         raise UserError(f"--gpus-per-trial {share:g}, but there is no GPU here: leave it out to train on the CPU.")

@@ -7,7 +7,6 @@ from pathlib import Path
 from typing import Any
 
 import numpy as np
-import pyarrow.parquet as pq
 from ray import tune
 from ray.util import get_node_ip_address
 
@@ -125,6 +124,6 @@ def read_clustered_embeddings(run_dir: RunDir) -> tuple[np.ndarray, np.ndarray]:
     found = open_vectors(str(run_dir.path / "embeddings"))
     if found.rejected:
         raise UserError(f"{len(found.rejected)} embeddings are not finite: the training has diverged.")
-    table = pq.read_table(run_dir.path / "assignments.parquet", columns=["id", "cluster"])
+    table = run_dir.read_table("assignments", ("id", "cluster"))
     clusters = table["cluster"].to_numpy()[np.argsort(table["id"].to_numpy())]
     return found.vectors[np.argsort(found.ids)], clusters

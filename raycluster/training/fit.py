@@ -13,7 +13,7 @@ from raycluster.runtime.background import run_beside
 from raycluster.runtime.console import Console
 from raycluster.runtime.files import remove_tree
 from raycluster.runtime.metrics_log import MetricsFollower
-from raycluster.runtime.ray_errors import MISTAKES, check_ray_alive, explain, root_cause
+from raycluster.runtime.ray_errors import check_ray_alive, explain, is_lasting, root_cause
 from raycluster.runtime.resources import Plan
 from raycluster.runtime.run_dir import RunDir
 from raycluster.training.progress import TrainingProgress
@@ -24,14 +24,14 @@ MAX_RESTARTS = 3
 BUSY_AFTER_S = 60.0
 
 
-class StopOnMistakes(ray.train.UserCallback):
-    """Ends the run at once on mistakes in the input or the program; Ray Train itself would retry each three times."""
+class StopOnLastingErrors(ray.train.UserCallback):
+    """Ends the run at once on mistakes, and where a disk is full; Ray Train itself would retry each three times."""
 
     def after_exception(self, run_context: Any, worker_exceptions: dict[int, Exception]) -> None:
-        """Raise the mistake: Ray Train does not retry after an error in a callback."""
+        """Raise the error: Ray Train does not retry after one in a callback."""
         for error in worker_exceptions.values():
             cause = root_cause(error)
-            if isinstance(cause, MISTAKES):
+            if is_lasting(cause):
                 raise cause
 
 
@@ -43,6 +43,8 @@ def fit(job: WorkerJob, plan: Plan, run_dir: RunDir, logs: str, console: Console
     Raises
     ------
     UserError, TrainingFailed
+    OSError
+        If a disk has no room.
     """
     follower, progress = MetricsFollower(run_dir.metrics), TrainingProgress(console)
     follower.new_rows()  # those from before a restart have been shown
@@ -93,6 +95,6 @@ def build_trainer(job: WorkerJob, plan: Plan, run_dir: RunDir) -> ray.train.torc
                 max_failures=MAX_RESTARTS, controller_failure_limit=MAX_RESTARTS
             ),
             logging_config=ray.train.LoggingConfig(log_level="ERROR"),
-            callbacks=[StopOnMistakes()],  # type: ignore[list-item]  # as above
+            callbacks=[StopOnLastingErrors()],  # type: ignore[list-item]  # as above
         ),
     )

@@ -5,6 +5,7 @@ Sweeps train many small networks, and a fit by Ray Train costs each of them 10 t
 
 from __future__ import annotations
 
+import contextlib
 import time
 import traceback
 from collections.abc import Callable
@@ -144,7 +145,8 @@ def train_in_process(
         except UserError:
             raise
         except Exception:
-            run_dir.error_log.write_text(traceback.format_exc())
+            with contextlib.suppress(OSError):  # the disk may be full
+                run_dir.error_log.write_text(traceback.format_exc())
             raise
         finally:
             context.close()

@@ -11,7 +11,7 @@ import torch
 
 from raycluster.data.feed import Feed
 from raycluster.nn.precision import mixed_precision
-from raycluster.runtime.checkpoint import load_latest, save_checkpoint
+from raycluster.runtime.checkpoint import load_latest, put_damaged_aside, save_checkpoint
 from raycluster.runtime.metrics_log import MetricsLog
 from raycluster.runtime.run_dir import RunDir
 
@@ -42,7 +42,11 @@ class RunContext:
         self.feed, self.device, self.seed, self.labels = feed, device, seed, labels
         self.rank, self.world_size = rank, world_size
         self._folder = run_dir.checkpoints / "training"
+        # One worker renames. The others skip what is damaged, whether or not it has been renamed by then.
+        damaged = put_damaged_aside(self._folder) if rank == 0 else []
         self._saved = load_latest(self._folder)
+        if damaged and self._saved is None:
+            damaged.append("No checkpoint is intact: the training starts anew.")
         before: dict[str, Any] = self._saved[1] if self._saved else {"lines": 0, "seconds": 0.0}
         self._began, self._seconds_before = time.perf_counter(), before["seconds"]
         self._metrics = MetricsLog(run_dir.metrics, run_dir.tensorboard, before["lines"]) if rank == 0 else None
@@ -54,6 +58,7 @@ class RunContext:
                 "workers": world_size,
                 "device": str(self.device),
                 "threads": torch.get_num_threads(),
+                **({"warnings": damaged} if damaged else {}),
             }
         )
 

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import contextlib
 import traceback
 from collections.abc import Callable
 from dataclasses import dataclass
@@ -151,7 +152,7 @@ def train_worker(config: dict[str, Any]) -> WorkerResults | None:
     try:
         return _train(job, run_dir)
     except Exception:
-        if run_dir.path.is_dir():
+        with contextlib.suppress(OSError):  # the folder may be missing, or its disk full
             run_dir.error_log.write_text(traceback.format_exc())
         raise
 

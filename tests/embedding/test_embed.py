@@ -1,4 +1,5 @@
 import io
+import json
 import re
 
 import numpy as np
@@ -113,6 +114,9 @@ def test_the_same_command_embeds_what_was_added_and_otherwise_nothing(run, photo
     assert "already holds these embeddings, and nothing has changed" in capsys.readouterr().out
     unchanged = {path for path in before if path.name != "rejected.parquet"}
     assert all(path.stat().st_mtime_ns == before[path] for path in unchanged)
+    (tmp_path / "out" / "summary.json").write_text("{}")
+    assert raycluster.embed(photos, out=tmp_path / "out", model=run).images == first.images
+    assert json.loads((tmp_path / "out" / "summary.json").read_text())["images"] == first.images
 
     save(photos / "ant.png", 50)
     (photos / "dog" / "08.png").unlink()

@@ -1,9 +1,12 @@
 import numpy as np
+import pyarrow as pa
+import pyarrow.parquet as pq
 import pytest
 
 from raycluster.data.files.location import Location
 from raycluster.data.files.sources import Listing
 from raycluster.embedding.manifest import IdBlock, Manifest
+from raycluster.errors import UserError
 
 
 def listing(**files):
@@ -56,3 +59,14 @@ def test_a_saved_catalogue_is_read_again_with_names_that_are_no_text(manifest, t
     assert again.blocks == odd.blocks
     for name in ("sizes", "modified", "first", "rows"):
         assert getattr(again, name).tolist() == getattr(odd, name).tolist()
+
+
+def test_a_damaged_catalogue_is_a_sentence(manifest, tmp_path):
+    path = tmp_path / "files.parquet"
+    manifest.save(path)
+    path.write_bytes(path.read_bytes()[:-10])
+    with pytest.raises(UserError, match=r"files\.parquet is damaged \(.+\): choose another --out"):
+        Manifest.load(path)
+    pq.write_table(pa.table({"file": []}), path)
+    with pytest.raises(UserError, match="is damaged"):
+        Manifest.load(path)

@@ -1,11 +1,18 @@
 import numpy as np
 import pytest
+import ray
+from PIL import Image
 
 from raycluster.embedding.part_files import RejectedRow
-from raycluster.embedding.update import check_all_there, embedding_warnings, plan_workers
+from raycluster.embedding.state import EmbeddingState
+from raycluster.embedding.update import EmbedProgress, check_all_there, embed_missing, embedding_warnings, plan_workers
 from raycluster.errors import UserError
+from raycluster.methods.jule.network import JuleCNN
 from raycluster.options import EmbedOptions
+from raycluster.runtime.clock import Clock
+from raycluster.runtime.console import Console
 from raycluster.runtime.resources import Node
+from raycluster.runtime.run_dir import RunDir
 
 
 def test_missing_rows_and_rows_that_are_there_twice_are_noticed():
@@ -29,6 +36,20 @@ def test_workers_get_the_cores_and_on_gpus_leave_them_to_the_decoding():
     assert (with_gpus.workers, with_gpus.cpus_per_worker) == (2, 1)
     with pytest.raises(UserError, match="--workers 9, but the cluster has 2 CPU cores"):
         plan_workers([Node(2)], EmbedOptions(data="", out="", workers=9))
+
+
+def test_a_full_disk_is_noticed_before_ray_starts(tmp_path):
+    for name in "abc":
+        Image.fromarray(np.zeros((8, 8), np.uint8)).save(tmp_path / f"{name}.png")
+    state = EmbeddingState(tmp_path / "out", str(tmp_path))
+    assert state.fewest_missing == 3
+    net = JuleCNN((1, 8, 8))
+    net.embedding_size = 10**15  # which no disk holds
+    progress = EmbedProgress(Clock(0.0, "start"))
+    options, run_dir = EmbedOptions(data="", out=""), RunDir(tmp_path / "out")
+    with pytest.raises(UserError, match=r"The embeddings of 3 images will take .*: make room"):
+        embed_missing(str(tmp_path), options, run_dir, state, net, progress, Console(quiet=True))
+    assert not ray.is_initialized()
 
 
 def test_blank_images_and_a_full_object_store_are_told():

@@ -1,3 +1,5 @@
+import dataclasses
+import math
 import subprocess
 import sys
 
@@ -15,6 +17,17 @@ def test_every_method_describes_itself(name):
     assert isinstance(method.presets["default"], method.settings)
     assert parse_space(method.search_space, method.presets["default"])
     assert len(method.summary) < 100
+
+
+@pytest.mark.parametrize("name", METHODS)
+def test_no_setting_is_infinite_or_absurdly_large(name):
+    settings = find_method(name).settings
+    numbers = [field.name for field in dataclasses.fields(settings) if isinstance(field.default, float)]
+    assert "learning_rate" in numbers
+    for setting in numbers:
+        for value in (math.inf, math.nan, 1e30):
+            with pytest.raises(UserError, match=f"--{setting.replace('_', '-')}"):
+                settings(**{setting: value})
 
 
 def test_a_scheduler_checks_once_per_period_of_jule_and_nine_times_in_the_others():

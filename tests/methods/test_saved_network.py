@@ -48,3 +48,13 @@ def test_a_damaged_model_is_a_clear_error(tmp_path):
     description.write_text("{")
     with pytest.raises(UserError, match="is damaged"):
         load_network(tmp_path / "model")
+
+
+def test_a_model_that_cannot_be_read_is_not_called_damaged(tmp_path):
+    net = JuleCNN((1, 8, 8), 20)
+    RunDir(tmp_path).write_model(net, net.architecture())
+    weights = tmp_path / "model" / "model.safetensors"
+    weights.unlink()
+    weights.mkdir()
+    with pytest.raises(UserError, match=r"The network in .*model cannot be read: Is a directory\. Make its files"):
+        load_network(tmp_path / "model")

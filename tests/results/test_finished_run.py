@@ -6,7 +6,12 @@ import pytest
 
 from raycluster.errors import UserError
 from raycluster.methods.jule.network import JuleCNN
+from raycluster.options import AssignOptions, EvaluateOptions, ExportOptions
+from raycluster.results.assign import assign
+from raycluster.results.evaluate import evaluate_run
+from raycluster.results.export import export_tables
 from raycluster.results.finished_run import check_complete, finished_run, network_of, read_vectors
+from raycluster.runtime.console import Console
 
 
 def test_embeddings_are_joined_to_the_assignments_by_id_also_when_they_lie_in_another_order(jule_run, tmp_path):
@@ -37,3 +42,25 @@ def test_what_is_not_finished_is_not_taken_for_whole(jule_run, tmp_path):
             check_complete(str(source))
     with pytest.raises(UserError, match="is not finished"):
         read_vectors(tmp_path / "run")
+
+
+@pytest.mark.parametrize("name", ["assignments.parquet", "merges.parquet", "summary.json", "config.json"])
+def test_commands_on_a_damaged_run_name_the_file(jule_run, digit_files, tmp_path, name):
+    shutil.copytree(jule_run, tmp_path / "run")
+    path = tmp_path / "run" / name
+    path.write_bytes(path.read_bytes()[:-30])
+    run, out, console = str(tmp_path / "run"), str(tmp_path / "out"), Console(quiet=True)
+    commands = {
+        "export": lambda: export_tables(ExportOptions(run=run, format="atlas", out=out), console),
+        "evaluate": lambda: evaluate_run(EvaluateOptions(run=run), console),
+        "assign": lambda: assign(AssignOptions(data=str(digit_files / "new.npz"), model=run, out=out), console),
+    }
+    reading = {
+        "assignments.parquet": ("export", "assign"),
+        "merges.parquet": ("export",),
+        "summary.json": ("evaluate",),
+        "config.json": ("export", "evaluate", "assign"),
+    }
+    for command in reading[name]:
+        with pytest.raises(UserError, match=rf"run/{name} is damaged \(.+\): remove"):
+            commands[command]()

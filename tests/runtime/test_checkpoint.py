@@ -1,9 +1,14 @@
+import re
+
+import pytest
 import torch
 
+from raycluster.errors import UserError
 from raycluster.runtime.checkpoint import (
     load_checkpoints,
     load_latest,
     optimizer_state,
+    put_damaged_aside,
     restore_optimizer,
     save_checkpoint,
     with_prefix,
@@ -35,6 +40,55 @@ def test_a_killed_writer_leaves_the_previous_checkpoint_in_force(tmp_path):
     save_checkpoint(tmp_path, {"w": torch.ones(1)}, {"step": 1})
     assert load_latest(tmp_path)[1] == {"step": 1}
     assert not torn.exists()
+
+
+def cut(path):
+    path.write_bytes(path.read_bytes()[:-1])
+
+
+@pytest.mark.parametrize(
+    ("damage", "reason"),
+    [
+        (lambda folder: cut(folder / "tensors.safetensors"), "file not fully covered"),
+        (lambda folder: (folder / "tensors.safetensors").write_bytes(b""), "header too small"),
+        (lambda folder: (folder / "tensors.safetensors").write_bytes(bytes(500)), "invalid JSON in header"),
+        (lambda folder: (folder / "tensors.safetensors").unlink(), "a file is missing"),
+        (lambda folder: cut(folder / "state.json"), "state.json"),
+        (lambda folder: (folder / "state.json").write_bytes(b"\xff"), "state.json"),
+        (lambda folder: (folder / "state.json").write_text("null"), "state.json does not describe a checkpoint"),
+    ],
+    ids=["cut", "empty", "zeros", "missing", "state cut", "state no text", "state null"],
+)
+def test_in_place_of_a_damaged_checkpoint_the_one_before_it_counts(tmp_path, damage, reason):
+    for step in range(2):
+        save_checkpoint(tmp_path, {"w": torch.full((2,), float(step))}, {"step": step})
+    damage(tmp_path / "000001")
+    assert load_latest(tmp_path)[1] == {"step": 0}
+    assert [state["step"] for _, state in load_checkpoints(tmp_path)] == [0]
+    (sentence,) = put_damaged_aside(tmp_path)
+    assert re.search(
+        rf"The checkpoint .*000001 is damaged \(.*{reason}.*\)\. It was renamed to 000001\.damaged", sentence
+    )
+    assert put_damaged_aside(tmp_path) == []
+    for step in (1, 2):  # those that follow leave the intact ones alone
+        save_checkpoint(tmp_path, {"w": torch.zeros(2)}, {"step": step})
+        assert [state["step"] for _, state in load_checkpoints(tmp_path)] == [step - 1, step]
+
+
+def test_the_same_checkpoint_can_be_damaged_again(tmp_path):
+    for _ in range(2):
+        cut(save_checkpoint(tmp_path, {"w": torch.zeros(1)}, {}) / "tensors.safetensors")
+        assert len(put_damaged_aside(tmp_path)) == 1
+        assert load_latest(tmp_path) is None
+
+
+def test_a_checkpoint_that_cannot_be_read_is_not_taken_for_a_damaged_one(tmp_path):
+    state = save_checkpoint(tmp_path, {"w": torch.zeros(1)}, {"step": 0}) / "state.json"
+    state.unlink()
+    state.mkdir()
+    for reader in (load_latest, load_checkpoints, put_damaged_aside):
+        with pytest.raises(UserError, match=r"state\.json cannot be read: Is a directory\. Make it readable"):
+            reader(tmp_path)
 
 
 def test_two_names_for_one_tensor_are_both_saved(tmp_path):

@@ -6,7 +6,16 @@ import pyarrow as pa
 import pyarrow.parquet as pq
 import pytest
 
-from raycluster.runtime.files import atomic_write, plain, remove_tree, write_json, write_parquet
+from raycluster.errors import UserError
+from raycluster.runtime.files import (
+    atomic_write,
+    plain,
+    read_json,
+    read_parquet,
+    remove_tree,
+    write_json,
+    write_parquet,
+)
 
 
 def test_a_file_is_there_whole_or_not_at_all(tmp_path):
@@ -49,3 +58,31 @@ def test_a_folder_is_removed_whether_it_exists_or_not(tmp_path):
     for _ in range(2):
         remove_tree(tmp_path / "a")
         assert not (tmp_path / "a").exists()
+
+
+@pytest.mark.parametrize("content", [b"", b"{", b"[]", b"null", b"3", b"\xff\xfe"])
+def test_a_damaged_json_file_is_told_with_a_remedy(tmp_path, content):
+    path = tmp_path / "value.json"
+    path.write_bytes(content)
+    with pytest.raises(UserError, match=r"value\.json is damaged \(.+\): remove it\.$"):
+        read_json(path, "remove it")
+
+
+def test_a_damaged_table_is_told_with_a_remedy(tmp_path):
+    path = tmp_path / "t.parquet"
+    write_parquet(path, pa.table({"id": np.arange(1000), "noise": np.random.default_rng(0).random(1000)}))
+    assert read_parquet(path, ["id"], "remove it").num_rows == 1000
+    whole = path.read_bytes()
+    for content in (b"", whole[:100], whole[:-1], b"PAR1" + bytes(len(whole) // 2) + whole[4 + len(whole) // 2 :]):
+        path.write_bytes(content)
+        with pytest.raises(UserError, match=r"t\.parquet is damaged \(.+\): remove it\.$"):
+            read_parquet(path, ["id"], "remove it")
+    path.write_bytes(whole)
+    with pytest.raises(UserError, match=r"is damaged \(it has no column cluster\)"):
+        read_parquet(path, ["id", "cluster"], "remove it")
+
+
+def test_a_file_that_cannot_be_read_is_not_called_damaged(tmp_path):
+    for reader in (lambda: read_json(tmp_path, "remove it"), lambda: read_parquet(tmp_path, ["id"], "remove it")):
+        with pytest.raises(UserError, match=r"cannot be read: Is a directory\. Make it readable"):
+            reader()

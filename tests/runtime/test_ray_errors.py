@@ -1,3 +1,4 @@
+import errno
 from types import SimpleNamespace
 
 import pytest
@@ -23,6 +24,9 @@ def test_errors_become_a_sentence_that_says_where_the_details_are():
     user_error, full = UserError("choose fewer"), OSError("no space left")
     assert explain(ControllerError(user_error), "Training", "logs") is user_error
     assert explain(RayTaskError("write", "traceback", full), "Embedding", "logs", (UserError, OSError)) is full
+    no_room = OSError(errno.ENOSPC, "No space left on device", "checkpoints/000001")
+    failed = WorkerGroupError("text", {0: DEATH, 1: RayTaskError("write", "traceback", no_room)})
+    assert explain(failed, "Training", "logs") is no_room
     error = explain(WorkerGroupError("text", {0: RuntimeError("out of memory\nand more")}), "Training", "/ray/logs")
     assert isinstance(error, TrainingFailed)
     assert str(error) == (

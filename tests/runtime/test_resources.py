@@ -38,6 +38,7 @@ def test_a_core_is_left_to_ray_data_while_images_stream(workers):
         (TWO_CORES, {"workers": 64}, "choose at most 2"),
         (TWO_CORES, {"workers": 0}, "--workers 0: choose at least 1"),
         (TWO_CORES, {"gpus_per_worker": 1.0}, "no GPU"),
+        (TWO_CORES, {"gpus_per_worker": float("inf")}, "--gpus-per-worker inf: choose 0"),
         (TWO_CORES, {"gpus_per_worker": -1.0}, "--gpus-per-worker -1: choose 0"),
         (EIGHT_GPUS, {"gpus_per_worker": 1.5}, "whole number"),
         (EIGHT_GPUS, {"workers": 9, "gpus_per_worker": 1.0}, "choose fewer --workers"),

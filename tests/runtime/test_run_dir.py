@@ -163,7 +163,26 @@ def test_the_check_leaves_nothing_behind(tmp_path):
     assert list(tmp_path.rglob("*")) == [tmp_path / "old"]
 
 
-def test_a_damaged_config_is_a_sentence(begun):
-    (begun.path / "config.json").write_text('{"identity"')
-    with pytest.raises(UserError, match=r"config.json cannot be read .* choose another --out"):
+@pytest.mark.parametrize("content", ['{"identity"', "{}", "[]", "null", '{"identity": null}', '{"identity": {}}'])
+def test_a_damaged_config_is_a_sentence(begun, content):
+    (begun.path / "config.json").write_text(content)
+    with pytest.raises(UserError, match=r"config.json is damaged \(.+\): remove the folder, or choose another --out"):
         begun.state(IDENTITY)
+
+
+@pytest.mark.parametrize("content", ["", '{"method": "jule"', "{}", "[]", "null", '{"other": 1}'])
+def test_a_damaged_summary_is_a_sentence(begun, content):
+    (begun.path / "summary.json").write_text(content)
+    with pytest.raises(UserError, match=r"summary.json is damaged \(.+\): remove it, then run the command"):
+        begun.summary()
+
+
+def test_damaged_tables_and_metrics_are_sentences(begun):
+    begun.write_assignments(np.arange(3), list("abc"), np.zeros(3, np.int32), np.ones(3, np.float32), None)
+    path = begun.path / "assignments.parquet"
+    path.write_bytes(path.read_bytes()[:-10])
+    with pytest.raises(UserError, match=r"assignments.parquet is damaged \(.+\): remove it and summary.json, then run"):
+        begun.read_table("assignments", ["id"])
+    begun.metrics.write_text('{"kind": "epoch"}\n{"kin')
+    with pytest.raises(UserError, match=r"metrics.jsonl is damaged \(.+\): remove it"):
+        begun.health()

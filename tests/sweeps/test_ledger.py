@@ -10,7 +10,7 @@ def begun(tmp_path):
     ledger.write_outcome(1, {"state": "failed", "error": "ValueError: no"})
     folder = ledger.trial_dir(2)
     folder.mkdir(parents=True)
-    RunDir(folder).write_config({"identity": {"learning_rate": 0.03, "seed": 0}})
+    RunDir(folder).write_config({"identity": {"method": "jule", "learning_rate": 0.03, "seed": 0}})
     return ledger
 
 

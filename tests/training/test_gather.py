@@ -1,6 +1,7 @@
 import numpy as np
 import pytest
 
+from raycluster.errors import UserError
 from raycluster.training.gather import gather_rows
 
 IDS, ROWS = np.array([3, 0, 4]), np.array([[3.0], [0.0], [4.0]], np.float32)
@@ -24,3 +25,11 @@ def test_rows_are_put_in_the_order_of_their_ids():
 def test_rows_that_are_missing_or_come_twice_are_never_passed_over(parts, message):
     with pytest.raises(ValueError, match=message):
         gather_rows(parts, 5)
+
+
+@pytest.mark.parametrize("value", [np.nan, np.inf])
+def test_features_that_are_not_finite_say_that_the_training_has_diverged(value):
+    diverged = OTHER_ROWS.copy()
+    diverged[1] = value
+    with pytest.raises(UserError, match=r"training has diverged.*lower --learning-rate and another --out"):
+        gather_rows([(IDS, ROWS), (OTHER_IDS, diverged)], 5)

@@ -38,6 +38,33 @@ def test_a_continued_run_has_the_checkpoint_the_time_and_the_lines_that_led_to_i
     assert start(tmp_path).restore()[1] == {"epoch": 2}
 
 
+def test_a_run_goes_on_from_the_newest_intact_checkpoint_and_says_which_is_not(tmp_path):
+    first = start(tmp_path)
+    for epoch in (1, 2):
+        first.report({"epoch": epoch})
+        first.save({"w": torch.full((2,), float(epoch))}, {"epoch": epoch})
+    checkpoints = tmp_path / "checkpoints" / "training"
+
+    def warnings():
+        rows = [json.loads(line) for line in (tmp_path / "metrics.jsonl").read_text().splitlines()]
+        return rows[-1]["continued"], rows[-1].get("warnings", [])
+
+    (checkpoints / "000001" / "tensors.safetensors").write_bytes(b"")
+    assert start(tmp_path).restore()[1] == {"epoch": 1}
+    assert kinds(tmp_path) == ["start", 1, "start"]
+    continued, (sentence,) = warnings()
+    assert continued
+    assert "000001 is damaged" in sentence
+    (checkpoints / "000000" / "state.json").write_text("{")
+    assert start(tmp_path).restore() is None
+    continued, (first_sentence, last) = warnings()
+    assert not continued
+    assert "000000 is damaged" in first_sentence
+    assert last == "No checkpoint is intact: the training starts anew."
+    assert start(tmp_path).restore() is None
+    assert warnings() == (False, [])
+
+
 def test_one_worker_needs_no_wrapping(tmp_path):
     context, model = start(tmp_path), nn.BatchNorm1d(2)
     assert context.wrap(model) is model

@@ -7,7 +7,6 @@ from dataclasses import dataclass
 import numpy as np
 import torch
 
-from raycluster.errors import UserError
 from raycluster.methods.concurl.network import HEAD_SIZE, NCE_SIZE
 from raycluster.methods.concurl.settings import ConcurlSettings
 from raycluster.metrics.consensus import consensus_score, support
@@ -76,14 +75,7 @@ def cluster_all(rows: np.ndarray, n_clusters: int, settings: ConcurlSettings, se
     n_clusters : int
     settings : ConcurlSettings
     seed : int
-
-    Raises
-    ------
-    UserError
-        If the network's outputs are not finite.
     """
-    if not np.isfinite(rows).all():
-        raise UserError("The network's outputs are no longer finite: choose a lower --learning-rate and another --out.")
     nce, head, cosines = np.split(rows, [NCE_SIZE, NCE_SIZE + HEAD_SIZE], axis=1)
     on_nce, on_head = (kmeans(features, n_clusters, seed) for features in (nce, head))
     balanced = sinkhorn(torch.from_numpy(cosines.copy()), settings.epsilon, settings.sinkhorn_iterations)

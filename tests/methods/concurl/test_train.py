@@ -268,11 +268,14 @@ def test_every_switch_gives_gradients_to_exactly_the_trained_parameters(digits, 
     assert method.net.nce_head.weight.requires_grad == (switch.get("beta") != 0)
 
 
-def test_one_image_per_worker_and_outputs_that_are_not_finite_are_errors(digits):
+def test_one_image_per_worker_is_an_error(digits):
     with pytest.raises(UserError, match="at least 2 in each worker's batch"):
         _Concurl(QUICK, K, context_on(digits[0][:1]))
-    with pytest.raises(UserError, match="choose a lower --learning-rate"):
-        cluster_all(np.full((9, 128 + 256 + K), np.nan, np.float32), K, QUICK, 0)
+
+
+def test_a_training_that_diverges_says_so(digits):
+    with pytest.raises(UserError, match="training has diverged"):
+        train_concurl(replace(QUICK, learning_rate=1e9), K, context_on(digits[0]))
 
 
 @pytest.mark.parametrize(
