@@ -20,6 +20,7 @@ from raycluster.graph.stages.disconnected import count_components
 from raycluster.graph.stages.first_clusters import first_clusters
 from raycluster.graph.stages.small_groups import find_small_groups
 from raycluster.graph.tree import MergeTree
+from raycluster.graph.unit_length import scale_to_unit_length
 
 Metric = Literal["euclidean", "cosine", "precomputed"]
 
@@ -182,13 +183,14 @@ class GraphDegreeLinkage(ClusterMixin, BaseEstimator):
             return X
         if self.metric != "cosine":
             raise UserError(f"metric={self.metric!r}: choose 'euclidean', 'cosine' or 'precomputed'.")
-        lengths = np.linalg.norm(X, axis=1, keepdims=True)
-        if not lengths.all():
+        X = X.copy()
+        has_direction = scale_to_unit_length(X)
+        if not has_direction.all():
             raise UserError(
-                f"{(lengths == 0).sum()} of {len(X)} rows are all 0 and have no direction: leave them out, or choose "
+                f"{(~has_direction).sum()} of {len(X)} rows are all 0 and have no direction: leave them out, or choose "
                 "metric='euclidean'."
             )
-        return X / lengths
+        return X
 
     def __sklearn_tags__(self) -> Any:
         tags = super().__sklearn_tags__()

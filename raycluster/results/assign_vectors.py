@@ -15,6 +15,7 @@ from raycluster.data.vectors.unit_length import of_unit_length
 from raycluster.data.vectors.vector_set import VectorSet, read_vector_files
 from raycluster.errors import UserError
 from raycluster.graph.neighbors.novelty import KnownRows
+from raycluster.graph.unit_length import scale_to_unit_length
 from raycluster.options import AssignOptions
 from raycluster.results.assignment import (
     Assignments,
@@ -71,7 +72,8 @@ def assign_vectors(options: AssignOptions, run_dir: RunDir, console: Console) ->
         )
     if settings["metric"] == "cosine":
         new = of_unit_length(new)
-        vectors = vectors / np.linalg.norm(vectors, axis=1, keepdims=True)
+        vectors = vectors.copy()
+        scale_to_unit_length(vectors)
     for note in new.notes:
         console.say(note)
     rejected = f", {len(new.rejected):,} rejected" if new.rejected else ""
