@@ -74,10 +74,13 @@ def compare(options: Options, folder: str, kind: str, n: int) -> None:
     whole = made["seconds"] + ours["seconds"]
     print(f"{n:9,}  {'with neighbors':15}{whole:8.3f}{whole / ours['seconds']:8.1f}", flush=True)
     for name, package in OTHERS.items():
-        if importlib.util.find_spec(package):
-            print(row(n, name, in_own_process(name, kind, graph, n), ours), flush=True)
-        else:
+        if importlib.util.find_spec(package) is None:
             print(f"{n:9,}  {name} is not installed: pip install {package}", flush=True)
+            continue
+        try:
+            print(row(n, name, in_own_process(name, kind, graph, n), ours), flush=True)
+        except subprocess.CalledProcessError as error:
+            print(f"{n:9,}  {name:14} failed with exit code {error.returncode}", flush=True)
 
 
 def row(n: int, method: str, theirs: dict[str, float], ours: dict[str, float]) -> str:
