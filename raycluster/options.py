@@ -8,7 +8,7 @@ from __future__ import annotations
 
 import math
 from dataclasses import dataclass, fields
-from typing import Any, Literal
+from typing import Any, Literal, get_args
 
 from raycluster.data.canvas import Fit, ImageSize
 from raycluster.data.reading import Frames, LabelSource, Reading
@@ -185,6 +185,9 @@ class ClusterOptions(BackboneOptions, ImageOptions, ResourceOptions, OutputOptio
         BackboneOptions.__post_init__(self)
         if self.clusters != "auto" and self.clusters < 2:
             raise UserError(f"clusters={self.clusters}: there is nothing to cluster, choose at least 2.")
+        check_setting("metric", self.metric, self.metric in get_args(VectorMetric), "cosine or euclidean")
+        for rival in self.compare:
+            check_setting("compare", rival, rival in get_args(Rival), "spectral, hdbscan or evoc")
         if (self.data is None) == (self.embeddings is None):
             raise UserError("Name either images, such as a folder of them, or vectors with --embeddings: one of both.")
         if self.embeddings is not None:

@@ -5,6 +5,7 @@ from __future__ import annotations
 import hashlib
 import json
 import zipfile
+import zlib
 from dataclasses import asdict
 from pathlib import Path
 from typing import NamedTuple
@@ -51,7 +52,7 @@ def saved_neighbors(folder: Path, of: str) -> Neighbors | None:
             about = json.loads(str(file["about"]))
             if about["of"] == of:
                 return Neighbors(file["ids"], file["sq_distances"], Search(**about["search"]))
-    except (OSError, EOFError, zipfile.BadZipFile, KeyError, ValueError, TypeError):
+    except (OSError, EOFError, zipfile.BadZipFile, zlib.error, RuntimeError, KeyError, ValueError, TypeError):
         pass  # missing or damaged: they are searched for again
     return None
 

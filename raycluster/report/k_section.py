@@ -88,6 +88,9 @@ def _merges(one: dict[str, Any], example: Callable[[int], str]) -> str:
     """Say which clusters become one if there are only as many as the next lower suggestion."""
     if not one["merges"]:
         return ""
-    lines = [" + ".join(f"{example(part['row'])} {part['size']:,}" for part in parts) for parts in one["merges"]]
+    lines = []
+    for parts, more in zip(one["merges"], one["more_parts"], strict=True):
+        shown = [f"{example(part['row'])} {part['size']:,}" for part in parts]
+        lines.append(" + ".join(shown + [f"{more:,} more"] * (more > 0)))
     lines += [f"and {one['more_merges']:,} more"] * (one["more_merges"] > 0)
     return f"to {one['merges_to']:,}:<br>{'<br>'.join(lines)}"

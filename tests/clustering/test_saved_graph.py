@@ -46,3 +46,12 @@ def test_a_damaged_file_is_as_good_as_none(saved, tmp_path, damage):
     data = (tmp_path / NAME).read_bytes()
     (tmp_path / NAME).write_bytes(data[: len(data) // 2] if damage is None else damage)
     assert saved_neighbors(tmp_path, OF) is None
+
+
+@pytest.mark.parametrize(("place", "byte"), [(6, 99), (8, 1), (10, 8), (10, 1)])
+def test_a_file_with_a_wrong_byte_is_as_good_as_none(saved, tmp_path, place, byte):
+    """The byte says which version of ZIP it takes, that the content is encrypted, or how it is compressed."""
+    data = bytearray((tmp_path / NAME).read_bytes())
+    data[data.index(b"PK\x01\x02") + place] = byte  # in the directory at the end
+    (tmp_path / NAME).write_bytes(data)
+    assert saved_neighbors(tmp_path, OF) is None

@@ -7,12 +7,12 @@ COUNTED = {
         {
             "n_clusters": 3, "reasons": ["best balance", "highest <modularity>"], "clearness": 0.91, "clear": "clear",
             "links_cut": 0.034, "largest": 1200, "median": 40, "smallest": 7, "merges_to": 2,
-            "merges": [[{"size": 40, "row": 1}, {"size": 7, "row": 2}]], "more_merges": 2,
+            "merges": [[{"size": 40, "row": 1}, {"size": 7, "row": 2}]], "more_parts": [3], "more_merges": 2,
         },
         {
             "n_clusters": 2, "reasons": ["largest gap in affinity"], "clearness": 0.6, "clear": "fairly clear",
             "links_cut": 0.1, "largest": 1200, "median": 623, "smallest": 47, "merges_to": None, "merges": [],
-            "more_merges": 0,
+            "more_parts": [], "more_merges": 0,
         },
     ],
     "scores": [[2, 0.3], [3, 0.4], [4, 0.2]],
@@ -50,7 +50,7 @@ def test_every_suggestion_has_its_reasons_sizes_and_merges():
     assert len(head) == len(three) == len(two)
     assert three == [
         "3 (chosen)", "best balance|highest <modularity>", "0.91, clear", "3.4%", "1,200 / 40 / 7",
-        "to 2:|b & c.png 40 + d.png 7|and 2 more",
+        "to 2:|b & c.png 40 + d.png 7 + 3 more|and 2 more",
     ]  # fmt: skip
     assert two == ["2", "largest gap in affinity", "0.60, fairly clear", "10.0%", "1,200 / 623 / 47", ""]
 

@@ -77,8 +77,16 @@ def test_where_the_number_was_chosen_the_page_shows_what_it_was_chosen_from():
     merges = [[{"size": 180, "row": 1000}, {"size": 20, "row": 1200}]]
     one = {"reasons": ["a reason"], "clearness": 0.9, "clear": "clear", "links_cut": 0.1, "largest": 180, "median": 180}
     suggestions = [
-        one | {"n_clusters": 10, "smallest": 20, "merges_to": 9, "merges": merges, "more_merges": 0},
-        one | {"n_clusters": 9, "smallest": 180, "merges_to": None, "merges": [], "more_merges": 0},
+        one
+        | {
+            "n_clusters": 10,
+            "smallest": 20,
+            "merges_to": 9,
+            "merges": merges,
+            "more_parts": [0] * len(merges),
+            "more_merges": 0,
+        },
+        one | {"n_clusters": 9, "smallest": 180, "merges_to": None, "merges": [], "more_parts": [], "more_merges": 0},
     ]
     counted = {"suggestions": suggestions, "scores": [[9, 0.3], [10, 0.4]]}
     page, requested = page_of_digits(SUMMARY | {"health": counted})

@@ -35,8 +35,9 @@ def describe(answer: NClusters, tree: MergeTree, neighbor_ids: np.ndarray, weigh
         the suggestion; ``clearness`` is a number, ``clear`` the same in words, and ``links_cut`` the share of edge
         weight that runs between clusters. ``largest``, ``median`` and ``smallest`` are sizes in rows. ``merges_to`` is
         the next lower suggestion, or None, and ``merges`` says how these clusters become those: a list for each new
-        cluster, with ``size`` and a typical ``row`` of each of its parts, the largest part first. The merges with the
-        largest second parts come first; ``more_merges`` counts those left out.
+        cluster, with ``size`` and a typical ``row`` of each of its parts, the largest part first, at most 6. The merges
+        with the largest second parts come first, at most 4. ``more_parts`` counts the parts left out of each of these,
+        ``more_merges`` the merges left out.
 
         ``scores``: pairs of a number of clusters and its score, at most 200, up to a few times the highest suggestion.
     """
@@ -54,7 +55,8 @@ def describe(answer: NClusters, tree: MergeTree, neighbor_ids: np.ndarray, weigh
         row |= {"clear": clearness_in_words(clearness), "links_cut": cut}
         row |= {"largest": int(sizes.max()), "median": int(np.median(sizes)), "smallest": int(sizes.min())}
         merges = _merges(labels, tree.cut(lower[number]), popularity) if number in lower else []
-        row |= {"merges_to": lower.get(number), "merges": merges[:MAX_MERGES]}
+        row |= {"merges_to": lower.get(number), "merges": [parts[:MAX_PARTS] for parts in merges[:MAX_MERGES]]}
+        row["more_parts"] = [len(parts[MAX_PARTS:]) for parts in merges[:MAX_MERGES]]
         row["more_merges"] = len(merges[MAX_MERGES:])
         rows.append(row)
     return {"alternatives": answer.alternatives, "suggestions": rows, "scores": _curve(answer)}
@@ -83,7 +85,7 @@ def _merges(fine: np.ndarray, coarse: np.ndarray, popularity: np.ndarray) -> lis
     found = []
     for cluster in np.flatnonzero(np.bincount(into) > 1):
         parts = np.flatnonzero(into == cluster)
-        parts = parts[np.argsort(-sizes[parts], kind="stable")][:MAX_PARTS]
+        parts = parts[np.argsort(-sizes[parts], kind="stable")]
         found.append([{"size": int(sizes[part]), "row": int(typical[part])} for part in parts])
     return sorted(found, key=lambda parts: -parts[1]["size"])
 

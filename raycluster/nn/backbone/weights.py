@@ -33,11 +33,10 @@ def read_weights(path: Path) -> dict[str, torch.Tensor]:
         content: Any = torch.load(path, map_location="cpu", weights_only=True)
     except OSError as error:
         raise UserError(f"The weights {path} cannot be read: {error.strerror or error}.") from None
-    except NOT_WEIGHTS as error:
-        reason = str(error).strip().splitlines()[0].rstrip(".") if str(error).strip() else type(error).__name__
+    except NOT_WEIGHTS:  # their messages suggest to load the file in an unsafe way
         raise UserError(
-            f"{path} contains no weights that can be read safely ({reason}): save the network's state_dict() with "
-            "safetensors or torch.save."
+            f"{path} contains no weights that can be read safely, without running code in it, or is damaged: save the "
+            "network's state_dict() with safetensors or torch.save."
         ) from None
     if isinstance(content, dict) and isinstance(content.get("state_dict"), dict):
         content = content["state_dict"]

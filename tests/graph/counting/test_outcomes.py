@@ -4,6 +4,7 @@ import numpy as np
 import pytest
 
 from raycluster.graph import first_clusters, link
+from raycluster.graph.counting import outcomes
 from raycluster.graph.counting.outcomes import MAX_POINTS, clearness_in_words, describe
 from raycluster.graph.counting.votes import Suggestion
 from raycluster.graph.n_clusters import PRICE, rank_n_clusters
@@ -43,7 +44,15 @@ def test_the_merges_from_one_number_to_the_next_lower_one_are_named_by_typical_r
     assert three["merges_to"] == 2
     # Rows 0 and 3 have the most weight from others in their triangles: 2, and 2.5 with that from row 2.
     assert three["merges"] == [[{"size": 3, "row": 0}, {"size": 3, "row": 3}]]
-    assert three["more_merges"] == 0
+    assert (three["more_parts"], three["more_merges"]) == ([0], 0)
+
+
+def test_parts_and_merges_that_are_not_named_are_counted(monkeypatch):
+    answer, tree = three_triangles()
+    answer = answer._replace(suggestions=(Suggestion(1, ("c",)), Suggestion(3, ("a",))))
+    monkeypatch.setattr(outcomes, "MAX_PARTS", 2)
+    three = describe(answer, tree, IDS, WEIGHTS)["suggestions"][1]
+    assert ([len(parts) for parts in three["merges"]], three["more_parts"]) == ([2], [1])
 
 
 def test_the_data_is_plain_and_agrees_with_the_answer():
