@@ -35,6 +35,7 @@ from raycluster.report.page import report_page
 from raycluster.runtime.clock import Clock
 from raycluster.runtime.console import Console
 from raycluster.runtime.files import read_parquet, write_parquet
+from raycluster.runtime.identity import differing
 from raycluster.runtime.machine import available_memory
 from raycluster.runtime.paths import absolute_out
 from raycluster.runtime.run_dir import RunDir
@@ -78,6 +79,7 @@ def _cluster_images(options: ClusterOptions, console: Console) -> RunSummary:
     run_dir = RunDir(absolute_out(options.out))
     identity: dict[str, Any] = {"method": METHOD, "data": public_name(data), "labels": options.labels}
     identity |= options.reading.unusual() | prepared_by(options) | settings_of(options)
+    take_settings(run_dir, identity, settings_of(options))
     listing = None  # of a folder that is continued, later, when no other job can change it
     if run_dir.state(identity) == "new":
         console.progress(f"looking at {public_name(data)}")
@@ -115,6 +117,20 @@ def _cluster_images(options: ClusterOptions, console: Console) -> RunSummary:
         summary = write_run(run_dir, state, net, found, rejected, clustering, clock, console)
     show_summary(console, run_dir.path, summary)
     return summary
+
+
+def take_settings(run_dir: RunDir, identity: dict[str, Any], settings: dict[str, Any]) -> None:
+    """Where nothing has been clustered yet, let other settings of the clustering continue with the embeddings.
+
+    They may be the remedy for a number of clusters that turned out to be too large, for example.
+    """
+    if not (run_dir.path / "config.json").exists() or (run_dir.path / "assignments.parquet").exists():
+        return
+    before = run_dir.config()["identity"]
+    changed = differing(before, identity)
+    if changed and set(changed) <= {*settings, "compare"}:
+        with run_dir.lock():
+            run_dir.write_config(run_dir.config() | {"identity": identity})
 
 
 def is_current(run_dir: RunDir, written: Written) -> bool:

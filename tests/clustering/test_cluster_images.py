@@ -203,6 +203,9 @@ def test_new_images_are_assigned_and_the_run_is_evaluated_and_exported(photos, c
 def test_a_set_that_cannot_be_clustered_is_told_in_a_sentence(photos, cluster, tmp_path):
     with pytest.raises(UserError, match="clusters=37, but only 36 vectors are usable"):
         cluster(photos, tmp_path / "many", clusters=37)
+    assert cluster(photos, tmp_path / "many", clusters=36).clusters == 36  # with the embeddings of the first attempt
+    with pytest.raises(UserError, match="--clusters was 36 and is now 3"):
+        cluster(photos, tmp_path / "many", clusters=3)
     with pytest.raises(UserError, match="holds only one readable image: at least 2 are needed"):
         cluster(photos / "palace" / "00.jpg", tmp_path / "one")
     with pytest.raises(UserError, match=r"--out .*runs is inside --data"):
