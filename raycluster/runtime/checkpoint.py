@@ -54,7 +54,7 @@ def load_latest(folder: Path) -> Checkpoint | None:
         As :func:`damage`.
     """
     newest = next((path for path in reversed(_checkpoints(folder)) if damage(path) is None), None)
-    return newest and _load(newest)
+    return _load(newest) if newest else None
 
 
 def load_checkpoints(folder: Path) -> list[Checkpoint]:
