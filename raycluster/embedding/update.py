@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-import logging
+import ctypes
 import queue
 import threading
 import time
@@ -21,7 +21,7 @@ from raycluster.embedding.part_files import RejectedRow, part_path, read_footer,
 from raycluster.embedding.preflight import check_disk, spilled_bytes
 from raycluster.embedding.shard_size import shard_limit
 from raycluster.embedding.state import EmbeddingState, PendingRows
-from raycluster.errors import TrainingFailed, UserError
+from raycluster.errors import UserError
 from raycluster.nn.network import Network
 from raycluster.options import ResourceOptions
 from raycluster.runtime.clock import Clock
@@ -40,6 +40,7 @@ if TYPE_CHECKING:
 
 MOST_CPU_WORKERS = 8
 LISTEN_S = 0.5
+LEAVE_S = 5.0
 BUSY_AFTER_S = 60.0
 DECODERS = {
     "actors": "Workers decode the images.",
@@ -248,7 +249,18 @@ def none_embedded(manifest: Manifest, rejected: list[RejectedRow]) -> UserError:
 def _follow(stream: Iterator[Done], meter: Throughput, cluster: RaySession, console: Console) -> None:
     """Count and show shards as they are done. Ray Data runs in another thread, so that this one hears Ctrl-C."""
     done: queue.SimpleQueue[Done | BaseException | None] = queue.SimpleQueue()
-    threading.Thread(target=_drain, args=(stream, done), daemon=True).start()
+    thread = threading.Thread(target=_drain, args=(stream, done), daemon=True)
+    thread.start()
+    try:
+        _count(done, meter, cluster, console)
+    except BaseException:
+        _interrupt(thread)
+        raise
+
+
+def _count(
+    done: queue.SimpleQueue[Done | BaseException | None], meter: Throughput, cluster: RaySession, console: Console
+) -> None:
     began = time.monotonic()
     while True:
         if meter.rows + meter.rejected:
@@ -259,7 +271,7 @@ def _follow(stream: Iterator[Done], meter: Throughput, cluster: RaySession, cons
         try:
             item = done.get(timeout=LISTEN_S)
         except queue.Empty:
-            _check_alive(cluster)
+            check_ray_alive(cluster.logs)
         else:
             if item is None:
                 return
@@ -268,12 +280,11 @@ def _follow(stream: Iterator[Done], meter: Throughput, cluster: RaySession, cons
             meter.add(item)
 
 
-def _check_alive(cluster: RaySession) -> None:
-    try:
-        check_ray_alive(cluster.logs)
-    except TrainingFailed:
-        logging.getLogger("ray.data").setLevel(logging.CRITICAL)  # its thread fails from here on
-        raise
+def _interrupt(thread: threading.Thread) -> None:
+    """End a thread that uses Ray: if one does so after the disconnection, Ray ends the whole process without a word."""
+    if thread.ident is not None:
+        ctypes.pythonapi.PyThreadState_SetAsyncExc(ctypes.c_ulong(thread.ident), ctypes.py_object(KeyboardInterrupt))
+    thread.join(LEAVE_S)
 
 
 def _drain(stream: Iterator[Done], done: queue.SimpleQueue[Any]) -> None:

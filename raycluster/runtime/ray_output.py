@@ -5,6 +5,7 @@ from __future__ import annotations
 import contextlib
 import ctypes
 import functools
+import logging
 import os
 from collections.abc import Iterator
 
@@ -35,6 +36,12 @@ def quiet_raylets() -> Iterator[None]:
         yield
     finally:
         ray._private.worker._worker_logs_enabled = before
+
+
+def quiet_threads() -> None:
+    """Keep Ray's threads from logging that the cluster has gone from under them, as when a job is interrupted."""
+    for name in ("ray", "ray.data"):
+        logging.getLogger(name).setLevel(logging.CRITICAL)
 
 
 @functools.cache

@@ -22,7 +22,7 @@ from raycluster.errors import TrainingFailed, UserError, has_no_room
 from raycluster.runtime.console import Console
 from raycluster.runtime.machine import available_cores
 from raycluster.runtime.paths import under_job_submit
-from raycluster.runtime.ray_output import quiet_core, quiet_raylets
+from raycluster.runtime.ray_output import quiet_core, quiet_raylets, quiet_threads
 from raycluster.runtime.resources import Node
 
 NAMESPACE = "raycluster"
@@ -84,6 +84,9 @@ def ray_session(console: Console | None = None) -> Iterator[RaySession]:
             signal.signal(signal.SIGTERM, stop)  # Ray has put its own handler there, which aborts with a dump
         try:
             yield _describe(session)
+        except BaseException:
+            quiet_threads()  # what they were doing ends here
+            raise
         finally:
             if console and node:
                 console.progress("stopping Ray")
@@ -104,6 +107,9 @@ def prepare_environment() -> None:
     """Set the variables that Ray reads from the environment. Call this before Ray is imported."""
     for name, value in ENVIRONMENT.items():
         os.environ.setdefault(name, value)
+    hook: Any = sys.modules.get("ray._private.auto_init_hook")
+    if hook:  # Ray was imported before, and has looked at the variable
+        hook.enable_auto_connect = os.environ["RAY_ENABLE_AUTO_CONNECT"] != "0"
     if os.environ.get("RAY_ADDRESS") and (Path.home() / ".ray" / "auth_token").exists():
         # Ray uses the token on its own only for clusters that it starts or finds itself. With an address, it reports
         # after 21 s that it could not connect.

@@ -1,6 +1,10 @@
 import io
 import json
+import os
 import re
+import signal
+import subprocess
+import sys
 
 import numpy as np
 import pyarrow as pa
@@ -225,3 +229,21 @@ def test_deep_images_are_spread_over_the_levels_and_nearly_blank_ones_named(run,
     with torch.inference_mode():
         expected = net.embed_images(torch.tensor(np.stack(pixels))[:, None]).numpy()
     np.testing.assert_allclose(open_vectors(str(tmp_path / "out" / "embeddings")).vectors, expected, atol=1e-5)
+
+
+@pytest.mark.slow
+def test_ctrl_c_ends_with_a_sentence_and_without_tracebacks_of_threads(run, photos, tmp_path):
+    words = ["embed", "--data", photos, "--model", run, "--out", tmp_path / "out"]
+    environment = {name: value for name, value in os.environ.items() if not name.startswith("RAY_")}
+    job = subprocess.Popen(
+        [sys.executable, "-u", "-m", "raycluster", *map(str, words)],
+        env=environment,
+        stdout=subprocess.PIPE,
+        stderr=subprocess.STDOUT,
+        text=True,
+        start_new_session=True,
+    )
+    assert any("waiting for the first shard" in line for line in job.stdout)
+    os.killpg(job.pid, signal.SIGINT)  # as a terminal does
+    told = [line for line in job.stdout.read().splitlines() if not line.startswith("waiting for the first shard")]
+    assert (job.wait(), told) == (130, ["stopping Ray", "Stopped. The same command embeds what is missing."])

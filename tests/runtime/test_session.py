@@ -8,7 +8,7 @@ import pytest
 from raycluster.errors import TrainingFailed
 from raycluster.runtime.console import Console
 from raycluster.runtime.resources import Node
-from raycluster.runtime.session import folder_of_sockets, private_node, start_private
+from raycluster.runtime.session import folder_of_sockets, prepare_environment, private_node, start_private
 
 START = """
 import os, signal, sys
@@ -50,6 +50,18 @@ def test_a_connected_ray_is_used_and_left_alone(ray_session):
     with ray_session() as cluster:
         assert [node.cpus for node in cluster.nodes] == [4]
     assert ray.is_initialized()
+
+
+def test_threads_that_outlive_a_cluster_start_no_other_even_if_ray_was_imported_before(monkeypatch):
+    from ray._private import auto_init_hook
+
+    monkeypatch.setattr(auto_init_hook, "enable_auto_connect", True)
+    monkeypatch.delenv("RAY_ENABLE_AUTO_CONNECT", raising=False)
+    prepare_environment()
+    assert not auto_init_hook.enable_auto_connect
+    monkeypatch.setenv("RAY_ENABLE_AUTO_CONNECT", "1")  # as the user wants it
+    prepare_environment()
+    assert auto_init_hook.enable_auto_connect
 
 
 def test_a_ray_that_does_not_start_is_tried_again_and_then_told_in_a_sentence(monkeypatch, capsys):

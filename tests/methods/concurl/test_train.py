@@ -273,6 +273,7 @@ def test_one_image_per_worker_is_an_error(digits):
         _Concurl(QUICK, K, context_on(digits[0][:1]))
 
 
+@pytest.mark.slow
 def test_a_training_that_diverges_says_so(digits):
     with pytest.raises(UserError, match="training has diverged"):
         train_concurl(replace(QUICK, learning_rate=1e9), K, context_on(digits[0]))
