@@ -70,6 +70,7 @@ def test_a_missing_file_and_an_unknown_name_end_with_a_sentence(tmp_path):
     with pytest.raises(UserError, match="No such file"):
         read_config(str(tmp_path / "none.json"))
     with pytest.raises(
-        UserError, match="has 'unrol_rate', which is not an option: choose among affinity, array, batch_size, "
+        UserError,
+        match="has 'unrol_rate', which is not an option: choose among affinity, array, backbone, batch_size, ",
     ):
         as_flags({"unrol_rate": 0.5}, KINDS)
