@@ -25,6 +25,7 @@ STEP = 1.5  # by which the numbers of components and of probed lists grow
 MIN_PROJECTED_RECALL = 0.995
 MIN_RECALL = 0.99
 MOST_COST = 0.5  # of that of an exact search
+MOST_COARSENESS = 0.01  # of the squared distance to the farthest neighbor
 FEWEST_PROBES = 8
 PCA_SAMPLE = 20_000
 ROWS_PER_CENTROID = 64  # for k-means
@@ -117,6 +118,10 @@ def build_lists(features: np.ndarray, mean: np.ndarray, k: int, seed: int) -> tu
     """
     rng = np.random.default_rng(seed)
     known = know_neighbors(features, mean, k, rng)
+    if _is_imprecise(known, mean):
+        rows = rng.choice(len(features), min(PCA_SAMPLE, len(features)), replace=False)
+        mean = np.median(features[rows], axis=0).astype(np.float32)
+        known = know_neighbors(features, mean, k, rng)
     lists = _fill(mean, *_project_all(known, mean, rng), seed)
     n_lists = len(lists.centroids)
     while lists.cost(known.queries) <= MOST_COST * len(features) * (features.shape[1] + SELECTION):
@@ -125,6 +130,15 @@ def build_lists(features: np.ndarray, mean: np.ndarray, k: int, seed: int) -> tu
             return lists, Search("lists", recall, n_lists, lists.n_probes)
         lists = replace(lists, n_probes=min(int(STEP * lists.n_probes), n_lists))
     return None, Search()
+
+
+def _is_imprecise(known: KnownNeighbors, mean: np.ndarray) -> bool:
+    """Return whether products of rows minus the mean, in float32, are too coarse for the distances between neighbors.
+
+    They are if a few rows far away have drawn the mean away from all others.
+    """
+    coarseness = np.finfo(np.float32).eps * np.median(squared_lengths(known.queries - mean))
+    return bool(coarseness > MOST_COARSENESS * np.median(known.farthest))
 
 
 def project(centered: np.ndarray, components: np.ndarray | None) -> np.ndarray:

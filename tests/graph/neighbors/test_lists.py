@@ -113,3 +113,16 @@ def test_large_numbers_do_not_overflow_where_components_are_sought(monkeypatch):
     chosen = [build_lists(rows, rows.mean(axis=0), 21, seed=0) for rows in (features, large)]
     assert chosen[1][0].components is not None
     assert chosen[1][1].recall == pytest.approx(chosen[0][1].recall, abs=0.01)
+
+
+@pytest.mark.usefixtures("whatever_it_costs")
+def test_a_row_far_away_does_not_blur_the_distances_between_the_others():
+    features = np.random.default_rng(1).normal(size=(800, 2)).astype(np.float32)
+    features[0] = 1e6
+    found, search = build_lists(features, features.mean(axis=0), 51, 0)
+    candidates = found.candidates(features[1:], 51)
+    near = squared_distances(features[1:], features, candidates)
+    true = np.sort(((features[1:, None].astype(float) - features[None]) ** 2).sum(axis=2), axis=1)[:, 50]
+    recall = (np.minimum((near <= true[:, None] * (1 + 1e-5)).sum(axis=1), 51) - 1).mean() / 50
+    assert recall > 0.98
+    assert search.recall == pytest.approx(recall, abs=0.02)
