@@ -13,7 +13,7 @@ from raycluster.clustering.graph_clustering import Clustering, cluster_graph, wr
 from raycluster.clustering.growth import follow
 from raycluster.clustering.rivals import check_installed
 from raycluster.data.files.location import public_name
-from raycluster.data.files.sources import check_apart, list_images, resolve_source
+from raycluster.data.files.sources import resolve_source
 from raycluster.data.thumbnails import thumbnails
 from raycluster.data.vectors.vector_set import VectorSet, open_vectors
 from raycluster.embedding.part_files import FOLDER
@@ -25,6 +25,8 @@ from raycluster.embedding.update import (
     begin_or_continue,
     embed_missing,
     embedding_warnings,
+    find_missing,
+    list_if_new,
     none_embedded,
     plan_workers,
     read_back,
@@ -80,11 +82,7 @@ def _cluster_images(options: ClusterOptions, console: Console) -> RunSummary:
     identity: dict[str, Any] = {"method": METHOD, "data": public_name(data), "labels": options.labels}
     identity |= options.reading.unusual() | prepared_by(options) | settings_of(options)
     take_settings(run_dir, identity, settings_of(options))
-    listing = None  # of a folder that is continued, later, when no other job can change it
-    if run_dir.state(identity) == "new":
-        console.progress(f"looking at {public_name(data)}")
-        listing = list_images(data, options.exclude)
-        check_apart(data, listing, run_dir.path)
+    listing = list_if_new(run_dir, identity, data, options.exclude, console)
     clock.lap("looking")
     net, fingerprint = load_pretrained(options, console)
     clock.lap("network")
@@ -94,10 +92,7 @@ def _cluster_images(options: ClusterOptions, console: Console) -> RunSummary:
     run_dir.check_writable()
     with run_dir.lock():
         begin_or_continue(run_dir, identity, fingerprint, net, backbone_name(options))
-        console.progress(f"looking at {public_name(data)}")
-        state = EmbeddingState(run_dir.path, data, options.reading, listing)
-        for sentence in state.sentences():
-            console.say(sentence)
+        state = find_missing(run_dir, data, options.reading, listing, console)
         if not state.has_work and is_current(run_dir, read_back(run_dir, state.manifest)):
             return repeat_summary(console, run_dir, "clustering")
         begin_again(run_dir)

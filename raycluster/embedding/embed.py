@@ -11,7 +11,7 @@ from pathlib import Path
 from typing import Any
 
 from raycluster.data.files.location import public_name
-from raycluster.data.files.sources import check_apart, list_images, resolve_source
+from raycluster.data.files.sources import resolve_source
 from raycluster.embedding.pretrained import backbone_name, fingerprint_of, load_pretrained, prepared_by
 from raycluster.embedding.state import EmbeddingState
 from raycluster.embedding.update import (
@@ -19,6 +19,8 @@ from raycluster.embedding.update import (
     begin_or_continue,
     embed_missing,
     embedding_warnings,
+    find_missing,
+    list_if_new,
     none_embedded,
     plan_workers,
     read_back,
@@ -117,11 +119,7 @@ def _embed_source(options: EmbedOptions, console: Console) -> EmbedSummary:
     identity: dict[str, Any] = {"method": METHOD}
     identity |= {"model": options.model} if options.model else prepared_by(options)
     identity |= {"data": public_name(options.data), "labels": options.labels} | options.reading.unusual()
-    listing = None  # of a folder that is continued, later, when no other job can change it
-    if run_dir.state(identity) == "new":
-        console.progress(f"looking at {public_name(options.data)}")
-        listing = list_images(options.data, options.reading.exclude)
-        check_apart(options.data, listing, run_dir.path)
+    listing = list_if_new(run_dir, identity, options.data, options.exclude, console)
     net, fingerprint = load_network(options, console)
     node = private_node()
     if node:
@@ -129,10 +127,7 @@ def _embed_source(options: EmbedOptions, console: Console) -> EmbedSummary:
     run_dir.check_writable()
     with run_dir.lock():
         begin_or_continue(run_dir, identity, fingerprint, net, options.model or backbone_name(options))
-        console.progress(f"looking at {public_name(options.data)}")
-        state = EmbeddingState(run_dir.path, options.data, options.reading, listing)
-        for sentence in state.sentences():
-            console.say(sentence)
+        state = find_missing(run_dir, options.data, options.reading, listing, console)
         progress.clock.lap("looking")
         if state.has_work:
             (run_dir.path / "summary.json").unlink(missing_ok=True)

@@ -14,7 +14,9 @@ import numpy as np
 import torch
 
 from raycluster.data.files.location import public_name
+from raycluster.data.files.sources import Listing, check_apart, list_images
 from raycluster.data.image.value_range import SET_RANGE, describe_range
+from raycluster.data.reading import Reading
 from raycluster.data.survey import sample_value_range
 from raycluster.embedding.manifest import Manifest
 from raycluster.embedding.part_files import RejectedRow, part_path, read_footer, read_ids
@@ -85,6 +87,37 @@ def plan_workers(nodes: list[Node], options: ResourceOptions) -> Plan:
         workers = sum(int(node.cpus) // each for node, each in zip(nodes, cores_each, strict=True) if each) or 1
     plan = plan_resources(nodes, workers, options.gpus_per_worker, streaming=on_gpus)
     return replace(plan, cpus_per_worker=min(plan.cpus_per_worker, 1.0)) if on_gpus else plan  # other cores decode
+
+
+def list_if_new(
+    run_dir: RunDir, identity: dict[str, Any], data: str, exclude: tuple[str, ...], console: Console
+) -> Listing | None:
+    """Return the files of the source of new work; None for work that is continued.
+
+    Its files are listed later, when no other job can change what is in the folder.
+
+    Raises
+    ------
+    UserError
+        If the source is not there, or the folder is inside it or holds something else.
+    """
+    if run_dir.state(identity) != "new":
+        return None
+    console.progress(f"looking at {public_name(data)}")
+    listing = list_images(data, exclude)
+    check_apart(data, listing, run_dir.path)
+    return listing
+
+
+def find_missing(
+    run_dir: RunDir, data: str, reading: Reading, listing: Listing | None, console: Console
+) -> EmbeddingState:
+    """Compare a folder with the source, and say what is found; its lock must be held."""
+    console.progress(f"looking at {public_name(data)}")
+    state = EmbeddingState(run_dir.path, data, reading, listing)
+    for sentence in state.sentences():
+        console.say(sentence)
+    return state
 
 
 def begin_or_continue(run_dir: RunDir, identity: dict[str, Any], fingerprint: str, net: Network, network: str) -> None:
