@@ -19,7 +19,7 @@ def backbone_name(options: BackboneOptions) -> str:
 
 
 def prepared_by(options: BackboneOptions) -> dict[str, Any]:
-    """Return what decides the embeddings, as a part of an identity; the weights are told apart by their content."""
+    """Return what decides the embeddings, as a part of an identity; the weights are compared by content."""
     known: dict[str, Any] = {"backbone": backbone_name(options), "image_size": options.image_size, "fit": options.fit}
     return known | {"value_range": options.value_range and list(options.value_range)}
 

@@ -93,7 +93,7 @@ def build_headless(library: Library, name: str, side: int | None = None) -> Head
     Raises
     ------
     UserError
-        If its classifier cannot be told apart.
+        If it is not clear which of its layers is the classifier.
     """
     with torch.random.fork_rng(devices=[]):  # the random weights are about to be replaced
         return _timm_network(name, side) if library == "timm" else _torchvision_network(name, side)
