@@ -24,7 +24,7 @@ from dccm_updates import take_turns
 from raycluster.data.feed import Batch, ResidentFeed
 from raycluster.methods.concurl.network import ConcurlOutput
 from raycluster.methods.concurl.settings import PRESETS
-from raycluster.methods.concurl.train import _Concurl
+from raycluster.methods.concurl.train import _Concurl, on_images
 from raycluster.nn.resnet import Trunk
 from raycluster.nn.sinkhorn import sinkhorn
 from raycluster.training.local_context import LocalContext
@@ -57,16 +57,16 @@ class Options:
 def main(options: Options) -> None:
     torch.set_num_threads(options.threads)
     method, batch = begin(options)
-    views = method.draw_views(batch.images)
+    views = method.draw_views(batch, method.generator)
     passed = method.model(*views)
     whole, bare = (
-        lambda: method.update(batch, *method.draw_views(batch.images)),
+        lambda: method.update(batch, *method.draw_views(batch, method.generator)),
         lambda: trunk_alone(method, views),
     )
     parts: dict[str, Callable[[], object]] = {
         "the whole step": whole,
         "trunk alone, forward and backward": bare,
-        "of the step: drawing both views": lambda: method.draw_views(batch.images),
+        "of the step: drawing both views": lambda: method.draw_views(batch, method.generator),
         "of the step: NCE, forward and backward": lambda: exemplar(method, batch, passed[0]),
         "of the step: Sinkhorn and consensus, both ways": lambda: consensus(method, passed),
         "of the step: optimizer": method.optimizer.step,
@@ -89,7 +89,7 @@ def begin(options: Options) -> tuple[_Concurl, Batch]:
     images = np.random.default_rng(0).integers(0, 256, (options.n, 3, options.side, options.side), dtype=np.uint8)
     device = torch.device(options.device)
     settings = replace(PRESETS["default"], batch_size=options.batch_size, trunk=options.trunk)
-    method = _Concurl(settings, options.clusters, LocalContext(ResidentFeed(images, device), device))
+    method = on_images(settings, options.clusters, LocalContext(ResidentFeed(images, device), device))
     method.model.train()
     return method, next(iter(method.feed.train_batches(options.batch_size, 0)))
 

@@ -71,6 +71,9 @@ class Context(Protocol):
         answered from disk.
         """
 
+    def keep(self, name: str, compute: Callable[[], torch.Tensor]) -> torch.Tensor:
+        """Return a tensor, on the CPU, that this worker computes once in a run, even if the run is killed later."""
+
     def report(self, row: dict[str, Any]) -> None:
         """Record one line of metrics; only rank 0 writes."""
 

@@ -15,6 +15,12 @@ def start_line(row: dict[str, Any]) -> str:
     return f"Training continues from the checkpoint at {duration(row['seconds'])}: {where}"
 
 
+def embedding_line(row: dict[str, Any]) -> str:
+    """Say how many images have features, and when all will."""
+    parts = [f"{row['images']:,}/{row['of']:,} images", f"{row['images_per_second']:,.0f} images/s"]
+    return "  ".join(parts + ([time_left(row["eta"])] if row["eta"] else []))
+
+
 def epoch_line(row: dict[str, Any]) -> str:
     """Say how an epoch went, when the last one will be done, and that clustering comes next where it does."""
     epochs = f"/{row['epochs']}" if "epochs" in row else ""

@@ -58,6 +58,7 @@ class RunDir:
         self.checkpoints = self.path / "checkpoints"
         self.error_log = self.path / "error.log"
         self.staged = self.path / "prepared-images"
+        self.kept = self.checkpoints / "kept"
 
     def state(self, identity: dict[str, Any]) -> Literal["new", "begun", "finished"]:
         """Return how far the run with this ``identity`` (all settings that affect the result) has come in this folder.

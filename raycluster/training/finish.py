@@ -78,5 +78,6 @@ def finish(
     page = report_page(asdict(summary), run_dir.rows(), clusters, found.confidence, read_pictures)
     run_dir.write_report(page)
     remove_tree(run_dir.staged)
+    remove_tree(run_dir.kept)
     run_dir.write_summary(summary)
     return summary

@@ -16,6 +16,7 @@ from raycluster.data.feed import Feed
 from raycluster.methods.base import Answer
 from raycluster.nn.precision import mixed_precision
 from raycluster.runtime.checkpoint import load_latest, save_checkpoint
+from raycluster.runtime.kept_tensor import kept_tensor
 from raycluster.training.gather import gather_rows
 
 
@@ -50,6 +51,10 @@ class LocalContext:
     ) -> Answer:
         """Run the function here and now."""
         return function(gather_rows([(ids, features)], self.feed.n), **kwargs)
+
+    def keep(self, name: str, compute: Callable[[], torch.Tensor]) -> torch.Tensor:
+        """Return a tensor that is kept in the folder, if there is one, or compute it now."""
+        return kept_tensor(self.folder / "kept" / f"{name}.safetensors", compute) if self.folder else compute()
 
     def report(self, row: dict[str, Any]) -> None:
         """Keep the row, and pass it on to ``on_report``."""

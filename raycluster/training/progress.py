@@ -6,11 +6,11 @@ import re
 from typing import Any
 
 from raycluster.runtime.console import Console
-from raycluster.runtime.metric_lines import clustering_line, epoch_line, start_line
+from raycluster.runtime.metric_lines import clustering_line, embedding_line, epoch_line, start_line
 
 
 class TrainingProgress:
-    """Shows rows of metrics: an epoch in the live line, a clustering in a line that lasts, and new warnings.
+    """Shows rows of metrics: features and epochs in the live line, a clustering in a line that lasts, and new warnings.
 
     Parameters
     ----------
@@ -34,6 +34,8 @@ class TrainingProgress:
         kind = row["kind"]
         if kind == "start":
             self._console.say(start_line(row))
+        elif kind == "embedding":
+            self._console.progress("embedding", embedding_line(row))
         elif kind == "epoch":
             self._loss = row.get("loss")
             self._console.progress("training", epoch_line(row))

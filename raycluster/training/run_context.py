@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import contextlib
 import time
+from collections.abc import Callable
 from typing import Any
 
 import numpy as np
@@ -12,6 +13,7 @@ import torch
 from raycluster.data.feed import Feed
 from raycluster.nn.precision import mixed_precision
 from raycluster.runtime.checkpoint import load_latest, put_damaged_aside, save_checkpoint
+from raycluster.runtime.kept_tensor import kept_tensor
 from raycluster.runtime.metrics_log import MetricsLog
 from raycluster.runtime.run_dir import RunDir
 
@@ -41,7 +43,7 @@ class RunContext:
     ) -> None:
         self.feed, self.device, self.seed, self.labels = feed, device, seed, labels
         self.rank, self.world_size = rank, world_size
-        self._folder = run_dir.checkpoints / "training"
+        self._folder, self._kept = run_dir.checkpoints / "training", run_dir.kept
         # One worker renames. The others skip what is damaged, whether or not it has been renamed by then.
         damaged = put_damaged_aside(self._folder) if rank == 0 else []
         self._saved = load_latest(self._folder)
@@ -75,6 +77,10 @@ class RunContext:
     def autocast(self) -> contextlib.AbstractContextManager[Any]:
         """Return bfloat16 autocast if the device supports it natively."""
         return mixed_precision(self.device)
+
+    def keep(self, name: str, compute: Callable[[], torch.Tensor]) -> torch.Tensor:
+        """Return a tensor that an earlier start of this run has computed, or compute it now."""
+        return kept_tensor(self._kept / f"{name}-{self.rank}-of-{self.world_size}.safetensors", compute)
 
     def report(self, row: dict[str, Any]) -> None:
         """Write a row to ``metrics.jsonl`` and to TensorBoard."""

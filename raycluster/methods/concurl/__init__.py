@@ -3,7 +3,8 @@
 ``train`` is the algorithm from top to bottom, and ``clustering`` is the part of it that runs on the driver. The
 ``network``, the two ``views`` of an image, the exemplar loss (``nce``) with its ``memory_bank``, the ``consensus``
 loss, the ``settings`` and the signs of ``health`` are in files of their own. ``embed`` runs the network over all images
-of a run, and ``recluster`` clusters new images with a trained network.
+of a run, and ``recluster`` clusters new images with a trained network. ``frozen`` trains only the ``head`` on the
+features of a pretrained network.
 """
 
 from __future__ import annotations
@@ -13,28 +14,40 @@ from typing import TYPE_CHECKING, Any
 
 from raycluster.methods.base import Context, Method, Outcome
 from raycluster.methods.concurl.settings import PRESETS, SEARCH_SPACE, SIDES, ConcurlSettings
+from raycluster.methods.pretrained import pretrained_canvas
 
 if TYPE_CHECKING:
     import numpy as np
 
-    from raycluster.methods.concurl.network import ConcurlNet
+    from raycluster.methods.concurl.network import TwoHeads
 
 __all__ = ["METHOD", "ConcurlSettings"]
 
 
 def _train(settings: ConcurlSettings, n_clusters: int, context: Context) -> Outcome:
-    """Train the method."""
+    """Train the method, on images or on frozen features."""
+    if settings.backbone is not None:
+        from raycluster.methods.concurl.frozen import train_heads
+
+        return train_heads(settings, n_clusters, context)
     from raycluster.methods.concurl.train import train_concurl
 
     return train_concurl(settings, n_clusters, context)
 
 
-def _build_network(architecture: Mapping[str, Any], settings: Mapping[str, Any]) -> ConcurlNet:
+def _build_network(architecture: Mapping[str, Any], settings: Mapping[str, Any]) -> TwoHeads:
     """Return the network that ``model.json`` describes; its confidence is at the run's head temperature."""
-    from raycluster.methods.concurl.network import ConcurlNet
+    n_clusters, temperature = architecture["n_clusters"], settings.get("head_temperature", 1.0)
+    net: TwoHeads
+    if architecture["name"] == "concurl_head":
+        from raycluster.methods.concurl.head import ConcurlHead
+        from raycluster.nn.backbone.network import Backbone
 
-    temperature = settings.get("head_temperature", 1.0)
-    net = ConcurlNet(tuple(architecture["shape"]), architecture["n_clusters"], architecture["trunk"], temperature)
+        net = ConcurlHead(Backbone.rebuild(architecture["backbone"]), n_clusters, temperature)
+    else:
+        from raycluster.methods.concurl.network import ConcurlNet
+
+        net = ConcurlNet(tuple(architecture["shape"]), n_clusters, architecture["trunk"], temperature)
     net.clustering = architecture.get("clustering")
     return net
 
@@ -45,7 +58,7 @@ def _epochs_between_checks(settings: ConcurlSettings) -> int:
 
 
 def _recluster(
-    net: ConcurlNet, pixels: np.ndarray, settings: ConcurlSettings, seed: int
+    net: TwoHeads, pixels: np.ndarray, settings: ConcurlSettings, seed: int
 ) -> dict[str, dict[str, np.ndarray]]:
     """Cluster other images than those of the run."""
     from raycluster.methods.concurl.recluster import recluster
@@ -60,9 +73,10 @@ METHOD = Method(
     presets=PRESETS,
     search_space=SEARCH_SPACE,
     train=_train,
-    architectures=("concurl_resnet",),
+    architectures=("concurl_resnet", "concurl_head"),
     build_network=_build_network,
     epochs_between_checks=_epochs_between_checks,
     square_sizes=SIDES,
     recluster=_recluster,
+    canvas=pretrained_canvas,
 )

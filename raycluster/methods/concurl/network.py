@@ -1,7 +1,8 @@
-"""ConCURL's network: a ResNet trunk with two parallel heads, one of which is followed by prototypes."""
+"""ConCURL's network: a trunk with two parallel heads, one of which is followed by prototypes."""
 
 from __future__ import annotations
 
+from collections.abc import Callable
 from typing import Any, NamedTuple
 
 import torch
@@ -40,16 +41,30 @@ class ConcurlOutput(NamedTuple):
     cosines: torch.Tensor
 
 
-class ConcurlNet(MethodNetwork):
-    """From images to an NCE embedding, a projection, and cosines to K prototypes.
+def mlp_head(features: int) -> nn.Module:
+    """Return the paper's projection head, with one hidden layer."""
+    return nn.Sequential(
+        nn.Linear(features, HEAD_WIDTH), nn.BatchNorm1d(HEAD_WIDTH), nn.ReLU(), nn.Linear(HEAD_WIDTH, HEAD_SIZE)
+    )
+
+
+def linear_head(features: int) -> nn.Module:
+    """Return a projection head without a hidden layer."""
+    return nn.Linear(features, HEAD_SIZE)
+
+
+class TwoHeads(MethodNetwork):
+    """A trunk, and on its features an NCE embedding, a projection, and cosines of the projection to K prototypes.
 
     Parameters
     ----------
-    shape : (channels, height, width) of the images
+    trunk : Module
+    features : int
+        How many it returns.
     n_clusters : int
         K.
-    trunk : str, optional
-        By default the one from :func:`raycluster.nn.resnet.default_trunk`.
+    new_head : callable
+        Takes the number of features, and returns the layers from features to projections of 256 numbers.
     temperature : float
         Of the softmax over the cosines to all centers, which gives the confidence.
 
@@ -62,40 +77,39 @@ class ConcurlNet(MethodNetwork):
     """
 
     assigns = True
-    embedding_size = NCE_SIZE
-    mean: torch.Tensor
-    std: torch.Tensor
     nce_centroids: torch.Tensor
     head_centroids: torch.Tensor
 
     def __init__(
-        self, shape: tuple[int, int, int], n_clusters: int, trunk: Trunk | None = None, temperature: float = 1.0
+        self,
+        trunk: nn.Module,
+        features: int,
+        n_clusters: int,
+        new_head: Callable[[int], nn.Module],
+        temperature: float = 1.0,
     ) -> None:
         super().__init__()
-        self.shape, self.n_clusters, self.temperature = shape, n_clusters, temperature
+        self.n_clusters, self.temperature = n_clusters, temperature
         self.clustering: str | None = None
-        self.trunk_name = trunk or default_trunk(shape[1])
-        self.trunk, size = build_trunk(self.trunk_name)
-        self.nce_head = nn.Linear(size, NCE_SIZE)
-        self.head = nn.Sequential(
-            nn.Linear(size, HEAD_WIDTH), nn.BatchNorm1d(HEAD_WIDTH), nn.ReLU(), nn.Linear(HEAD_WIDTH, HEAD_SIZE)
-        )
+        self.trunk = trunk
+        self.nce_head = nn.Linear(features, NCE_SIZE)
+        self.head = new_head(features)
         self.prototypes = nn.Linear(HEAD_SIZE, n_clusters, bias=False)
         self.normalize_prototypes()
-        self.register_buffer("mean", torch.tensor(MEAN).view(3, 1, 1), persistent=False)
-        self.register_buffer("std", torch.tensor(STD).view(3, 1, 1), persistent=False)
         self.register_buffer("nce_centroids", torch.zeros(n_clusters, NCE_SIZE))
         self.register_buffer("head_centroids", torch.zeros(n_clusters, HEAD_SIZE))
-        self.to(memory_format=torch.channels_last)
 
-    def forward(self, images: torch.Tensor) -> ConcurlOutput:
-        """Run the network on images, float [B, 3, height, width] in [0, 1]; all after the trunk stays in float32."""
-        normalized = ((images - self.mean) / self.std).contiguous(memory_format=torch.channels_last)
-        features = self.trunk(normalized).float()
-        with torch.autocast(images.device.type, enabled=False):
+    def forward(self, inputs: torch.Tensor) -> ConcurlOutput:
+        """Run the network on what the trunk takes; all after the trunk stays in float32."""
+        features = self.trunk(inputs).float()
+        with torch.autocast(features.device.type, enabled=False):
             head = self.head(features)
             nce = F.normalize(self.nce_head(features), dim=1)
             return ConcurlOutput(features, nce, head, F.normalize(head, dim=1) @ self.prototypes.weight.T)
+
+    def embedding(self, output: ConcurlOutput) -> torch.Tensor:
+        """Return the embedding that a run exports, of unit length."""
+        return output.nce
 
     @torch.no_grad()
     def normalize_prototypes(self) -> None:
@@ -124,17 +138,13 @@ class ConcurlNet(MethodNetwork):
             return F.normalize(output.head, dim=1) @ F.normalize(self.head_centroids, dim=1).T
         return output.cosines
 
-    def prepare(self, images: torch.Tensor) -> torch.Tensor:
-        """Return images, uint8 [B, 1 or 3, H, W], as floats [B, 3, H, W] in [0, 1]."""
-        return rgb(images)
-
     def layers(self, inputs: torch.Tensor) -> dict[str, torch.Tensor]:
         """Return the trunk's features, the projection and the NCE embedding."""
         output = self(inputs)
         return {"trunk": output.features, "head": output.head, "nce": output.nce}
 
     def predict(self, inputs: torch.Tensor) -> Prediction:
-        """Return NCE embeddings, and clusters in the reported clustering.
+        """Return embeddings, and clusters in the reported clustering.
 
         The confidence is the cluster's probability in a softmax over the cosines to all centers.
         """
@@ -142,7 +152,44 @@ class ConcurlNet(MethodNetwork):
         clusters = self.assign(output, clustering)
         shares = (self.cosines_to_centers(output, clustering) / self.temperature).softmax(dim=1)
         clustered = output.nce if clustering == "nce_embeddings" else output.head
-        return Prediction(output.nce, clusters, shares.gather(1, clusters[:, None])[:, 0], clustered)
+        return Prediction(self.embedding(output), clusters, shares.gather(1, clusters[:, None])[:, 0], clustered)
+
+
+class ConcurlNet(TwoHeads):
+    """From images to an NCE embedding, a projection, and cosines to K prototypes.
+
+    Parameters
+    ----------
+    shape : (channels, height, width) of the images
+    n_clusters : int
+        K.
+    trunk : str, optional
+        By default the one from :func:`raycluster.nn.resnet.default_trunk`.
+    temperature : float
+        As for :class:`TwoHeads`.
+    """
+
+    embedding_size = NCE_SIZE
+    mean: torch.Tensor
+    std: torch.Tensor
+
+    def __init__(
+        self, shape: tuple[int, int, int], n_clusters: int, trunk: Trunk | None = None, temperature: float = 1.0
+    ) -> None:
+        name = trunk or default_trunk(shape[1])
+        super().__init__(*build_trunk(name), n_clusters, mlp_head, temperature)
+        self.shape, self.trunk_name = shape, name
+        self.register_buffer("mean", torch.tensor(MEAN).view(3, 1, 1), persistent=False)
+        self.register_buffer("std", torch.tensor(STD).view(3, 1, 1), persistent=False)
+        self.to(memory_format=torch.channels_last)
+
+    def forward(self, images: torch.Tensor) -> ConcurlOutput:
+        """Run the network on images, float [B, 3, height, width] in [0, 1]."""
+        return super().forward(((images - self.mean) / self.std).contiguous(memory_format=torch.channels_last))
+
+    def prepare(self, images: torch.Tensor) -> torch.Tensor:
+        """Return images, uint8 [B, 1 or 3, H, W], as floats [B, 3, H, W] in [0, 1]."""
+        return rgb(images)
 
     def architecture(self) -> dict[str, Any]:
         """Return what is needed to rebuild this network and to prepare its input."""

@@ -8,12 +8,12 @@ import torch
 from raycluster.data.feed import ResidentFeed
 from raycluster.methods.concurl.clustering import CLUSTERINGS, cluster_all
 from raycluster.methods.concurl.embed import embed
-from raycluster.methods.concurl.network import HEAD_SIZE, NCE_SIZE, ConcurlNet, ConcurlOutput
+from raycluster.methods.concurl.network import HEAD_SIZE, NCE_SIZE, ConcurlOutput, TwoHeads
 from raycluster.methods.concurl.settings import ConcurlSettings
 
 
 def recluster(
-    net: ConcurlNet, pixels: np.ndarray, settings: ConcurlSettings, seed: int
+    net: TwoHeads, pixels: np.ndarray, settings: ConcurlSettings, seed: int
 ) -> dict[str, dict[str, np.ndarray]]:
     """Return the four clusterings of images, uint8 [n, C, H, W]; none if there are fewer images than clusters.
 

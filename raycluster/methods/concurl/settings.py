@@ -6,6 +6,7 @@ from dataclasses import dataclass
 from typing import Literal
 
 from raycluster.errors import check_setting
+from raycluster.methods.pretrained import PretrainedSettings
 from raycluster.nn.trunks import Trunk
 from raycluster.reproduction_only import Reproduction
 
@@ -17,7 +18,7 @@ ClusterOn = Literal["consensus", "nce_embeddings", "clust_head", "outcode", "q_c
 
 
 @dataclass(frozen=True, kw_only=True)
-class ConcurlSettings:
+class ConcurlSettings(PretrainedSettings):
     """The settings of ConCURL, with the paper's symbols; the defaults are those of the released run on CIFAR-10."""
 
     epochs: int = 2000
@@ -77,6 +78,9 @@ class ConcurlSettings:
     flip: bool = True
     """Mirror half of the views; turn it off for writing and the like."""
 
+    partners: int = 10
+    """With --backbone: the second view of an image is one of so many nearest neighbors."""
+
     evaluate_every: int = 10
     """Epochs between clusterings of all images; the last epoch has one anyway."""
     cluster_on: ClusterOn | None = None
@@ -85,8 +89,9 @@ class ConcurlSettings:
 
     def __post_init__(self) -> None:
         """Reject invalid values."""
+        super().__post_init__()
         positive = ("epochs", "learning_rate", "tau", "ensemble", "projection_size", "epsilon", "head_temperature")
-        for name in (*positive, "evaluate_every"):
+        for name in (*positive, "evaluate_every", "partners"):
             check_setting(name, getattr(self, name), getattr(self, name) > 0, "a number above 0")
         for name in ("momentum", "weight_decay", "alpha", "beta", "gamma", "noise", "sinkhorn_iterations"):
             check_setting(name, getattr(self, name), getattr(self, name) >= 0, "0 or more")
@@ -115,6 +120,9 @@ PRESETS = {
     "cpu": ConcurlSettings(
         epochs=60, batch_size=64, noise=0, ensemble=16, trunk="resnet18", learning_rate=0.03, tau=0.5,
         milestones=(0.8, 0.95), smallest_crop=0.5,
+    ),
+    "frozen": ConcurlSettings(
+        epochs=20, noise=0, ensemble=16, learning_rate=0.03, beta=0.0, milestones=(0.6, 0.85), cluster_on="clust_head",
     ),
 }  # fmt: skip
 

@@ -13,13 +13,14 @@ is reported.
 from __future__ import annotations
 
 import time
+from collections.abc import Callable
 from typing import Any
 
 import numpy as np
 import torch
 from torch import nn
 
-from raycluster.data.feed import Batch, local_batch_size
+from raycluster.data.feed import Batch, Feed, local_batch_size
 from raycluster.errors import UserError
 from raycluster.methods.base import Context, Outcome
 from raycluster.methods.concurl.clustering import CLUSTERINGS, Clusterings, cluster_all
@@ -28,7 +29,7 @@ from raycluster.methods.concurl.embed import embed
 from raycluster.methods.concurl.health import warnings_of
 from raycluster.methods.concurl.memory_bank import MemoryBank
 from raycluster.methods.concurl.nce import mean_exponential, nce_loss, softmax_loss
-from raycluster.methods.concurl.network import HEAD_SIZE, NCE_SIZE, ConcurlNet, ConcurlOutput
+from raycluster.methods.concurl.network import HEAD_SIZE, NCE_SIZE, ConcurlNet, ConcurlOutput, TwoHeads
 from raycluster.methods.concurl.settings import ConcurlSettings
 from raycluster.methods.concurl.views import VIEW_1, VIEW_2, random_view
 from raycluster.metrics.health import clustering_health
@@ -37,16 +38,52 @@ from raycluster.nn.seeds import hash_seed
 from raycluster.nn.sinkhorn import sinkhorn
 from raycluster.runtime.checkpoint import optimizer_state, restore_optimizer, with_prefix, without_prefix
 
+DrawViews = Callable[[Batch, torch.Generator], tuple[torch.Tensor, torch.Tensor]]
+
 
 def train_concurl(settings: ConcurlSettings, n_clusters: int, context: Context) -> Outcome:
     """Train ConCURL to ``n_clusters`` clusters on the images of ``context.feed``."""
-    return _Concurl(settings, n_clusters, context).run()
+    return on_images(settings, n_clusters, context).run()
+
+
+def on_images(settings: ConcurlSettings, n_clusters: int, context: Context) -> _Concurl:
+    """Return the training of a new network, from two augmented views of every image."""
+    s = settings
+
+    def augmented(batch: Batch, generator: torch.Generator) -> tuple[torch.Tensor, torch.Tensor]:
+        return (
+            random_view(batch.images, VIEW_1, generator, s.flip, s.smallest_crop),
+            random_view(batch.images, VIEW_2[s.view2], generator, s.flip, s.smallest_crop),
+        )
+
+    torch.manual_seed(context.seed)
+    net = ConcurlNet(context.feed.shape, n_clusters, s.trunk)
+    return _Concurl(s, n_clusters, context, context.feed, net, augmented)
+
+
+def seek_consensus(
+    settings: ConcurlSettings, n_clusters: int, context: Context, feed: Feed, net: TwoHeads, draw_views: DrawViews
+) -> Outcome:
+    """Train a network until two views of every image agree on its cluster.
+
+    Parameters
+    ----------
+    settings : ConcurlSettings
+    n_clusters : int
+    context : Context
+    feed : Feed
+        What the network takes, of the same rows as ``context.feed``.
+    net : TwoHeads
+    draw_views : callable
+        Takes a batch and a generator, and returns two views of every row, as the network takes them.
+    """
+    return _Concurl(settings, n_clusters, context, feed, net, draw_views).run()
 
 
 class _BothViews(nn.Module):
     """Both views in one forward pass, as DistributedDataParallel needs it, each with its own BatchNorm statistics."""
 
-    def __init__(self, net: ConcurlNet) -> None:
+    def __init__(self, net: TwoHeads) -> None:
         super().__init__()
         self.net = net
 
@@ -55,16 +92,24 @@ class _BothViews(nn.Module):
 
 
 class _Concurl:
-    def __init__(self, settings: ConcurlSettings, n_clusters: int, context: Context) -> None:
-        self.settings, self.n_clusters, self.context, self.feed = settings, n_clusters, context, context.feed
+    def __init__(
+        self,
+        settings: ConcurlSettings,
+        n_clusters: int,
+        context: Context,
+        feed: Feed,
+        net: TwoHeads,
+        draw_views: DrawViews,
+    ) -> None:
+        self.settings, self.n_clusters, self.context, self.feed = settings, n_clusters, context, feed
+        self.draw_views = draw_views
         s = settings
         if local_batch_size(self.feed.n, s.batch_size, context.world_size) < 2:
             raise UserError(
                 f"{self.feed.n} images in batches of {s.batch_size} for {context.world_size} workers: ConCURL needs at "
                 "least 2 in each worker's batch; choose fewer --workers."
             )
-        torch.manual_seed(context.seed)
-        self.net = ConcurlNet(self.feed.shape, n_clusters, s.trunk).to(context.device)
+        self.net = net.to(context.device)
         # DistributedDataParallel waits for a gradient of every parameter that requires one.
         self.prototypes_learn = s.alpha > 0 or (s.gamma > 0 and s.proto_grad == "through_projection")
         self.net.prototypes.requires_grad_(self.prototypes_learn)
@@ -129,17 +174,10 @@ class _Concurl:
         first_step = epoch * self.feed.steps(self.settings.batch_size)
         for step, batch in enumerate(self.feed.train_batches(self.settings.batch_size, epoch), first_step):
             rate = self.set_learning_rate(step)
-            self.update(batch, *self.draw_views(batch.images))
+            self.update(batch, *self.draw_views(batch, self.generator))
         if self.prototypes_learn:
             self.net.normalize_prototypes()  # clustering and checkpoints expect unit vectors too
         return self.describe_epoch() | {"learning_rate": rate}
-
-    def draw_views(self, images: torch.Tensor) -> tuple[torch.Tensor, torch.Tensor]:
-        s = self.settings
-        return (
-            random_view(images, VIEW_1, self.generator, s.flip, s.smallest_crop),
-            random_view(images, VIEW_2[s.view2], self.generator, s.flip, s.smallest_crop),
-        )
 
     def update(self, batch: Batch, view1: torch.Tensor, view2: torch.Tensor) -> None:
         """Take one step on both views of a batch, L = β L_nce + α L_soft + γ L_con, and move its rows in the bank."""

@@ -7,13 +7,11 @@
 from __future__ import annotations
 
 from collections.abc import Callable, Mapping
-from dataclasses import replace
 from typing import TYPE_CHECKING, Any
 
-from raycluster.data.canvas import Canvas, ImageSize
-from raycluster.errors import UserError
 from raycluster.methods.base import Clusters, Context, Method, Outcome
 from raycluster.methods.jule.settings import PRESETS, SEARCH_SPACE, JuleSettings
+from raycluster.methods.pretrained import pretrained_canvas
 
 if TYPE_CHECKING:
     from raycluster.methods.jule.head import JuleHead
@@ -50,19 +48,6 @@ def _epochs_between_checks(settings: JuleSettings) -> int:
     return settings.epochs_per_period
 
 
-def _canvas(
-    settings: JuleSettings, image_size: ImageSize | None, value_range: tuple[float, float] | None
-) -> Canvas | None:
-    """Return what images are brought to for a pretrained network; None without one."""
-    if settings.backbone is None:
-        return None
-    from raycluster.methods.jule.frozen import load_named
-
-    if not isinstance(image_size, int | None):
-        raise UserError(f"--image-size {image_size}: pretrained networks take squares, so give one number.")
-    return replace(load_named(settings, image_size).canvas, value_range=value_range)
-
-
 def _pixel_clustering() -> Callable[..., Any]:
     """Return the driver function that clusters raw pixels."""
     from raycluster.methods.jule.clustering import cluster_pixels
@@ -82,5 +67,5 @@ METHOD = Method(
     epochs_between_checks=_epochs_between_checks,
     finds_k=True,
     pixel_clustering=_pixel_clustering,
-    canvas=_canvas,
+    canvas=pretrained_canvas,
 )

@@ -4,21 +4,16 @@ from __future__ import annotations
 
 from dataclasses import dataclass
 
-from raycluster.errors import UserError, check_setting
+from raycluster.errors import check_setting
 from raycluster.graph.settings import GraphSettings
+from raycluster.methods.pretrained import PretrainedSettings
 from raycluster.reproduction_only import Reproduction
 
 
 @dataclass(frozen=True, kw_only=True)
-class JuleSettings(GraphSettings):
+class JuleSettings(GraphSettings, PretrainedSettings):
     """The settings of JULE, with the paper's symbols."""
 
-    backbone: str | None = None
-    """A pretrained network of timm or torchvision, such as resnet50. It embeds every image once, and a head on its
-    features is trained, without rotation, shift, and zoom. Default: a network that learns from your images alone."""
-    weights: str | None = None
-    """Weights of the --backbone: a safetensors file, or a state dict (.pth) of nothing but tensors. Default: the
-    published ones, which are fetched once."""
     unroll_rate: float = 0.9
     """η, the share of the clusters merged in a period; 0.2 suits many small classes, such as faces."""
     epochs_per_period: int = 20
@@ -54,9 +49,8 @@ class JuleSettings(GraphSettings):
 
     def __post_init__(self) -> None:
         """Reject invalid values."""
-        super().__post_init__()
-        if self.weights is not None and self.backbone is None:
-            raise UserError("--weights are those of a pretrained network: name it with --backbone.")
+        GraphSettings.__post_init__(self)
+        PretrainedSettings.__post_init__(self)
         for name in ("epochs_per_period", "epochs_per_round", "batch_size", "gamma", "learning_rate"):
             check_setting(name, getattr(self, name), getattr(self, name) > 0, "a number above 0")
         for name in ("rounds", "margin", "momentum", "weight_decay", "rotation"):

@@ -13,7 +13,7 @@ from raycluster.data.image.fit import prepare
 from raycluster.errors import UserError
 from raycluster.methods.concurl.network import ConcurlNet
 from raycluster.methods.concurl.settings import PRESETS, ConcurlSettings
-from raycluster.methods.concurl.train import CLUSTERINGS, _Concurl, cluster_all, train_concurl
+from raycluster.methods.concurl.train import CLUSTERINGS, cluster_all, on_images, train_concurl
 from raycluster.nn.pixels import rgb
 from raycluster.runtime.checkpoint import load_latest
 from raycluster.training.local_context import LocalContext
@@ -45,10 +45,10 @@ def context_on(images, folder=None, labels=None, seed=0, **kwargs):
 
 def first_batch(images, n_clusters=K, **settings):
     """A method in training mode, its first batch, and two views of it."""
-    method = _Concurl(replace(QUICK, **settings), n_clusters, context_on(images))
+    method = on_images(replace(QUICK, **settings), n_clusters, context_on(images))
     method.model.train()
     batch = next(iter(method.feed.train_batches(method.settings.batch_size, 0)))
-    return method, batch, method.draw_views(batch.images)
+    return method, batch, method.draw_views(batch, method.generator)
 
 
 def test_defaults_are_the_released_settings():
@@ -71,7 +71,7 @@ def test_the_learning_rate_falls_tenfold_at_four_epochs():
 
 def test_short_trainings_use_all_learning_rates_too(digits):
     rates = []
-    method = _Concurl(replace(QUICK, epochs=2, batch_size=3), K, context_on(digits[0]))
+    method = on_images(replace(QUICK, epochs=2, batch_size=3), K, context_on(digits[0]))
     method.update = lambda *batch: rates.append(method.optimizer.param_groups[0]["lr"])
     method.describe_epoch = dict
     reported = [method.train_epoch(epoch)["learning_rate"] for epoch in range(2)]
@@ -270,7 +270,7 @@ def test_every_switch_gives_gradients_to_exactly_the_trained_parameters(digits, 
 
 def test_one_image_per_worker_is_an_error(digits):
     with pytest.raises(UserError, match="at least 2 in each worker's batch"):
-        _Concurl(QUICK, K, context_on(digits[0][:1]))
+        on_images(QUICK, K, context_on(digits[0][:1]))
 
 
 @pytest.mark.slow

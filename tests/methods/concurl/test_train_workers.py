@@ -21,7 +21,7 @@ from raycluster.data.images import CanvasSettings, open_images
 from raycluster.data.streaming import StreamingFeed
 from raycluster.methods import find_method
 from raycluster.methods.concurl.settings import ConcurlSettings
-from raycluster.methods.concurl.train import CLUSTERINGS, _Concurl, train_concurl
+from raycluster.methods.concurl.train import CLUSTERINGS, on_images, train_concurl
 from raycluster.nn.collective import all_gather_with_gradient
 from raycluster.nn.sync_batch_norm import synchronize_batch_norm
 from raycluster.results.evaluate import EvaluateOptions, evaluate_run
@@ -53,7 +53,7 @@ class OfTwo(LocalContext):
 
 def after_a_step(context, part):
     context.feed = ResidentFeed(np.zeros((8, 3, 32, 32), np.uint8), rank=context.rank, world_size=context.world_size)
-    method = _Concurl(EXACT, 3, context)
+    method = on_images(EXACT, 3, context)
     method.model.train()
     method.update(Batch(VIEWS[0, part], IDS[part]), *VIEWS[:, part])
     found = {name: value.clone() for name, value in method.net.state_dict().items()}
@@ -77,7 +77,7 @@ def test_two_workers_take_the_same_step_as_one_with_the_whole_batch(on_two_worke
 
     alone = after_a_step(Exact(None), slice(None))
     assert len(by_rank[0]) == 7
-    before = _Concurl(EXACT, 3, LocalContext(ResidentFeed(np.zeros((8, 3, 32, 32), np.uint8)))).net.state_dict()
+    before = on_images(EXACT, 3, LocalContext(ResidentFeed(np.zeros((8, 3, 32, 32), np.uint8)))).net.state_dict()
     for name in set(by_rank[0]) - {"bank"}:  # the step is larger than the tolerance below
         assert not np.allclose(before[name], alone[name], atol=2e-4, rtol=1e-2), name
     for name, value in by_rank[0].items():
