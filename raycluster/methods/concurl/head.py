@@ -50,6 +50,7 @@ class FeatureHeads(TwoHeads):
         _, directions = np.linalg.eigh(features.T.astype(np.float64) @ features)  # ascending
         first = directions.T[::-1][:NCE_SIZE]
         with torch.no_grad():
+            self.nce_head.weight.zero_()
             self.nce_head.weight[: len(first)].copy_(torch.from_numpy(first.copy()))
             self.nce_head.bias.zero_()
 

@@ -1,15 +1,11 @@
 """Real pictures, real weights: parts of two photographs."""
 
-from dataclasses import replace
-
 import numpy as np
 import pytest
 import torch
 from sklearn.datasets import load_sample_images
 
 from raycluster.data.feed import ResidentFeed
-from raycluster.errors import UserError
-from raycluster.methods import find_method
 from raycluster.methods.jule.frozen import train_head
 from raycluster.methods.jule.settings import JuleSettings
 from raycluster.methods.saved_network import load_network
@@ -68,18 +64,3 @@ def test_a_run_that_was_interrupted_ends_as_one_that_was_not(outcome, settings, 
         train_head(settings, 2, LocalContext(ResidentFeed(images), folder=tmp_path, on_report=stop))
     again = train_head(settings, 2, LocalContext(ResidentFeed(images), folder=tmp_path))
     np.testing.assert_array_equal(again.embeddings, outcome.embeddings)
-
-
-def test_images_are_prepared_as_the_pretrained_network_says(settings):
-    canvas = find_method("jule").canvas
-    found = canvas(settings, 96, (0, 4095))
-    assert (found.shape, found.fit, found.interpolation) == ((3, 96, 96), "crop", "bicubic")
-    assert found.value_range == (0, 4095)
-    assert canvas(replace(settings, backbone=None, weights=None), 96, None) is None
-    with pytest.raises(UserError, match="give one number"):
-        canvas(settings, (96, 64), None)
-
-
-def test_weights_without_a_network_are_refused():
-    with pytest.raises(UserError, match="--backbone"):
-        JuleSettings(weights="lite0.safetensors")
