@@ -1,4 +1,4 @@
-"""JULE on frozen features: does a trained head beat the graph on the features themselves?
+"""JULE and ConCURL on frozen features: does a trained head beat the graph on the features themselves?
 
     python benchmarks/frozen_features.py umist.npy emoji.npy cifar.npy | tee benchmarks/frozen_features.txt
 
@@ -12,9 +12,12 @@ test set after JPEG; usps, its last 2,007; digits, scikit-learn's.)
 - "head, principal" is what ``raycluster train jule --backbone`` does. It was chosen among some twenty variants, most
   with one seed, by their scores on umist, emoji and 2,000 rows of cifar, where it is therefore seen at its best. Some
   of the others were also run on usps, emoji-fine and all of cifar. Nothing was tried on digits before.
-- What lost: heads that start from random weights, on features as they are, centered or standardized; a hidden layer,
-  alone or beside the features; a neighbor of each row as its second view; dropout; other margins, learning rates and
-  numbers of epochs. As good but slow: a square layer that starts from the identity.
+- "heads, ConCURL" is what ``raycluster train concurl --preset frozen --backbone`` does: k-means on its projection.
+- "umap + hdbscan" (30 neighbors, 10 dimensions, cosine; clusters of at least n / (10 K) rows) and "evoc" choose the
+  number of clusters themselves; the rows that they leave out count as one cluster of their own.
+- What lost, for JULE: heads that start from random weights, on features as they are, centered or standardized; a
+  hidden layer, alone or beside the features; a neighbor of each row as its second view; dropout; other margins,
+  learning rates and numbers of epochs. As good but slow: a square layer that starts from the identity.
 """
 
 from __future__ import annotations
@@ -22,19 +25,21 @@ from __future__ import annotations
 import platform
 import time
 from collections.abc import Callable
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from functools import partial
 from pathlib import Path
 
 import numpy as np
 import torch
 import tyro
-from sklearn.cluster import KMeans
+from sklearn.cluster import HDBSCAN, KMeans
 from sklearn.manifold import spectral_embedding
 from sklearn.neighbors import kneighbors_graph
 
 from raycluster.data.feed import ResidentFeed
 from raycluster.graph import default_n_neighbors
+from raycluster.methods.concurl.frozen import find_partners, train_on_features
+from raycluster.methods.concurl.settings import PRESETS
 from raycluster.methods.jule.clustering import recluster
 from raycluster.methods.jule.head import FeatureHead
 from raycluster.methods.jule.settings import JuleSettings
@@ -44,6 +49,7 @@ from raycluster.metrics.quality import clustering_quality
 from raycluster.training.local_context import LocalContext
 
 SETTINGS = JuleSettings(rotation=0.0, shift=0.0, zoom=0.0)
+FROZEN = replace(PRESETS["frozen"], evaluate_every=1000)  # once, at the end
 
 
 def measure(
@@ -103,6 +109,30 @@ def by_head(
     return take_turns(SETTINGS, n_clusters, context, feed, head, "features", rows).clusterings["rc"]
 
 
+def by_evoc(features: np.ndarray, n_clusters: int, seed: int) -> np.ndarray:
+    """EVoC, which is made for embeddings."""
+    from evoc import EVoC
+
+    return np.asarray(EVoC(random_state=seed).fit_predict(features))
+
+
+def by_umap_hdbscan(features: np.ndarray, n_clusters: int, seed: int) -> np.ndarray:
+    """HDBSCAN on a UMAP of few dimensions, as is usual for embeddings."""
+    from umap import UMAP
+
+    few = UMAP(n_neighbors=30, min_dist=0.0, n_components=10, metric="cosine", random_state=seed, n_jobs=1)
+    fewest = max(5, len(features) // (10 * n_clusters))
+    return np.asarray(HDBSCAN(min_cluster_size=fewest, copy=True).fit_predict(few.fit_transform(features)))
+
+
+def by_concurl_heads(features: np.ndarray, n_clusters: int, seed: int) -> np.ndarray:
+    """ConCURL, as ``raycluster train concurl --preset frozen --backbone`` has it."""
+    known = find_partners(features, FROZEN.partners)
+    context = LocalContext(ResidentFeed(features[:, :, None, None], seed=seed), seed=seed)
+    outcome, _ = train_on_features(FROZEN, n_clusters, context, known)
+    return outcome.clusterings[outcome.reported]
+
+
 def random_head(features: np.ndarray, seed: int) -> FeatureHead:
     """A head with the initial weights of JULE's last layer."""
     torch.manual_seed(seed)
@@ -126,7 +156,10 @@ METHODS: dict[str, Callable[[np.ndarray, int, int], np.ndarray]] = {
     "graph, random": partial(by_untrained_head, new_head=random_head),
     "head, principal": partial(by_head, new_head=principal_head),
     "head, random": partial(by_head, new_head=random_head),
+    "heads, ConCURL": by_concurl_heads,
     "spectral": by_spectral,
+    "evoc": by_evoc,
+    "umap + hdbscan": by_umap_hdbscan,
 }
 
 
