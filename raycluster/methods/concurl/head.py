@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from functools import partial
 from typing import Any
 
 import numpy as np
@@ -9,8 +10,10 @@ import torch
 from torch import nn
 from torch.nn import functional as F
 
-from raycluster.methods.concurl.network import HEAD_SIZE, NCE_SIZE, ConcurlOutput, TwoHeads, linear_head
+from raycluster.methods.concurl.network import HEAD_SIZE, NCE_SIZE, ConcurlOutput, TwoHeads, mlp_head
 from raycluster.nn.backbone.network import Backbone
+
+WIDTH = 512  # of the hidden layer
 
 
 class Scale(nn.Module):
@@ -26,7 +29,7 @@ class Scale(nn.Module):
 
 
 class FeatureHeads(TwoHeads):
-    """From features to a projection without a hidden layer, an NCE embedding, and cosines to K prototypes.
+    """From features to an NCE embedding, a projection through fewer hidden units, and cosines to K prototypes.
 
     The projection, scaled to unit length, is the embedding that a run exports.
 
@@ -43,7 +46,7 @@ class FeatureHeads(TwoHeads):
     embedding_size = HEAD_SIZE
 
     def __init__(self, features: int, n_clusters: int, temperature: float = 1.0) -> None:
-        super().__init__(Scale(features**0.5), features, n_clusters, linear_head, temperature)
+        super().__init__(Scale(features**0.5), features, n_clusters, partial(mlp_head, width=WIDTH), temperature)
 
     def start_from(self, features: np.ndarray) -> None:
         """Let the NCE embedding begin with the principal directions of all features, float32 [n, d]."""

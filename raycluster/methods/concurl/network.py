@@ -41,16 +41,9 @@ class ConcurlOutput(NamedTuple):
     cosines: torch.Tensor
 
 
-def mlp_head(features: int) -> nn.Module:
-    """Return the paper's projection head, with one hidden layer."""
-    return nn.Sequential(
-        nn.Linear(features, HEAD_WIDTH), nn.BatchNorm1d(HEAD_WIDTH), nn.ReLU(), nn.Linear(HEAD_WIDTH, HEAD_SIZE)
-    )
-
-
-def linear_head(features: int) -> nn.Module:
-    """Return a projection head without a hidden layer."""
-    return nn.Linear(features, HEAD_SIZE)
+def mlp_head(features: int, width: int = HEAD_WIDTH) -> nn.Module:
+    """Return the projection head, with one hidden layer, by default the paper's."""
+    return nn.Sequential(nn.Linear(features, width), nn.BatchNorm1d(width), nn.ReLU(), nn.Linear(width, HEAD_SIZE))
 
 
 class TwoHeads(MethodNetwork):

@@ -122,7 +122,7 @@ PRESETS = {
         milestones=(0.8, 0.95), smallest_crop=0.5,
     ),
     "frozen": ConcurlSettings(
-        epochs=20, noise=0, ensemble=16, learning_rate=0.03, beta=0.0, milestones=(0.6, 0.85), cluster_on="clust_head",
+        epochs=60, noise=0, ensemble=16, learning_rate=0.03, beta=0.0, milestones=(0.6, 0.85), cluster_on="clust_head",
     ),
 }  # fmt: skip
 

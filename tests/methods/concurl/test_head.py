@@ -14,7 +14,7 @@ def rows():
 
 
 def test_heads_return_projections_nce_embeddings_and_cosines(rows):
-    heads = FeatureHeads(64, 5)
+    heads = FeatureHeads(64, 5).eval()
     output = heads(heads.prepare(rows[:, :, None, None]))
     torch.testing.assert_close(output.features, rows * 8)  # the root of 64
     torch.testing.assert_close(output.head, heads.head(rows * 8))
@@ -36,7 +36,7 @@ def test_a_head_with_its_network_assigns_images_as_the_heads_assign_features(lit
     net = ConcurlHead(backbone, 3).eval()
     net.clustering = "clust_head"
     images = torch.randint(256, (4, 3, 32, 32), dtype=torch.uint8, generator=torch.Generator().manual_seed(0))
-    heads = FeatureHeads(backbone.embedding_size, 3)
+    heads = FeatureHeads(backbone.embedding_size, 3).eval()
     torch.nn.init.normal_(heads.head_centroids)
     heads.clustering = "clust_head"
     net.load_state_dict(heads.state_dict(), strict=False)
