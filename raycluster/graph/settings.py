@@ -18,6 +18,7 @@ if TYPE_CHECKING:
     from raycluster.graph.tree import MergeTree
 
 RENAMED = {"join_pieces": "join_small_components"}  # settings that had another name in earlier versions
+ADDED = {"join_small_clusters": False}  # settings that earlier versions did not have, and what these did
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -37,6 +38,9 @@ class GraphSettings:
     """λ, the weight of the local structure term."""
     join_small_components: Reproduction[bool] = True
     """Join small connected components to their nearest cluster first; the paper does not."""
+    join_small_clusters: Reproduction[bool] = True
+    """Let a few stray rows join another cluster, where a larger one can take their place among the K; the paper does
+    not."""
 
     def __post_init__(self) -> None:
         """Check that every setting makes sense."""

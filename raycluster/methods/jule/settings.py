@@ -68,6 +68,7 @@ PRESETS = {
         n_neighbors=20,
         affinity="global",
         join_small_components=False,
+        join_small_clusters=False,
         grouped_batches=False,
         negatives=20,
         rotation=0.0,
