@@ -49,15 +49,14 @@ def main(
     names = ["plain cut", *(f"limit {limit:g}" for limit in LIMITS), *(f"{share:.0%}" for share in SHARES)]
     print(f"{'data':22}{'rows':>7}" + "".join(f"{name:>15}" for name in names))
     sets = {"digits": (np.rint(load_digits().images * (255 / 16)).astype(np.uint8), load_digits().target)}
-    for name, source, reading in (("USPS", usps, "auto"), ("UMIST", umist, "folders"), ("MNIST-test", mnist, "auto")):
+    for name, source in (("USPS", usps), ("UMIST", umist), ("MNIST-test", mnist)):
         if source:
-            images = load_images(
-                open_images(source, Reading(reading), CanvasSettings((56, 46)) if name == "UMIST" else None)
-            )
+            reading = Reading("folders" if name == "UMIST" else "auto")
+            images = load_images(open_images(source, reading, CanvasSettings((56, 46)) if name == "UMIST" else None))
             assert images.labels is not None
-            keep = np.sort(
-                np.random.default_rng(0).permutation(images.n)[:MNIST] if name == "MNIST-test" else range(images.n)
-            )
+            keep = np.arange(images.n)
+            if name == "MNIST-test":
+                keep = np.sort(np.random.default_rng(0).permutation(images.n)[:MNIST])
             sets[name] = images.pixels[keep], images.labels[keep]
     for name, (pixels, labels) in sets.items():
         for presets, kind in ((("default", "paper"), ""), (("default",), " 10:1")):
