@@ -14,6 +14,7 @@ if TYPE_CHECKING:
 
     import numpy as np
 
+    from raycluster.graph.stages.isolated import IsolatedRule
     from raycluster.graph.stages.small_groups import SmallGroups
     from raycluster.graph.tree import MergeTree
 
@@ -62,6 +63,7 @@ class GraphSettings:
         sq_distances: np.ndarray,
         features: np.ndarray | None,
         labels: np.ndarray | None = None,
+        isolated: IsolatedRule | None = None,
         progress: Callable[[int, int], None] | None = None,
     ) -> tuple[MergeTree, np.ndarray, SmallGroups | None]:
         """Weight the edges, and merge from ``labels``, or from the first clusters, up to the root.
@@ -72,7 +74,7 @@ class GraphSettings:
         ----------
         ids, sq_distances : ndarray, shape (n, k)
             From :func:`raycluster.graph.neighbors.nearest.nearest_neighbors`.
-        features, progress
+        features, isolated, progress
             As for :func:`raycluster.graph.linkage.link`.
         labels : ndarray of int, shape (n,), optional
             The clusters to begin with; by default, the first clusters of the graph.
@@ -101,6 +103,7 @@ class GraphSettings:
             join_small_components=self.join_small_components,
             features=features,
             groups=groups,
+            isolated=isolated,
             progress=progress,
         )
         return tree, weights, groups

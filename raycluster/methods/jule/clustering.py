@@ -13,8 +13,10 @@ from raycluster.graph.n_clusters import rank_n_clusters
 from raycluster.graph.neighbors.nearest import Neighbors, find_neighbors, neighbors_remark
 from raycluster.graph.settings import GraphSettings
 from raycluster.graph.stages.first_clusters import first_clusters
+from raycluster.graph.stages.isolated import TIMES_K, IsolatedRule
 from raycluster.graph.tree import MergeTree
 from raycluster.methods.base import Clusters
+from raycluster.methods.jule.settings import JuleSettings
 from raycluster.metrics.health import embedding_health, neighbor_agreement
 
 
@@ -123,7 +125,10 @@ def _cluster(
     neighbors, distances, recall = known or find_neighbors(features, graph.neighbors_of(len(features)))
     built = time.perf_counter()
     first = first_clusters(neighbors) if labels is None else labels
-    tree, weights, groups = graph.build_tree(neighbors, distances, features, first)
+    isolated = None
+    if n_clusters != "auto" and isinstance(graph, JuleSettings) and graph.join_isolated_clusters:
+        isolated = IsolatedRule(TIMES_K * n_clusters, graph.unroll_rate)
+    tree, weights, groups = graph.build_tree(neighbors, distances, features, first, isolated)
     counted: dict[str, Any] = {}
     join_small = graph.join_small_clusters and n_clusters != "auto"  # which chose the number with these clusters
     remark = neighbors_remark(graph.n_neighbors, len(features))

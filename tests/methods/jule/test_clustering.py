@@ -3,6 +3,8 @@ from dataclasses import replace
 import numpy as np
 from sklearn.datasets import load_digits
 
+from raycluster.graph import linkage
+from raycluster.graph.stages.isolated import join_isolated
 from raycluster.methods.jule.clustering import merge_clusters, recluster
 from raycluster.methods.jule.settings import PRESETS
 
@@ -54,3 +56,17 @@ def test_wherever_k_is_reached_the_clusters_count():
 def test_a_number_that_was_chosen_keeps_the_clusters_it_was_chosen_with():
     chosen = recluster(load_digits().data.astype(np.float32), "auto", DEFAULT)
     assert chosen.joined == {"joined_clusters": 0, "joined_rows": 0}
+
+
+def test_the_preset_of_the_paper_joins_isolated_clusters_as_the_released_code_does(monkeypatch):
+    images = load_digits().data.astype(np.float32)
+    asked = []
+    monkeypatch.setattr(linkage, "join_isolated", lambda *args: asked.append(args[2].max() + 1) or join_isolated(*args))
+    recluster(images, 10, PRESETS["paper"])
+    first = recluster(images, 10, DEFAULT).first.max() + 1
+    assert asked == [first]  # its share of 10% is below 20 K
+    recluster(images, 1, PRESETS["paper"])
+    assert asked[1:] == [first, 38]
+    recluster(images, "auto", PRESETS["paper"])
+    recluster(images, 10, DEFAULT)
+    assert len(asked) == 3
