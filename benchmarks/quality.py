@@ -76,7 +76,6 @@ def main(command: Run | Table) -> None:
     seeds = [seed for seed in command.seeds if not any(row.items() >= (key | {"seed": seed}).items() for row in done)]
     ray.init(
         address="local",
-        num_cpus=command.at_once,
         include_dashboard=False,
         log_to_driver=False,
         logging_level=logging.ERROR,
@@ -85,7 +84,8 @@ def main(command: Run | Table) -> None:
     if images.labels is None:
         raise SystemExit("This source has no labels, so there is nothing to measure.")
     pixels = ray.put(images.pixels)
-    waiting = [train_once.remote(pixels, images.labels, settings, command.clusters, seed) for seed in seeds]
+    once = train_once.options(num_cpus=(os.cpu_count() or 1) / command.at_once if command.at_once else 1)
+    waiting = [once.remote(pixels, images.labels, settings, command.clusters, seed) for seed in seeds]
     while waiting:
         (finished,), waiting = ray.wait(waiting)
         row = key | {"images": images.n} | ray.get(finished) | machine()
