@@ -37,7 +37,9 @@ from raycluster.graph.neighbors import search
 from raycluster.methods.jule.train import pixel_rows
 from raycluster.metrics.quality import clustering_quality
 
-PUBLISHED = GraphDegreeLinkage(n_neighbors=20, affinity="global", join_small_components=False)
+PUBLISHED = GraphDegreeLinkage(
+    n_neighbors=20, affinity="global", join_small_components=False, join_small_clusters=False
+)
 SETTINGS = {"published": PUBLISHED, "default": GraphDegreeLinkage()}
 MAX_EXACT_COST = {"exact": np.inf, "lists": 0}
 

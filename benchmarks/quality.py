@@ -39,7 +39,7 @@ RESULTS = Path(__file__).with_name("quality.jsonl")
 
 @dataclass
 class Run:
-    """Train over several seeds, as many runs side by side as there are cores, one thread each."""
+    """Train over several seeds, one thread each."""
 
     source: tyro.conf.Positional[str]
     """Images with labels: any source that jobs/train.py takes."""
@@ -47,8 +47,10 @@ class Run:
     """What the table calls the data."""
     clusters: int
     """K."""
-    seeds: tuple[int, ...] = (0, 1, 2)
+    seeds: tuple[int, ...] = (0, 1, 2, 3, 4)
     """One run each."""
+    at_once: int | None = None
+    """How many runs side by side. Default: one for each core."""
     preset: Literal["default", "paper"] = "default"
     """Which settings."""
     unroll_rate: float | None = None
@@ -72,12 +74,18 @@ def main(command: Run | Table) -> None:
     done = [json.loads(line) for line in RESULTS.read_text().splitlines()] if RESULTS.exists() else []
     key = {"data": command.name, "preset": command.preset, "settings": asdict(settings)}
     seeds = [seed for seed in command.seeds if not any(row.items() >= (key | {"seed": seed}).items() for row in done)]
-    ray.init(address="local", include_dashboard=False, log_to_driver=False, logging_level=logging.ERROR)
+    ray.init(
+        address="local",
+        include_dashboard=False,
+        log_to_driver=False,
+        logging_level=logging.ERROR,
+    )
     images = load_images(open_images(command.source, Reading(command.labels)))
     if images.labels is None:
         raise SystemExit("This source has no labels, so there is nothing to measure.")
     pixels = ray.put(images.pixels)
-    waiting = [train_once.remote(pixels, images.labels, settings, command.clusters, seed) for seed in seeds]
+    once = train_once.options(num_cpus=(os.cpu_count() or 1) / command.at_once if command.at_once else 1)
+    waiting = [once.remote(pixels, images.labels, settings, command.clusters, seed) for seed in seeds]
     while waiting:
         (finished,), waiting = ray.wait(waiting)
         row = key | {"images": images.n} | ray.get(finished) | machine()
@@ -93,11 +101,11 @@ def train_once(
     images: np.ndarray, labels: np.ndarray, settings: JuleSettings, n_clusters: int, seed: int
 ) -> dict[str, Any]:
     torch.set_num_threads(1)
-    started = time.process_time()
+    started, began = time.process_time(), time.perf_counter()
     outcome = train_jule(settings, n_clusters, LocalContext(ResidentFeed(images.copy(), seed=seed), seed=seed))
-    seconds = time.process_time() - started
+    seconds, wall = time.process_time() - started, time.perf_counter() - began
     quality = {name: clustering_quality(labels, found) for name, found in outcome.clusterings.items()}
-    return {"seed": seed, "cpu_seconds": round(seconds, 1), "quality": quality}
+    return {"seed": seed, "cpu_seconds": round(seconds, 1), "wall_seconds": round(wall, 1), "quality": quality}
 
 
 def machine() -> dict[str, str]:

@@ -54,7 +54,7 @@ class Clustering:
     ----------
     clusters : ndarray of int32, shape (n,)
     confidence : ndarray of float32, shape (n,)
-        The share of the nearest neighbors in the same cluster.
+        The share of the nearest neighbors in the same cluster; 0 in small clusters that joined another one.
     tree : MergeTree
     others : dict of str to (ndarray of int32 of shape (n,), float)
         What other methods find, and in how many seconds: plain k-means with as many clusters, unless it would take far
@@ -75,7 +75,9 @@ def cluster_graph(
 ) -> Clustering:
     """Cluster vectors by graph degree linkage, and by plain k-means to compare with.
 
-    With ``clusters="auto"``, the number chosen, other plausible ones, and what each gives go to ``n_clusters.html``.
+    A number of clusters that is given means clusters that count
+    (:func:`raycluster.graph.small_clusters.partition_of`); "auto" has chosen it with the small ones among them. With
+    ``clusters="auto"``, the number chosen, other plausible ones, and what each gives go to ``n_clusters.html``.
 
     Parameters
     ----------
@@ -99,6 +101,7 @@ def cluster_graph(
     clock.lap("merging")
     console.say(f"Merged all clusters into one in {duration(clock.stages['merging'])}")
     counted: dict[str, Any] = {"alternatives": []}
+    join_small = options.join_small_clusters and n_clusters != "auto"
     remark = neighbors_remark(options.n_neighbors, n)
     remarks = [remark] if remark else []
     if n_clusters == "auto":
@@ -113,7 +116,8 @@ def cluster_graph(
         clock.lap("number of clusters")
     kmeans = run_beside(lambda: plain_kmeans(vectors, n_clusters), lambda: console.progress("comparing with k-means"))
     clock.lap("k-means")
-    labels = tree.cut(n_clusters)
+    partition = tree.partition(n_clusters, vectors, join_small)
+    labels = partition.labels
     others: dict[str, tuple[np.ndarray, float]] = {}
     if kmeans is not None:
         others[KMEANS] = kmeans, clock.stages["k-means"]
@@ -123,8 +127,9 @@ def cluster_graph(
             partial(cluster_by, rival, graph), partial(console.progress, f"comparing with {rival}")
         )
         clock.lap(rival)
-    confidence = neighbor_agreement(neighbors, labels, groups and groups.isolate(neighbors, weights) > 0)
+    confidence = neighbor_agreement(neighbors, partition.core, groups and groups.isolate(neighbors, weights) > 0)
     health: dict[str, Any] = clustering_health(labels, n_clusters) | embedding_health(vectors) | counted
+    health |= partition.counted()
     health["neighbor_agreement"] = float(confidence.mean())
     judged = {name: value for name, value in health.items() if name != "mean_cosine"}  # any cosine is fine for vectors
     health["warnings"] = remarks + warnings_for(judged, ADVICE)

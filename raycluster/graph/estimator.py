@@ -28,7 +28,8 @@ Metric = Literal["euclidean", "cosine", "precomputed"]
 class GraphDegreeLinkage(ClusterMixin, BaseEstimator):
     """Agglomerative clustering on the directed k-NN graph (Zhang et al., ECCV 2012), with JULE's local structure term.
 
-    The published settings are ``n_neighbors=20, affinity="global", join_small_components=False``.
+    The published settings are ``n_neighbors=20, affinity="global", join_small_components=False,
+    join_small_clusters=False``.
 
     Parameters
     ----------
@@ -47,6 +48,10 @@ class GraphDegreeLinkage(ClusterMixin, BaseEstimator):
     join_small_components : bool
         Whether small connected components, which have little or no affinity to other clusters, join their nearest
         cluster first; see :func:`raycluster.graph.stages.small_components.join_small_components`.
+    join_small_clusters : bool
+        Whether a few stray rows that are one of the K clusters join another one, where a larger cluster can take their
+        place; see :func:`raycluster.graph.small_clusters.partition_of`. Not with ``n_clusters="auto"``, which counts
+        them where they are clusters.
     affinity : {"local", "global"}
         One scale for each sample, or one for all; see :func:`raycluster.graph.affinity.sample_affinity`.
     metric : {"euclidean", "cosine", "precomputed"}
@@ -65,7 +70,7 @@ class GraphDegreeLinkage(ClusterMixin, BaseEstimator):
         with their reasons; ``ranking_.alternatives`` are the other numbers alone. If ``ranking_.clearness`` is below
         about 0.5, there are no clear clusters, and a warning says so.
     tree_ : MergeTree
-        All merges up to a single cluster; ``tree_.cut(k)`` gives any other number of clusters.
+        All merges up to a single cluster; ``tree_.partition(k, X).labels`` gives any other number of clusters.
     children_ : ndarray of int32, shape (n - 1, 2)
         The merges; merge i makes node n + i.
     affinities_ : ndarray of float64, shape (n - 1,)
@@ -85,6 +90,7 @@ class GraphDegreeLinkage(ClusterMixin, BaseEstimator):
         n_neighbor_clusters: int = 5,
         local_structure: float = 1.0,
         join_small_components: bool = True,
+        join_small_clusters: bool = True,
         affinity: Affinity = "local",
         metric: Metric = "euclidean",
     ) -> None:
@@ -94,6 +100,7 @@ class GraphDegreeLinkage(ClusterMixin, BaseEstimator):
         self.n_neighbor_clusters = n_neighbor_clusters
         self.local_structure = local_structure
         self.join_small_components = join_small_components
+        self.join_small_clusters = join_small_clusters
         self.affinity = affinity
         self.metric = metric
 
@@ -121,6 +128,7 @@ class GraphDegreeLinkage(ClusterMixin, BaseEstimator):
         if k_s == "auto" and self.metric != "precomputed":
             groups = find_small_groups(ids, distances, self.sigma_scale, self.affinity)
         weights = sample_affinity(distances, self.sigma_scale, self.affinity)
+        features = None if self.metric == "precomputed" else X
         self.tree_: MergeTree = link(
             ids,
             weights,
@@ -128,19 +136,19 @@ class GraphDegreeLinkage(ClusterMixin, BaseEstimator):
             n_neighbor_clusters=self.n_neighbor_clusters,
             local_structure=self.local_structure,
             join_small_components=self.join_small_components,
-            features=None if self.metric == "precomputed" else X,
+            features=features,
             groups=groups,
         )
         self.ranking_: NClusters | None = None
         if self.n_clusters == "auto":
-            features = None if self.metric == "precomputed" else X
             self.ranking_ = rank_n_clusters(self.tree_, ids, weights, groups=groups, features=features)
             self.n_clusters_ = self.ranking_.chosen
             for remark in self.ranking_.remarks:
                 warnings.warn(remark, stacklevel=2)
         else:
             self.n_clusters_ = self.n_clusters
-        self.labels_ = self.tree_.cut(self.n_clusters_)
+        join_small = self.join_small_clusters and self.n_clusters != "auto"  # which chose K with the small ones
+        self.labels_ = self.tree_.partition(self.n_clusters_, features, join_small).labels
         self.children_ = self.tree_.children
         self.affinities_ = self.tree_.affinity
         self.n_leaves_ = n

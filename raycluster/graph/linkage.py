@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import math
 import numbers
 from collections.abc import Callable
 
@@ -13,6 +14,7 @@ from raycluster.graph.kernel.merging import merge
 from raycluster.graph.kernel.touches import find_touches
 from raycluster.graph.stages import small_components
 from raycluster.graph.stages.disconnected import join_disconnected
+from raycluster.graph.stages.isolated import IsolatedRule, join_isolated
 from raycluster.graph.stages.partition import order_by_partition
 from raycluster.graph.stages.small_groups import SmallGroups
 from raycluster.graph.tree import MergeTree
@@ -30,6 +32,7 @@ def link(
     join_small_components: bool = True,
     features: np.ndarray | None = None,
     groups: SmallGroups | None = None,
+    isolated: IsolatedRule | None = None,
     progress: Callable[[int, int], None] | None = None,
 ) -> MergeTree:
     """Merge clusters until ``n_clusters`` are left, one pair at a time (JULE).
@@ -57,6 +60,8 @@ def link(
     groups : SmallGroups, optional
         Clear groups of too few rows for the graph, from
         :func:`raycluster.graph.stages.small_groups.find_small_groups`. Each one becomes a cluster first.
+    isolated : IsolatedRule, optional
+        Whether clusters without any affinity join others, as in JULE's released code; needs ``features``.
     progress : callable, optional
         Called from time to time with the number of merges by affinity that are done, and that of all.
 
@@ -67,7 +72,7 @@ def link(
 
         1. those that make the first clusters, those inside ``groups`` (by affinity in the graph of their own edges),
            and those of small components, all with infinite affinity, because they come before the merging;
-        2. the merges by affinity;
+        2. the merges by affinity, and with infinite affinity among them those of ``isolated`` clusters;
         3. when no two clusters have affinity any longer, the merges by affinity on the graph with every edge counted in
            both directions (W + Wᵀ), with affinity 0;
         4. when no edge is left between any two clusters, those with the closest centroids or, without ``features``, the
@@ -100,6 +105,18 @@ def link(
         is_member = None if groups is None else groups.is_member
         labels, kept, joined = small_components.join_small_components(neighbor_ids, weights, labels, is_member)
         stages.append((kept, joined, np.full(len(kept), np.inf)))
+    while isolated is not None and (before := labels.max() + 1) > max(isolated.above, n_clusters):
+        assert features is not None
+        labels, kept, joined = join_isolated(neighbor_ids, weights, labels, features)
+        stages.append((kept, joined, np.full(len(kept), np.inf)))
+        left = labels.max() + 1
+        left = max(left - math.ceil(isolated.unroll_rate * left), n_clusters)
+        labels, kept, joined, affinity = _merge_by_affinity(
+            neighbor_ids, weights, labels, left, n_neighbor_clusters, float(local_structure), two_way=False
+        )
+        stages.append((kept, joined, affinity))
+        if labels.max() + 1 == before:
+            break
     for two_way in (False, True):
         if labels.max() + 1 > n_clusters:
             labels, kept, joined, affinity = _merge_by_affinity(

@@ -14,10 +14,12 @@ if TYPE_CHECKING:
 
     import numpy as np
 
+    from raycluster.graph.stages.isolated import IsolatedRule
     from raycluster.graph.stages.small_groups import SmallGroups
     from raycluster.graph.tree import MergeTree
 
 RENAMED = {"join_pieces": "join_small_components"}  # settings that had another name in earlier versions
+ADDED = {"join_small_clusters": False}  # settings that earlier versions did not have, and what these did
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -37,6 +39,9 @@ class GraphSettings:
     """λ, the weight of the local structure term."""
     join_small_components: Reproduction[bool] = True
     """Join small connected components to their nearest cluster first; the paper does not."""
+    join_small_clusters: Reproduction[bool] = True
+    """Let a few stray rows join another cluster, where a larger one can take their place among the K; the paper does
+    not."""
 
     def __post_init__(self) -> None:
         """Check that every setting makes sense."""
@@ -58,6 +63,7 @@ class GraphSettings:
         sq_distances: np.ndarray,
         features: np.ndarray | None,
         labels: np.ndarray | None = None,
+        isolated: IsolatedRule | None = None,
         progress: Callable[[int, int], None] | None = None,
     ) -> tuple[MergeTree, np.ndarray, SmallGroups | None]:
         """Weight the edges, and merge from ``labels``, or from the first clusters, up to the root.
@@ -68,7 +74,7 @@ class GraphSettings:
         ----------
         ids, sq_distances : ndarray, shape (n, k)
             From :func:`raycluster.graph.neighbors.nearest.nearest_neighbors`.
-        features, progress
+        features, isolated, progress
             As for :func:`raycluster.graph.linkage.link`.
         labels : ndarray of int, shape (n,), optional
             The clusters to begin with; by default, the first clusters of the graph.
@@ -97,6 +103,7 @@ class GraphSettings:
             join_small_components=self.join_small_components,
             features=features,
             groups=groups,
+            isolated=isolated,
             progress=progress,
         )
         return tree, weights, groups

@@ -9,6 +9,7 @@ import numpy as np
 
 from raycluster.errors import UserError
 from raycluster.graph.kernel.compiled import compiled
+from raycluster.graph.small_clusters import Partition, partition_of
 
 
 @dataclass(frozen=True)
@@ -92,7 +93,8 @@ class MergeTree:
         Parameters
         ----------
         n_clusters : int, optional
-            K. The labels are those of a merging that stops there.
+            K. The labels are those of a merging that stops there, whatever the sizes of its clusters;
+            :meth:`partition` gives K clusters that count.
         min_affinity : float, optional
             Above 0. The moment is the one before the first merge with a lower affinity.
 
@@ -113,12 +115,40 @@ class MergeTree:
                 raise UserError(f"min_affinity={min_affinity}: choose a number above 0.")
             lower = np.flatnonzero(~(self.affinity >= min_affinity))
             return _labels(self.n_leaves, self.left, self.right, int(lower[0]) if len(lower) else len(self.left))
+        self._check(n_clusters)
+        return _labels(self.n_leaves, self.left, self.right, self.n_leaves - n_clusters)
+
+    def partition(
+        self, n_clusters: int, features: np.ndarray | None = None, join_small_clusters: bool = True
+    ) -> Partition:
+        """Return K clusters that count: small ones may join another, to make room for larger ones.
+
+        Parameters
+        ----------
+        n_clusters : int
+            K.
+        features : ndarray of float32, shape (n, d), optional
+            Decide which clusters the small ones join: those with the nearest centroids. Without them, it is the largest
+            of the clusters that they were merged with next.
+        join_small_clusters : bool
+            By the rule of :func:`raycluster.graph.small_clusters.partition_of`. Otherwise the clusters are those of
+            :meth:`cut`.
+
+        Raises
+        ------
+        UserError
+            If the tree cannot be cut at that many clusters.
+        """
+        self._check(n_clusters)
+        return partition_of(self, int(n_clusters), features, join_small_clusters)
+
+    def _check(self, n_clusters: int) -> None:
+        """Raise :class:`UserError` unless the tree can be cut at ``n_clusters``."""
         if not (isinstance(n_clusters, numbers.Integral) and self.n_roots <= n_clusters <= self.n_leaves):
             raise UserError(
                 f"n_clusters={n_clusters}, but this tree of {self.n_leaves} rows has {self.n_roots} roots: "
                 f"choose {self.n_roots} to {self.n_leaves}."
             )
-        return _labels(self.n_leaves, self.left, self.right, self.n_leaves - n_clusters)
 
     def path_to_root(self, node: int) -> np.ndarray:
         """Return the nodes from ``node`` (a row, or n + i for merge i) up to its root, int32, including both."""

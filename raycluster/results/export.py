@@ -91,7 +91,7 @@ def _export_tables(options: ExportOptions, console: Console) -> Path:
         console.say(f"{count(found.rejected, 'embedding')} left out: null or not finite")
     provenance = {"what": "table", "identity": identity, "summary": {"rows": len(found.ids)}}
     if options.format == "atlas":
-        levels = cluster_levels(folder, len(found.ids))
+        levels = cluster_levels(folder, found.vectors)
         images = _config_of_images(config, source)
         pictures = pictures_of(images, data, found, out, console) if options.images else None
         console.progress("projecting embeddings to two dimensions")
@@ -168,14 +168,18 @@ def rows_of(found: RunVectors) -> dict[str, Any]:
     return columns
 
 
-def cluster_levels(folder: Path, n: int) -> dict[str, np.ndarray]:
+def cluster_levels(folder: Path, vectors: np.ndarray) -> dict[str, np.ndarray]:
     """Return the clusters, int32 [n], at every number in ``LEVELS`` that the folder's merge tree can be cut at."""
+    n = len(vectors)
     if not (folder / "merges.parquet").exists():
         return {}
     columns = ("left", "right", "affinity", "size")
-    merges = RunDir(folder).read_table("merges", columns)
+    run_dir = RunDir(folder)
+    merges = run_dir.read_table("merges", columns)
     tree = MergeTree(n, *(merges[name].to_numpy() for name in columns))
-    return {f"cluster_{k}": tree.cut(k) for k in LEVELS if tree.n_roots <= k < n}
+    join = run_dir.config()["identity"].get("join_small_clusters", False)
+    known = [k for k in LEVELS if tree.n_roots <= k < n]
+    return {f"cluster_{k}": tree.partition(k, vectors, join).labels for k in known}
 
 
 def pictures_of(

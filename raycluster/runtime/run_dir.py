@@ -15,7 +15,7 @@ import pyarrow as pa
 import pyarrow.parquet as pq
 
 from raycluster.errors import UserError
-from raycluster.graph.settings import RENAMED
+from raycluster.graph.settings import ADDED, RENAMED
 from raycluster.runtime.files import atomic_write, damaged, read_json, read_parquet, write_json, write_parquet
 from raycluster.runtime.identity import differing
 from raycluster.runtime.summary import RunSummary
@@ -125,7 +125,9 @@ class RunDir:
         identity = config.get("identity")
         if not isinstance(identity, dict) or "method" not in identity:
             raise damaged(path, "it does not describe a run", NEW_FOLDER)
-        return config | {"identity": {RENAMED.get(name, name): value for name, value in identity.items()}}
+        known = {RENAMED.get(name, name): value for name, value in identity.items()}
+        added = ADDED if "join_small_components" in known else {}
+        return config | {"identity": added | known}
 
     def write_config(self, config: dict[str, Any]) -> None:
         """Write ``config.json``."""

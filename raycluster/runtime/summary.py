@@ -93,14 +93,17 @@ def reason_lines(reasons: dict[str, int]) -> list[str]:
 def summary_lines(summary: RunSummary) -> list[str]:
     """Return what was found, stages and scores, as lines."""
     stages = ", ".join(f"{name.replace('_', ' ')} {duration(seconds)}" for name, seconds in summary.stages.items())
-    rows = count(summary.images, "vector" if summary.method == "gdl" else "image")
-    found = f"{summary.method}: {rows} in {count(summary.clusters, 'cluster')}"
+    of = "vector" if summary.method == "gdl" else "image"
+    found = f"{summary.method}: {count(summary.images, of)} in {count(summary.clusters, 'cluster')}"
     lines = [f"{found}, {duration(summary.seconds)} ({stages})"]
     if summary.rejected:
         lines.append(f"{count(summary.rejected, 'input')} rejected (rejected.parquet):")
         lines += reason_lines(summary.rejected_reasons)
     if summary.health.get("suggestions"):
         lines.append(n_clusters_sentence(summary.health["suggestions"]))
+    if summary.health.get("joined_clusters"):
+        joined = count(summary.health["joined_rows"], of)
+        lines.append(joined_sentence(summary.health["joined_clusters"], joined))
     lines += [moved_sentence(summary.moved)] if summary.moved else []
     lines += [kmeans_sentence(summary.kmeans_agreement)] if summary.kmeans_agreement is not None else []
     lines += comparison_table(summary.comparison) if summary.comparison else []
@@ -110,6 +113,19 @@ def summary_lines(summary: RunSummary) -> list[str]:
 def kmeans_sentence(agreement: float) -> str:
     """Say how far plain k-means finds the same clusters."""
     return f"Plain k-means, with as many clusters on the same features, agrees with these to ARI {agreement:.3f}."
+
+
+def joined_sentence(clusters: int, rows: str) -> str:
+    """Say what joined other clusters to make room for larger ones; ``rows`` is their number in words."""
+    if clusters == 1:
+        return (
+            f"1 small cluster of {rows} joined another, to make room for a larger one "
+            "(--no-join-small-clusters keeps it)."
+        )
+    return (
+        f"{clusters:,} small clusters of {rows} in all joined others, to make room for larger ones "
+        "(--no-join-small-clusters keeps them)."
+    )
 
 
 def comparison_table(compared: dict[str, dict[str, Any]]) -> list[str]:

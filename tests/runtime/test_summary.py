@@ -1,10 +1,18 @@
 import io
+from dataclasses import replace
 
 import pytest
 
 from raycluster.runtime.console import Console
 from raycluster.runtime.run_dir import RunDir
-from raycluster.runtime.summary import RunSummary, moved_sentence, reason_lines, repeat_summary, show_summary
+from raycluster.runtime.summary import (
+    RunSummary,
+    joined_sentence,
+    moved_sentence,
+    reason_lines,
+    repeat_summary,
+    show_summary,
+)
 
 SCORES = {"nmi": 0.5, "nmi_geometric": 0.5, "acc": 0.75, "ari": 0.25}
 SUGGESTIONS = [
@@ -70,6 +78,16 @@ def test_of_very_many_reasons_the_most_frequent_are_listed():
     lines = reason_lines(reasons)
     assert (lines[0], lines[-2], lines[-1]) == ("  15 x reason 14", "  4 x reason 3", "  6 for 3 other reasons")
     assert reason_lines({"a": 1, "b": 2}) == ["  2 x b", "  1 x a"]
+
+
+def test_what_joined_other_clusters_is_one_sentence(tmp_path, shown):
+    assert joined_sentence(1, "1 image") == (
+        "1 small cluster of 1 image joined another, to make room for a larger one (--no-join-small-clusters keeps it)."
+    )
+    console, out, _ = shown
+    joined = {"joined_clusters": 2, "joined_rows": 29}
+    show_summary(console, tmp_path, replace(SUMMARY, health=SUMMARY.health | joined))
+    assert "2 small clusters of 29 images in all joined others, to make room for larger ones" in out.getvalue()
 
 
 def test_what_has_moved_is_one_sentence():

@@ -13,8 +13,10 @@ from raycluster.graph.n_clusters import rank_n_clusters
 from raycluster.graph.neighbors.nearest import Neighbors, find_neighbors, neighbors_remark
 from raycluster.graph.settings import GraphSettings
 from raycluster.graph.stages.first_clusters import first_clusters
+from raycluster.graph.stages.isolated import TIMES_K, IsolatedRule
 from raycluster.graph.tree import MergeTree
 from raycluster.methods.base import Clusters
+from raycluster.methods.jule.settings import JuleSettings
 from raycluster.metrics.health import embedding_health, neighbor_agreement
 
 
@@ -31,7 +33,7 @@ class Clustering:
     first : ndarray of int32, shape (n,)
         The clusters that merging started from.
     confidence : ndarray of float32, shape (n,)
-        The share of an image's neighbors that are in its cluster.
+        The share of an image's neighbors that are in its cluster; 0 in small clusters that joined another one.
     counted : dict
         If K was chosen, what was suggested (:func:`raycluster.graph.counting.outcomes.describe`).
     remarks : tuple of str
@@ -40,6 +42,9 @@ class Clustering:
         1 if the neighbor search is exact.
     agreement : float
         The mean confidence.
+    joined : dict of str to int
+        ``joined_clusters`` and ``joined_rows``, small clusters that joined another one
+        (:func:`raycluster.graph.small_clusters.partition_of`).
     mean_cosine : float
         Between random images; if it is near 1, the embedding has collapsed.
     graph_seconds, merge_seconds : float
@@ -57,6 +62,7 @@ class Clustering:
     remarks: tuple[str, ...]
     neighbor_recall: float
     agreement: float
+    joined: dict[str, int]
     mean_cosine: float
     graph_seconds: float
     merge_seconds: float
@@ -119,8 +125,12 @@ def _cluster(
     neighbors, distances, recall = known or find_neighbors(features, graph.neighbors_of(len(features)))
     built = time.perf_counter()
     first = first_clusters(neighbors) if labels is None else labels
-    tree, weights, groups = graph.build_tree(neighbors, distances, features, first)
+    isolated = None
+    if n_clusters != "auto" and isinstance(graph, JuleSettings) and graph.join_isolated_clusters:
+        isolated = IsolatedRule(TIMES_K * n_clusters, graph.unroll_rate)
+    tree, weights, groups = graph.build_tree(neighbors, distances, features, first, isolated)
     counted: dict[str, Any] = {}
+    join_small = graph.join_small_clusters and n_clusters != "auto"  # which chose the number with these clusters
     remark = neighbors_remark(graph.n_neighbors, len(features))
     remarks: tuple[str, ...] = (remark,) if remark else ()
     if n_clusters == "auto":
@@ -130,11 +140,11 @@ def _cluster(
         ranking = rank_n_clusters(tree, neighbors, weights, max_clusters=max(2, most), groups=groups, features=features)
         remarks += ranking.remarks
         n_clusters, counted = ranking.chosen, describe(ranking, tree, neighbors, weights)
-    merged = tree.cut(max(n_clusters, at_least))
+    partition = tree.partition(max(n_clusters, at_least), features, join_small and n_clusters >= at_least)
     finished = time.perf_counter()
-    confidence = neighbor_agreement(neighbors, merged, groups and groups.isolate(neighbors, weights) > 0)
+    confidence = neighbor_agreement(neighbors, partition.core, groups and groups.isolate(neighbors, weights) > 0)
     clustering = Clustering(
-        labels=merged,
+        labels=partition.labels,
         n_clusters=int(n_clusters),
         first=first,
         confidence=confidence,
@@ -142,6 +152,7 @@ def _cluster(
         remarks=remarks,
         neighbor_recall=float(recall),
         agreement=float(confidence.mean()),
+        joined=partition.counted(),
         mean_cosine=embedding_health(features)["mean_cosine"],
         graph_seconds=built - started,
         merge_seconds=finished - built,

@@ -23,6 +23,9 @@ class JuleSettings(GraphSettings, PretrainedSettings):
     epochs_per_round: int = 20
     """Epochs in each of the --rounds."""
 
+    join_isolated_clusters: Reproduction[bool] = False
+    """While more than 20 K clusters are left, join each one without affinity to any other to the one with the nearest
+    centroid, as the released code does."""
     batch_size: int = 100
     """Images in a batch, over all workers."""
     grouped_batches: Reproduction[bool] = True
@@ -68,6 +71,8 @@ PRESETS = {
         n_neighbors=20,
         affinity="global",
         join_small_components=False,
+        join_small_clusters=False,
+        join_isolated_clusters=True,
         grouped_batches=False,
         negatives=20,
         rotation=0.0,

@@ -251,15 +251,19 @@ class _Jule:
 
     def report_clustering(self, name: str, labels: np.ndarray, clustering: Clustering) -> None:
         n_clusters = int(labels.max()) + 1
-        row: dict[str, Any] = clustering_health(labels, n_clusters) | {
-            "clusters": n_clusters,
-            "clustering": name,
-            "neighbor_agreement": clustering.agreement,
-            "neighbor_recall": clustering.neighbor_recall,
-            "mean_cosine": clustering.mean_cosine,
-            "graph_seconds": clustering.graph_seconds,
-            "merge_seconds": clustering.merge_seconds,
-        }
+        row: dict[str, Any] = (
+            clustering_health(labels, n_clusters)
+            | {
+                "clusters": n_clusters,
+                "clustering": name,
+                "neighbor_agreement": clustering.agreement,
+                "neighbor_recall": clustering.neighbor_recall,
+                "mean_cosine": clustering.mean_cosine,
+                "graph_seconds": clustering.graph_seconds,
+                "merge_seconds": clustering.merge_seconds,
+            }
+            | clustering.joined
+        )
         if self.context.labels is not None:
             row["quality"] = clustering_quality(self.context.labels, labels)
         # Warn about final clusters only: those still to be merged are small and naturally share few neighbors. Raw

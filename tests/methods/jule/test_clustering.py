@@ -1,5 +1,10 @@
-import numpy as np
+from dataclasses import replace
 
+import numpy as np
+from sklearn.datasets import load_digits
+
+from raycluster.graph import linkage
+from raycluster.graph.stages.isolated import join_isolated
 from raycluster.methods.jule.clustering import merge_clusters, recluster
 from raycluster.methods.jule.settings import PRESETS
 
@@ -29,3 +34,39 @@ def test_remarks_on_the_neighbors_and_on_the_number_of_clusters():
     noise = np.random.default_rng(0).normal(size=(100, 32)).astype(np.float32)
     assert "no clear clusters" in recluster(noise, "auto", DEFAULT).remarks[0]
     assert "n_neighbors=20" in recluster(noise[:15], 2, PRESETS["paper"]).remarks[0]
+
+
+def test_wherever_k_is_reached_the_clusters_count():
+    images = load_digits().data.astype(np.float32)
+    found = recluster(images, 10, DEFAULT)
+    assert found.joined == {"joined_clusters": 1, "joined_rows": 27}
+    assert np.bincount(found.labels).min() > 27
+    kept = recluster(images, 10, replace(DEFAULT, join_small_clusters=False))
+    assert kept.joined["joined_rows"] == 0
+    sizes = np.bincount(kept.labels)
+    odd = kept.labels == sizes.argmin()
+    assert np.count_nonzero(odd) == 27
+    assert kept.confidence[odd].mean() > 0.9
+    assert not found.confidence[odd].any()
+    # A period that ends above K cuts the tree at its moment.
+    halfway = merge_clusters(images, np.arange(1797, dtype=np.int32), 10, 12, DEFAULT)
+    assert (halfway.labels.max() + 1, halfway.joined["joined_rows"]) == (12, 0)
+
+
+def test_a_number_that_was_chosen_keeps_the_clusters_it_was_chosen_with():
+    chosen = recluster(load_digits().data.astype(np.float32), "auto", DEFAULT)
+    assert chosen.joined == {"joined_clusters": 0, "joined_rows": 0}
+
+
+def test_the_preset_of_the_paper_joins_isolated_clusters_as_the_released_code_does(monkeypatch):
+    images = load_digits().data.astype(np.float32)
+    asked = []
+    monkeypatch.setattr(linkage, "join_isolated", lambda *args: asked.append(args[2].max() + 1) or join_isolated(*args))
+    recluster(images, 10, PRESETS["paper"])
+    first = recluster(images, 10, DEFAULT).first.max() + 1
+    assert asked == [first]  # its share of 10% is below 20 K
+    recluster(images, 1, PRESETS["paper"])
+    assert asked[1:] == [first, 39]
+    recluster(images, "auto", PRESETS["paper"])
+    recluster(images, 10, DEFAULT)
+    assert len(asked) == 3
