@@ -6,9 +6,9 @@ import pytest
 from raycluster.metrics.health import (
     Advice,
     clustering_health,
-    confidence_health,
     embedding_health,
     neighbor_agreement,
+    probability_health,
     warnings_for,
 )
 
@@ -36,8 +36,8 @@ def test_neighbor_agreement_is_the_share_of_neighbors_in_the_same_cluster():
     np.testing.assert_allclose(neighbor_agreement(neighbors, np.array([0, 0, 1]), counted), [1.0, 0.5, 0.0])
 
 
-def test_confidence_health_has_quantiles_of_the_probabilities():
-    spread = confidence_health(np.linspace(0, 1, 101))
+def test_probability_health_has_quantiles_of_the_probabilities():
+    spread = probability_health(np.linspace(0, 1, 101))
     assert list(spread) == [f"probability_{share}" for share in (10, 30, 50, 70, 90)]
     assert list(spread.values()) == pytest.approx([0.1, 0.3, 0.5, 0.7, 0.9])
 

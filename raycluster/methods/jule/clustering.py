@@ -1,4 +1,4 @@
-"""JULE's clustering of all images, on the driver: the graph, the merging, and the confidence for every image."""
+"""JULE's clustering of all images, on the driver: the graph, and the merging."""
 
 from __future__ import annotations
 
@@ -30,8 +30,6 @@ class Clustering:
         K, as given or chosen.
     first : ndarray of int32, shape (n,)
         The clusters that merging started from.
-    confidence : ndarray of float32, shape (n,)
-        The share of an image's neighbors that are in its cluster.
     counted : dict
         If K was chosen, what was suggested (:func:`raycluster.graph.counting.outcomes.describe`).
     remarks : tuple of str
@@ -39,7 +37,7 @@ class Clustering:
     neighbor_recall : float
         1 if the neighbor search is exact.
     agreement : float
-        The mean confidence.
+        The mean share of an image's neighbors that are in its cluster.
     mean_cosine : float
         Between random images; if it is near 1, the embedding has collapsed.
     graph_seconds, merge_seconds : float
@@ -52,7 +50,6 @@ class Clustering:
     labels: np.ndarray
     n_clusters: int
     first: np.ndarray
-    confidence: np.ndarray
     counted: dict[str, Any]
     remarks: tuple[str, ...]
     neighbor_recall: float
@@ -132,16 +129,15 @@ def _cluster(
         n_clusters, counted = ranking.chosen, describe(ranking, tree, neighbors, weights)
     merged = tree.cut(max(n_clusters, at_least))
     finished = time.perf_counter()
-    confidence = neighbor_agreement(neighbors, merged, groups and groups.isolate(neighbors, weights) > 0)
+    agreement = neighbor_agreement(neighbors, merged, groups and groups.isolate(neighbors, weights) > 0)
     clustering = Clustering(
         labels=merged,
         n_clusters=int(n_clusters),
         first=first,
-        confidence=confidence,
         counted=counted,
         remarks=remarks,
         neighbor_recall=float(recall),
-        agreement=float(confidence.mean()),
+        agreement=float(agreement.mean()),
         mean_cosine=embedding_health(features)["mean_cosine"],
         graph_seconds=built - started,
         merge_seconds=finished - built,

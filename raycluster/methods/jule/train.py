@@ -173,7 +173,6 @@ class _Jule:
             model=self.net.eval(),  # type: ignore[arg-type]  # train_head puts a head on its pretrained network
             clusterings=self.clusterings,
             reported="rc",
-            confidence=clustering.confidence,
             ids=ids,
             embeddings=features,
             merges=clustering.merges(),

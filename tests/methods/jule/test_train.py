@@ -58,7 +58,6 @@ def test_jule_on_digits_beats_the_graph_on_pixels(digits):
         assert len(clustering) == len(images)
     np.testing.assert_array_equal(outcome.ids, np.arange(len(images)))
     assert len(outcome.merges["left"]) == len(images) - 1
-    assert ((outcome.confidence >= 0) & (outcome.confidence <= 1)).all()
 
 
 def test_rows_of_pixels_are_scaled_down_to_norm_1_but_never_up():
