@@ -101,6 +101,7 @@ def summary_lines(summary: RunSummary) -> list[str]:
         lines += reason_lines(summary.rejected_reasons)
     if summary.health.get("suggestions"):
         lines.append(n_clusters_sentence(summary.health["suggestions"]))
+    lines += [training_sentence(summary.health)] if training_sentence(summary.health) else []
     lines += [moved_sentence(summary.moved)] if summary.moved else []
     lines += [kmeans_sentence(summary.kmeans_agreement)] if summary.kmeans_agreement is not None else []
     lines += comparison_table(summary.comparison) if summary.comparison else []
@@ -110,6 +111,12 @@ def summary_lines(summary: RunSummary) -> list[str]:
 def kmeans_sentence(agreement: float) -> str:
     """Say how far plain k-means finds the same clusters."""
     return f"Plain k-means, with as many clusters on the same features, agrees with these to ARI {agreement:.3f}."
+
+
+def training_sentence(health: dict[str, Any]) -> str:
+    """Say that training helped, where it did; where it did not, a warning says so."""
+    effect = health.get("training", {})
+    return f"{effect['sentence'][0].upper()}{effect['sentence'][1:]}." if effect.get("helped") else ""
 
 
 def comparison_table(compared: dict[str, dict[str, Any]]) -> list[str]:

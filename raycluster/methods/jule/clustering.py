@@ -15,6 +15,7 @@ from raycluster.graph.settings import GraphSettings
 from raycluster.graph.stages.first_clusters import first_clusters
 from raycluster.graph.tree import MergeTree
 from raycluster.methods.base import Clusters
+from raycluster.metrics.effect import Effect, effect_of_training
 from raycluster.metrics.health import embedding_health, neighbor_agreement
 
 
@@ -63,11 +64,6 @@ class Clustering:
     size: np.ndarray | None = None
     pixels: np.ndarray | None = None
 
-    def merges(self) -> dict[str, np.ndarray]:
-        """Return the merge tree as columns."""
-        columns = {"left": self.left, "right": self.right, "affinity": self.affinity, "size": self.size}
-        return {name: column for name, column in columns.items() if column is not None}
-
 
 def pixel_rows(images: np.ndarray) -> np.ndarray:
     """Return uint8 images [m, ...] as rows, float32 [m, d], scaled as in the released code.
@@ -101,6 +97,66 @@ def recluster(
     """Cluster from single images, and return the whole merge tree too (the paper's re-running clustering, RC)."""
     clustering, tree = _cluster(features, n_clusters, graph, known=neighbors)
     return replace(clustering, left=tree.left, right=tree.right, affinity=tree.affinity, size=tree.size)
+
+
+@dataclass(frozen=True)
+class Judgement:
+    """Whether training helped, and the start's own clusters and merge tree if it did not.
+
+    Attributes
+    ----------
+    silhouette_before, silhouette_after, predictability_before, predictability_after : float
+        As in :class:`raycluster.metrics.effect.Effect`.
+    labels : ndarray of int32, shape (n,), or None
+        As many clusters of what training started from.
+    left, right, affinity, size : ndarray of shape (n - 1,), or None
+        Their merge tree.
+    """
+
+    silhouette_before: float
+    silhouette_after: float
+    predictability_before: float
+    predictability_after: float
+    labels: np.ndarray | None = None
+    left: np.ndarray | None = None
+    right: np.ndarray | None = None
+    affinity: np.ndarray | None = None
+    size: np.ndarray | None = None
+
+    @property
+    def effect(self) -> Effect:
+        """The scores alone."""
+        return Effect(
+            self.silhouette_before, self.silhouette_after, self.predictability_before, self.predictability_after
+        )
+
+
+def judge(features: np.ndarray, split: int, before: np.ndarray, after: np.ndarray, graph: GraphSettings) -> Judgement:
+    """Compare the clusters after training with as many of what it started from.
+
+    Parameters
+    ----------
+    features : ndarray of float32, shape (n, split + d)
+        What training started from and, after the first ``split`` columns, the embeddings.
+    split : int
+    before, after : ndarray of int32, shape (n,)
+    graph : GraphSettings
+    """
+    rows, embeddings = np.ascontiguousarray(features[:, :split]), features[:, split:]
+    n_clusters = int(after.max()) + 1
+    if int(before.max()) + 1 != n_clusters:
+        before = recluster(rows, n_clusters, graph).labels
+    effect = effect_of_training(rows, embeddings, before, after)
+    if effect.helped:
+        return Judgement(*effect)
+    start = recluster(rows, n_clusters, graph)
+    return Judgement(*effect, start.labels, start.left, start.right, start.affinity, start.size)
+
+
+def merges_of(found: Clustering | Judgement) -> dict[str, np.ndarray]:
+    """Return the merge tree as columns."""
+    columns = {"left": found.left, "right": found.right, "affinity": found.affinity, "size": found.size}
+    return {name: column for name, column in columns.items() if column is not None}
 
 
 def _cluster(
