@@ -41,10 +41,7 @@ from raycluster.runtime.summary import RunSummary
 from raycluster.runtime.units import duration
 
 CLUSTERING, KMEANS = "gdl", "k-means"  # the names in tables of scores
-ADVICE = Advice(
-    one_cluster="the clusters have chained together; try fewer --n-neighbors, or --affinity local",
-    collapsed="try other embeddings",
-)
+COLLAPSED = "try other embeddings"
 
 
 @dataclass(frozen=True)
@@ -128,7 +125,7 @@ def cluster_graph(
     health: dict[str, Any] = clustering_health(labels, n_clusters) | embedding_health(vectors) | counted
     health["neighbor_agreement"] = float(agreement.mean())
     judged = {name: value for name, value in health.items() if name != "mean_cosine"}  # any cosine is fine for vectors
-    health["warnings"] = remarks + warnings_for(judged, ADVICE)
+    health["warnings"] = remarks + warnings_for(judged, Advice(options.against_chaining, COLLAPSED))
     confidence = run_beside(lambda: confidence_of(vectors, labels), lambda: console.progress("measuring confidence"))
     clock.lap("confidence")
     return Clustering(labels, confidence, tree, others, health)

@@ -106,8 +106,8 @@ def warnings_for(row: dict[str, Any], advice: Advice) -> list[str]:
         warnings.append(f"only {row['clusters_in_use']} of {k} clusters are in use: try fewer --clusters")
     if row.get("mean_cosine", 0) > 0.95:
         warnings.append(
-            f"random images have a mean cosine of {row['mean_cosine']:.2f}: the embedding has collapsed to a point; "
-            f"{advice.collapsed}"
+            f"random images have a mean cosine of {row['mean_cosine']:.2f}: the embedding has collapsed to a point, or "
+            f"has not learned to tell images apart yet; {advice.collapsed}"
         )
     for name in ("loss", "gradient_norm"):
         if not math.isfinite(row.get(name, 0.0)):

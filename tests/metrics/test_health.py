@@ -50,7 +50,10 @@ def test_probability_health_has_quantiles_of_the_probabilities():
             "90% of the images are in one cluster: they have chained together",
         ),
         ({"entropy_at_best": math.log(10), "clusters_in_use": 7}, "only 7 of 10"),
-        ({"mean_cosine": 0.99}, "collapsed to a point; try a larger margin"),
+        (
+            {"mean_cosine": 0.99},
+            "collapsed to a point, or has not learned to tell images apart yet; try a larger margin",
+        ),
         ({"loss": float("nan")}, "loss is not finite"),
         ({"gradient_norm": float("inf")}, "gradient norm is not finite"),
         ({"neighbor_agreement": 0.2}, "20% of nearest neighbors"),

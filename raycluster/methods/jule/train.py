@@ -217,7 +217,7 @@ class _Jule:
             self.progress.epoch = epoch + 1
             row |= {"seconds": seconds, "images_per_second": images / seconds, "epochs": epochs}
             row |= {"clusters": self.n_current, "eta": seconds * (epochs - epoch - 1 + self.epochs_after_this_period())}
-            self.context.report(self.progress_row("epoch") | row | {"warnings": warnings_of(row)})
+            self.context.report(self.progress_row("epoch") | row | {"warnings": warnings_of(row, self.settings)})
             self.save()
 
     def train_epoch(self, labels: torch.Tensor, epoch: int) -> dict[str, float]:
@@ -295,7 +295,7 @@ class _Jule:
         # pixels have a high mean cosine without any collapse.
         checked = {key: value for key, value in row.items() if (name, key) != (self.start, "mean_cosine")}
         is_final = n_clusters == self.progress.target
-        row["warnings"] = [*clustering.remarks, *warnings_of(checked)] if is_final else []
+        row["warnings"] = [*clustering.remarks, *warnings_of(checked, self.settings)] if is_final else []
         if effect is not None:
             row["training"] = effect._asdict() | {"helped": effect.helped, "sentence": effect.sentence(self.start)}
             if not effect.helped:
