@@ -54,6 +54,7 @@ RESULTS = Path(__file__).with_name("confidence.jsonl")
 EDGES = (0, 0.5, 0.7, 0.8, 0.9, 0.95, 1)
 SIDE = 32  # pixels, of larger images that JULE is trained on, and of all that the others are
 How = Literal["pixels", "jule", "dccm", "concurl", "features"]
+NAMES = {"t10k": "MNIST-test", "usps": "USPS", "umist": "UMIST", "cifar": "CIFAR-10, test"}
 Clustered = tuple[np.ndarray, np.ndarray, np.ndarray]  # embeddings, clusters, and the confidence of earlier versions
 
 
@@ -193,7 +194,9 @@ def print_table(rows: list[dict[str, Any]]) -> None:
         name = {"pixels": "the graph on pixels", "features": "the graph on features", "jule": "JULE"}.get(how)
         times = f", {len(runs)} seeds" if len(runs) > 1 else ""
         cells = " | ".join(short(mean[column]) for column in columns)
-        print(f"| {data} | {name or how.upper()}{times} | {runs[0]['images']:,} | {runs[0]['clusters']} | {cells} |")
+        print(
+            f"| {NAMES.get(data, data)} | {name or how.upper()}{times} | {runs[0]['images']:,} | {runs[0]['clusters']} | {cells} |"
+        )
     cells = " | ".join(f"**{short(np.mean([mean[column] for mean in means]))}**" for column in columns)
     print(f"| **mean** | | | | {cells} |")
     cells = " | ".join(short(min(mean[column] for mean in means)) for column in columns[:2])
