@@ -194,9 +194,8 @@ def print_table(rows: list[dict[str, Any]]) -> None:
         name = {"pixels": "the graph on pixels", "features": "the graph on features", "jule": "JULE"}.get(how)
         times = f", {len(runs)} seeds" if len(runs) > 1 else ""
         cells = " | ".join(short(mean[column]) for column in columns)
-        print(
-            f"| {NAMES.get(data, data)} | {name or how.upper()}{times} | {runs[0]['images']:,} | {runs[0]['clusters']} | {cells} |"
-        )
+        name = f"{NAMES.get(data, data)} | {name or how.upper()}{times}"
+        print(f"| {name} | {runs[0]['images']:,} | {runs[0]['clusters']} | {cells} |")
     cells = " | ".join(f"**{short(np.mean([mean[column] for mean in means]))}**" for column in columns)
     print(f"| **mean** | | | | {cells} |")
     cells = " | ".join(short(min(mean[column] for mean in means)) for column in columns[:2])

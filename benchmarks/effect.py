@@ -25,7 +25,6 @@ import ray
 import torch
 import tyro
 from confidence import SIDE, machine, read, short
-from frozen_features import principal_head
 
 from raycluster.data.feed import ResidentFeed
 from raycluster.graph.settings import GraphSettings
@@ -35,6 +34,7 @@ from raycluster.methods.concurl.train import train_concurl
 from raycluster.methods.dccm.settings import PRESETS as DCCM
 from raycluster.methods.dccm.train import train_dccm
 from raycluster.methods.jule.clustering import pixel_rows, recluster
+from raycluster.methods.jule.head import FeatureHead
 from raycluster.methods.jule.settings import PRESETS, JuleSettings
 from raycluster.methods.jule.train import take_turns, train_jule
 from raycluster.metrics.effect import Effect, effect_of_training
@@ -140,7 +140,8 @@ def outcome_of(run: Planned) -> dict[str, Any]:
     context = LocalContext(feed)
     outcome: Outcome
     if is_head:
-        head = principal_head(run.inputs, 0)
+        head = FeatureHead(run.inputs.shape[1])
+        head.start_from(run.inputs)
         outcome = take_turns(
             run.settings, run.n_clusters, context, feed, head, "features", lambda rows: rows[:, :, 0, 0]
         )
