@@ -117,7 +117,8 @@ def _principal_axes(embeddings: np.ndarray) -> tuple[np.ndarray, np.ndarray]:
     sample = embeddings
     if n > SAMPLE:
         sample = embeddings[np.sort(np.random.default_rng(0).choice(n, SAMPLE, replace=False))]
-    found = PCA(min(DIMENSIONS, len(sample), d), random_state=0).fit(sample)
+    with np.errstate(invalid="ignore"):  # shares of no variance at all, if the embeddings are identical
+        found = PCA(min(DIMENSIONS, len(sample), d), random_state=0).fit(sample)
     return found.mean_.astype(np.float32), found.components_.T.astype(np.float32)
 
 
