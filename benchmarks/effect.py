@@ -170,14 +170,23 @@ def print_table(rows: list[dict[str, Any]]) -> None:
     for method in [*dict.fromkeys(row["method"] for row in rows), None]:
         some = [row for row in rows if method in (None, row["method"])]
         before, after = np.array([row["nmi"] for row in some]).T
-        said = np.array([Effect(*(row[name] for name in Effect._fields)).helped for row in some])
-        reported = np.where(said, after, before)
+        prefers = np.array([Effect(*(row[name] for name in Effect._fields)).helped for row in some])
+        reported = np.where(prefers, after, before)
         helped, hurt = after > before + TIE, after < before - TIE
         cells = [len(some), helped.sum(), (~helped & ~hurt).sum(), hurt.sum()]
-        cells += [f"{said[helped].sum()} of {helped.sum()}", f"{(~said[hurt]).sum()} of {hurt.sum()}"]
+        cells += [f"{prefers[helped].sum()} of {helped.sum()}", f"{(~prefers[hurt]).sum()} of {hurt.sum()}"]
         cells += [short(values.mean()) for values in (before, after, reported)]
         cells += [short((np.maximum(before, after) - reported).max())]
         print(f"| {method or '**all**'} | {' | '.join(map(str, cells))} |")
+    print("\n| the run said | runs | training helped | no difference | it did not |\n|---|---|---|---|---|")
+    verdicts: dict[str, list[float]] = {}
+    for row in rows:
+        said, _, _ = Effect(*(row[name] for name in Effect._fields)).sentence("start").partition(":")
+        verdicts.setdefault(said, []).append(row["nmi"][1] - row["nmi"][0])
+    for said, found in sorted(verdicts.items()):
+        gains = np.array(found)
+        hurt, helped = int((gains < -TIE).sum()), int((gains > TIE).sum())
+        print(f"| {said} | {len(gains)} | {helped} | {len(gains) - helped - hurt} | {hurt} |")
 
 
 if __name__ == "__main__":

@@ -11,6 +11,7 @@ from raycluster.metrics.label_free import predictability, sample_rows, silhouett
 # Smaller losses than these say nothing; benchmarks/effect.py says how often the answer is right.
 SILHOUETTE_LOSS = 0.02
 PREDICTABILITY_LOSS = 0.05
+CLEAR_GAIN = 0.1  # of the silhouette; below it, training made the clusters worse now and then
 
 
 class Effect(NamedTuple):
@@ -51,7 +52,9 @@ class Effect(NamedTuple):
         """Say whether training helped, and why; ``start`` names what it started from, such as "pixels"."""
         compact = f"silhouette {self.silhouette_before:.2f} before, {self.silhouette_after:.2f} after it"
         if self.helped:
-            return f"training helped: its clusters are no less compact in the embedding ({compact})"
+            gain = self.silhouette_after - self.silhouette_before
+            how = "training helped" if gain >= CLEAR_GAIN else "training may have helped a little"
+            return f"{how}: clusters in the embedding, {compact}"
         if not self._is_no_less_compact:
             return f"training did not help: in the embedding, the clusters of the {start} are more compact ({compact})"
         return (
