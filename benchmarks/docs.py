@@ -17,7 +17,9 @@ from collections.abc import Callable
 from pathlib import Path
 from typing import Any
 
+import confidence
 import dccm_ablation
+import effect
 import numpy as np
 import quality
 import tyro
@@ -146,6 +148,8 @@ TABLES: dict[str, Callable[[], str]] = {
     "results": results,
     "quality": printed(quality),
     "dccm_ablation": printed(dccm_ablation),
+    "confidence": printed(confidence),
+    "effect": printed(effect),
     "objectives_by_score": objectives,
     "k_hits": k_hits,
 } | {path.stem: text(path.name) for path in HERE.glob("*.txt")}

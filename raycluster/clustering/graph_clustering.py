@@ -24,6 +24,7 @@ from raycluster.graph.n_clusters import rank_n_clusters
 from raycluster.graph.neighbors.nearest import NeighborIndex, neighbors_remark
 from raycluster.graph.neighbors.search import Search, can_be_exact
 from raycluster.graph.tree import MergeTree
+from raycluster.metrics.confidence import confidence_of
 from raycluster.metrics.consensus import agreements
 from raycluster.metrics.health import Advice, clustering_health, embedding_health, neighbor_agreement, warnings_for
 from raycluster.metrics.kmeans import plain_kmeans
@@ -40,10 +41,7 @@ from raycluster.runtime.summary import RunSummary
 from raycluster.runtime.units import duration
 
 CLUSTERING, KMEANS = "gdl", "k-means"  # the names in tables of scores
-ADVICE = Advice(
-    one_cluster="the clusters have chained together; try fewer --n-neighbors, or --affinity local",
-    collapsed="try other embeddings",
-)
+COLLAPSED = "try other embeddings"
 
 
 @dataclass(frozen=True)
@@ -54,7 +52,7 @@ class Clustering:
     ----------
     clusters : ndarray of int32, shape (n,)
     confidence : ndarray of float32, shape (n,)
-        The share of the nearest neighbors in the same cluster; 0 in small clusters that joined another one.
+        From :func:`raycluster.metrics.confidence.confidence_of`.
     tree : MergeTree
     others : dict of str to (ndarray of int32 of shape (n,), float)
         What other methods find, and in how many seconds: plain k-means with as many clusters, unless it would take far
@@ -127,12 +125,14 @@ def cluster_graph(
             partial(cluster_by, rival, graph), partial(console.progress, f"comparing with {rival}")
         )
         clock.lap(rival)
-    confidence = neighbor_agreement(neighbors, partition.core, groups and groups.isolate(neighbors, weights) > 0)
+    agreement = neighbor_agreement(neighbors, partition.core, groups and groups.isolate(neighbors, weights) > 0)
     health: dict[str, Any] = clustering_health(labels, n_clusters) | embedding_health(vectors) | counted
     health |= partition.counted()
-    health["neighbor_agreement"] = float(confidence.mean())
+    health["neighbor_agreement"] = float(agreement.mean())
     judged = {name: value for name, value in health.items() if name != "mean_cosine"}  # any cosine is fine for vectors
-    health["warnings"] = remarks + warnings_for(judged, ADVICE)
+    health["warnings"] = remarks + warnings_for(judged, Advice(options.against_chaining, COLLAPSED))
+    confidence = run_beside(lambda: confidence_of(vectors, labels), lambda: console.progress("measuring confidence"))
+    clock.lap("confidence")
     return Clustering(labels, confidence, tree, others, health)
 
 

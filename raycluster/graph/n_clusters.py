@@ -43,7 +43,7 @@ class Candidate(NamedTuple):
         At the price :data:`PRICE`.
     clearness : float
         Share of the affordable cut that was not needed. 1: no edge runs between the clusters. 0: no better than one
-        cluster. Below about 0.5 (:data:`CLEAR`), the graph shows no clear clusters.
+        cluster, or worse. Below about 0.5 (:data:`CLEAR`), the graph shows no clear clusters.
     lowest_price, highest_price : float
         The number is the best at prices between these. They are far apart if the clusters are the same at every
         resolution.
@@ -203,6 +203,11 @@ def rank_n_clusters(
     return _with_words(fine, _remarks(fine, n, k, groups))
 
 
+def clearness_of(score: float, cut: float) -> float:
+    """Return the share of the affordable cut, ``score + cut``, that was not needed; 0 where more was cut than that."""
+    return max(score, 0.0) / (score + cut) if score + cut > 0 else 0.0
+
+
 def _with_words(answer: NClusters, remarks: tuple[str, ...]) -> NClusters:
     chosen = Suggestion(answer.chosen, (REASON,))
     return answer._replace(remarks=remarks, suggestions=suggestions(chosen, answer.votes, MAX_SUGGESTIONS))
@@ -242,10 +247,9 @@ def _rank(
     ranked = []
     for i in near[change[near] <= np.log(WINDOW)]:
         corner = corners[i]
-        clearness = scores[corner] / (PRICE * separation[corner]) if separation[corner] > 0 else 0.0
-        ranked.append(
-            Candidate(int(tried[corner]), float(scores[corner]), float(clearness), float(low[i]), float(high[i]))
-        )
+        score = float(scores[corner])
+        clearness = clearness_of(score, float(cut[corner]))
+        ranked.append(Candidate(int(tried[corner]), score, clearness, float(low[i]), float(high[i])))
     answer = NClusters(ranked[0].n_clusters, tuple(ranked), tried, scores, cut)
     numbers = tried[_in_reach(tried, answer.chosen)]
     life = np.log(np.minimum(high, PRICE * LIFE) / np.maximum(low, PRICE / LIFE))

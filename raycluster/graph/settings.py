@@ -51,6 +51,12 @@ class GraphSettings:
         check_setting("n_neighbor_clusters", self.n_neighbor_clusters, self.n_neighbor_clusters >= 1, "at least 1")
         check_setting("local_structure", self.local_structure, self.local_structure >= 0, "0 or more")
 
+    @property
+    def against_chaining(self) -> str:
+        """What to try if most rows are in one cluster."""
+        other = ", or --affinity local" if self.affinity == "global" else ""
+        return f"the clusters have chained together; try fewer --n-neighbors{other}"
+
     def neighbors_of(self, n: int) -> int:
         """Return K_s for n rows."""
         from raycluster.graph.neighbors.nearest import default_n_neighbors

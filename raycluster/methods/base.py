@@ -96,7 +96,6 @@ class Outcome:
         Every clustering to be reported, by name.
     reported : str
         The name of the clustering that goes into ``assignments.parquet``.
-    confidence : ndarray of float32, shape (n,)
     ids : ndarray of int64, shape (m,)
         The rows whose embeddings this worker computed.
     embeddings : ndarray of float32, shape (m, d)
@@ -107,7 +106,6 @@ class Outcome:
     model: MethodNetwork
     clusterings: dict[str, np.ndarray]
     reported: str
-    confidence: np.ndarray
     ids: np.ndarray
     embeddings: np.ndarray
     merges: dict[str, np.ndarray] | None = None
@@ -134,8 +132,7 @@ class Method:
     architectures : tuple of str
         The ``name`` in ``model.json`` of the networks that it trains.
     build_network : callable
-        Takes an architecture and the settings of the run, as far as they are known, and returns the
-        :class:`MethodNetwork`, without its weights.
+        Takes an architecture, and returns the :class:`MethodNetwork`, without its weights.
     epochs_between_checks : callable
         Takes settings, and returns how many epochs a scheduler waits between two checks of a trial.
     square_sizes : tuple of int, optional
@@ -160,7 +157,7 @@ class Method:
     search_space: tuple[str, ...]
     train: Callable[[Any, Any, Context], Outcome]
     architectures: tuple[str, ...]
-    build_network: Callable[[Mapping[str, Any], Mapping[str, Any]], MethodNetwork]
+    build_network: Callable[[Mapping[str, Any]], MethodNetwork]
     epochs_between_checks: Callable[[Any], int]
     square_sizes: tuple[int, ...] | None = None
     finds_k: bool = False

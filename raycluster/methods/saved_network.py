@@ -16,15 +16,13 @@ from raycluster.nn.network import Network
 from raycluster.runtime.tensor_file import load_tensors
 
 
-def load_network(folder: Path, settings: Mapping[str, Any] | None = None) -> Network:
+def load_network(folder: Path) -> Network:
     """Rebuild the network of a run, ready to predict.
 
     Parameters
     ----------
     folder : Path
         The ``model/`` folder of a run, with ``model.json`` and ``model.safetensors``.
-    settings : mapping, optional
-        The settings of the run; some networks need them to compute their confidence.
 
     Raises
     ------
@@ -35,7 +33,7 @@ def load_network(folder: Path, settings: Mapping[str, Any] | None = None) -> Net
         raise UserError(f"{folder} does not have model.json and model.safetensors: name the folder of a finished run.")
     try:
         architecture = json.loads((folder / "model.json").read_text())
-        net = _build(architecture, settings or {}, folder)
+        net = _build(architecture, folder)
         net.load_state_dict(load_tensors(folder / "model.safetensors"))
         net.fit = architecture.get("fit", net.fit)
         if architecture.get("value_range"):
@@ -54,11 +52,11 @@ def load_network(folder: Path, settings: Mapping[str, Any] | None = None) -> Net
     return net.eval()
 
 
-def _build(architecture: Mapping[str, Any], settings: Mapping[str, Any], folder: Path) -> Network:
+def _build(architecture: Mapping[str, Any], folder: Path) -> Network:
     for name in METHODS:
         method = find_method(name)
         if architecture["name"] in method.architectures:
-            return method.build_network(architecture, settings)
+            return method.build_network(architecture)
     if architecture["name"] == Backbone.ARCHITECTURE:
         return Backbone.rebuild(architecture)
     raise UserError(

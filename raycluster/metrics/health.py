@@ -34,10 +34,10 @@ def clustering_health(assignments: np.ndarray, n_clusters: int) -> dict[str, Any
     }
 
 
-def confidence_health(confidence: np.ndarray) -> dict[str, float]:
-    """Return the 10, 30, 50, 70 and 90% quantiles of confidences (float [n]) as ``probability_10`` and so on."""
+def probability_health(probabilities: np.ndarray) -> dict[str, float]:
+    """Return the 10, 30, 50, 70 and 90% quantiles of probabilities (float [n]) as ``probability_10`` and so on."""
     shares = range(10, 100, 20)
-    quantiles = np.quantile(confidence, [share / 100 for share in shares])
+    quantiles = np.quantile(probabilities, [share / 100 for share in shares])
     return {f"probability_{share}": float(value) for share, value in zip(shares, quantiles, strict=True)}
 
 
@@ -106,8 +106,8 @@ def warnings_for(row: dict[str, Any], advice: Advice) -> list[str]:
         warnings.append(f"only {row['clusters_in_use']} of {k} clusters are in use: try fewer --clusters")
     if row.get("mean_cosine", 0) > 0.95:
         warnings.append(
-            f"random images have a mean cosine of {row['mean_cosine']:.2f}: the embedding has collapsed to a point; "
-            f"{advice.collapsed}"
+            f"random images have a mean cosine of {row['mean_cosine']:.2f}: the embedding has collapsed to a point, or "
+            f"has not learned to tell images apart yet; {advice.collapsed}"
         )
     for name in ("loss", "gradient_norm"):
         if not math.isfinite(row.get(name, 0.0)):

@@ -18,15 +18,13 @@ class Prediction(NamedTuple):
     ----------
     embeddings : Tensor of float32, shape (B, d)
     clusters : Tensor of int64, shape (B,), or None
-        None, as confidence, where an image's cluster is that of the nearest image of the run.
-    confidence : Tensor of float32, shape (B,), or None
+        None where an image's cluster is that of the nearest image of the run.
     clustered : Tensor of float32, shape (B, m), or None
         The features that the clusters were found in, where these are not the embeddings.
     """
 
     embeddings: torch.Tensor
     clusters: torch.Tensor | None = None
-    confidence: torch.Tensor | None = None
     clustered: torch.Tensor | None = None
 
 

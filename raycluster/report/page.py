@@ -13,7 +13,7 @@ import numpy as np
 from raycluster.report.contact_sheet import contact_sheet, examples
 from raycluster.report.k_section import k_section, typical_rows
 from raycluster.report.svg import polyline
-from raycluster.runtime.summary import kmeans_sentence, moved_sentence
+from raycluster.runtime.summary import kmeans_sentence, moved_sentence, training_sentence
 
 MAX_CLUSTERS = 200
 TYPICAL, UNCERTAIN = 16, 8
@@ -89,6 +89,7 @@ def report_page(
             _reasons(summary.get("rejected_reasons") or {}),
             *warnings,
             _paragraph(moved_sentence(summary["moved"]) if summary.get("moved") else ""),
+            _paragraph(training_sentence(summary["health"])),
             _paragraph(kmeans_sentence(agreement) if agreement is not None else ""),
             k_section(summary["health"], lambda row: sheet(np.array([row]))),
             _quality_table(summary.get("quality") or {}, summary.get("reported", "")),

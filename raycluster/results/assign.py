@@ -14,6 +14,7 @@ from raycluster.data.files.sources import check_apart, list_images, resolve_sour
 from raycluster.data.images import ImageSet, open_images
 from raycluster.data.loaded_images import read_all
 from raycluster.graph.neighbors.novelty import KnownRows
+from raycluster.metrics.confidence import ClusterModel
 from raycluster.nn.batches import in_batches
 from raycluster.nn.network import Network
 from raycluster.options import AssignOptions
@@ -22,7 +23,6 @@ from raycluster.results.assignment import (
     Assignments,
     AssignSummary,
     already_assigned,
-    by_neighbors,
     columns_of,
     identity_of,
     n_neighbors_of,
@@ -74,6 +74,8 @@ def _assign_images(options: AssignOptions, run_dir: RunDir, console: Console) ->
     console.progress(f"reading {run_dir.path}")
     net = network_of(run_dir)
     known = read_vectors(run_dir.path)
+    if known.clusters is None:
+        raise RuntimeError("a finished run without assignments")
     clock.lap("model")
     with ray_session_for(listing, console):
         console.progress(f"looking at {public_name(data)}")
@@ -85,8 +87,9 @@ def _assign_images(options: AssignOptions, run_dir: RunDir, console: Console) ->
         console.say(f"{public_name(data)}: {count(images.n, 'image')}{rejected}")
         console.progress("assigning images")
         rows = KnownRows(known.vectors, n_neighbors_of(run_dir, len(known.ids)), images.n)
+        model = ClusterModel.fit(known.vectors, known.clusters)
         clock.lap("images of the run")
-        images, found = _find(net, images, known, rows, console)
+        images, found = _find(net, images, known, rows, model, console)
         clock.lap("assigning")
     for warning in images.warnings:
         console.warn(warning)
@@ -110,7 +113,7 @@ def _assign_images(options: AssignOptions, run_dir: RunDir, console: Console) ->
 
 @torch.inference_mode()
 def _find(
-    net: Network, images: ImageSet, known: RunVectors, rows: KnownRows, console: Console
+    net: Network, images: ImageSet, known: RunVectors, rows: KnownRows, model: ClusterModel, console: Console
 ) -> tuple[ImageSet, Assignments]:
     """Read all images once, with no more in memory than a block of them and a window of their embeddings.
 
@@ -124,11 +127,10 @@ def _find(
         for batch, prediction in in_batches(net, pixels, net.predict):
             part = numbers[batch]
             window.append((part, prediction.embeddings.cpu().numpy()))
-            if prediction.clusters is not None and prediction.confidence is not None:
+            if prediction.clusters is not None:
                 found.clusters[part] = prediction.clusters.cpu().numpy()
-                found.confidence[part] = prediction.confidence.cpu().numpy()
         if sum(len(part) for part, _ in window) >= WINDOW:
-            _compare(window, known, rows, not net.assigns, found)
+            _compare(window, known, rows, model, not net.assigns, found)
             window.clear()
 
     def show(done: int) -> None:
@@ -136,7 +138,7 @@ def _find(
 
     kept, is_readable = read_all(images, assign_block, show)
     if window:
-        _compare(window, known, rows, not net.assigns, found)
+        _compare(window, known, rows, model, not net.assigns, found)
     return kept, Assignments(*(values[is_readable] for values in found))
 
 
@@ -144,16 +146,17 @@ def _compare(
     window: list[tuple[np.ndarray, np.ndarray]],
     known: RunVectors,
     rows: KnownRows,
+    model: ClusterModel,
     clusters_too: bool,
     found: Assignments,
 ) -> None:
-    """Find the images of the run that are nearest to new ones, and take clusters from them if the network has none."""
+    """Compare new images with those of the run, and take clusters from the nearest if the network assigns none."""
     numbers, points = (np.concatenate(arrays) for arrays in zip(*window, strict=True))
     neighbors, found.novelty[numbers] = rows.compare(points)
     if clusters_too:
-        if known.clusters is None:
-            raise RuntimeError("a finished run without assignments")
-        found.clusters[numbers], found.confidence[numbers] = by_neighbors(known.clusters, neighbors)
+        assert known.clusters is not None
+        found.clusters[numbers] = known.clusters[neighbors[:, 0]]
+    found.confidence[numbers] = model.confidence(points, found.clusters[numbers])
 
 
 def _table(images: ImageSet, found: Assignments, is_refused: np.ndarray) -> pa.Table:

@@ -16,12 +16,12 @@ from raycluster.data.vectors.vector_set import VectorSet, read_vector_files
 from raycluster.errors import UserError
 from raycluster.graph.neighbors.novelty import KnownRows
 from raycluster.graph.unit_length import scale_to_unit_length
+from raycluster.metrics.confidence import ClusterModel
 from raycluster.options import AssignOptions
 from raycluster.results.assignment import (
     Assignments,
     AssignSummary,
     already_assigned,
-    by_neighbors,
     columns_of,
     identity_of,
     n_neighbors_of,
@@ -83,8 +83,10 @@ def assign_vectors(options: AssignOptions, run_dir: RunDir, console: Console) ->
 
     def search() -> tuple[Assignments, float]:
         rows = KnownRows(vectors, n_neighbors, len(new.vectors))
+        model = ClusterModel.fit(vectors, clusters)
         neighbors, novelty = rows.compare(new.vectors)
-        return Assignments(*by_neighbors(clusters, neighbors), novelty), rows.reach
+        given = clusters[neighbors[:, 0]]
+        return Assignments(given, model.confidence(new.vectors, given), novelty), rows.reach
 
     found, reach = run_beside(search, lambda: console.progress("assigning vectors"))
     clock.lap("assigning")

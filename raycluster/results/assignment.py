@@ -83,23 +83,6 @@ def already_assigned(out: Path, identity: dict[str, Any], run: Path, console: Co
     return summary
 
 
-def by_neighbors(clusters: np.ndarray, neighbors: np.ndarray) -> tuple[np.ndarray, np.ndarray]:
-    """Return the cluster of the nearest row of the run, and the share of neighbors in it, for every new row.
-
-    That is how :meth:`raycluster.graph.estimator.GraphDegreeLinkage.predict` assigns; the confidence is that of the
-    run's own rows.
-
-    Parameters
-    ----------
-    clusters : ndarray of int32, shape (n,)
-        Those of the run.
-    neighbors : ndarray of int32, shape (m, k)
-        Rows of the run, nearest first.
-    """
-    near = clusters[neighbors]
-    return near[:, 0], (near == near[:, :1]).mean(axis=1)
-
-
 def columns_of(found: Assignments, is_refused: np.ndarray, rejected: list[Rejected]) -> dict[str, np.ndarray]:
     """Return ``cluster``, ``confidence`` and ``reason`` of the usable rows, followed by those of the rejected ones."""
     m = len(rejected)

@@ -79,10 +79,9 @@ def network_of(run_dir: RunDir) -> Network:
     UserError
         If it has none because it is a clustering of vectors.
     """
-    settings = run_dir.config()["identity"]
-    if "embeddings" in settings:
+    if "embeddings" in run_dir.config()["identity"]:
         raise UserError(f"{run_dir.path} holds a clustering of vectors, which has no network: name a run of images.")
-    return load_network(run_dir.path / "model", settings)
+    return load_network(run_dir.path / "model")
 
 
 def read_vectors(folder: Path, embeddings: str | None = None, column: str | None = None) -> RunVectors:

@@ -12,6 +12,7 @@ from typing import TYPE_CHECKING, Any, Literal
 
 import numpy as np
 import pyarrow as pa
+import pyarrow.compute as pc
 import pyarrow.parquet as pq
 
 from raycluster.errors import UserError
@@ -159,14 +160,19 @@ class RunDir:
         )
         write_parquet(folder / f"part-{rank:05d}-of-{world_size:05d}.parquet", table)
 
-    def embedded_ids(self, world_size: int) -> np.ndarray:
-        """Return the ids of all embeddings, int64, and remove parts that an interrupted run has left."""
+    def read_embeddings(self, world_size: int) -> tuple[np.ndarray, np.ndarray]:
+        """Return ids, int64 [m], and embeddings, float32 [m, d], by id; remove parts that an interrupted run left."""
         expected = {f"part-{rank:05d}-of-{world_size:05d}.parquet" for rank in range(world_size)}
         for part in (self.path / "embeddings").iterdir():
             if part.name not in expected:
                 part.unlink()
-        parts = [pq.read_table(self.path / "embeddings" / name, columns=["id"]) for name in sorted(expected)]
-        return pa.concat_tables(parts)["id"].to_numpy()
+        columns = ["id", "embedding"]
+        parts = [pq.read_table(self.path / "embeddings" / name, columns=columns) for name in sorted(expected)]
+        table = pa.concat_tables(parts).combine_chunks()
+        ids, size = table["id"].to_numpy(), table.schema.field("embedding").type.list_size
+        values = pc.list_flatten(table["embedding"]).to_numpy()
+        order = np.argsort(ids)
+        return ids[order], values.reshape(len(ids), size)[order]
 
     def write_assignments(
         self,

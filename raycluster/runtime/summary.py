@@ -104,6 +104,7 @@ def summary_lines(summary: RunSummary) -> list[str]:
     if summary.health.get("joined_clusters"):
         joined = count(summary.health["joined_rows"], of)
         lines.append(joined_sentence(summary.health["joined_clusters"], joined))
+    lines += [training_sentence(summary.health)] if training_sentence(summary.health) else []
     lines += [moved_sentence(summary.moved)] if summary.moved else []
     lines += [kmeans_sentence(summary.kmeans_agreement)] if summary.kmeans_agreement is not None else []
     lines += comparison_table(summary.comparison) if summary.comparison else []
@@ -126,6 +127,12 @@ def joined_sentence(clusters: int, rows: str) -> str:
         f"{clusters:,} small clusters of {rows} in all joined others, to make room for larger ones "
         "(--no-join-small-clusters keeps them)."
     )
+
+
+def training_sentence(health: dict[str, Any]) -> str:
+    """Say that training helped, where it did; where it did not, a warning says so."""
+    effect = health.get("training", {})
+    return f"{effect['sentence'][0].upper()}{effect['sentence'][1:]}." if effect.get("helped") else ""
 
 
 def comparison_table(compared: dict[str, dict[str, Any]]) -> list[str]:

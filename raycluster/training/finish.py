@@ -9,6 +9,7 @@ from typing import TYPE_CHECKING
 import numpy as np
 
 from raycluster.data.thumbnails import thumbnails
+from raycluster.metrics.confidence import confidence_of
 from raycluster.metrics.quality import clustering_quality
 from raycluster.report.page import report_page
 from raycluster.runtime.clock import Clock
@@ -45,13 +46,15 @@ def finish(
     through_ray : bool
         Whether thumbnails may be read on Ray.
     """
-    if not np.array_equal(np.sort(run_dir.embedded_ids(workers)), images.ids):
+    ids, embeddings = run_dir.read_embeddings(workers)
+    if not np.array_equal(ids, images.ids):
         raise RuntimeError("not every image was embedded exactly once")
     for name, clustering in found.clusterings.items():
         if clustering.shape != (images.n,):
             raise RuntimeError(f"the clustering {name} has {len(clustering)} rows for {images.n} images")
     clusters = found.clusterings[found.reported]
-    run_dir.write_assignments(images.ids, images.paths, clusters, found.confidence, images.labels)
+    confidence = confidence_of(embeddings, clusters)
+    run_dir.write_assignments(images.ids, images.paths, clusters, confidence, images.labels)
     if found.merges is not None:
         run_dir.write_merges(found.merges)
     quality = {}
@@ -75,7 +78,7 @@ def finish(
     def read_pictures(rows: np.ndarray) -> list[bytes | None]:
         return thumbnails(images.originals.select(rows), images.canvas.value_range, through_ray)
 
-    page = report_page(asdict(summary), run_dir.rows(), clusters, found.confidence, read_pictures)
+    page = report_page(asdict(summary), run_dir.rows(), clusters, confidence, read_pictures)
     run_dir.write_report(page)
     remove_tree(run_dir.staged)
     remove_tree(run_dir.kept)

@@ -18,7 +18,7 @@ class WorkerResults:
 
     Attributes
     ----------
-    clusterings, reported, confidence, merges
+    clusterings, reported, merges
         As in :class:`raycluster.methods.base.Outcome`.
     seconds, seconds_in_all : float
         Of this start, and of the whole training, including what led to the checkpoint that it continued from.
@@ -26,7 +26,6 @@ class WorkerResults:
 
     clusterings: dict[str, np.ndarray]
     reported: str
-    confidence: np.ndarray
     merges: dict[str, np.ndarray] | None
     seconds: float
     seconds_in_all: float
@@ -56,7 +55,6 @@ def write_worker_results(
     return WorkerResults(
         clusterings=outcome.clusterings,
         reported=outcome.reported,
-        confidence=outcome.confidence,
         merges=outcome.merges,
         seconds=context.seconds,
         seconds_in_all=context.seconds_in_all,

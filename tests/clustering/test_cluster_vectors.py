@@ -188,6 +188,7 @@ def test_small_groups_are_counted_with_full_confidence(tmp_path):
     assert summary.clusters == 8
     assert summary.health["neighbor_agreement"] == 1
     assert summary.health["warnings"] == []
+    assert pq.read_table(tmp_path / "out" / "assignments.parquet")["confidence"].to_numpy().min() > 0.9
 
 
 def test_noise_and_too_many_neighbors_are_told(tmp_path):

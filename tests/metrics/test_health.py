@@ -6,9 +6,9 @@ import pytest
 from raycluster.metrics.health import (
     Advice,
     clustering_health,
-    confidence_health,
     embedding_health,
     neighbor_agreement,
+    probability_health,
     warnings_for,
 )
 
@@ -36,8 +36,8 @@ def test_neighbor_agreement_is_the_share_of_neighbors_in_the_same_cluster():
     np.testing.assert_allclose(neighbor_agreement(neighbors, np.array([0, 0, 1]), counted), [1.0, 0.5, 0.0])
 
 
-def test_confidence_health_has_quantiles_of_the_probabilities():
-    spread = confidence_health(np.linspace(0, 1, 101))
+def test_probability_health_has_quantiles_of_the_probabilities():
+    spread = probability_health(np.linspace(0, 1, 101))
     assert list(spread) == [f"probability_{share}" for share in (10, 30, 50, 70, 90)]
     assert list(spread.values()) == pytest.approx([0.1, 0.3, 0.5, 0.7, 0.9])
 
@@ -50,7 +50,10 @@ def test_confidence_health_has_quantiles_of_the_probabilities():
             "90% of the images are in one cluster: they have chained together",
         ),
         ({"entropy_at_best": math.log(10), "clusters_in_use": 7}, "only 7 of 10"),
-        ({"mean_cosine": 0.99}, "collapsed to a point; try a larger margin"),
+        (
+            {"mean_cosine": 0.99},
+            "collapsed to a point, or has not learned to tell images apart yet; try a larger margin",
+        ),
         ({"loss": float("nan")}, "loss is not finite"),
         ({"gradient_norm": float("inf")}, "gradient norm is not finite"),
         ({"neighbor_agreement": 0.2}, "20% of nearest neighbors"),

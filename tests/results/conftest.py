@@ -14,6 +14,7 @@ from raycluster.graph import GraphDegreeLinkage
 from raycluster.methods.concurl.network import ConcurlNet
 from raycluster.methods.dccm.network import DccmCNN
 from raycluster.methods.jule.network import JuleCNN
+from raycluster.metrics.confidence import confidence_of
 from raycluster.nn.features import frozen_features
 from raycluster.runtime.run_dir import RunDir
 from raycluster.runtime.summary import RunSummary
@@ -46,7 +47,7 @@ def make_run(digit_files, tmp_path_factory):
         net.clustering = clustering
         run_dir.write_model(net, net.architecture())
         run_dir.write_embeddings(0, 1, images.ids, images.paths, embeddings)
-        confidence = np.full(images.n, 0.5, np.float32)
+        confidence = confidence_of(embeddings, linkage.labels_)
         run_dir.write_assignments(images.ids, images.paths, linkage.labels_, confidence, images.labels)
         tree = linkage.tree_
         run_dir.write_merges({name: getattr(tree, name) for name in ("left", "right", "affinity", "size")})
@@ -73,7 +74,7 @@ def concurl_run(make_run):
     torch.manual_seed(0)
     net = ConcurlNet((1, 32, 32), 10, "resnet18")
     torch.nn.init.normal_(net.head_centroids)
-    return make_run(net, "concurl", "clust_head", head_temperature=0.1)
+    return make_run(net, "concurl", "clust_head")
 
 
 @pytest.fixture(scope="session")

@@ -10,8 +10,10 @@ from raycluster.data.images import CanvasSettings
 from raycluster.data.loaded_images import load_images
 from raycluster.errors import UserError
 from raycluster.methods.saved_network import load_network
+from raycluster.metrics.confidence import ClusterModel
 from raycluster.metrics.quality import clustering_quality
 from raycluster.results import assign as module
+from raycluster.results.finished_run import read_vectors
 
 
 @pytest.fixture
@@ -29,23 +31,28 @@ def test_the_images_of_a_jule_run_keep_the_clusters_that_it_gave_them(jule_run, 
     assert set(given["reason"].to_pylist()) == {""}
 
 
-def test_the_confidence_of_a_jule_run_is_the_share_of_neighbours_in_the_cluster(jule_run, digit_files, out):
-    raycluster.assign(jule_run, str(digit_files / "new.npz"), out, refuse_above=float("inf"))
-    confidence = pq.read_table(out)["confidence"].to_numpy()
-    np.testing.assert_allclose(confidence * 10, np.rint(confidence * 10), atol=1e-5)  # of 10 neighbours
-    assert 0.5 < confidence.mean() < 1
-    assert confidence.min() >= 0.1  # the nearest one is always in it
+def test_an_image_of_the_run_keeps_its_confidence_and_other_images_are_less_certain(jule_run, digit_files, tmp_path):
+    for name in ("seen", "new"):
+        source, out = str(digit_files / f"{name}.npz"), tmp_path / f"{name}.parquet"
+        raycluster.assign(jule_run, source, out, refuse_above=float("inf"))
+    seen, new = (pq.read_table(tmp_path / f"{name}.parquet")["confidence"].to_numpy() for name in ("seen", "new"))
+    of_run = pq.read_table(jule_run / "assignments.parquet")["confidence"].to_numpy()
+    np.testing.assert_allclose(seen, of_run, atol=1e-3)
+    assert 0.3 < new.mean() < seen.mean() < 1
 
 
-def test_the_network_of_a_dccm_run_tells_cluster_and_probability(dccm_run, digit_files, out):
+def test_the_network_of_a_dccm_run_tells_the_cluster_and_its_embeddings_the_confidence(dccm_run, digit_files, out):
     raycluster.assign(dccm_run, str(digit_files / "new.npz"), out, refuse_above=float("inf"))
     given = pq.read_table(out)
     images = load_images(module.open_images(str(digit_files / "new.npz"), canvas=CanvasSettings((32, 32)))).pixels
     with torch.inference_mode():
         pixels = (torch.from_numpy(images).float() / 255).expand(-1, 3, -1, -1)
-        probabilities = load_network(dccm_run / "model")(pixels).probabilities
+        net = load_network(dccm_run / "model")
+        probabilities, embeddings = net(pixels).probabilities, net.embed_images(torch.from_numpy(images)).numpy()
     assert given["cluster"].to_pylist() == probabilities.argmax(dim=1).tolist()
-    np.testing.assert_allclose(given["confidence"].to_numpy(), probabilities.max(dim=1).values, rtol=1e-4)
+    known = read_vectors(dccm_run)
+    expected = ClusterModel.fit(known.vectors, known.clusters).confidence(embeddings, given["cluster"].to_numpy())
+    np.testing.assert_allclose(given["confidence"].to_numpy(), expected, atol=1e-4)
 
 
 def test_the_centroids_of_a_concurl_run_tell_the_cluster(concurl_run, digit_files, out):
@@ -57,11 +64,6 @@ def test_the_centroids_of_a_concurl_run_tell_the_cluster(concurl_run, digit_file
         expected = torch.cdist(passed.head, net.head_centroids).argmin(dim=1)
     given = pq.read_table(out)
     assert given["cluster"].to_pylist() == expected.tolist()
-    net.temperature = 1e-6  # so cold that the nearest by angle has it all
-    with torch.inference_mode():
-        answer = net.predict(net.prepare(torch.from_numpy(images)))
-    is_nearest = net.cosines_to_centers(passed, "clust_head").argmax(dim=1) == expected
-    np.testing.assert_allclose(answer.confidence, is_nearest.float(), atol=1e-3)
 
 
 def test_photographs_are_refused_by_all_runs_of_digits_and_other_digits_are_not(
@@ -119,7 +121,8 @@ def test_windows_and_batches_do_not_change_the_answer(jule_run, digit_files, tmp
     monkeypatch.setattr("raycluster.data.rows.MIN_RANGE_ROWS", 16)
     raycluster.assign(jule_run, str(digit_files / "new.npz"), tmp_path / "cut.parquet")
     whole, cut = (pq.read_table(tmp_path / f"{name}.parquet") for name in ("whole", "cut"))
-    assert whole.drop_columns("reason").equals(cut.drop_columns("reason"))
+    assert whole.drop_columns(["reason", "confidence"]).equals(cut.drop_columns(["reason", "confidence"]))
+    np.testing.assert_allclose(whole["confidence"].to_numpy(), cut["confidence"].to_numpy(), atol=1e-4)
 
 
 def test_on_ray_the_answer_is_the_same(ray_session, jule_run, tmp_path, out):

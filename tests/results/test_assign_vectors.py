@@ -40,6 +40,7 @@ def test_vectors_of_the_clustering_keep_their_clusters_at_any_length(clustering,
     assert (summary.images, summary.assigned, summary.refused, summary.rejected) == (1000, 999, 0, 1)
     given, expected = pq.read_table(out), pq.read_table(clustering / "assignments.parquet")
     assert given["cluster"].to_pylist()[:999] == expected["cluster"].to_pylist()
+    np.testing.assert_allclose(given["confidence"].to_numpy()[:999], expected["confidence"].to_numpy(), atol=1e-4)
     last = given.to_pylist()[-1]
     assert (last["id"], last["path"], last["cluster"], last["confidence"]) == (None, f"again.npy#{ZERO}", -1, 0)
     assert last["reason"].startswith("rejected: its vector is all zeros")

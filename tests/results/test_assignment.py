@@ -4,14 +4,7 @@ import numpy as np
 import pytest
 
 from raycluster.data.unreadable import Rejected
-from raycluster.results.assignment import Assignments, AssignSummary, by_neighbors, columns_of, describe_assignment
-
-
-def test_a_row_gets_the_cluster_of_the_nearest_one_and_the_share_of_neighbors_in_it():
-    clusters = np.array([4, 4, 7, 7], np.int32)
-    found, confidence = by_neighbors(clusters, np.array([[0, 1, 2, 3], [2, 3, 0, 2]], np.int32))
-    assert found.tolist() == [4, 7]
-    assert confidence.tolist() == [0.5, 0.75]
+from raycluster.results.assignment import Assignments, AssignSummary, columns_of, describe_assignment
 
 
 def test_rejected_rows_follow_the_usable_ones_and_refused_rows_have_no_cluster():

@@ -119,12 +119,14 @@ def test_results_are_readable_without_ray(begun):
     assert pq.read_table(begun.path / "merges.parquet")["affinity"].to_pylist() == [0.5, 0.0]
 
 
-def test_embeddings_of_all_workers_are_counted_and_stale_parts_dropped(begun):
+def test_embeddings_of_all_workers_are_read_by_id_and_stale_parts_dropped(begun):
     rows = np.arange(8, dtype=np.float32).reshape(4, 2)
     begun.write_embeddings(0, 1, np.arange(4), list("abcd"), rows)
-    begun.write_embeddings(0, 2, np.array([0, 1]), list("ab"), rows[:2])
+    begun.write_embeddings(0, 2, np.array([1, 0]), list("ba"), rows[[1, 0]])
     begun.write_embeddings(1, 2, np.array([2, 7]), list("cd"), rows[2:])
-    assert sorted(begun.embedded_ids(2)) == [0, 1, 2, 7]
+    ids, embeddings = begun.read_embeddings(2)
+    assert ids.tolist() == [0, 1, 2, 7]
+    np.testing.assert_array_equal(embeddings, rows)
     part = pq.read_table(begun.path / "embeddings" / "part-00001-of-00002.parquet")
     kind = part.schema.field("embedding").type
     assert (kind.list_size, kind.value_type) == (2, pa.float32())

@@ -24,7 +24,7 @@ def test_the_graph_on_pixels_is_built_once_and_changes_nothing(n_neighbors, tmp_
     expected = cluster_pixels(rows, 10, graph)
     for _ in range(2):  # of two trials
         found = sharing.share_pixel_graph(tmp_path / "graphs", METHOD)(cluster_pixels, rows, n_clusters=10, graph=graph)
-        for name in ("labels", "pixels", "left", "right", "affinity", "confidence", "neighbor_recall"):
+        for name in ("labels", "pixels", "left", "right", "affinity", "agreement", "neighbor_recall"):
             np.testing.assert_array_equal(getattr(found, name), getattr(expected, name))
     assert built == [graph.neighbors_of(200)]
 

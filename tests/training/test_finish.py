@@ -28,16 +28,17 @@ def trained(tmp_path, images):
     """The run folder as the workers leave it, and what they return."""
     run_dir = RunDir(tmp_path / "run")
     run_dir.path.mkdir()
-    run_dir.write_embeddings(0, 1, images.ids, images.paths, np.eye(4, dtype=np.float32))
+    embeddings = np.array([[0, 0], [1, 0], [4, 0], [1.8, 0]], np.float32)  # the last is nearer to the others
+    run_dir.write_embeddings(0, 2, images.ids[::-2], images.paths[::-2], embeddings[::-2])
+    run_dir.write_embeddings(1, 2, images.ids[::2], images.paths[::2], embeddings[::2])
     run_dir.metrics.write_text('{"kind": "period", "clusters_in_use": 2, "warnings": ["look here"]}\n')
     clusters = np.array([1, 1, 0, 0], np.int32)
-    confidence = np.ones(4, np.float32)
-    return run_dir, WorkerResults({"rc": clusters}, "rc", confidence, None, seconds=1.0, seconds_in_all=2.0)
+    return run_dir, WorkerResults({"rc": clusters}, "rc", None, seconds=1.0, seconds_in_all=2.0)
 
 
 def finished(images, trained):
     run_dir, found = trained
-    return finish(run_dir, "jule", images, 1, found, Clock(time.perf_counter(), "training"))
+    return finish(run_dir, "jule", images, 2, found, Clock(time.perf_counter(), "training"))
 
 
 def test_the_run_ends_with_every_row_written(images, trained):
@@ -48,12 +49,14 @@ def test_the_run_ends_with_every_row_written(images, trained):
     assert run_dir.summary() == summary
     table = pq.read_table(run_dir.path / "assignments.parquet").to_pydict()
     assert (table["id"], table["cluster"], table["label"]) == ([0, 1, 3, 4], [1, 1, 0, 0], [0, 0, 1, 1])
+    assert np.argsort(table["confidence"]).tolist()[0] == 3
+    assert table["confidence"][2] == max(table["confidence"]) > 0.9
     assert "<img" in (run_dir.path / "report.html").read_text()
 
 
 def test_a_run_that_lost_an_embedding_does_not_end_well(images, trained):
     run_dir, _ = trained
-    run_dir.write_embeddings(0, 1, images.ids[:3], images.paths[:3], np.eye(3, dtype=np.float32))
+    run_dir.write_embeddings(1, 2, images.ids[:1], images.paths[:1], np.zeros((1, 2), np.float32))
     with pytest.raises(RuntimeError, match="not every image was embedded exactly once"):
         finished(images, trained)
     assert not (run_dir.path / "summary.json").exists()

@@ -115,7 +115,6 @@ def small_method(settings, clusters, context):
         model=net,
         clusterings={"small": labels},
         reported="small",
-        confidence=np.ones(context.feed.n, np.float32),
         ids=ids,
         embeddings=features,
     )

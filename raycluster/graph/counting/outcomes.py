@@ -7,7 +7,7 @@ from typing import Any
 import numpy as np
 
 from raycluster.graph.kernel.compiled import compiled
-from raycluster.graph.n_clusters import CLEAR, NClusters
+from raycluster.graph.n_clusters import CLEAR, NClusters, clearness_of
 from raycluster.graph.tree import MergeTree
 
 VERY_CLEAR = 0.75
@@ -50,7 +50,7 @@ def describe(answer: NClusters, tree: MergeTree, neighbor_ids: np.ndarray, weigh
         sizes = np.bincount(labels)
         at = int(np.searchsorted(answer.tried, number))
         score, cut = float(answer.scores[at]), float(answer.cuts[at])
-        clearness = score / (score + cut) if score + cut > 0 else 0.0
+        clearness = clearness_of(score, cut)
         row: dict[str, Any] = {"n_clusters": number, "reasons": list(reasons), "clearness": clearness}
         row |= {"clear": clearness_in_words(clearness), "links_cut": cut}
         row |= {"largest": int(sizes.max()), "median": int(np.median(sizes)), "smallest": int(sizes.min())}

@@ -35,19 +35,19 @@ def _train(settings: ConcurlSettings, n_clusters: int, context: Context) -> Outc
     return train_concurl(settings, n_clusters, context)
 
 
-def _build_network(architecture: Mapping[str, Any], settings: Mapping[str, Any]) -> TwoHeads:
-    """Return the network that ``model.json`` describes; its confidence is at the run's head temperature."""
-    n_clusters, temperature = architecture["n_clusters"], settings.get("head_temperature", 1.0)
+def _build_network(architecture: Mapping[str, Any]) -> TwoHeads:
+    """Return the network that ``model.json`` describes."""
+    n_clusters = architecture["n_clusters"]
     net: TwoHeads
     if architecture["name"] == "concurl_head":
         from raycluster.methods.concurl.head import ConcurlHead
         from raycluster.nn.backbone.network import Backbone
 
-        net = ConcurlHead(Backbone.rebuild(architecture["backbone"]), n_clusters, temperature)
+        net = ConcurlHead(Backbone.rebuild(architecture["backbone"]), n_clusters)
     else:
         from raycluster.methods.concurl.network import ConcurlNet
 
-        net = ConcurlNet(tuple(architecture["shape"]), n_clusters, architecture["trunk"], temperature)
+        net = ConcurlNet(tuple(architecture["shape"]), n_clusters, architecture["trunk"])
     net.clustering = architecture.get("clustering")
     return net
 

@@ -30,8 +30,6 @@ class Clusterings:
     nce_centroids, head_centroids : ndarray of float32, shapes (K, 128) and (K, 256)
     reported : int
         The index of the reported clustering in ``CLUSTERINGS``.
-    confidence : ndarray of float32, shape (n,)
-        The probability of an image's own cluster in a softmax over the cosines to centroids or prototypes.
     support : ndarray of float64, shape (4,)
         How well each clustering agrees with those from other spaces.
     mean_cosine : float
@@ -47,7 +45,6 @@ class Clusterings:
     nce_centroids: np.ndarray
     head_centroids: np.ndarray
     reported: int
-    confidence: np.ndarray
     support: np.ndarray
     mean_cosine: float
     consensus: float
@@ -89,18 +86,12 @@ def cluster_all(rows: np.ndarray, n_clusters: int, settings: ConcurlSettings, se
     reported: str = settings.cluster_on or ("nce_embeddings" if settings.beta else "consensus")
     if reported == "consensus":
         reported = max(supported, key=supported.__getitem__)
-    to_centers = {
-        "nce_embeddings": unit(nce) @ unit(on_nce.centroids).T,
-        "clust_head": unit(head) @ unit(on_head.centroids).T,
-    }.get(reported, cosines)
-    shares = (torch.from_numpy(to_centers) / settings.head_temperature).softmax(dim=1).numpy()
     agreement = consensus_score(nce, n_clusters, seed)
     return Clusterings(
         **clusterings,
         nce_centroids=on_nce.centroids,
         head_centroids=on_head.centroids,
         reported=list(CLUSTERINGS).index(reported),
-        confidence=np.take_along_axis(shares, clusterings[reported][:, None].astype(np.int64), axis=1)[:, 0],
         support=np.array([supported[name] for name in CLUSTERINGS]),
         mean_cosine=embedding_health(nce)["mean_cosine"],
         consensus=agreement["consensus"],
@@ -114,8 +105,3 @@ def trained_spaces(settings: ConcurlSettings) -> dict[str, str]:
     """Return the part of ``CLUSTERINGS`` whose space was trained by a loss; untrained spaces have no vote."""
     weights = {"nce": settings.beta, "head": settings.alpha + settings.gamma}
     return {name: space for name, space in CLUSTERINGS.items() if weights["nce" if space == "nce" else "head"]}
-
-
-def unit(rows: np.ndarray) -> np.ndarray:
-    """Return rows scaled to length 1; rows of length 0 stay unchanged."""
-    return rows / np.maximum(np.linalg.norm(rows, axis=1, keepdims=True), 1e-12)

@@ -38,7 +38,7 @@ def train_heads(settings: ConcurlSettings, n_clusters: int, context: Context) ->
     backbone = load_named(settings, context.feed.shape[1]).to(context.device).eval()
     known = gather_features(backbone, context, find_partners, k=settings.partners)
     outcome, heads = train_on_features(settings, n_clusters, context, known)
-    net = ConcurlHead(backbone, n_clusters, settings.head_temperature)
+    net = ConcurlHead(backbone, n_clusters)
     net.load_state_dict(heads.state_dict(), strict=False)
     net.clustering = heads.clustering
     return replace(outcome, model=net.eval())
@@ -57,6 +57,6 @@ def train_on_features(
         return batch.images.flatten(1), feed.images[partners[batch.ids, drawn]].flatten(1)
 
     torch.manual_seed(context.seed)
-    heads = FeatureHeads(rows.shape[1], n_clusters, settings.head_temperature)
+    heads = FeatureHeads(rows.shape[1], n_clusters)
     heads.start_from(known.rows)
     return seek_consensus(settings, n_clusters, context, feed, heads, with_partner), heads

@@ -39,14 +39,12 @@ class FeatureHeads(TwoHeads):
         How many there are.
     n_clusters : int
         K.
-    temperature : float
-        As for :class:`TwoHeads`.
     """
 
     embedding_size = HEAD_SIZE
 
-    def __init__(self, features: int, n_clusters: int, temperature: float = 1.0) -> None:
-        super().__init__(Scale(features**0.5), features, n_clusters, partial(mlp_head, width=WIDTH), temperature)
+    def __init__(self, features: int, n_clusters: int) -> None:
+        super().__init__(Scale(features**0.5), features, n_clusters, partial(mlp_head, width=WIDTH))
 
     def start_from(self, features: np.ndarray) -> None:
         """Let the NCE embedding begin with the principal directions of all features, float32 [n, d]."""
@@ -79,12 +77,10 @@ class ConcurlHead(FeatureHeads):
     backbone : Backbone
     n_clusters : int
         K.
-    temperature : float
-        As for :class:`TwoHeads`.
     """
 
-    def __init__(self, backbone: Backbone, n_clusters: int, temperature: float = 1.0) -> None:
-        super().__init__(backbone.embedding_size, n_clusters, temperature)
+    def __init__(self, backbone: Backbone, n_clusters: int) -> None:
+        super().__init__(backbone.embedding_size, n_clusters)
         self.trunk, self.backbone = nn.Sequential(backbone, self.trunk), backbone
         self.shape, self.fit, self.value_range = backbone.shape, backbone.fit, backbone.value_range
         self.crop_share, self.interpolation = backbone.crop_share, backbone.interpolation

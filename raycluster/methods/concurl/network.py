@@ -58,8 +58,6 @@ class TwoHeads(MethodNetwork):
         K.
     new_head : callable
         Takes the number of features, and returns the layers from features to projections of 256 numbers.
-    temperature : float
-        Of the softmax over the cosines to all centers, which gives the confidence.
 
     Attributes
     ----------
@@ -79,10 +77,9 @@ class TwoHeads(MethodNetwork):
         features: int,
         n_clusters: int,
         new_head: Callable[[int], nn.Module],
-        temperature: float = 1.0,
     ) -> None:
         super().__init__()
-        self.n_clusters, self.temperature = n_clusters, temperature
+        self.n_clusters = n_clusters
         self.clustering: str | None = None
         self.trunk = trunk
         self.nce_head = nn.Linear(features, NCE_SIZE)
@@ -122,30 +119,16 @@ class TwoHeads(MethodNetwork):
             return torch.cdist(output.head, self.head_centroids).argmin(dim=1)
         return output.cosines.argmax(dim=1)
 
-    @torch.no_grad()
-    def cosines_to_centers(self, output: ConcurlOutput, clustering: str) -> torch.Tensor:
-        """Return the cosines, [B, K], between images and the centroids of one of the clusterings, or the prototypes."""
-        if clustering == "nce_embeddings":
-            return output.nce @ F.normalize(self.nce_centroids, dim=1).T
-        if clustering == "clust_head":
-            return F.normalize(output.head, dim=1) @ F.normalize(self.head_centroids, dim=1).T
-        return output.cosines
-
     def layers(self, inputs: torch.Tensor) -> dict[str, torch.Tensor]:
         """Return the trunk's features, the projection and the NCE embedding."""
         output = self(inputs)
         return {"trunk": output.features, "head": output.head, "nce": output.nce}
 
     def predict(self, inputs: torch.Tensor) -> Prediction:
-        """Return embeddings, and clusters in the reported clustering.
-
-        The confidence is the cluster's probability in a softmax over the cosines to all centers.
-        """
+        """Return embeddings, and clusters in the reported clustering."""
         output, clustering = self(inputs), self.clustering or ""
-        clusters = self.assign(output, clustering)
-        shares = (self.cosines_to_centers(output, clustering) / self.temperature).softmax(dim=1)
         clustered = output.nce if clustering == "nce_embeddings" else output.head
-        return Prediction(self.embedding(output), clusters, shares.gather(1, clusters[:, None])[:, 0], clustered)
+        return Prediction(self.embedding(output), self.assign(output, clustering), clustered)
 
 
 class ConcurlNet(TwoHeads):
@@ -158,19 +141,15 @@ class ConcurlNet(TwoHeads):
         K.
     trunk : str, optional
         By default the one from :func:`raycluster.nn.resnet.default_trunk`.
-    temperature : float
-        As for :class:`TwoHeads`.
     """
 
     embedding_size = NCE_SIZE
     mean: torch.Tensor
     std: torch.Tensor
 
-    def __init__(
-        self, shape: tuple[int, int, int], n_clusters: int, trunk: Trunk | None = None, temperature: float = 1.0
-    ) -> None:
+    def __init__(self, shape: tuple[int, int, int], n_clusters: int, trunk: Trunk | None = None) -> None:
         name = trunk or default_trunk(shape[1])
-        super().__init__(*build_trunk(name), n_clusters, mlp_head, temperature)
+        super().__init__(*build_trunk(name), n_clusters, mlp_head)
         self.shape, self.trunk_name = shape, name
         self.register_buffer("mean", torch.tensor(MEAN).view(3, 1, 1), persistent=False)
         self.register_buffer("std", torch.tensor(STD).view(3, 1, 1), persistent=False)

@@ -301,7 +301,6 @@ class _Concurl:
             model=self.net.eval(),
             clusterings=result.clusterings(),
             reported=result.reported_name,
-            confidence=result.confidence,
             ids=ids,
             embeddings=embeddings,
         )

@@ -28,7 +28,7 @@ def _train(settings: DccmSettings, n_clusters: int, context: Context) -> Outcome
     return train_dccm(settings, n_clusters, context)
 
 
-def _build_network(architecture: Mapping[str, Any], settings: Mapping[str, Any]) -> DccmCNN:
+def _build_network(architecture: Mapping[str, Any]) -> DccmCNN:
     """Return the network that ``model.json`` describes."""
     from raycluster.methods.dccm.network import DccmCNN
 

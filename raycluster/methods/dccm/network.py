@@ -135,10 +135,9 @@ class DccmCNN(MethodNetwork):
         return {"conv": output.conv, "fc": output.features}
 
     def predict(self, inputs: torch.Tensor) -> Prediction:
-        """Return the fully connected layer, and the most probable cluster with its probability."""
+        """Return the fully connected layer, and the most probable cluster."""
         output = self(inputs)
-        confidence, clusters = output.probabilities.max(dim=1)
-        return Prediction(output.features, clusters, confidence, output.features)
+        return Prediction(output.features, output.probabilities.argmax(dim=1), output.features)
 
     @torch.no_grad()
     def calibrate(self, batches: Iterable[torch.Tensor]) -> None:

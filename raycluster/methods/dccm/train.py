@@ -38,7 +38,7 @@ from raycluster.methods.dccm.losses import (
 )
 from raycluster.methods.dccm.network import DccmCNN, DccmOutput, Discriminator
 from raycluster.methods.dccm.settings import DccmSettings
-from raycluster.metrics.health import clustering_health, confidence_health, embedding_health
+from raycluster.metrics.health import clustering_health, embedding_health, probability_health
 from raycluster.metrics.quality import clustering_quality
 from raycluster.nn.batch_norm import population_statistics
 from raycluster.nn.pixels import rgb
@@ -241,7 +241,7 @@ class _Dccm:
         sums = {name: self.context.all_gather(values[None]).sum(0).tolist() for name, values in self.sums.items()}
         means = {name: [value / (values[-1] or 1) for value in values[:-1]] for name, values in sums.items()}
         rows = self.context.all_gather(predictions).cpu().numpy()
-        ids, clusters, confidence = rows[:, 0].astype(np.int64), rows[:, 1].astype(np.int32), rows[:, 2]
+        ids, clusters, probability = rows[:, 0].astype(np.int64), rows[:, 1].astype(np.int32), rows[:, 2]
         row = dict(zip(("loss", "graph_loss", "label_loss", "mi_loss", "gradient_norm"), means["losses"], strict=True))
         row |= dict(
             zip(
@@ -250,7 +250,7 @@ class _Dccm:
         )
         if "bcubed" in sums and sums["bcubed"][-1] > 0:
             row |= dict(zip(("bcubed_precision", "bcubed_recall"), means["bcubed"], strict=True))
-        row |= clustering_health(clusters, self.n_clusters) | confidence_health(confidence)
+        row |= clustering_health(clusters, self.n_clusters) | probability_health(probability)
         labels = self.context.labels
         if labels is not None and (labels[ids] >= 0).any():
             row["quality"] = clustering_quality(labels[ids], clusters)
@@ -290,21 +290,20 @@ class _Dccm:
         features = torch.cat([output.features for _, output in outputs]).cpu().numpy()
         largest = torch.cat([torch.stack(output.probabilities.max(dim=1), dim=1) for _, output in outputs])
         everyone = context.run_on_driver(0, gathered_rows, ids, largest.cpu().numpy()).rows
-        confidence, population = everyone[:, 0], everyone[:, 1].astype(np.int32)
+        probability, population = everyone[:, 0], everyone[:, 1].astype(np.int32)
         # The few images outside the batches get the prediction with the population's statistics.
         by_batch = np.where(by_batch < 0, population, by_batch)
-        self.report_end(population, confidence, features)
+        self.report_end(population, probability, features)
         return Outcome(
             model=net,
             clusterings={"population": population, "batch": by_batch},
             reported="population",
-            confidence=confidence,
             ids=ids,
             embeddings=features,
         )
 
-    def report_end(self, clusters: np.ndarray, confidence: np.ndarray, features: np.ndarray) -> None:
-        row: dict[str, Any] = clustering_health(clusters, self.n_clusters) | confidence_health(confidence)
+    def report_end(self, clusters: np.ndarray, probability: np.ndarray, features: np.ndarray) -> None:
+        row: dict[str, Any] = clustering_health(clusters, self.n_clusters) | probability_health(probability)
         row |= embedding_health(features)
         row |= {"clusters": len(np.unique(clusters)), "clustering": "population"}
         if self.context.labels is not None:
@@ -327,14 +326,14 @@ class _Dccm:
 
 
 def assignments_of(ids: torch.Tensor, probabilities: torch.Tensor) -> torch.Tensor:
-    """Return the id, cluster and confidence of each image, float64 [B, 3]."""
-    confidence, clusters = probabilities.max(dim=1)
-    return torch.stack([ids.double(), clusters.double(), confidence.double()], dim=1)
+    """Return the id, cluster and probability of each image, float64 [B, 3]."""
+    probability, clusters = probabilities.max(dim=1)
+    return torch.stack([ids.double(), clusters.double(), probability.double()], dim=1)
 
 
 @dataclass(frozen=True)
 class GatheredRows:
-    """The confidence and cluster of every image, float32 [n, 2], in the order of their ids."""
+    """The probability and cluster of every image, float32 [n, 2], in the order of their ids."""
 
     rows: np.ndarray
 

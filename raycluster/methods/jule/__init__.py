@@ -31,7 +31,7 @@ def _train(settings: JuleSettings, n_clusters: Clusters, context: Context) -> Ou
     return train_jule(settings, n_clusters, context)
 
 
-def _build_network(architecture: Mapping[str, Any], settings: Mapping[str, Any]) -> JuleCNN | JuleHead:
+def _build_network(architecture: Mapping[str, Any]) -> JuleCNN | JuleHead:
     """Return the network that ``model.json`` describes."""
     if architecture["name"] == "jule_head":
         from raycluster.methods.jule.head import JuleHead

@@ -1,4 +1,4 @@
-"""JULE's clustering of all images, on the driver: the graph, the merging, and the confidence for every image."""
+"""JULE's clustering of all images, on the driver: the graph, and the merging."""
 
 from __future__ import annotations
 
@@ -17,6 +17,7 @@ from raycluster.graph.stages.isolated import TIMES_K, IsolatedRule
 from raycluster.graph.tree import MergeTree
 from raycluster.methods.base import Clusters
 from raycluster.methods.jule.settings import JuleSettings
+from raycluster.metrics.effect import Effect, effect_of_training
 from raycluster.metrics.health import embedding_health, neighbor_agreement
 
 
@@ -32,8 +33,6 @@ class Clustering:
         K, as given or chosen.
     first : ndarray of int32, shape (n,)
         The clusters that merging started from.
-    confidence : ndarray of float32, shape (n,)
-        The share of an image's neighbors that are in its cluster; 0 in small clusters that joined another one.
     counted : dict
         If K was chosen, what was suggested (:func:`raycluster.graph.counting.outcomes.describe`).
     remarks : tuple of str
@@ -41,7 +40,7 @@ class Clustering:
     neighbor_recall : float
         1 if the neighbor search is exact.
     agreement : float
-        The mean confidence.
+        The mean share of an image's neighbors that are in its cluster.
     joined : dict of str to int
         ``joined_clusters`` and ``joined_rows``, small clusters that joined another one
         (:func:`raycluster.graph.small_clusters.partition_of`).
@@ -57,7 +56,6 @@ class Clustering:
     labels: np.ndarray
     n_clusters: int
     first: np.ndarray
-    confidence: np.ndarray
     counted: dict[str, Any]
     remarks: tuple[str, ...]
     neighbor_recall: float
@@ -71,11 +69,6 @@ class Clustering:
     affinity: np.ndarray | None = None
     size: np.ndarray | None = None
     pixels: np.ndarray | None = None
-
-    def merges(self) -> dict[str, np.ndarray]:
-        """Return the merge tree as columns."""
-        columns = {"left": self.left, "right": self.right, "affinity": self.affinity, "size": self.size}
-        return {name: column for name, column in columns.items() if column is not None}
 
 
 def pixel_rows(images: np.ndarray) -> np.ndarray:
@@ -112,6 +105,66 @@ def recluster(
     return replace(clustering, left=tree.left, right=tree.right, affinity=tree.affinity, size=tree.size)
 
 
+@dataclass(frozen=True)
+class Judgement:
+    """Whether training helped, and the start's own clusters and merge tree if it did not.
+
+    Attributes
+    ----------
+    silhouette_before, silhouette_after, predictability_before, predictability_after : float
+        As in :class:`raycluster.metrics.effect.Effect`.
+    labels : ndarray of int32, shape (n,), or None
+        As many clusters of what training started from.
+    left, right, affinity, size : ndarray of shape (n - 1,), or None
+        Their merge tree.
+    """
+
+    silhouette_before: float
+    silhouette_after: float
+    predictability_before: float
+    predictability_after: float
+    labels: np.ndarray | None = None
+    left: np.ndarray | None = None
+    right: np.ndarray | None = None
+    affinity: np.ndarray | None = None
+    size: np.ndarray | None = None
+
+    @property
+    def effect(self) -> Effect:
+        """The scores alone."""
+        return Effect(
+            self.silhouette_before, self.silhouette_after, self.predictability_before, self.predictability_after
+        )
+
+
+def judge(features: np.ndarray, split: int, before: np.ndarray, after: np.ndarray, graph: GraphSettings) -> Judgement:
+    """Compare the clusters after training with as many of what it started from.
+
+    Parameters
+    ----------
+    features : ndarray of float32, shape (n, split + d)
+        What training started from and, after the first ``split`` columns, the embeddings.
+    split : int
+    before, after : ndarray of int32, shape (n,)
+    graph : GraphSettings
+    """
+    rows, embeddings = np.ascontiguousarray(features[:, :split]), features[:, split:]
+    n_clusters = int(after.max()) + 1
+    if int(before.max()) + 1 != n_clusters:
+        before = recluster(rows, n_clusters, graph).labels
+    effect = effect_of_training(rows, embeddings, before, after)
+    if effect.helped:
+        return Judgement(*effect)
+    start = recluster(rows, n_clusters, graph)
+    return Judgement(*effect, start.labels, start.left, start.right, start.affinity, start.size)
+
+
+def merges_of(found: Clustering | Judgement) -> dict[str, np.ndarray]:
+    """Return the merge tree as columns."""
+    columns = {"left": found.left, "right": found.right, "affinity": found.affinity, "size": found.size}
+    return {name: column for name, column in columns.items() if column is not None}
+
+
 def _cluster(
     features: np.ndarray,
     n_clusters: Clusters,
@@ -142,16 +195,15 @@ def _cluster(
         n_clusters, counted = ranking.chosen, describe(ranking, tree, neighbors, weights)
     partition = tree.partition(max(n_clusters, at_least), features, join_small and n_clusters >= at_least)
     finished = time.perf_counter()
-    confidence = neighbor_agreement(neighbors, partition.core, groups and groups.isolate(neighbors, weights) > 0)
+    agreement = neighbor_agreement(neighbors, partition.core, groups and groups.isolate(neighbors, weights) > 0)
     clustering = Clustering(
         labels=partition.labels,
         n_clusters=int(n_clusters),
         first=first,
-        confidence=confidence,
         counted=counted,
         remarks=remarks,
         neighbor_recall=float(recall),
-        agreement=float(confidence.mean()),
+        agreement=float(agreement.mean()),
         joined=partition.counted(),
         mean_cosine=embedding_health(features)["mean_cosine"],
         graph_seconds=built - started,

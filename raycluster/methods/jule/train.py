@@ -6,7 +6,7 @@ The run follows the paper's order. First it clusters the raw pixels finely. Then
 network on the current clusters (the backward pass) and merges them on its features (the forward pass), until K clusters
 are left; this result is called SF, single forward. Finally it discards the labels and clusters the final features from
 scratch: RC, re-running clustering. Further rounds, which the paper does not have, train on the RC clusters and
-cluster again.
+cluster again. If the result is worse than the graph on what the run started from, the latter is reported.
 """
 
 from __future__ import annotations
@@ -22,12 +22,22 @@ import torch
 
 from raycluster.data.feed import Feed
 from raycluster.methods.base import Clusters, Context, Outcome
-from raycluster.methods.jule.clustering import Clustering, cluster_pixels, merge_clusters, pixel_rows, recluster
+from raycluster.methods.jule.clustering import (
+    Clustering,
+    Judgement,
+    cluster_pixels,
+    judge,
+    merge_clusters,
+    merges_of,
+    pixel_rows,
+    recluster,
+)
 from raycluster.methods.jule.head import FeatureHead
 from raycluster.methods.jule.health import warnings_of
 from raycluster.methods.jule.network import JuleCNN
 from raycluster.methods.jule.settings import JuleSettings
 from raycluster.methods.jule.triplet_loss import triplet_loss
+from raycluster.metrics.effect import Effect
 from raycluster.metrics.health import clustering_health
 from raycluster.metrics.quality import clustering_quality
 from raycluster.nn.affine import random_affine
@@ -168,15 +178,32 @@ class _Jule:
 
         self.clusterings["rc"] = clustering.labels
         progress.period += 1
-        self.report_clustering("rc", clustering.labels, clustering)
+        judgement = self.judge(ids, features)
+        self.report_clustering("rc", clustering.labels, clustering, judgement.effect)
+        if judgement.labels is not None:
+            self.clusterings[self.start] = judgement.labels
         return Outcome(
             model=self.net.eval(),  # type: ignore[arg-type]  # train_head puts a head on its pretrained network
             clusterings=self.clusterings,
-            reported="rc",
-            confidence=clustering.confidence,
+            reported="rc" if judgement.labels is None else self.start,
             ids=ids,
             embeddings=features,
-            merges=clustering.merges(),
+            merges=merges_of(clustering if judgement.labels is None else judgement),
+        )
+
+    def judge(self, ids: np.ndarray, features: np.ndarray) -> Judgement:
+        """Compare the final clusters with those of what training started from."""
+        start_ids, rows = first_rows(self.feed, self.rows_of)
+        order = np.argsort(start_ids)[np.searchsorted(np.sort(start_ids), ids)]
+        return self.context.run_on_driver(
+            self.progress.period + 1,
+            judge,
+            ids,
+            np.hstack([rows[order], features]),
+            split=rows.shape[1],
+            before=self.clusterings[self.start],
+            after=self.clusterings["rc"],
+            graph=self.settings,
         )
 
     def train_period(self, epochs: int) -> None:
@@ -190,7 +217,7 @@ class _Jule:
             self.progress.epoch = epoch + 1
             row |= {"seconds": seconds, "images_per_second": images / seconds, "epochs": epochs}
             row |= {"clusters": self.n_current, "eta": seconds * (epochs - epoch - 1 + self.epochs_after_this_period())}
-            self.context.report(self.progress_row("epoch") | row | {"warnings": warnings_of(row)})
+            self.context.report(self.progress_row("epoch") | row | {"warnings": warnings_of(row, self.settings)})
             self.save()
 
     def train_epoch(self, labels: torch.Tensor, epoch: int) -> dict[str, float]:
@@ -249,7 +276,9 @@ class _Jule:
         self.report_clustering(name, self.labels, clustering)
         self.save()
 
-    def report_clustering(self, name: str, labels: np.ndarray, clustering: Clustering) -> None:
+    def report_clustering(
+        self, name: str, labels: np.ndarray, clustering: Clustering, effect: Effect | None = None
+    ) -> None:
         n_clusters = int(labels.max()) + 1
         row: dict[str, Any] = (
             clustering_health(labels, n_clusters)
@@ -270,7 +299,11 @@ class _Jule:
         # pixels have a high mean cosine without any collapse.
         checked = {key: value for key, value in row.items() if (name, key) != (self.start, "mean_cosine")}
         is_final = n_clusters == self.progress.target
-        row["warnings"] = [*clustering.remarks, *warnings_of(checked)] if is_final else []
+        row["warnings"] = [*clustering.remarks, *warnings_of(checked, self.settings)] if is_final else []
+        if effect is not None:
+            row["training"] = effect._asdict() | {"helped": effect.helped, "sentence": effect.sentence(self.start)}
+            if not effect.helped:
+                row["warnings"].append(f"{effect.sentence(self.start)}; these are reported")
         self.context.report(self.progress_row("period") | row | clustering.counted)
 
     def progress_row(self, kind: str) -> dict[str, Any]:

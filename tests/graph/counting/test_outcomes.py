@@ -36,6 +36,14 @@ def test_each_number_has_its_sizes_its_links_cut_and_its_clearness():
     assert (two["clearness"], two["clear"]) == (pytest.approx(0.4), "not clear")
 
 
+def test_where_more_is_cut_than_is_worth_it_the_clearness_is_zero_and_not_less():
+    answer, tree = three_triangles()
+    answer = answer._replace(
+        scores=np.array([0, -0.2, 0.4]), cuts=np.array([0, 0.3, 0.1]), suggestions=(Suggestion(2, ("c",)),)
+    )
+    assert describe(answer, tree, IDS, WEIGHTS)["suggestions"][0]["clearness"] == 0
+
+
 def test_the_merges_from_one_number_to_the_next_lower_one_are_named_by_typical_rows():
     answer, tree = three_triangles()
     answer = answer._replace(suggestions=(Suggestion(2, ("c",)), Suggestion(3, ("a",))))
@@ -83,5 +91,5 @@ def test_of_very_many_numbers_some_scores_are_kept_and_all_that_are_suggested():
 
 
 def test_clearness_has_words():
-    words = [clearness_in_words(value) for value in (1.0, 0.75, 0.7, 0.5, 0.49, -1.0)]
+    words = [clearness_in_words(value) for value in (1.0, 0.75, 0.7, 0.5, 0.49, 0.0)]
     assert words == ["clear", "clear", "fairly clear", "fairly clear", "not clear", "not clear"]

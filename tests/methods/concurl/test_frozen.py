@@ -45,19 +45,16 @@ def test_partners_are_the_nearest_neighbors():
 
 
 @pytest.mark.slow
-def test_heads_tell_photographs_apart_and_embed_as_training_did_even_after_they_were_saved(
-    outcome, settings, images, tmp_path
-):
+def test_heads_tell_photographs_apart_and_embed_as_training_did_even_after_they_were_saved(outcome, images, tmp_path):
     assert outcome.reported == "clust_head"
     assert clustering_quality(np.repeat([0, 1], 20), outcome.clusterings["clust_head"])["acc"] == 1
     run = RunDir(tmp_path)
     run.write_model(outcome.model, outcome.model.architecture())
-    for net in (outcome.model, load_network(run.path / "model", {"head_temperature": settings.head_temperature})):
+    for net in (outcome.model, load_network(run.path / "model")):
         with torch.inference_mode():
             found = net.predict(net.prepare(torch.from_numpy(images)))
         np.testing.assert_allclose(found.embeddings, outcome.embeddings, atol=1e-4)
         np.testing.assert_array_equal(found.clusters, outcome.clusterings["clust_head"])
-        np.testing.assert_allclose(found.confidence, outcome.confidence, atol=1e-4)
 
 
 @pytest.mark.slow

@@ -112,16 +112,14 @@ def test_a_killed_run_continues_to_the_same_result(digits, uninterrupted, tmp_pa
     for name, clustering in outcome.clusterings.items():
         np.testing.assert_array_equal(continued.clusterings[name], clustering)
     np.testing.assert_array_equal(continued.embeddings, outcome.embeddings)
-    np.testing.assert_array_equal(continued.confidence, outcome.confidence)
 
 
-def test_every_image_has_a_probability_and_a_cluster_in_both_modes(digits, uninterrupted):
+def test_every_image_has_a_cluster_in_both_modes(digits, uninterrupted):
     outcome, _ = uninterrupted
     assert (outcome.reported, outcome.merges) == ("population", None)
     for clustering in (outcome.clusterings["population"], outcome.clusterings["batch"]):
         assert clustering.shape == (60,)
         assert ((clustering >= 0) & (clustering < 10)).all()
-    assert ((outcome.confidence >= 0.1) & (outcome.confidence <= 1)).all()
     assert outcome.embeddings.shape == (60, 64)
     np.testing.assert_array_equal(outcome.ids, np.arange(60))
 

@@ -5,7 +5,8 @@ from sklearn.datasets import load_digits
 
 from raycluster.graph import linkage
 from raycluster.graph.stages.isolated import join_isolated
-from raycluster.methods.jule.clustering import merge_clusters, recluster
+from raycluster.graph.tree import MergeTree
+from raycluster.methods.jule.clustering import judge, merge_clusters, merges_of, recluster
 from raycluster.methods.jule.settings import PRESETS
 
 DEFAULT = PRESETS["default"]
@@ -46,8 +47,6 @@ def test_wherever_k_is_reached_the_clusters_count():
     sizes = np.bincount(kept.labels)
     odd = kept.labels == sizes.argmin()
     assert np.count_nonzero(odd) == 27
-    assert kept.confidence[odd].mean() > 0.9
-    assert not found.confidence[odd].any()
     # A period that ends above K cuts the tree at its moment.
     halfway = merge_clusters(images, np.arange(1797, dtype=np.int32), 10, 12, DEFAULT)
     assert (halfway.labels.max() + 1, halfway.joined["joined_rows"]) == (12, 0)
@@ -70,3 +69,27 @@ def test_the_preset_of_the_paper_joins_isolated_clusters_as_the_released_code_do
     recluster(images, "auto", PRESETS["paper"])
     recluster(images, 10, DEFAULT)
     assert len(asked) == 3
+
+
+def test_training_that_did_not_help_is_answered_with_the_clusters_and_the_tree_of_its_start():
+    rng = np.random.default_rng(0)
+    of_start = np.repeat(np.arange(4, dtype=np.int32), 50)
+    rows = (np.eye(4)[of_start] * 10 + rng.normal(size=(200, 4))).astype(np.float32)
+    of_network = rng.permutation(of_start)
+    embeddings = (np.eye(4)[of_network] * 10 + rng.normal(size=(200, 4))).astype(np.float32)
+    both = np.hstack([rows, embeddings])
+    found = judge(both, 4, of_start, of_network, DEFAULT)
+    assert not found.effect.helped
+    assert found.labels.tolist() == of_start.tolist()
+    assert MergeTree(200, **merges_of(found)).cut(4).tolist() == of_start.tolist()
+    better = judge(np.hstack([rows, rows]), 4, of_network, of_start, DEFAULT)
+    assert better.effect.helped
+    assert (better.labels, merges_of(better)) == (None, {})
+
+
+def test_the_start_is_compared_at_as_many_clusters_as_there_are_after_training():
+    of_start = np.repeat(np.arange(4, dtype=np.int32), 50)
+    rows = (np.eye(4)[of_start] * 10 + np.random.default_rng(0).normal(size=(200, 4))).astype(np.float32)
+    coarse = of_start // 2
+    found = judge(np.hstack([rows, rows]), 4, coarse, of_start, DEFAULT)
+    assert found.silhouette_before == found.silhouette_after

@@ -8,7 +8,7 @@ from sklearn.datasets import load_digits
 
 from raycluster.data.feed import ResidentFeed
 from raycluster.errors import UserError
-from raycluster.methods.jule.clustering import pixel_rows
+from raycluster.methods.jule.clustering import pixel_rows, recluster
 from raycluster.methods.jule.network import JuleCNN
 from raycluster.methods.jule.settings import PRESETS
 from raycluster.methods.jule.train import _Jule, first_rows, train_jule
@@ -58,7 +58,6 @@ def test_jule_on_digits_beats_the_graph_on_pixels(digits):
         assert len(clustering) == len(images)
     np.testing.assert_array_equal(outcome.ids, np.arange(len(images)))
     assert len(outcome.merges["left"]) == len(images) - 1
-    assert ((outcome.confidence >= 0) & (outcome.confidence <= 1)).all()
 
 
 def test_rows_of_pixels_are_scaled_down_to_norm_1_but_never_up():
@@ -135,3 +134,24 @@ def test_the_number_of_clusters_is_found_if_it_is_unknown(digits):
     periods = [row for row in context.rows if row["kind"] == "period"]
     assert periods[-1]["clusters"] == found
     assert periods[-1]["quality"]["nmi_geometric"] > 0.85
+
+
+def test_a_run_says_whether_training_helped_and_reports_the_better_clustering(digits, uninterrupted):
+    context = context_on(digits[0][:300])
+    outcome = train_jule(QUICK, 10, context)
+    effect = [row for row in context.rows if row["kind"] == "period"][-1]["training"]
+    assert outcome.reported == ("rc" if effect["helped"] else "pixels")
+    assert 0 < effect["silhouette_before"] < 1
+    assert 0 < effect["predictability_before"] < 1
+    assert (outcome.reported, outcome.merges.keys()) == (uninterrupted.reported, uninterrupted.merges.keys())
+
+
+def test_a_network_that_has_learned_nothing_but_noise_is_not_reported(digits):
+    context = context_on(digits[0][:300])
+    method = _Jule(QUICK, 10, context, context.feed, JuleCNN((1, 8, 8)), "pixels", pixel_rows)
+    method.clusterings = {"pixels": recluster(pixel_rows(digits[0][:300]), 10, QUICK).labels}
+    noise = np.random.default_rng(0).normal(size=(300, 16)).astype(np.float32)
+    method.clusterings["rc"] = recluster(noise, 10, QUICK).labels
+    found = method.judge(np.arange(300)[::-1], noise[::-1])
+    assert not found.effect.helped
+    np.testing.assert_array_equal(found.labels, method.clusterings["pixels"])

@@ -9,7 +9,7 @@ from toy_method.settings import PRESETS, ToySettings
 from toy_method.train import train_toy
 
 
-def build_network(architecture: Mapping[str, Any], settings: Mapping[str, Any]) -> ToyNet:
+def build_network(architecture: Mapping[str, Any]) -> ToyNet:
     return ToyNet(tuple(architecture["shape"]), architecture["n_clusters"])
 
 

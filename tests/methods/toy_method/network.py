@@ -32,9 +32,7 @@ class ToyNet(MethodNetwork):
 
     def predict(self, inputs: torch.Tensor) -> Prediction:
         codes = self.layers(inputs)["code"]
-        shares = (-torch.cdist(codes, self.centroids)).softmax(dim=1)
-        confidence, clusters = shares.max(dim=1)
-        return Prediction(codes, clusters, confidence)
+        return Prediction(codes, torch.cdist(codes, self.centroids).argmin(dim=1))
 
     def architecture(self) -> dict[str, Any]:
         return {"name": "toy_net", "shape": list(self.shape), "n_clusters": self.n_clusters}

@@ -43,5 +43,4 @@ def train_toy(settings: ToySettings, n_clusters: int, context: Context) -> Outco
     ids, codes = (torch.cat(tensors).cpu().numpy() for tensors in zip(*parts, strict=True))
     found = context.run_on_driver(0, cluster, ids, codes, n_clusters=n_clusters)
     net.centroids.copy_(torch.from_numpy(found.centroids))
-    confidence = np.ones(context.feed.n, np.float32)
-    return Outcome(net.eval(), {"codes": found.labels}, "codes", confidence, ids, codes)
+    return Outcome(net.eval(), {"codes": found.labels}, "codes", ids, codes)

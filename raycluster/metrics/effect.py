@@ -1,0 +1,83 @@
+"""What training did to the clusters, without labels: those after it against those before it."""
+
+from __future__ import annotations
+
+from typing import NamedTuple
+
+import numpy as np
+
+from raycluster.metrics.label_free import predictability, sample_rows, silhouette
+
+# Smaller losses than these say nothing; benchmarks/effect.py says how often the answer is right.
+SILHOUETTE_LOSS = 0.02
+PREDICTABILITY_LOSS = 0.05
+CLEAR_GAIN = 0.1  # of the silhouette; below it, training made the clusters worse now and then
+
+
+class Effect(NamedTuple):
+    """Two scores of the clusters before and after training; training helped if neither is clearly lower after it.
+
+    The silhouette is that in the embedding that was trained. It favors the clusters that the embedding was trained on,
+    and is still lower for them if training merged what it had better kept apart. Predictability is that from what
+    training started from, the pixels or frozen features: clusters that cannot be seen there are those of the network
+    alone.
+
+    Attributes
+    ----------
+    silhouette_before, silhouette_after : float
+        From :func:`raycluster.metrics.label_free.silhouette`.
+    predictability_before, predictability_after : float
+        From :func:`raycluster.metrics.label_free.predictability`.
+    """
+
+    silhouette_before: float
+    silhouette_after: float
+    predictability_before: float
+    predictability_after: float
+
+    @property
+    def helped(self) -> bool:
+        """Whether the clusters after training are to be preferred."""
+        return self._is_no_less_compact and self._is_no_less_predictable
+
+    @property
+    def _is_no_less_compact(self) -> bool:
+        return self.silhouette_after > self.silhouette_before - SILHOUETTE_LOSS
+
+    @property
+    def _is_no_less_predictable(self) -> bool:
+        return self.predictability_after > self.predictability_before - PREDICTABILITY_LOSS
+
+    def sentence(self, start: str) -> str:
+        """Say whether training helped, and why; ``start`` names what it started from, such as "pixels"."""
+        compact = f"silhouette {self.silhouette_before:.2f} before, {self.silhouette_after:.2f} after it"
+        if self.helped:
+            gain = self.silhouette_after - self.silhouette_before
+            how = "training helped" if gain >= CLEAR_GAIN else "training may have helped a little"
+            return f"{how}: clusters in the embedding, {compact}"
+        if not self._is_no_less_compact:
+            return f"training did not help: in the embedding, the clusters of the {start} are more compact ({compact})"
+        return (
+            f"training did not help: its clusters can hardly be told from the {start} (predictability "
+            f"{self.predictability_before:.2f} before, {self.predictability_after:.2f} after it)"
+        )
+
+
+def effect_of_training(rows: np.ndarray, embeddings: np.ndarray, before: np.ndarray, after: np.ndarray) -> Effect:
+    """Compare the clusters before and after training, on a sample of at most 3,000 rows.
+
+    Parameters
+    ----------
+    rows : ndarray of float32, shape (n, p)
+        What training started from.
+    embeddings : ndarray of float32, shape (n, d)
+    before, after : ndarray of int, shape (n,)
+    """
+    part = sample_rows(len(rows))
+    rows, embeddings, before, after = (array[part] for array in (rows, embeddings, before, after))
+    return Effect(
+        silhouette(embeddings, before),
+        silhouette(embeddings, after),
+        predictability(rows, before),
+        predictability(rows, after),
+    )
