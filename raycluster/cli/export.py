@@ -17,7 +17,7 @@ Folders of images, one for each cluster (a dry run without --execute):
 
 Lists and tables:
   raycluster export --run runs/photos --format csv --out photos.csv
-  raycluster export --run runs/photos --format csv --out photos.csv --clusters 50
+  raycluster export --run runs/photos --format csv --out 50.csv --clusters 50
   raycluster export --run runs/photos --format coco --out photos-coco
   raycluster export --run runs/photos --format imagefolder --out photos-hf
   raycluster export --run runs/photos --format fiftyone --out photos-fiftyone

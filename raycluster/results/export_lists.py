@@ -28,6 +28,7 @@ from raycluster.results.provenance import atomic_folder
 from raycluster.runtime.background import run_beside
 from raycluster.runtime.console import Console
 from raycluster.runtime.files import write_csv
+from raycluster.runtime.session import ray_session_for
 from raycluster.runtime.units import count
 
 WRONG = "it is marked as wrong"
@@ -106,7 +107,8 @@ def export_list(
     sizes = None
     if form == "coco":
         of_images = originals.rows.select(originals.row[places])
-        sizes, unreadable = run_beside(lambda: _sizes(of_images), lambda: console.progress("reading sizes of images"))
+        with ray_session_for(source.listing, console):
+            sizes, unreadable = run_beside(lambda: _sizes(of_images), lambda: console.progress("reading sizes"))
         reasons |= {int(places[i]): reason for i, reason in unreadable.items()}
         sizes = np.delete(sizes, list(unreadable), axis=0)
         places = np.delete(places, list(unreadable))
