@@ -267,7 +267,7 @@ class _Jule:
         checked = {key: value for key, value in row.items() if (name, key) != (self.start, "mean_cosine")}
         is_final = n_clusters == self.progress.target
         row["warnings"] = [*clustering.remarks, *warnings_of(checked)] if is_final else []
-        self.context.report(self.progress_row("period") | row | clustering.counted)
+        self.context.report(self.progress_row("period") | row | clustering.counted, labels)
 
     def progress_row(self, kind: str) -> dict[str, Any]:
         return {"kind": kind} | asdict(self.progress)
