@@ -23,14 +23,15 @@ from raycluster.options import (
     Color,
     EmbedOptions,
     EvaluateOptions,
+    ExportFormat,
     ExportOptions,
     FeedMode,
     Rival,
     Scheduler,
     Search,
     SweepOptions,
-    TableFormat,
     TrainOptions,
+    Transfer,
     VectorMetric,
 )
 from raycluster.runtime.console import Console
@@ -492,52 +493,71 @@ def evaluate(
 
 def export(
     run: StrPath,
-    format: TableFormat,
+    format: ExportFormat,
     out: StrPath,
     *,
-    embeddings: StrPath | None = None,
+    names: StrPath | None = None,
+    clusters: int | None = None,
     data: StrPath | None = None,
+    embeddings: StrPath | None = None,
+    transfer: Transfer = "copy",
+    execute: bool = False,
     images: bool = True,
     seed: int = 0,
 ) -> Path:
-    """Write the results of a run, of a clustering or of an embedding as tables that other tools open.
+    """Write the results of a run or of a clustering as folders, lists and tables that people and other tools open.
 
     Parameters
     ----------
     run : path-like
-        The folder of a run, of a clustering, or of embeddings.
-    format : {"atlas", "numpy", "clip-retrieval"}
-        A Parquet file for embedding-atlas, a folder of NPY files, or a folder that clip-retrieval and autofaiss read.
+        The folder of a run or of a clustering; for atlas, numpy and clip-retrieval also of embeddings.
+    format : {"folders", "csv", "coco", "imagefolder", "fiftyone", "atlas", "numpy", "clip-retrieval"}
+        Folders with the images of each cluster, a CSV file, COCO JSON, metadata for Hugging Face's ``imagefolder``, a
+        dataset for FiftyOne, a Parquet file for embedding-atlas, a folder of NPY files, or a folder that clip-retrieval
+        and autofaiss read.
     out : path-like
         The file or folder for the results.
-    embeddings : path-like, optional
-        Where the embeddings are; by default in the folder, or where it was clustered from.
+    names : path-like, optional
+        The file of names and wrong images that was saved on the report page.
+    clusters : int, optional
+        Cut the merge tree at this many clusters; by default those of ``names``, or else those of the run.
     data : path-like, optional
-        For atlas, where the images are; by default where the run found them.
+        Where the images are; by default where the run found them.
+    embeddings : path-like, optional
+        For atlas, numpy and clip-retrieval, where the embeddings are; by default in the folder, or where it was
+        clustered from.
+    transfer : {"copy", "hardlink", "symlink", "script"}
+        For folders, copy the images, make links to them, or write a shell script that moves them.
+    execute : bool
+        For folders, do it, rather than only say what would be done.
     images : bool
-        For atlas, put the images into the file, as PNG of the size that the network takes.
+        For atlas, put the images into the file, shrunk to a long side of 160 pixels.
     seed : int
         For atlas, the seed of the projection to two dimensions.
 
     Returns
     -------
     path : Path
-        Where the tables are.
+        Where the results are.
 
     Raises
     ------
     UserError
-        If the folder or ``out`` do not allow it; a sentence says why.
+        If the folder, the names or ``out`` do not allow it; a sentence says why.
     """
-    from raycluster.results.export import export_tables
+    from raycluster.results.export import export_run
 
-    return export_tables(
+    return export_run(
         ExportOptions(
             run=os.fspath(run),
             format=format,
             out=os.fspath(out),
-            embeddings=None if embeddings is None else os.fspath(embeddings),
+            names=None if names is None else os.fspath(names),
+            clusters=clusters,
             data=None if data is None else os.fspath(data),
+            embeddings=None if embeddings is None else os.fspath(embeddings),
+            transfer=transfer,
+            execute=execute,
             images=images,
             seed=seed,
         )

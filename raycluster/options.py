@@ -17,7 +17,8 @@ from raycluster.graph.settings import GraphSettings
 
 Color = Literal["keep", "gray", "rgb"]
 FeedMode = Literal["auto", "resident", "streaming"]
-TableFormat = Literal["atlas", "numpy", "clip-retrieval"]
+ExportFormat = Literal["folders", "csv", "coco", "imagefolder", "fiftyone", "atlas", "numpy", "clip-retrieval"]
+Transfer = Literal["copy", "hardlink", "symlink", "script"]
 VectorMetric = Literal["cosine", "euclidean"]
 Rival = Literal["spectral", "hdbscan", "evoc"]
 Search = Literal["random", "grid", "optuna"]
@@ -256,22 +257,69 @@ class EvaluateOptions:
 
 
 @dataclass(frozen=True, kw_only=True)
-class ExportOptions(OutputOptions):
+class FoldersOptions:
+    """With --format folders, how images get into the folders."""
+
+    transfer: Transfer = "copy"
+    """Copy the images, make links to them (hardlink, symlink), or write a shell script that moves them."""
+    execute: bool = False
+    """Do it. Without, the command only says what it would do."""
+
+
+@dataclass(frozen=True, kw_only=True)
+class AtlasOptions:
+    """With --format atlas, what else is in the table."""
+
+    images: bool = True
+    """Put the images into the file, shrunk to a long side of 160 pixels; without, only their paths."""
+    seed: int = 0
+    """The seed of the projection to two dimensions."""
+
+
+@dataclass(frozen=True, kw_only=True)
+class ExportOptions(OutputOptions, FoldersOptions, AtlasOptions):
     """What is written for which tool."""
 
+    out: str
+    """Where the results go: a file for csv and atlas, a folder for the others."""
     run: str
-    """The folder of a run, of a clustering, or of embeddings."""
-    format: TableFormat
-    """atlas: a Parquet file for embedding-atlas; numpy: a folder of NPY files; clip-retrieval: a folder that
-    clip-retrieval and autofaiss read."""
-    embeddings: str | None = None
-    """Where the embeddings are. Default: in the folder of --run, or where it was clustered from."""
+    """The folder of a run or of a clustering; for atlas, numpy and clip-retrieval also of embeddings."""
+    format: ExportFormat
+    """For people, folders: the images of each cluster in a folder of their own; csv: a table. For labeling, coco: COCO
+    JSON; imagefolder: metadata for Hugging Face; fiftyone: a dataset for FiftyOne. With embeddings, atlas: a Parquet
+    file for embedding-atlas; numpy: NPY files; clip-retrieval: what it and autofaiss read."""
+    names: str | None = None
+    """The file of names and wrong images that was saved on the report page."""
+    clusters: int | None = None
+    """Cut the merge tree at this many clusters. Default: those of --names, or else those of the run."""
     data: str | None = None
-    """For atlas, where the images are. Default: where the run found them."""
-    images: bool = True
-    """For atlas, put the images into the file, shrunk to a long side of 160 pixels; without, only their paths."""
-    seed: int = 0
-    """For atlas, the seed of the projection to two dimensions."""
+    """Where the images are. Default: where the run found them."""
+    embeddings: str | None = None
+    """For atlas, numpy and clip-retrieval, where the embeddings are. Default: in the folder of --run, or where it was
+    clustered from."""
+
+    def __post_init__(self) -> None:
+        """Refuse settings that mean nothing."""
+        choices = get_args(ExportFormat)
+        check_setting("format", self.format, self.format in choices, f"one of {', '.join(choices)}")
+        transfers = get_args(Transfer)
+        check_setting("transfer", self.transfer, self.transfer in transfers, f"one of {', '.join(transfers)}")
+        check_setting("clusters", self.clusters, self.clusters is None or self.clusters >= 1, "at least 1")
+        usual = {field.name: field.default for field in fields(self)}
+        for name, formats in FORMATS_WITH.items():
+            if self.format not in formats and getattr(self, name) != usual[name]:
+                flag = f"no-{name}" if usual[name] is True else name
+                raise UserError(f"--{flag} is for --format {', '.join(formats)}: leave it out.")
+
+
+FORMATS_WITH = {
+    "transfer": ("folders",),
+    "execute": ("folders",),
+    "images": ("atlas",),
+    "seed": ("atlas",),
+    "data": ("folders", "coco", "imagefolder", "fiftyone", "atlas"),
+    "embeddings": ("atlas", "numpy", "clip-retrieval"),
+}
 
 
 @dataclass(frozen=True, kw_only=True)

@@ -78,7 +78,7 @@ def test_functions_hand_on_what_they_are_given(monkeypatch):
         "images": "raycluster.clustering.cluster_images.cluster_images",
         "assign": "raycluster.results.assign.assign",
         "evaluate": "raycluster.results.evaluate.evaluate_run",
-        "export": "raycluster.results.export.export_tables",
+        "export": "raycluster.results.export.export_run",
         "sweep": "raycluster.sweeps.sweep.sweep",
     }
     for name, home in homes.items():
@@ -88,7 +88,7 @@ def test_functions_hand_on_what_they_are_given(monkeypatch):
     raycluster.cluster(Path("p"), out=Path("o"), weights=Path("w"), image_size=96)
     raycluster.assign(Path("m"), Path("d"), Path("o"), refuse_above=2)
     raycluster.evaluate(Path("r"), Path("d"), shift=True)
-    raycluster.export(Path("r"), "numpy", Path("o"), images=False)
+    raycluster.export(Path("r"), "folders", Path("o"), names=Path("n"), transfer="symlink", execute=True)
     raycluster.sweep(Path("d"), 5, Path("o"), method="dccm", preset="cpu", space=["alpha=1:2"], trials=3)
     options = {name: given[0] for name, given in got.items()}
     assert (options["embed"].backbone, options["embed"].weights, options["embed"].workers) == ("resnet18", "w", 2)
@@ -97,7 +97,8 @@ def test_functions_hand_on_what_they_are_given(monkeypatch):
     assert (options["cluster"].embeddings, options["cluster"].clusters, options["cluster"].n_neighbors) == ("e", 5, 7)
     assert (options["assign"].data, options["assign"].refuse_above) == ("d", 2)
     assert (options["evaluate"].run, options["evaluate"].data, options["evaluate"].shift) == ("r", "d", True)
-    assert (options["export"].format, options["export"].images) == ("numpy", False)
+    exported = options["export"]
+    assert (exported.names, exported.transfer, exported.execute) == ("n", "symlink", True)
     assert (options["sweep"].space, options["sweep"].trials) == (("alpha=1:2",), 3)
     assert got["sweep"][1:] == ("dccm", "cpu")
 

@@ -38,6 +38,9 @@ class Feed(Protocol):
     def eval_batches(self, batch_size: int) -> Iterator[Batch]:
         """Yield this worker's share in order; over all workers, every image appears exactly once."""
 
+    def pick(self, rows: np.ndarray) -> np.ndarray:
+        """Return a few images, uint8 [m, C, H, W], by their row numbers, int64 [m], whichever worker's they are."""
+
 
 class ResidentFeed:
     """All images in memory, on the training device: an epoch only indexes them, and no image is copied to it.
@@ -85,6 +88,10 @@ class ResidentFeed:
         start, stop = share(self.n, self._rank, self._world_size)
         for ids in torch.arange(start, stop, device=self.images.device).split(batch_size):
             yield Batch(self.images[ids], ids)
+
+    def pick(self, rows: np.ndarray) -> np.ndarray:
+        """Return a few images."""
+        return self.images[torch.from_numpy(rows).to(self.images.device)].cpu().numpy()
 
 
 def choose_feed(n_bytes: int, budget: float, requested: FeedName | Literal["auto"] = "auto") -> tuple[FeedName, str]:

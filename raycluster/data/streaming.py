@@ -48,7 +48,7 @@ class StreamingFeed:
         seed: int = 0,
         window_bytes: int = WINDOW_BYTES,
     ) -> None:
-        self.n = image_set.n
+        self.n, self._image_set = image_set.n, image_set
         self.shape, self._canvas = image_set.shape, image_set.canvas
         self._ranges = image_set.ranges(0, image_set.n)
         self._rows = ray.put(image_set.rows)
@@ -81,6 +81,13 @@ class StreamingFeed:
         mine = cut_ranges(self._ranges, *share(self.n, self._rank, self._world_size))
         windows = _windows(self._read(mine), repeat(batch_size))
         return self._batches(windows, batch_size, lambda window, rows: np.arange(len(rows)))
+
+    def pick(self, rows: np.ndarray) -> np.ndarray:
+        """Return a few images, read in this process."""
+        images, chosen = np.empty((len(rows), *self.shape), np.uint8), self._image_set.rows.select(rows)
+        for places, block, _ in read_ranges(chosen, self._canvas, chosen.ranges(0, len(rows))):
+            images[places] = block
+        return images
 
     def _read(self, ranges: np.ndarray) -> Iterator[Block]:
         blocks = read_ranges(self._rows, self._canvas, ranges, in_order=True, n_streams=self._world_size)

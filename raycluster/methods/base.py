@@ -74,8 +74,8 @@ class Context(Protocol):
     def keep(self, name: str, compute: Callable[[], torch.Tensor]) -> torch.Tensor:
         """Return a tensor, on the CPU, that this worker computes once in a run, even if the run is killed later."""
 
-    def report(self, row: dict[str, Any]) -> None:
-        """Record one line of metrics; only rank 0 writes."""
+    def report(self, row: dict[str, Any], clusters: np.ndarray | None = None) -> None:
+        """Record one line of metrics, and show the clusters of all images, int32 [n], if given; only rank 0 writes."""
 
     def save(self, tensors: dict[str, torch.Tensor], state: dict[str, Any]) -> None:
         """Write a checkpoint of named tensors and a JSON-able state; only rank 0 writes."""

@@ -14,6 +14,7 @@ from typing import Any
 import numpy as np
 import pyarrow as pa
 import pyarrow.parquet as pq
+from pyarrow import csv
 
 from raycluster.errors import UserError
 
@@ -42,6 +43,12 @@ def write_parquet(path: Path, table: pa.Table) -> None:
     """Write a Parquet file atomically."""
     with atomic_write(path) as partial:
         pq.write_table(table, partial)
+
+
+def write_csv(path: Path, table: pa.Table) -> None:
+    """Write a CSV file with a line of names atomically; texts are in quotes, and what is null is empty."""
+    with atomic_write(path) as partial:
+        csv.write_csv(table, partial)
 
 
 def read_json(path: Path, remedy: str) -> dict[str, Any]:

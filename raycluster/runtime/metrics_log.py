@@ -7,7 +7,11 @@ import os
 from pathlib import Path
 from typing import Any
 
+import numpy as np
+
 from raycluster.runtime.files import atomic_write, plain
+
+CLUSTERS = "largest_clusters"  # a tag that no number has: TensorBoard keeps one kind of data for each
 
 
 class MetricsLog:
@@ -31,12 +35,14 @@ class MetricsLog:
         self._file = open(path, "a")  # noqa: SIM115
         self._tensorboard = SummaryWriter(str(tensorboard), purge_step=self.lines)
 
-    def append(self, row: dict[str, Any]) -> None:
-        """Write a row. Its line number is its step in TensorBoard."""
+    def append(self, row: dict[str, Any], clusters: np.ndarray | None = None) -> None:
+        """Write a row. Its line number is its step in TensorBoard, also for a picture of clusters, uint8 [H, W, 3]."""
         self._file.write(json.dumps(plain(row), ensure_ascii=False) + "\n")
         self._file.flush()
         for name, number in _numbers(row):
             self._tensorboard.add_scalar(name, number, self.lines)
+        if clusters is not None:
+            self._tensorboard.add_image(CLUSTERS, clusters, self.lines, dataformats="HWC")
         self._tensorboard.flush()
         self.lines += 1
 

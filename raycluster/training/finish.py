@@ -16,6 +16,7 @@ from raycluster.runtime.clock import Clock
 from raycluster.runtime.files import remove_tree
 from raycluster.runtime.run_dir import RunDir
 from raycluster.runtime.summary import RunSummary
+from raycluster.training.projector import write_projector
 from raycluster.training.worker_results import WorkerResults
 
 if TYPE_CHECKING:
@@ -80,6 +81,7 @@ def finish(
 
     page = report_page(asdict(summary), run_dir.rows(), clusters, confidence, read_pictures)
     run_dir.write_report(page)
+    write_projector(run_dir, images, clusters, found.confidence)
     remove_tree(run_dir.staged)
     remove_tree(run_dir.kept)
     run_dir.write_summary(summary)

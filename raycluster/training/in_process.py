@@ -90,9 +90,9 @@ class InProcessContext(RunContext):
         answer: Answer = self._answer(function, rows, **kwargs) if self._answer else function(rows, **kwargs)
         return answer
 
-    def report(self, row: dict[str, Any]) -> None:
+    def report(self, row: dict[str, Any], clusters: np.ndarray | None = None) -> None:
         """Write a row of metrics, and count epochs."""
-        super().report(row)
+        super().report(row, clusters)
         if row["kind"] == "epoch":
             self.epochs += 1
 

@@ -56,7 +56,7 @@ class LocalContext:
         """Return a tensor that is kept in the folder, if there is one, or compute it now."""
         return kept_tensor(self.folder / "kept" / f"{name}.safetensors", compute) if self.folder else compute()
 
-    def report(self, row: dict[str, Any]) -> None:
+    def report(self, row: dict[str, Any], clusters: np.ndarray | None = None) -> None:
         """Keep the row, and pass it on to ``on_report``."""
         self.rows.append(row)
         if self.on_report:

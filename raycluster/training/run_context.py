@@ -16,6 +16,7 @@ from raycluster.runtime.checkpoint import load_latest, put_damaged_aside, save_c
 from raycluster.runtime.kept_tensor import kept_tensor
 from raycluster.runtime.metrics_log import MetricsLog
 from raycluster.runtime.run_dir import RunDir
+from raycluster.training.cluster_grid import draw_grid, examples_of
 
 
 class RunContext:
@@ -82,10 +83,12 @@ class RunContext:
         """Return a tensor that an earlier start of this run has computed, or compute it now."""
         return kept_tensor(self._kept / f"{name}-{self.rank}-of-{self.world_size}.safetensors", compute)
 
-    def report(self, row: dict[str, Any]) -> None:
-        """Write a row to ``metrics.jsonl`` and to TensorBoard."""
+    def report(self, row: dict[str, Any], clusters: np.ndarray | None = None) -> None:
+        """Write a row to ``metrics.jsonl`` and to TensorBoard, and to this also images of the largest clusters."""
         if self._metrics:
-            self._metrics.append(row)
+            examples = [] if clusters is None else examples_of(clusters)
+            picture = draw_grid([self.feed.pick(rows) for rows in examples]) if examples else None
+            self._metrics.append(row, picture)
 
     def save(self, tensors: dict[str, torch.Tensor], state: dict[str, Any]) -> None:
         """Write a checkpoint."""

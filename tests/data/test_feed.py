@@ -33,6 +33,11 @@ def test_workers_take_equally_many_steps_and_share_no_image(world_size):
             np.testing.assert_array_equal(batch.images, IMAGES[batch.ids])
 
 
+def test_images_are_picked_by_row_whichever_worker_they_belong_to():
+    for feed in feeds(2):
+        np.testing.assert_array_equal(feed.pick(np.array([100, 3, 3])), IMAGES[[100, 3, 3]])
+
+
 def test_the_order_depends_only_on_seed_and_epoch():
     def order(seed, epoch):
         return [batch.ids.tolist() for batch in ResidentFeed(IMAGES, seed=seed).train_batches(20, epoch)]

@@ -41,6 +41,11 @@ def feeds(image_set: ImageSet, world_size: int, seed: int = 5) -> list[Streaming
     return [StreamingFeed(image_set, "cpu", rank, world_size, seed) for rank in range(world_size)]
 
 
+def test_images_are_picked_by_row_whichever_worker_they_belong_to(image_set, pixels):
+    for feed in feeds(image_set, 2):
+        np.testing.assert_array_equal(feed.pick(np.array([100, 3, 50]))[:, 0], pixels[[100, 3, 50]])
+
+
 @pytest.mark.parametrize("world_size", [1, 2, 3])
 def test_an_evaluation_pass_yields_every_row_once_and_in_order(image_set, pixels, world_size):
     batches = [batch for feed in feeds(image_set, world_size) for batch in feed.eval_batches(10)]

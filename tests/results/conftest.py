@@ -1,11 +1,15 @@
 """Runs of all three methods on small real images, made once: networks as they are born, which is all that is asked."""
 
+import io
 import json
+import os
+import tarfile
 from dataclasses import asdict
 
 import numpy as np
 import pytest
 import torch
+from PIL import Image
 from sklearn.datasets import load_digits
 
 from raycluster.data.images import CanvasSettings, open_images
@@ -83,4 +87,33 @@ def vectors_run(tmp_path_factory):
     run_dir = RunDir(tmp_path_factory.mktemp("gdl"))
     run_dir.write_config({"identity": {"method": "gdl", "embeddings": "vectors.npy"}})
     (run_dir.path / "summary.json").write_text(json.dumps({}))
+    return run_dir.path
+
+
+@pytest.fixture
+def photos_run(tmp_path):
+    """A finished run of nine images in two clusters: files of difficult names, and members of a tar file."""
+    photos, run_dir = tmp_path / "photos", RunDir(tmp_path / "run")
+    names = [b"a/same.png", b"b/same.png", b"new\nline.png", b'it\'s "<script>".png', b"bad\xff.png", b"-rf.png"]
+    for shade, name in enumerate(names):
+        path = photos / os.fsdecode(name)
+        path.parent.mkdir(parents=True, exist_ok=True)
+        Image.new("L", (8, 6), shade).save(path)
+    with tarfile.open(photos / "t.tar", "w") as tar:
+        for shade, name in enumerate(("same.png", "x/y.png", "z.png"), len(names)):
+            file = io.BytesIO()
+            Image.new("L", (8, 6), shade).save(file, "PNG")
+            info = tarfile.TarInfo(name)
+            info.size = len(file.getvalue())
+            tar.addfile(info, io.BytesIO(file.getvalue()))
+    images = open_images(str(photos))
+    run_dir.path.mkdir()
+    run_dir.write_config({"identity": {"method": "jule", "data": str(photos)}, "files": images.files})
+    clusters = np.array([0, 0, 0, 0, 0, 1, 1, 1, 1], np.int32)
+    run_dir.write_assignments(images.ids, images.paths, clusters, np.full(9, 0.5, np.float32), images.labels)
+    run_dir.write_summary(RunSummary("jule", 9, 0, 2, 1.0, {}))
+    names_file = tmp_path / "names.json"
+    wrong = [{"id": 7, "path": images.paths[7]}]
+    saved = {"format": "raycluster names 1", "run": "run", "clusters": 2, "names": {"1": "dogs"}, "wrong": wrong}
+    names_file.write_text(json.dumps(saved))
     return run_dir.path

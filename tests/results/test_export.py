@@ -2,29 +2,22 @@ import io
 import json
 
 import numpy as np
-import pyarrow as pa
+import pandas as pd
 import pyarrow.parquet as pq
 import pytest
 from PIL import Image
 
 from raycluster.data.images import open_images
 from raycluster.data.loaded_images import load_images
-from raycluster.data.thumbnails import encode_picture
 from raycluster.embedding.embed import EmbedOptions, embed_source
 from raycluster.errors import UserError
-from raycluster.results.export import ExportOptions, _config_of_images, export_tables, pictures_of
-from raycluster.results.finished_run import RunVectors, read_vectors
+from raycluster.options import ExportOptions
+from raycluster.results.export import export_run
 from raycluster.runtime.console import Console
-from raycluster.runtime.run_dir import RunDir
 
 
 def export(run, form, out, **settings):
-    return export_tables(ExportOptions(run=str(run), format=form, out=str(out), **settings), Console(quiet=True))
-
-
-def shade_of(image):
-    """Return the gray value of the first pixel of an exported picture, or None if there is none."""
-    return image["bytes"] and Image.open(io.BytesIO(image["bytes"])).getpixel((0, 0))
+    return export_run(ExportOptions(run=str(run), format=form, out=str(out), **settings), Console(quiet=True))
 
 
 @pytest.fixture(scope="module")
@@ -77,7 +70,7 @@ def test_images_that_are_gone_or_changed_leave_paths_and_a_sentence(jule_run, tm
     options = ExportOptions(
         run=str(jule_run), format="atlas", out=str(tmp_path / "t.parquet"), data=str(tmp_path / "x")
     )
-    table = pq.read_table(export_tables(options, Console(stream=told)))
+    table = pq.read_table(export_run(options, Console(stream=told)))
     assert "image" not in table.column_names
     assert (
         f"The table holds only the paths of the images: There is no file or folder {tmp_path / 'x'}.\n"
@@ -129,37 +122,6 @@ def test_an_export_of_embeddings_gets_its_images_by_their_paths(jule_run, digit_
     np.testing.assert_array_equal(pictures, np.load(data)["images"])
 
 
-def test_a_clustering_gets_its_images_as_they_were_read_for_the_embeddings(tmp_path):
-    pages = [Image.new("L", (8, 8), value) for value in (10, 20)]
-    for name in ("photos", "embedded", "clustered"):
-        (tmp_path / name).mkdir()
-    pages[0].save(tmp_path / "photos" / "a.tif", save_all=True, append_images=pages[1:])
-    embedded, clustered = RunDir(tmp_path / "embedded"), RunDir(tmp_path / "clustered")
-    embedded.write_config({"identity": {"method": "embed", "data": str(tmp_path / "photos"), "frames": "all"}})
-    vectors = np.eye(2, 4, dtype=np.float32)
-    embedded.write_embeddings(0, 1, np.arange(2), ["a.tif#0", "a.tif#1"], vectors)
-    (embedded.path / "summary.json").write_text("{}")
-    clustered.write_config({"identity": {"method": "gdl", "embeddings": str(embedded.path / "embeddings")}})
-    config = _config_of_images(clustered.config(), str(embedded.path / "embeddings"))
-    found = read_vectors(clustered.path, str(embedded.path / "embeddings"))
-    pictures = pictures_of(config, None, found, tmp_path.parent, Console(quiet=True))
-    assert [shade_of(one) for one in pictures.to_pylist()] == [10, 20]
-
-
-def test_images_of_the_same_name_are_told_apart_by_id_or_left_out(tmp_path, capsys):
-    for name, value in (("a", 10), ("b", 20)):
-        images = [encode_picture(np.full((4, 4), value + i, np.uint8)) for i in range(2)]
-        pq.write_table(pa.table({"image": images, "key": ["0", name]}), tmp_path / f"{name}.parquet")
-    images = open_images(str(tmp_path))
-    found = RunVectors(images.ids, images.paths, np.eye(4, dtype=np.float32))
-    config = {"identity": {"data": str(tmp_path)}, "files": images.files}
-    by_id = pictures_of(config, None, found, tmp_path.parent, Console(quiet=True)).to_pylist()
-    assert [shade_of(one) for one in by_id] == [10, 11, 20, 21]
-    by_path = pictures_of({}, str(tmp_path), found, tmp_path.parent, Console(quiet=True)).to_pylist()
-    assert [shade_of(one) for one in by_path] == [None, 11, None, 21]
-    assert "2 of 4 rows have no picture" in capsys.readouterr().err
-
-
 def test_a_table_is_not_written_among_the_images(jule_run, digit_files):
     with pytest.raises(UserError, match=r"t.parquet is inside --data"):
         export(jule_run, "atlas", digit_files / "t.parquet", data=str(digit_files))
@@ -186,14 +148,19 @@ def test_embeddings_of_other_images_are_refused(jule_run, tmp_path):
 
 @pytest.mark.slow
 def test_the_same_command_again_writes_nothing_and_another_is_refused(jule_run, tmp_path, capsys):
-    for form, out in (("numpy", tmp_path / "arrays"), ("atlas", tmp_path / "atlas.parquet")):
-        export(jule_run, form, out, images=False)
-        written = out.stat().st_mtime_ns
-        export_tables(ExportOptions(run=str(jule_run), format=form, out=str(out), images=False))
-        assert out.stat().st_mtime_ns == written
-        assert "already holds this table, of 400 rows" in capsys.readouterr().out
-        with pytest.raises(UserError, match="which differs in --images: choose another --out"):
-            export(jule_run, form, out)
+    out = tmp_path / "atlas.parquet"
+    export(jule_run, "atlas", out, images=False)
+    written = out.stat().st_mtime_ns
+    export_run(ExportOptions(run=str(jule_run), format="atlas", out=str(out), images=False))
+    assert out.stat().st_mtime_ns == written
+    assert "already holds this table, of 400 rows" in capsys.readouterr().out
+    with pytest.raises(UserError, match="which differs in --images: choose another --out"):
+        export(jule_run, "atlas", out)
+    out = export(jule_run, "numpy", tmp_path / "arrays")
+    written = out.stat().st_mtime_ns
+    assert export(jule_run, "numpy", out).stat().st_mtime_ns == written
+    with pytest.raises(UserError, match="which differs in --clusters: choose another --out"):
+        export(jule_run, "numpy", out, clusters=5)
     (tmp_path / "mine").mkdir()
     with pytest.raises(UserError, match="already exists and is not one of raycluster's tables"):
         export(jule_run, "numpy", tmp_path / "mine")
@@ -203,9 +170,51 @@ def test_the_same_command_again_writes_nothing_and_another_is_refused(jule_run, 
         export(tmp_path / "mine", "numpy", tmp_path / "arrays2")
 
 
-def test_images_behind_an_address_with_secrets_leave_paths_and_a_sentence(jule_run, tmp_path):
-    told = io.StringIO()
-    found = read_vectors(jule_run)
-    config = {"identity": {"data": "s3://***@bucket/a"}}
-    assert pictures_of(config, None, found, tmp_path / "t.parquet", Console(stream=told)) is None
-    assert "only the paths of the images: The credentials in s3://***@bucket/a were not stored" in told.getvalue()
+def save_names(run, path, clusters, names, wrong=()):
+    images = [{"id": number, "path": f"seen.npz#{number}"} for number in wrong]
+    saved = {"format": "raycluster names 1", "run": run.name, "clusters": clusters, "names": names, "wrong": images}
+    path.write_text(json.dumps(saved))
+    return str(path)
+
+
+def test_a_csv_file_has_a_row_for_every_image_with_its_name(jule_run, tmp_path):
+    names = save_names(jule_run, tmp_path / "names.json", 10, {"3": 'a "cat",\nor so'}, wrong=[7])
+    rows = pd.read_csv(export(jule_run, "csv", tmp_path / "t.csv", names=names))
+    assert list(rows.columns) == ["id", "path", "cluster", "name", "confidence", "label", "wrong"]
+    given = pq.read_table(jule_run / "assignments.parquet").to_pandas()
+    assert rows["cluster"].tolist() == given["cluster"].tolist()
+    assert rows["label"].tolist() == given["label"].tolist()
+    assert set(rows["name"][given["cluster"] == 3]) == {'a "cat",\nor so'}
+    assert set(rows["name"][given["cluster"] == 4]) == {"cluster 4"}
+    assert np.flatnonzero(rows["wrong"]).tolist() == [7]
+    with pytest.raises(UserError, match="already exists: choose another --out"):
+        export(jule_run, "csv", tmp_path / "t.csv")
+
+
+def test_names_go_into_the_tables_with_embeddings(jule_run, tmp_path):
+    names = save_names(jule_run, tmp_path / "names.json", 30, {"3": "cats"}, wrong=[7])
+    arrays = export(jule_run, "numpy", tmp_path / "arrays", names=names)
+    clusters = np.load(arrays / "clusters.npy")
+    assert len(np.unique(clusters)) == 30
+    assert not (arrays / "confidence.npy").exists()
+    assert np.flatnonzero(np.load(arrays / "wrong.npy")).tolist() == [7]
+    assert json.loads((arrays / "names.json").read_text())["names"]["3"] == "cats"
+    metadata = pq.read_table(
+        export(jule_run, "clip-retrieval", tmp_path / "clip", names=names) / "metadata" / "metadata_0.parquet"
+    )
+    assert [name == "cats" for name in metadata["name"].to_pylist()] == (clusters == 3).tolist()
+
+
+def test_options_of_another_format_are_refused(tmp_path):
+    needed = {"run": "r", "out": "o"}
+    for wrong, sentence in (
+        ({"format": "csv", "execute": True}, "--execute is for --format folders: leave it out"),
+        ({"format": "coco", "images": False}, "--no-images is for --format atlas"),
+        ({"format": "coco", "embeddings": "e"}, "--embeddings is for --format atlas, numpy, clip-retrieval"),
+        ({"format": "csv", "data": "d"}, "--data is for --format folders, coco, imagefolder, fiftyone, atlas"),
+        ({"format": "csv", "clusters": 0}, "--clusters 0: choose at least 1"),
+        ({"format": "yolo"}, "--format yolo: choose one of folders, csv, coco"),
+        ({"format": "folders", "transfer": "move"}, "--transfer move: choose one of copy, hardlink, symlink, script"),
+    ):
+        with pytest.raises(UserError, match=sentence):
+            ExportOptions(**needed, **wrong)

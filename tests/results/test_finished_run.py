@@ -9,7 +9,7 @@ from raycluster.methods.jule.network import JuleCNN
 from raycluster.options import AssignOptions, EvaluateOptions, ExportOptions
 from raycluster.results.assign import assign
 from raycluster.results.evaluate import evaluate_run
-from raycluster.results.export import export_tables
+from raycluster.results.export import export_run
 from raycluster.results.finished_run import check_complete, finished_run, network_of, read_vectors
 from raycluster.runtime.console import Console
 
@@ -51,7 +51,7 @@ def test_commands_on_a_damaged_run_name_the_file(jule_run, digit_files, tmp_path
     path.write_bytes(path.read_bytes()[:-30])
     run, out, console = str(tmp_path / "run"), str(tmp_path / "out"), Console(quiet=True)
     commands = {
-        "export": lambda: export_tables(ExportOptions(run=run, format="atlas", out=out), console),
+        "export": lambda: export_run(ExportOptions(run=run, format="atlas", out=out), console),
         "evaluate": lambda: evaluate_run(EvaluateOptions(run=run), console),
         "assign": lambda: assign(AssignOptions(data=str(digit_files / "new.npz"), model=run, out=out), console),
     }

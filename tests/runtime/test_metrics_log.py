@@ -1,5 +1,6 @@
 import json
 
+import numpy as np
 from tensorboard.backend.event_processing.event_accumulator import EventAccumulator
 
 from raycluster.runtime.metrics_log import MetricsFollower, MetricsLog
@@ -55,3 +56,19 @@ def test_tensorboard_shows_every_line_once_also_after_a_restart(tmp_path):
     events = EventAccumulator(str(tmp_path / "tensorboard")).Reload()
     assert [(event.step, event.value) for event in events.Scalars("loss")] == [(0, 3.0), (1, 2.0), (2, 1.0)]
     assert len(events.Scalars("quality/nmi")) == 2
+
+
+def test_a_picture_of_clusters_has_the_step_of_its_line_also_after_a_restart(tmp_path):
+    first = log(tmp_path)
+    picture = np.zeros((4, 6, 3), np.uint8)
+    for _ in range(3):
+        first.append({"clusters": 2}, picture)
+    second = log(tmp_path, keep=1)
+    second.append({"clusters": 3})
+    second.append({"clusters": 3}, picture)
+    events = EventAccumulator(str(tmp_path / "tensorboard"), {"images": 0}).Reload()
+    assert not set(events.Tags()["images"]) & set(events.Tags()["scalars"])
+    assert [(image.step, image.height, image.width) for image in events.Images("largest_clusters")] == [
+        (0, 4, 6),
+        (2, 4, 6),
+    ]

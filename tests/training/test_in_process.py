@@ -8,6 +8,7 @@ import pyarrow.parquet as pq
 import pytest
 import torch
 from safetensors.torch import load_file
+from tensorboard.backend.event_processing.event_accumulator import EventAccumulator
 
 from raycluster.data.images import CanvasSettings, open_images
 from raycluster.data.loaded_images import load_images
@@ -56,6 +57,10 @@ def test_the_run_folder_is_that_of_a_run_by_ray_train(method, digits_npz, tmp_pa
     assert set(summary.stages) == {"ray_start", "images", "worker_start", "training", "writing"}
     assert RunDir(run.out).state(run.identity) == "finished"
     assert pq.read_table(tmp_path / "run" / "embeddings")["id"].to_pylist() == list(range(120))
+    board = EventAccumulator(str(tmp_path / "run" / "tensorboard"), {"images": 0}).Reload()
+    periods = [step for step, row in enumerate(RunDir(run.out).rows()) if row["kind"] == "period"]
+    assert [image.step for image in board.Images("largest_clusters")] == periods
+    assert (tmp_path / "run" / "tensorboard" / "projector_config.pbtxt").exists()
     before = (tmp_path / "run" / "summary.json").stat().st_mtime_ns
     assert train_in_process(run, images_of(run), 1) == summary
     assert (tmp_path / "run" / "summary.json").stat().st_mtime_ns == before

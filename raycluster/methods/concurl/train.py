@@ -288,7 +288,7 @@ class _Concurl:
                 each: clustering_quality(self.context.labels, labels) for each, labels in clusterings.items()
             }
             row["quality"] = row["qualities"][name]
-        self.context.report({"kind": "period"} | row | {"warnings": warnings_of(row)})
+        self.context.report({"kind": "period"} | row | {"warnings": warnings_of(row)}, clusterings[name])
         return result, ids, embeddings
 
     def finish(self) -> Outcome:

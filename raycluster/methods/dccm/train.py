@@ -308,7 +308,7 @@ class _Dccm:
         row |= {"clusters": len(np.unique(clusters)), "clustering": "population"}
         if self.context.labels is not None:
             row["quality"] = clustering_quality(self.context.labels, clusters)
-        self.context.report({"kind": "period"} | row | {"warnings": warnings_of(row)})
+        self.context.report({"kind": "period"} | row | {"warnings": warnings_of(row)}, clusters)
 
     def save(self, epoch: int) -> None:
         tensors = with_prefix("model", self.net.state_dict()) | with_prefix("rmsprop", optimizer_state(self.optimizer))

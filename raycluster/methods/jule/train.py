@@ -304,7 +304,7 @@ class _Jule:
             row["training"] = effect._asdict() | {"helped": effect.helped, "sentence": effect.sentence(self.start)}
             if not effect.helped:
                 row["warnings"].append(f"{effect.sentence(self.start)}; these are reported")
-        self.context.report(self.progress_row("period") | row | clustering.counted)
+        self.context.report(self.progress_row("period") | row | clustering.counted, labels)
 
     def progress_row(self, kind: str) -> dict[str, Any]:
         return {"kind": kind} | asdict(self.progress)
