@@ -12,13 +12,14 @@ if TYPE_CHECKING:
     from raycluster.api import embed as embed
     from raycluster.api import evaluate as evaluate
     from raycluster.api import export as export
+    from raycluster.api import show as show
     from raycluster.api import sweep as sweep
     from raycluster.api import train as train
     from raycluster.graph.estimator import GraphDegreeLinkage as GraphDegreeLinkage
 
 __version__ = "0.1.0"
 
-__all__ = ["GraphDegreeLinkage", "assign", "cluster", "embed", "evaluate", "export", "sweep", "train"]
+__all__ = ["GraphDegreeLinkage", "assign", "cluster", "embed", "evaluate", "export", "show", "sweep", "train"]
 __getattr__ = importing(
     __name__, dict.fromkeys(__all__, "raycluster.api") | {"GraphDegreeLinkage": "raycluster.graph.estimator"}
 )

@@ -29,6 +29,7 @@ from raycluster.options import (
     Rival,
     Scheduler,
     Search,
+    ShowOptions,
     SweepOptions,
     TrainOptions,
     Transfer,
@@ -674,6 +675,52 @@ def sweep(
         array=array,
     )
     return run_sweep(options, method, preset)
+
+
+def show(
+    run: StrPath,
+    *,
+    names: StrPath | None = None,
+    clusters: int | None = None,
+    data: StrPath | None = None,
+    browser: bool = True,
+) -> Path:
+    """Open the page of a finished run in a browser.
+
+    Parameters
+    ----------
+    run : path-like
+        The folder of a run, or of a clustering.
+    names : path-like, optional
+        A file of names and marks that was saved on the page.
+    clusters : int, optional
+        The number of clusters to show first; by default the run's own.
+    data : path-like, optional
+        Write the page anew, with the images that are here now; by default it is written anew only if it is missing.
+    browser : bool
+        Open it, if there is a screen.
+
+    Returns
+    -------
+    path : Path
+        Where the page is.
+
+    Raises
+    ------
+    UserError
+        If the run is not finished, or the names or the cut are not among its own; a sentence says why.
+    """
+    from raycluster.results.show import show_run
+
+    return show_run(
+        ShowOptions(
+            run=os.fspath(run),
+            names=None if names is None else os.fspath(names),
+            clusters=clusters,
+            data=None if data is None else os.fspath(data),
+            browser=browser,
+        )
+    )
 
 
 def train_with(options: TrainOptions, method: str, settings: Any, console: Console | None = None) -> RunSummary:

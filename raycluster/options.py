@@ -323,6 +323,23 @@ FORMATS_WITH = {
 
 
 @dataclass(frozen=True, kw_only=True)
+class ShowOptions:
+    """Which run is shown, and how."""
+
+    run: str
+    """The folder of a finished run, or of a clustering."""
+    names: str | None = None
+    """A file of names and marks that was saved on the page. Default: those that the page has."""
+    clusters: int | None = None
+    """The number of clusters to show first. Default: the run's own."""
+    data: str | None = None
+    """Write the page anew, with the images that are here now. Default: it is written anew only if it is missing, with
+    the images where the run found them."""
+    browser: bool = True
+    """Open the page in a browser, if there is a screen; --no-browser only says where the page is."""
+
+
+@dataclass(frozen=True, kw_only=True)
 class SweepOptions(SizedImageOptions, ClusteringOptions, OutputOptions):
     """What is tried, and how."""
 

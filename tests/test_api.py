@@ -29,6 +29,7 @@ def test_the_package_is_typed_and_every_public_name_is_there():
         "embed",
         "evaluate",
         "export",
+        "show",
         "sweep",
         "train",
     ]

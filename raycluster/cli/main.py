@@ -16,12 +16,13 @@ from raycluster.cli.embed import EMBED
 from raycluster.cli.evaluate import EVALUATE
 from raycluster.cli.exit_codes import run_command
 from raycluster.cli.export import EXPORT
+from raycluster.cli.show import SHOW
 from raycluster.cli.sweep import SWEEP
 from raycluster.cli.train import TRAIN
 from raycluster.cli.tyro_form import form
 from raycluster.runtime.console import Console
 
-COMMANDS = {command.name: command for command in (TRAIN, EMBED, CLUSTER, ASSIGN, EVALUATE, EXPORT, SWEEP)}
+COMMANDS = {command.name: command for command in (TRAIN, EMBED, CLUSTER, ASSIGN, EVALUATE, SHOW, EXPORT, SWEEP)}
 ABOUT = """Cluster images without labels: pretrained networks, JULE, DCCM and ConCURL.
 
 Examples:

@@ -3,12 +3,13 @@
 from __future__ import annotations
 
 import time
-from dataclasses import asdict, replace
+from dataclasses import replace
 from typing import Any
 
 import numpy as np
 
 from raycluster.clustering.cluster_vectors import check_enough, memory_sentence, settings_of
+from raycluster.clustering.clustering_page import write_clustering_page
 from raycluster.clustering.graph_clustering import Clustering, cluster_graph, write_clustering
 from raycluster.clustering.growth import follow
 from raycluster.clustering.rivals import check_installed
@@ -33,7 +34,6 @@ from raycluster.embedding.update import (
 )
 from raycluster.nn.backbone.network import Backbone
 from raycluster.options import ClusterOptions
-from raycluster.report.page import report_page
 from raycluster.runtime.clock import Clock
 from raycluster.runtime.console import Console
 from raycluster.runtime.files import read_parquet, write_parquet
@@ -187,14 +187,13 @@ def write_run(
     run_dir.write_model(net, net.architecture())
     summary = write_clustering(run_dir, METHOD, found, clustering, rejected, clock, moved=moved)
 
-    def read_pictures(rows: np.ndarray) -> list[bytes | None]:
-        return thumbnails(state.originals(found.ids[rows]), net.value_range)
+    def read_pictures(rows: np.ndarray, long_side: int) -> list[bytes | None]:
+        return thumbnails(state.originals(found.ids[rows]), net.value_range, long_side=long_side)
 
+    names = list(state.manifest.class_names) or None
     with ray_session_for(state.listing, console):
-        page = report_page(asdict(summary), [], clustering.clusters, clustering.confidence, read_pictures)
-    run_dir.write_report(page)
-    clock.lap("page")
-    seconds = {stage: round(taken, 2) for stage, taken in clock.stages.items()}
-    summary = replace(summary, stages=seconds, seconds=round(sum(clock.stages.values()), 2))
+        summary = write_clustering_page(
+            run_dir, summary, found, clustering, clock, console, read_pictures=read_pictures, class_names=names
+        )
     run_dir.write_summary(summary)
     return summary

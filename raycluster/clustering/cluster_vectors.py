@@ -6,18 +6,21 @@ import time
 from dataclasses import fields
 from typing import Any
 
-from raycluster.clustering.graph_clustering import cluster_graph, write_clustering
+from raycluster.clustering.clustering_page import write_clustering_page
+from raycluster.clustering.graph_clustering import Clustering, cluster_graph, write_clustering
 from raycluster.clustering.rivals import check_installed
 from raycluster.data.files.location import public_name
 from raycluster.data.files.sources import check_apart, resolve_source
 from raycluster.data.vectors.files import find_vector_files
 from raycluster.data.vectors.unit_length import of_unit_length
-from raycluster.data.vectors.vector_set import open_vectors, read_vector_files
+from raycluster.data.vectors.vector_set import VectorSet, open_vectors, read_vector_files
 from raycluster.errors import UserError
 from raycluster.graph.memory import clustering_bytes
 from raycluster.graph.settings import GraphSettings
 from raycluster.options import ClusterOptions
 from raycluster.results.finished_run import check_complete
+from raycluster.results.originals import config_of_images
+from raycluster.results.run_images import NoImages, reading_images
 from raycluster.runtime.clock import Clock
 from raycluster.runtime.console import Console
 from raycluster.runtime.machine import available_memory
@@ -31,9 +34,7 @@ METHOD = "gdl"
 
 
 def cluster_vectors(options: ClusterOptions, console: Console | None = None) -> RunSummary:
-    """Cluster, and write ``assignments.parquet``, ``merges.parquet``, ``rejected.parquet`` and ``summary.json``.
-
-    With ``clusters="auto"`` also ``n_clusters.html``: the number chosen, other plausible ones, and what each gives.
+    """Cluster, and write ``assignments.parquet``, ``merges.parquet``, ``rejected.parquet``, the page and the summary.
 
     Parameters
     ----------
@@ -85,9 +86,30 @@ def _cluster_vectors(options: ClusterOptions, console: Console) -> RunSummary:
         console.progress("writing results")
         rows = [(row.path, row.reason) for row in found.rejected]
         summary = write_clustering(run_dir, METHOD, found, clustering, rows, clock)
+        summary = _write_page(run_dir, source, summary, found, clustering, clock, console)
         run_dir.write_summary(summary)
     show_summary(console, run_dir.path, summary)
     return summary
+
+
+def _write_page(
+    run_dir: RunDir,
+    source: str,
+    summary: RunSummary,
+    found: VectorSet,
+    clustering: Clustering,
+    clock: Clock,
+    console: Console,
+) -> RunSummary:
+    """Write the page, with pictures if the vectors were embedded from images that are still there."""
+    config = config_of_images(run_dir.config(), source)
+    try:
+        with reading_images(config, None, found.ids, found.paths, console, run_dir.path) as read:
+            return write_clustering_page(run_dir, summary, found, clustering, clock, console, read_pictures=read)
+    except NoImages as error:
+        if "data" in config["identity"]:
+            console.say(f"The page holds no pictures: {error}")
+        return write_clustering_page(run_dir, summary, found, clustering, clock, console)
 
 
 def settings_of(options: ClusterOptions) -> dict[str, Any]:

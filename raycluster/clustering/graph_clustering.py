@@ -30,11 +30,9 @@ from raycluster.metrics.health import Advice, clustering_health, embedding_healt
 from raycluster.metrics.kmeans import plain_kmeans
 from raycluster.metrics.quality import clustering_quality
 from raycluster.options import ClusterOptions
-from raycluster.report.k_section import k_page
 from raycluster.runtime.background import run_beside
 from raycluster.runtime.clock import Clock
 from raycluster.runtime.console import Console
-from raycluster.runtime.files import atomic_write
 from raycluster.runtime.run_dir import RunDir
 from raycluster.runtime.session import private_node, ray_session
 from raycluster.runtime.summary import RunSummary
@@ -54,6 +52,8 @@ class Clustering:
     confidence : ndarray of float32, shape (n,)
         From :func:`raycluster.metrics.confidence.confidence_of`.
     tree : MergeTree
+    neighbors : (ndarray of int32, ndarray of float32)
+        Of each row, the nearest first, and their squared distances, [n, k].
     others : dict of str to (ndarray of int32 of shape (n,), float)
         What other methods find, and in how many seconds: plain k-means with as many clusters, unless it would take far
         longer, and those that were asked for.
@@ -64,6 +64,7 @@ class Clustering:
     clusters: np.ndarray
     confidence: np.ndarray
     tree: MergeTree
+    neighbors: tuple[np.ndarray, np.ndarray]
     others: dict[str, tuple[np.ndarray, float]]
     health: dict[str, Any]
 
@@ -74,8 +75,7 @@ def cluster_graph(
     """Cluster vectors by graph degree linkage, and by plain k-means to compare with.
 
     A number of clusters that is given means clusters that count
-    (:func:`raycluster.graph.small_clusters.partition_of`); "auto" has chosen it with the small ones among them. With
-    ``clusters="auto"``, the number chosen, other plausible ones, and what each gives go to ``n_clusters.html``.
+    (:func:`raycluster.graph.small_clusters.partition_of`); "auto" has chosen it with the small ones among them.
 
     Parameters
     ----------
@@ -109,8 +109,6 @@ def cluster_graph(
         )
         n_clusters, counted = ranking.chosen, describe(ranking, tree, neighbors, weights)
         remarks += ranking.remarks
-        with atomic_write(run_dir.path / "n_clusters.html") as page:
-            page.write_text(k_page(counted, found.paths))
         clock.lap("number of clusters")
     kmeans = run_beside(lambda: plain_kmeans(vectors, n_clusters), lambda: console.progress("comparing with k-means"))
     clock.lap("k-means")
@@ -133,7 +131,7 @@ def cluster_graph(
     health["warnings"] = remarks + warnings_for(judged, Advice(options.against_chaining, COLLAPSED))
     confidence = run_beside(lambda: confidence_of(vectors, labels), lambda: console.progress("measuring confidence"))
     clock.lap("confidence")
-    return Clustering(labels, confidence, tree, others, health)
+    return Clustering(labels, confidence, tree, (neighbors, distances), others, health)
 
 
 def write_clustering(

@@ -19,9 +19,12 @@ QUALITY = 85
 
 
 def thumbnails(
-    rows: Rows, value_range: tuple[float, float] | None = None, through_ray: bool = True
+    rows: Rows,
+    value_range: tuple[float, float] | None = None,
+    through_ray: bool = True,
+    long_side: int = LONG_SIDE,
 ) -> list[bytes | None]:
-    """Return the images of some rows, shrunk to a long side of at most 160 pixels, in their own aspect and color.
+    """Return the images of some rows, shrunk to a long side of at most so many pixels, in their own aspect and color.
 
     Parameters
     ----------
@@ -30,6 +33,7 @@ def thumbnails(
         What becomes black and white in images of more than 8 bits.
     through_ray : bool
         Read them on Ray where one is connected. A process that holds the last free core must not wait for it.
+    long_side : int
 
     Returns
     -------
@@ -38,7 +42,7 @@ def thumbnails(
     """
     pictures: list[bytes | None] = [None] * len(rows)
     held = put_rows(rows) if through_ray and not rows.are_arrays else rows
-    work = partial(_shrink_range, value_range=value_range)
+    work = partial(_shrink_range, value_range=value_range, long_side=long_side)
     for columns in map_ranges(work, held, rows.ranges(0, len(rows))):
         for row, picture in zip(columns["row"].tolist(), columns["picture"], strict=True):
             pictures[row] = picture or None
@@ -56,14 +60,16 @@ def encode_picture(pixels: np.ndarray) -> bytes:
     return file.getvalue()
 
 
-def _shrink_range(rows: Rows, start: int, stop: int, value_range: tuple[float, float] | None) -> Columns:
+def _shrink_range(
+    rows: Rows, start: int, stop: int, value_range: tuple[float, float] | None, long_side: int
+) -> Columns:
     pictures = np.full(stop - start, b"", dtype=object)
     for i, item in enumerate(rows.read(start, stop)):
         if isinstance(item, Unreadable):
             continue
         try:
             if isinstance(item, bytes):
-                at_least = (LONG_SIDE, LONG_SIDE)
+                at_least = (long_side, long_side)
                 name, frame = rows.image_name(start + i), rows.frame(start + i)
                 pixels = decode(item, name=name, frame=frame, at_least=at_least, value_range=value_range)
             else:
@@ -71,6 +77,6 @@ def _shrink_range(rows: Rows, start: int, stop: int, value_range: tuple[float, f
         except Unreadable:
             continue
         picture = Image.fromarray(pixels)
-        picture.thumbnail((LONG_SIDE, LONG_SIDE))
+        picture.thumbnail((long_side, long_side))
         pictures[i] = encode_picture(np.asarray(picture))
     return {"row": np.arange(start, stop), "picture": pictures}

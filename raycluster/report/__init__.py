@@ -1,6 +1,7 @@
-"""Pages and plots of a finished run, as text that stands alone: no server, no scripts, no links.
+"""Pages and plots of a finished run: files that need no other, no server and no network.
 
-``page`` is a run's report, with thumbnails from ``contact_sheet``. ``k_plot`` shows how the number of clusters was
-chosen, ``shift_plot`` how well clusters hold up on changed images, and ``sweep_page`` the trials of a sweep, whose
-settings ``axis`` lays out. They share the SVG elements in ``svg``.
+``page`` writes a run's report: ``content`` is what it is made from, ``arrangement`` its order and its lists, ``cuts``
+its clusters at every number of them, ``overview`` and ``page_data`` what its scripts read, and ``template_files`` puts
+it all into ``template/``. ``plot`` draws every chart, on the axes of ``axis``: those of a run (``charts``), of changed
+images (``shift_plot``) and of a sweep (``sweep_page``).
 """

@@ -1,138 +1,118 @@
-"""``report.html``: one page without a server, scripts or links."""
+"""``report.html``: the page of a run, and for many images the folder beside it."""
 
 from __future__ import annotations
 
-import base64
-import html
-import io
+import os
+import uuid
 from collections.abc import Callable
-from typing import Any
+from pathlib import Path
 
 import numpy as np
 
-from raycluster.report.contact_sheet import contact_sheet, examples
-from raycluster.report.k_section import k_section, typical_rows
-from raycluster.report.svg import polyline
-from raycluster.runtime.summary import kmeans_sentence, moved_sentence, training_sentence
+from raycluster.report.arrangement import Arrangement, arrange
+from raycluster.report.charts import charts_of_run
+from raycluster.report.content import ReadPictures, RunContent
+from raycluster.report.overview import overview_data
+from raycluster.report.page_data import as_json, column_data, parts_of, picture_data, row_data, tree_data
+from raycluster.report.picture_file import PictureFile
+from raycluster.report.template_files import BASICS, RUN_SCRIPTS, fill
+from raycluster.runtime.files import atomic_write, plain, remove_tree
 
-MAX_CLUSTERS = 200
-TYPICAL, UNCERTAIN = 16, 8
-
-STYLE = """
-body { font: 15px/1.5 system-ui, sans-serif; max-width: 70em; margin: 2em auto; padding: 0 1em; color: #222 }
-table { border-collapse: collapse } td, th { padding: .2em 1em .2em 0; text-align: right } th { font-weight: 600 }
-td:first-child, th:first-child { text-align: left }
-section { margin: 1.2em 0 } h2 { font-size: 1.05em; margin: 0 } img { display: block; margin: .2em 0; max-width: 100% }
-.warning { background: #fff3d6; padding: .5em 1em } .pair { display: flex; gap: 2em; flex-wrap: wrap }
-small { color: #666 }
-"""
+PAGE, FOLDER = "report.html", "report"
+PART = 1_000  # images in each file of the folder
+LARGE, SMALL = 160, 112  # the longest side of a picture in a page of few images, and of many
+FEW = 2_000
+READ_AT_A_TIME = 10_000
 
 
-def report_page(
-    summary: dict[str, Any],
-    metrics: list[dict[str, Any]],
-    assignments: np.ndarray,
-    confidence: np.ndarray,
-    read_pictures: Callable[[np.ndarray], list[bytes | None]],
-) -> str:
-    """Return the page: what was done, how training went, and every cluster with its typical and its uncertain images.
+def write_page(folder: Path, content: RunContent, progress: Callable[[str], None] = lambda _: None) -> None:
+    """Write ``report.html``, and for more than 5,000 images ``report/`` with the pictures that do not go into it.
 
     Parameters
     ----------
-    summary : dict
-        The content of ``summary.json``.
-    metrics : list of dict
-        The lines of ``metrics.jsonl``.
-    assignments : ndarray of int32, shape (n,)
-    confidence : ndarray of float32, shape (n,)
-    read_pictures : callable
-        Takes rows int64 [m] and returns thumbnails as PNG or JPEG files, None where there is none.
-
-    Returns
-    -------
-    html : str
+    folder : Path
+        Of the run.
+    content : RunContent
+    progress : callable
+        Takes sentences that say what is being done.
     """
-    sizes = np.bincount(assignments)
-    in_use = np.count_nonzero(sizes)
-    shown = np.argsort(-sizes, kind="stable")[: min(in_use, MAX_CLUSTERS)]
-    typical = examples(assignments, confidence, TYPICAL)
-    uncertain = examples(assignments, confidence, UNCERTAIN, least=True)
-    merging = np.array(typical_rows(summary["health"]), np.int64)
-    rows = np.unique(np.concatenate([merging, *(chosen[c] for chosen in (typical, uncertain) for c in shown)]))
-    pictures = dict(zip(rows.tolist(), read_pictures(rows), strict=True))
+    progress("writing the page: placing images on the map")
+    arranged = arrange(content)
+    n, partial = len(content.ids), folder / f"{FOLDER}.{uuid.uuid4().hex[:8]}.partial"
+    in_parts = len(arranged.sample) < n
+    token = uuid.uuid4().hex if in_parts else ""
+    try:
+        with PictureFile(n, folder) as pictures:
+            _read(content.read_pictures, arranged, pictures, progress)
+            if in_parts:
+                _write_parts(partial, content, arranged, pictures, token, progress)
+            shown = picture_data(pictures.get(arranged.sample))
+        text = page_text(content, arranged, shown, token)
+        remove_tree(folder / FOLDER)
+        if in_parts:
+            os.replace(partial, folder / FOLDER)
+    finally:
+        remove_tree(partial)
+    with atomic_write(folder / PAGE) as path:
+        path.write_text(text, encoding="utf-8")
 
-    def sheet(chosen: np.ndarray) -> str:
-        picture = contact_sheet([[pictures[row] for row in chosen.tolist()]])
-        file = io.BytesIO()
-        picture.save(file, "PNG")
-        return f'<img alt="" src="data:image/png;base64,{base64.b64encode(file.getvalue()).decode()}">'
 
-    certainty = np.bincount(assignments, weights=confidence) / np.maximum(sizes, 1)
-    sections = [
-        f"<section><h2>Cluster {c}: {sizes[c]:,} images <small>mean confidence {certainty[c]:.2f}</small></h2>"
-        f"<div class=pair><div><small>typical</small>{sheet(typical[c])}</div>"
-        f"<div><small>least certain</small>{sheet(uncertain[c])}</div></div></section>"
-        for c in shown
-    ]
-    if in_use > len(shown):
-        sections.append(f"<p>{in_use - len(shown)} smaller clusters are not shown.</p>")
-    texts = [*summary.get("image_warnings", []), *summary["health"].get("warnings", [])]
-    warnings = [f"<p class=warning>{html.escape(text)}</p>" for text in texts]
-    agreement = summary.get("kmeans_agreement")
-    title = f"{summary['images']:,} images in {summary['clusters']} clusters"
-    return "\n".join(
-        [
-            f"<!doctype html><html lang=en><meta charset=utf-8><title>{title}</title><style>{STYLE}</style>",
-            f"<h1>{title}</h1>",
-            f"<p>{html.escape(summary['method'])}, {summary['seconds']:.0f} seconds, "
-            f"{summary['rejected']:,} inputs rejected (see rejected.parquet).</p>",
-            _reasons(summary.get("rejected_reasons") or {}),
-            *warnings,
-            _paragraph(moved_sentence(summary["moved"]) if summary.get("moved") else ""),
-            _paragraph(training_sentence(summary["health"])),
-            _paragraph(kmeans_sentence(agreement) if agreement is not None else ""),
-            k_section(summary["health"], lambda row: sheet(np.array([row]))),
-            _quality_table(summary.get("quality") or {}, summary.get("reported", "")),
-            _loss_curve([row for row in metrics if row.get("loss") is not None]),
-            *sections,
-            "</html>\n",
-        ]
+def page_text(content: RunContent, arranged: Arrangement, pictures: list[str], token: str = "") -> str:
+    """Return ``report.html``.
+
+    Parameters
+    ----------
+    content : RunContent
+    arranged : Arrangement
+    pictures : list of str
+        From :func:`raycluster.report.page_data.picture_data`, of the images in the sample.
+    token : str
+        What the files beside the page are known by; empty if there are none.
+    """
+    overview = overview_data(content, arranged, token, PART)
+    return fill(
+        "page.html",
+        f"{overview['title']} · {content.name}",
+        (BASICS, *RUN_SCRIPTS),
+        parts=bool(token),
+        run=as_json(plain(overview)),
+        tree=as_json(tree_data(arranged)),
+        columns=as_json(column_data(content, arranged)),
+        rows=as_json(row_data(content, arranged, arranged.sample)),
+        pictures=as_json(pictures),
+        charts=charts_of_run(content),
     )
 
 
-def _paragraph(text: str) -> str:
-    return f"<p>{html.escape(text)}</p>" if text else ""
+def _read(
+    read: ReadPictures | None, arranged: Arrangement, pictures: PictureFile, progress: Callable[[str], None]
+) -> None:
+    """Read all pictures, in the order of the source, in which containers are read once."""
+    n = len(arranged.order)
+    if read is None:
+        return
+    side = LARGE if n <= FEW else SMALL
+    for start in range(0, n, READ_AT_A_TIME):
+        rows = np.arange(start, min(start + READ_AT_A_TIME, n))
+        pictures.put(arranged.place[rows], read(rows, side))
+        progress(f"writing the page: {rows[-1] + 1:,} of {n:,} pictures read")
 
 
-def _reasons(rejected: dict[str, int]) -> str:
-    if not rejected:
-        return ""
-    rows = "".join(f"<tr><td>{html.escape(reason)}</td><td>{n:,}</td></tr>" for reason, n in rejected.items())
-    return f"<table><tr><th>why inputs were rejected</th><th>how many</th></tr>{rows}</table>"
-
-
-def _quality_table(quality: dict[str, dict[str, float]], reported: str) -> str:
-    if not quality:
-        return ""
-    scores = list(next(iter(quality.values())))
-    head = "".join(f"<th>{score}</th>" for score in ["compared with known labels", *scores])
-    body = "".join(
-        f"<tr><td>{name}{' (shown here)' * (name == reported)}</td>"
-        + "".join(f"<td>{values[score]:.3f}</td>" for score in scores)
-        + "</tr>"
-        for name, values in quality.items()
-    )
-    return f"<table><tr>{head}</tr>{body}</table>"
-
-
-def _loss_curve(epochs: list[dict[str, Any]], width: int = 600, height: int = 120) -> str:
-    if len(epochs) < 2:
-        return ""
-    losses = [row["loss"] for row in epochs]
-    jumps = "; it jumps where clusters merge" if "period" in epochs[0] else ""
-    top = max(losses) or 1.0
-    points = [(i * width / (len(losses) - 1), height - loss / top * (height - 4)) for i, loss in enumerate(losses)]
-    return (
-        f"<p><small>loss by epoch, from {losses[0]:.4f} to {losses[-1]:.4f}{jumps}</small></p>"
-        f'<svg viewBox="0 0 {width} {height}" width="{width}" height="{height}">{polyline(points)}</svg>'
-    )
+def _write_parts(
+    folder: Path,
+    content: RunContent,
+    arranged: Arrangement,
+    pictures: PictureFile,
+    token: str,
+    progress: Callable[[str], None],
+) -> None:
+    """Write what the page loads on demand: scripts, because a page from a disk may read no other files."""
+    folder.mkdir()
+    for number, rows in parts_of(len(content.ids), PART):
+        kinds = {"rows": row_data(content, arranged, rows)}
+        if content.read_pictures is not None:
+            kinds["pictures"] = {"rows": rows.tolist(), "pictures": picture_data(pictures.get(rows))}
+        for kind, data in kinds.items():
+            call = f'rayclusterPart("{token}","{kind}",{number},{as_json(data)});\n'
+            (folder / f"{kind}-{number:05d}.js").write_text(call, encoding="utf-8")
+        progress(f"writing the page: {rows[-1] + 1:,} of {len(content.ids):,} images")

@@ -4,11 +4,11 @@ from __future__ import annotations
 
 from typing import Any
 
-from raycluster.report.svg import BLUE, line, open_svg, polyline, text
+from raycluster.report.axis import Axis, axis_of
+from raycluster.report.plot import BLUE, RED, Line, panels, plot
 
-PANEL_WIDTH, PANEL_HEIGHT, COLUMNS = 200, 150, 5
-LEFT, RIGHT, TOP, BOTTOM = 34, 10, 24, 24  # margins of a panel, in pixels
-COLORS = {"frozen": BLUE, "refitted": "#c63"}
+PANEL_WIDTH, PANEL_HEIGHT, COLUMNS = 220, 170, 5
+COLORS = {"frozen": BLUE, "refitted": RED}
 
 
 def shift_plot(rows: list[dict[str, Any]]) -> str:
@@ -22,35 +22,26 @@ def shift_plot(rows: list[dict[str, Any]]) -> str:
     Returns
     -------
     svg : str
-        One <svg> element without scripts, styles or links.
+        A file without scripts, styles or links.
     """
     factors = list(dict.fromkeys(row["factor"] for row in rows))
-    width, height = COLUMNS * PANEL_WIDTH, -(-len(factors) // COLUMNS) * PANEL_HEIGHT + 20
+    size = COLUMNS * PANEL_WIDTH, -(-len(factors) // COLUMNS) * PANEL_HEIGHT
+    drawn = [
+        _panel(factor, [row for row in rows if row["factor"] == factor], i % COLUMNS, i // COLUMNS)
+        for i, factor in enumerate(factors)
+    ]
     title = "Accuracy of frozen and refitted clusters on shifted images"
-    parts = [open_svg(width, height, title, font_size=11, standalone=True)]
-    for i, factor in enumerate(factors):
-        panel = _panel(factor, [row for row in rows if row["factor"] == factor])
-        corner = f"translate({i % COLUMNS * PANEL_WIDTH} {i // COLUMNS * PANEL_HEIGHT})"
-        parts += [f'<g transform="{corner}">', *panel, "</g>"]
-    for i, (name, color) in enumerate(COLORS.items()):
-        parts.append(text(LEFT + 90 * i, height - 6, name, color, "start"))
-    return "\n".join([*parts, "</svg>"])
+    return panels(title, drawn, size, list(COLORS.items()))
 
 
-def _panel(factor: str, rows: list[dict[str, Any]]) -> list[str]:
-    low, high = rows[0]["amount"], rows[-1]["amount"]
-    floor, right = PANEL_HEIGHT - BOTTOM, PANEL_WIDTH - RIGHT
-
-    def x(amount: float) -> float:
-        return LEFT + (right - LEFT) * (amount - low) / (high - low)
-
-    def y(accuracy: float) -> float:
-        return floor - (floor - TOP) * accuracy
-
-    parts = [text(LEFT, TOP - 8, factor, "black", "start")]
-    for tick in (0, 0.5, 1):
-        parts += [line(LEFT, y(tick), right, y(tick)), text(LEFT - 5, y(tick) + 4, f"{tick:g}", anchor="end")]
-    parts += [text(x(row["amount"]), floor + 14, f"{row['amount']:g}", bold=row["clean"]) for row in rows]
-    for name, color in COLORS.items():
-        parts.append(polyline(((x(row["amount"]), y(row[name]["acc"])) for row in rows), color))
-    return parts
+def _panel(factor: str, rows: list[dict[str, Any]], column: int, row: int) -> str:
+    amounts = axis_of([one["amount"] for one in rows], is_log=False)
+    ticks = [(amounts.place(one["amount"]), f"{one['amount']:g}{'*' * one['clean']}") for one in rows]
+    return plot(
+        f"Accuracy by {factor}; * are the images as they are",
+        Axis("", amounts.place, ticks),
+        axis_of([0, 1], factor, is_log=False),
+        [Line([(one["amount"], one[name]["acc"]) for one in rows], color) for name, color in COLORS.items()],
+        size=(PANEL_WIDTH, PANEL_HEIGHT),
+        at=(column * PANEL_WIDTH, row * PANEL_HEIGHT),
+    )

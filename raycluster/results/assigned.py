@@ -11,6 +11,7 @@ import pyarrow as pa
 
 from raycluster.errors import UserError
 from raycluster.graph.tree import MergeTree
+from raycluster.report.cuts import partition_at
 from raycluster.results.finished_run import labels_in
 from raycluster.results.names import Names, usual_name
 from raycluster.runtime.run_dir import RunDir
@@ -123,4 +124,9 @@ def _cut(folder: Path, n: int, n_clusters: int) -> np.ndarray:
             f"{folder} has no merge tree, which could be cut at {n_clusters} clusters: only its own clusters can be "
             "exported."
         )
-    return tree.cut(n_clusters)
+    return partition_at(tree, n_clusters, identity_of(folder))
+
+
+def identity_of(folder: Path) -> dict[str, Any]:
+    """Return the settings of a run; none where they are not known."""
+    return dict(RunDir(folder).config()["identity"]) if (folder / "config.json").exists() else {}

@@ -12,10 +12,11 @@ from raycluster.data.files.sources import check_apart
 from raycluster.data.thumbnails import thumbnails
 from raycluster.errors import UserError
 from raycluster.graph.neighbors.nearest import NeighborIndex
-from raycluster.results.assigned import AssignedRows, tree_of
+from raycluster.report.cuts import partition_at
+from raycluster.results.assigned import AssignedRows, identity_of, tree_of
 from raycluster.results.finished_run import RunVectors
 from raycluster.results.originals import find_originals, open_source
-from raycluster.results.projection import project
+from raycluster.report.projection import project
 from raycluster.runtime.console import Console
 from raycluster.runtime.files import write_json, write_parquet
 from raycluster.runtime.session import ray_session_for
@@ -36,7 +37,7 @@ def atlas_table(
 ) -> pa.Table:
     """Return the table that embedding-atlas opens.
 
-    ``projection_x`` and ``projection_y`` are of :func:`raycluster.results.projection.project`. ``neighbors`` has, as
+    ``projection_x`` and ``projection_y`` are of :func:`raycluster.report.projection.project`. ``neighbors`` has, as
     what the tool computes itself, row numbers in this table and plain distances, the row itself first. There is one
     column for each number of clusters in ``levels``.
     """
@@ -106,8 +107,10 @@ def columns_of(found: RunVectors, rows: AssignedRows | None) -> dict[str, Any]:
 
 def cluster_levels(folder: Path, n: int) -> dict[str, np.ndarray]:
     """Return the clusters, int32 [n], at every number in ``LEVELS`` that the folder's merge tree can be cut at."""
-    tree = tree_of(folder, n)
-    return {f"cluster_{k}": tree.cut(k) for k in LEVELS if tree.n_roots <= k < n} if tree else {}
+    tree, identity = tree_of(folder, n), identity_of(folder)
+    if tree is None:
+        return {}
+    return {f"cluster_{k}": partition_at(tree, k, identity) for k in LEVELS if tree.n_roots <= k < n}
 
 
 def pictures_of(

@@ -233,11 +233,6 @@ class RunDir:
         figures = {name: value for row in rows for name, value in row.items() if name not in PLACE}
         return figures | {"warnings": [warning for row in rows for warning in row.get("warnings", [])]}
 
-    def write_report(self, page: str) -> None:
-        """Write ``report.html``."""
-        with atomic_write(self.path / "report.html") as partial:
-            partial.write_text(page)
-
     def write_summary(self, summary: RunSummary) -> None:
         """Write ``summary.json``, the last file: a folder that has it holds a complete run."""
         write_json(self.path / "summary.json", asdict(summary))

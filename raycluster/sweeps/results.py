@@ -9,6 +9,7 @@ import pyarrow as pa
 from scipy.stats import spearmanr
 
 from raycluster.data.files.location import public_name
+from raycluster.report.page import PAGE
 from raycluster.report.sweep_page import sweep_page
 from raycluster.runtime.files import atomic_write, plain, write_json, write_parquet
 from raycluster.runtime.units import duration
@@ -31,7 +32,15 @@ def write_results(ledger: Ledger, run: TrainingRun, objective: str) -> None:
         given = {name: value for name, value in run.identity.items() if name != "method" and name not in settings}
         write_json(ledger.path / "best.json", {"method": run.method.name} | given | settings)
     with atomic_write(ledger.path / "sweep.html") as partial:
-        partial.write_text(sweep_page(rows, objective, f"{run.method.name} on {public_name(run.data)}"))
+        title = f"{run.method.name} on {public_name(run.data)}"
+        partial.write_text(sweep_page(rows, objective, title, page_of(ledger, best)))
+
+
+def page_of(ledger: Ledger, best: dict[str, Any] | None) -> str | None:
+    """Return where the page of the best trial is, relative to the folder of the sweep, or None if it has none."""
+    if best is None or not (ledger.trial_dir(best["trial"]) / PAGE).exists():
+        return None
+    return (ledger.trial_dir(best["trial"]) / PAGE).relative_to(ledger.path).as_posix()
 
 
 def trials_table(rows: list[dict[str, Any]]) -> pa.Table:

@@ -15,6 +15,7 @@ from raycluster.data.files.sources import resolve_source
 from raycluster.errors import TrainingFailed, UserError, check_setting
 from raycluster.methods import find_method
 from raycluster.options import SweepOptions
+from raycluster.results.run_page import write_run_page
 from raycluster.runtime.background import run_beside
 from raycluster.runtime.console import Console
 from raycluster.runtime.files import remove_tree
@@ -22,13 +23,14 @@ from raycluster.runtime.machine import available_cores
 from raycluster.runtime.object_store import memory_for_images
 from raycluster.runtime.paths import absolute_out
 from raycluster.runtime.ray_errors import check_ray_alive
+from raycluster.runtime.run_dir import RunDir
 from raycluster.runtime.session import private_node, ray_session
 from raycluster.runtime.units import count, duration
 from raycluster.runtime.versions import installed_versions
 from raycluster.sweeps.allocation import Allocation, allocate
 from raycluster.sweeps.ledger import Ledger
 from raycluster.sweeps.objective import check_objective
-from raycluster.sweeps.results import best_row, header, line, rank_agreement, write_results
+from raycluster.sweeps.results import best_row, header, line, page_of, rank_agreement, write_results
 from raycluster.sweeps.search_space import Range, Space, draw_settings, grid, parse_fixed, parse_space
 from raycluster.training.trainer import TrainingRun, check_asked, check_early, load_source, open_source
 
@@ -96,6 +98,7 @@ def _sweep(options: SweepOptions, method: str, preset: str, console: Console) ->
                 done = f"; {trials - left} are done already" if left < trials else ""
                 console.say(f"{sentence}{done}. Results go to {ledger.path}")
                 _run_trials(ledger, options, run, space, trials, shares, images, cluster.logs, console)
+            _write_best_page(ledger, console)
             write_results(ledger, run, options.objective)
     return _show_outcome(ledger, options, trials, time.monotonic() - began, console)
 
@@ -265,6 +268,13 @@ def _run_trials(
     finally:
         progress.show(console)
     remove_tree(ledger.path / "tune")
+
+
+def _write_best_page(ledger: Ledger, console: Console) -> None:
+    """Write the page of the best trial, unless it has one; those of the others are written by ``raycluster show``."""
+    best = best_row(ledger.rows())
+    if best and page_of(ledger, best) is None:
+        write_run_page(RunDir(ledger.trial_dir(best["trial"])), console)
 
 
 def _number(trial: Any) -> str:

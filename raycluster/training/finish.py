@@ -3,15 +3,18 @@
 from __future__ import annotations
 
 from collections import Counter
-from dataclasses import asdict
+from collections.abc import Callable
+from dataclasses import asdict, replace
 from typing import TYPE_CHECKING
 
 import numpy as np
 
 from raycluster.data.thumbnails import thumbnails
+from raycluster.graph.tree import MergeTree
 from raycluster.metrics.confidence import confidence_of
 from raycluster.metrics.quality import clustering_quality
-from raycluster.report.page import report_page
+from raycluster.report.content import RunContent
+from raycluster.report.page import write_page
 from raycluster.runtime.clock import Clock
 from raycluster.runtime.files import remove_tree
 from raycluster.runtime.run_dir import RunDir
@@ -30,7 +33,7 @@ def finish(
     workers: int,
     found: WorkerResults,
     clock: Clock,
-    through_ray: bool = True,
+    progress: Callable[[str], None] | None = None,
 ) -> RunSummary:
     """Check that no row is missing, and write the remaining files, the summary last.
 
@@ -44,8 +47,8 @@ def finish(
     found : WorkerResults
         The results of worker 0.
     clock : Clock
-    through_ray : bool
-        Whether thumbnails may be read on Ray.
+    progress : callable, optional
+        Takes sentences that say what is being done. Without it, no page is written.
     """
     ids, embeddings = run_dir.read_embeddings(workers)
     if not np.array_equal(ids, images.ids):
@@ -75,14 +78,44 @@ def finish(
         image_warnings=list(images.warnings),
         health=run_dir.health(),
     )
-
-    def read_pictures(rows: np.ndarray) -> list[bytes | None]:
-        return thumbnails(images.originals.select(rows), images.canvas.value_range, through_ray)
-
-    page = report_page(asdict(summary), run_dir.rows(), clusters, confidence, read_pictures)
-    run_dir.write_report(page)
-    write_projector(run_dir, images, clusters, found.confidence)
+    if progress:
+        content = page_content(run_dir, images, found, embeddings, confidence, summary)
+        write_page(run_dir.path, content, progress)
+        clock.lap("page")
+        seconds = {stage: round(taken, 2) for stage, taken in clock.stages.items()}
+        summary = replace(summary, stages=seconds, seconds=round(sum(clock.stages.values()), 2))
+    write_projector(run_dir, images, clusters, confidence)
     remove_tree(run_dir.staged)
     remove_tree(run_dir.kept)
     run_dir.write_summary(summary)
     return summary
+
+
+def page_content(
+    run_dir: RunDir,
+    images: ImageSet,
+    found: WorkerResults,
+    embeddings: np.ndarray,
+    confidence: np.ndarray,
+    summary: RunSummary,
+) -> RunContent:
+    """Return what the page of a run shows."""
+
+    def read_pictures(rows: np.ndarray, long_side: int) -> list[bytes | None]:
+        return thumbnails(images.originals.select(rows), images.canvas.value_range, long_side=long_side)
+
+    return RunContent(
+        name=run_dir.path.name,
+        summary=asdict(summary),
+        config=run_dir.config(),
+        ids=images.ids,
+        paths=images.paths,
+        vectors=embeddings,
+        clusters=found.clusterings[found.reported],
+        confidence=confidence,
+        labels=images.labels,
+        class_names=images.class_names,
+        tree=None if found.merges is None else MergeTree(images.n, **found.merges),
+        metrics=run_dir.rows(),
+        read_pictures=read_pictures,
+    )

@@ -12,7 +12,7 @@ def test_the_command_clusters_a_matrix_and_says_where_the_results_are(call, tmp_
     code, told, _ = call(words)
     assert code == 0
     assert "gdl: 300 vectors in 8 clusters" in told
-    assert told.splitlines()[-1] == f"All results are in {out}."
+    assert told.splitlines()[-1] == f"All results are in {out}; open report.html to see the clusters."
     assert len(set(pq.read_table(out / "assignments.parquet")["cluster"].to_pylist())) == 8
     assert call([*words, "--quiet"]) == (0, "", "")
 

@@ -116,6 +116,7 @@ def test_quiet_is_a_flag_of_every_command():
         "cluster": "--embeddings e --clusters 2 --out o",
         "assign": "--model m --data d --out o",
         "evaluate": "--run r",
+        "show": "r",
         "export": "--run r --format numpy --out o",
         "sweep": "--data d --out o",
     }

@@ -118,7 +118,7 @@ def test_the_number_of_clusters_is_found_where_it_is_not_known(tmp_path):
     np.save(tmp_path / "blobs.npy", np.repeat(rng.normal(size=(6, 5)) * 10, 50, axis=0) + rng.normal(size=(300, 5)))
     summary = raycluster.cluster(embeddings=tmp_path / "blobs.npy", clusters="auto", out=tmp_path / "out")
     assert summary.clusters == 6
-    assert "6 is chosen" in (tmp_path / "out" / "n_clusters.html").read_text()
+    assert "300 vectors in 6 clusters" in (tmp_path / "out" / "report.html").read_text()
     chosen = json.loads((tmp_path / "out" / "summary.json").read_text())["health"]["suggestions"][0]
     assert (chosen["n_clusters"], chosen["clear"], chosen["largest"], chosen["smallest"]) == (6, "clear", 50, 50)
     assert "highest silhouette on a sample" in chosen["reasons"]
@@ -132,7 +132,8 @@ def test_other_plausible_numbers_are_named_with_their_reasons(tmp_path, capsys):
     assert 10 in suggested
     told = capsys.readouterr().out
     assert f"{summary.clusters} clusters (clear); also plausible: {suggested[1]} (" in told
-    page = (tmp_path / "out" / "n_clusters.html").read_text()
+    page = (tmp_path / "out" / "report.html").read_text()
+    assert f"Score by number of clusters: {summary.clusters} is chosen" in page
     assert "digits.npy#" in page
 
 

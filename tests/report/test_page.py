@@ -1,95 +1,49 @@
+import re
+from dataclasses import replace
+
 import numpy as np
-from sklearn.datasets import load_digits
 
-from raycluster.data.thumbnails import encode_picture
-from raycluster.report.page import MAX_CLUSTERS, report_page
-
-SUMMARY = {"method": "jule", "images": 1797, "rejected": 2, "clusters": 10, "seconds": 12.0, "health": {}}
+from raycluster.report import arrangement, page
+from raycluster.report.page import write_page
 
 
-def page_of_digits(summary, metrics=()):
-    digits = load_digits()
-    images = (digits.images * 255 / 16).astype(np.uint8)
-    requested = []
-
-    def read(rows):
-        requested.append(rows)
-        return [encode_picture(image) for image in images[rows]]
-
-    page = report_page(summary, list(metrics), digits.target, np.ones(1797, np.float32), read)
-    return page, requested
+def test_a_small_run_is_one_file(content, tmp_path):
+    told = []
+    write_page(tmp_path, content, told.append)
+    assert [file.name for file in tmp_path.iterdir()] == ["report.html"]
+    text = (tmp_path / "report.html").read_text(encoding="utf-8")
+    assert text.count("png;base64,") == 400
+    assert told[0].startswith("writing the page")
 
 
-def test_the_page_shows_every_cluster_with_its_size_and_reads_only_what_it_shows():
-    page, requested = page_of_digits(SUMMARY)
-    assert "1,797 images in 10 clusters" in page
-    assert "2 inputs rejected (see rejected.parquet)" in page
-    for digit, size in enumerate(np.bincount(load_digits().target)):
-        assert f"Cluster {digit}: {size} images" in page
-    assert page.count("data:image/png;base64,") == 20
-    assert len(requested) == 1
-    assert len(requested[0]) <= 10 * 24
+def test_a_large_run_has_a_folder_with_the_rest_which_is_replaced_with_the_page(content, tmp_path, monkeypatch):
+    monkeypatch.setattr(arrangement, "IN_FULL", 150)
+    monkeypatch.setattr(page, "PART", 100)
+    asked = []
+
+    def read_pictures(rows, side):
+        asked.append((rows.tolist(), side))
+        return [b"\xff\xd8" if row % 2 else None for row in rows]
+
+    monkeypatch.setattr(page, "READ_AT_A_TIME", 300)
+    write_page(tmp_path, replace(content, read_pictures=read_pictures))
+    assert asked == [(list(range(300)), page.LARGE), (list(range(300, 400)), page.LARGE)]  # in the order of the source
+    names = {f"{kind}-0000{part}.js" for kind in ("rows", "pictures") for part in range(4)}
+    assert {file.name for file in (tmp_path / "report").iterdir()} == names
+    text = (tmp_path / "report.html").read_text(encoding="utf-8")
+    assert text.count("jpeg;base64,") < 150
+    token = re.search(r'"token":"(\w+)"', text)[1]
+    part = (tmp_path / "report" / "pictures-00003.js").read_text(encoding="utf-8")
+    assert part.startswith(f'rayclusterPart("{token}","pictures",3,')
+    write_page(tmp_path, replace(content, read_pictures=None))
+    assert {file.name for file in (tmp_path / "report").iterdir()} == {f"rows-0000{part}.js" for part in range(4)}
+    assert {file.name for file in tmp_path.iterdir()} == {"report", "report.html"}
 
 
-def test_the_page_needs_no_other_file():
-    page, _ = page_of_digits(SUMMARY)
-    assert "http" not in page
-    assert "<script" not in page
-
-
-def test_warnings_quality_and_loss_are_shown():
-    summary = SUMMARY | {
-        "health": {"warnings": ["it <collapsed>"]},
-        "quality": {"sf": {"nmi": 0.9, "acc": 0.9}, "rc": {"nmi": 0.912, "acc": 0.934}},
-        "reported": "rc",
-    }
-    page, _ = page_of_digits(summary, [{"kind": "epoch", "loss": 0.5}, {"kind": "epoch", "loss": 0.25}])
-    assert "it &lt;collapsed&gt;" in page
-    assert "<td>sf</td><td>0.900</td>" in page
-    assert "<td>rc (shown here)</td><td>0.912</td><td>0.934</td>" in page
-    assert "from 0.5000 to 0.2500" in page
-
-
-def test_only_the_largest_of_many_clusters_are_shown_with_a_note():
-    assignments = np.arange(300)
-    page = report_page(SUMMARY, [], assignments, np.ones(300, np.float32), lambda rows: [None] * len(rows))
-    assert page.count("<section>") == MAX_CLUSTERS
-    assert "100 smaller clusters are not shown" in page
-
-
-def test_empty_clusters_are_not_shown():
-    assignments = np.array([0, 0, 3, 3])
-    page = report_page(SUMMARY, [], assignments, np.ones(4, np.float32), lambda rows: [None] * len(rows))
-    assert page.count("<section>") == 2
-    assert "Cluster 3: 2 images" in page
-    assert "smaller clusters" not in page
-
-
-def test_the_page_tells_how_plain_kmeans_agrees_and_what_has_moved():
-    moved = {"images": 9, "changed": 2, "added": 1, "removed": 0, "new": [3], "gone": []}
-    page, _ = page_of_digits(SUMMARY | {"kmeans_agreement": 0.87654, "moved": moved})
-    assert "<p>Plain k-means, with as many clusters on the same features, agrees with these to ARI 0.877.</p>" in page
-    assert "2 of 9 images changed cluster, new: cluster 3." in page
-    assert "k-means" not in page_of_digits(SUMMARY)[0]
-
-
-def test_where_the_number_was_chosen_the_page_shows_what_it_was_chosen_from():
-    merges = [[{"size": 180, "row": 1000}, {"size": 20, "row": 1200}]]
-    one = {"reasons": ["a reason"], "clearness": 0.9, "clear": "clear", "links_cut": 0.1, "largest": 180, "median": 180}
-    suggestions = [
-        one
-        | {
-            "n_clusters": 10,
-            "smallest": 20,
-            "merges_to": 9,
-            "merges": merges,
-            "more_parts": [0] * len(merges),
-            "more_merges": 0,
-        },
-        one | {"n_clusters": 9, "smallest": 180, "merges_to": None, "merges": [], "more_parts": [], "more_merges": 0},
-    ]
-    counted = {"suggestions": suggestions, "scores": [[9, 0.3], [10, 0.4]]}
-    page, requested = page_of_digits(SUMMARY | {"health": counted})
-    assert "Number of clusters: 10 is chosen" in page
-    assert page.count("data:image/png;base64,") == 22
-    assert {1000, 1200} <= set(requested[0].tolist())
+def test_a_run_of_a_few_rows_without_a_tree_has_a_page(content, tmp_path):
+    few = np.arange(3)
+    cut = {name: getattr(content, name)[few] for name in ("ids", "vectors", "confidence", "labels")}
+    tiny = replace(content, **cut, paths=content.paths[:3], clusters=np.array([0, 2, 2], np.int32), tree=None)
+    summary = tiny.summary | {"health": {}, "images": 3, "clusters": 2}
+    write_page(tmp_path, replace(tiny, neighbors=None, summary=summary))
+    assert "3 images in 2 clusters" in (tmp_path / "report.html").read_text(encoding="utf-8")

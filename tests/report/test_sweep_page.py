@@ -1,3 +1,4 @@
+import json
 import re
 
 from raycluster.report.sweep_page import sweep_page
@@ -22,28 +23,40 @@ ROWS = [
 ]
 
 
+def data_of(page):
+    return json.loads(re.search(r'id="sweep">([^<]*)<', page)[1])
+
+
 def test_every_trial_with_an_objective_is_a_point_of_each_panel_and_a_line():
     page = sweep_page(ROWS, "silhouette", "jule on digits")
     # Two settings of three trials, and two finished trials against NMI.
     assert page.count("<circle") == 2 * 3 + 2
     assert page.count("<polyline") == 3
-    assert page.count('fill="white" stroke') == 2
+    assert page.count('fill="none" stroke="#96afd6"') == 3  # the stopped trial: two rings and a line
     assert page.count("stroke-dasharray") == 1
     assert "silhouette against learning_rate" in page
-    assert "NMI against silhouette" in page
-    assert "2 finished, 1 stopped, 1 failed" in page
+    assert "NMI with known classes against silhouette" in page
+
+
+def test_the_table_has_the_best_trial_first():
+    data = data_of(sweep_page(ROWS, "silhouette", "jule on digits", "trials/0001/report.html"))
+    assert data["counts"] == "2 finished, 1 stopped, 1 failed"
+    assert (data["highest"], data["best"]) == ("0.9000", "trials/0001/report.html")
+    assert data["trials"][0] == ["trial", "state", "silhouette", "NMI", "learning_rate", "affinity", "seconds"]
+    assert data["trials"][1] == ["1", "finished", "0.9", "0.8", "0.1", "global", "2"]
+    assert [trial[0] for trial in data["trials"][1:]] == ["1", "0", "2"]
 
 
 def test_without_labels_there_is_no_plot_of_them():
-    page = sweep_page([ROWS[2]], "silhouette", "jule on digits")
-    assert "NMI" not in page
+    assert "NMI" not in sweep_page([ROWS[2]], "silhouette", "jule on digits")
 
 
 def test_the_page_needs_no_other_file():
     page = sweep_page(ROWS, "silhouette", "jule on <digits>")
     assert "<digits>" not in page
-    assert not re.search(r"https?://|<script|<link|<img", page)
+    assert not re.search(r"https?://|<link rel=.stylesheet|<img|src=", page)
 
 
-def test_before_the_first_trial_has_finished_the_page_says_so():
-    assert "No trial has finished yet" in sweep_page([ROWS[3]], "silhouette", "jule on digits")
+def test_before_the_first_trial_has_finished_there_is_nothing_to_draw():
+    data = data_of(sweep_page([ROWS[3]], "silhouette", "jule on digits"))
+    assert (data["highest"], data["trials"]) == (None, [])

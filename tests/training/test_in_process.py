@@ -48,7 +48,6 @@ def test_the_run_folder_is_that_of_a_run_by_ray_train(method, digits_npz, tmp_pa
         "metrics.jsonl",
         "model",
         "rejected.parquet",
-        "report.html",
         "summary.json",
         "tensorboard",
     }

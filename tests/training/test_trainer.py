@@ -180,7 +180,7 @@ def test_a_run_leaves_every_image_in_every_file_and_says_what_it_rejected(alone,
     out, summary, told = alone
     assert (summary.images, summary.rejected, summary.clusters) == (N, 1, CLUSTERS)
     assert summary.quality["small"]["acc"] == 1.0
-    assert set(summary.stages) == {"ray_start", "images", "worker_start", "training", "writing"}
+    assert set(summary.stages) == {"ray_start", "images", "worker_start", "training", "writing", "page"}
     assert all(seconds >= 0 for seconds in summary.stages.values())
     assert {path.name for path in out.iterdir()} == {
         "assignments.parquet",

@@ -1,8 +1,7 @@
 import numpy as np
 import pytest
 
-from raycluster.results import projection
-from raycluster.results.projection import project
+from raycluster.report.projection import project
 
 
 @pytest.fixture
@@ -12,16 +11,15 @@ def blobs():
     return (rng.normal(size=(3, 60)) * 20)[labels] + rng.normal(size=(120, 60)), labels
 
 
-def test_rows_beyond_the_landmarks_lie_among_their_own(blobs, monkeypatch):
+def test_rows_beyond_the_landmarks_lie_among_their_own(blobs):
     vectors, labels = blobs
     vectors = vectors.astype(np.float32)
     for landmarks in (10_000, 60):
-        monkeypatch.setattr(projection, "LANDMARKS", landmarks)
-        places = project(vectors)
+        places = project(vectors, landmarks=landmarks)
         centers = np.stack([places[labels == i].mean(axis=0) for i in range(3)])
         nearest = np.linalg.norm(places[:, None] - centers, axis=2).argmin(axis=1)
         assert (nearest == labels).all()
-        np.testing.assert_array_equal(places, project(vectors))
+        np.testing.assert_array_equal(places, project(vectors, landmarks=landmarks))
 
 
 def test_a_handful_of_rows_has_places_too():

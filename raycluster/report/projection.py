@@ -14,17 +14,19 @@ PERPLEXITY = 30
 NEAREST = 3
 
 
-def project(vectors: np.ndarray, seed: int = 0) -> np.ndarray:
+def project(vectors: np.ndarray, seed: int = 0, landmarks: int = LANDMARKS) -> np.ndarray:
     """Place vectors in two dimensions, so that similar ones lie close together.
 
-    t-SNE places the first 50 principal components. Of more than 10,000 rows it places a random sample of 10,000, and
-    every other row goes to the mean position of its three nearest rows in the sample, weighted by their inverse squared
-    distances. The same seed and number of threads give the same map.
+    t-SNE places the first 50 principal components. Of more rows than ``landmarks`` it places a random sample of that
+    size, and every other row goes to the mean position of its three nearest rows in the sample, weighted by their
+    inverse squared distances. The same seed and number of threads give the same map.
 
     Parameters
     ----------
     vectors : ndarray of float32, shape (n, d)
     seed : int
+    landmarks : int
+        At least 4.
 
     Returns
     -------
@@ -37,16 +39,16 @@ def project(vectors: np.ndarray, seed: int = 0) -> np.ndarray:
     if d > COMPONENTS:
         pca = PCA(min(COMPONENTS, n), svd_solver="full" if n < d else "covariance_eigh")
         reduced = pca.fit_transform(vectors).astype(np.float32)
-    landmarks = np.sort(np.random.default_rng(seed).permutation(n)[:LANDMARKS])
+    placed = np.sort(np.random.default_rng(seed).permutation(n)[:landmarks])
     init = "pca" if reduced.shape[1] > 1 else "random"
-    tsne = TSNE(perplexity=min(PERPLEXITY, (len(landmarks) - 1) / 3), random_state=seed, init=init)
+    tsne = TSNE(perplexity=min(PERPLEXITY, (len(placed) - 1) / 3), random_state=seed, init=init)
     places = np.empty((n, 2), np.float32)
-    places[landmarks] = tsne.fit_transform(reduced[landmarks])
-    others = np.setdiff1d(np.arange(n), landmarks)
+    places[placed] = tsne.fit_transform(reduced[placed])
+    others = np.setdiff1d(np.arange(n), placed)
     if len(others):
-        index = NeighborIndex(reduced[landmarks], NEAREST, n_queries=len(others))
+        index = NeighborIndex(reduced[placed], NEAREST, n_queries=len(others))
         near, squared = index.of(reduced[others])
         weights = 1 / np.maximum(squared, 1e-12)
         weights /= weights.sum(axis=1, keepdims=True)
-        places[others] = (places[landmarks][near] * weights[:, :, None]).sum(axis=1)
+        places[others] = (places[placed][near] * weights[:, :, None]).sum(axis=1)
     return places
