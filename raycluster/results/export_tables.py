@@ -13,10 +13,10 @@ from raycluster.data.thumbnails import thumbnails
 from raycluster.errors import UserError
 from raycluster.graph.neighbors.nearest import NeighborIndex
 from raycluster.report.cuts import partition_at
+from raycluster.report.projection import project
 from raycluster.results.assigned import AssignedRows, identity_of, tree_of
 from raycluster.results.finished_run import RunVectors
 from raycluster.results.originals import find_originals, open_source
-from raycluster.report.projection import project
 from raycluster.runtime.console import Console
 from raycluster.runtime.files import write_json, write_parquet
 from raycluster.runtime.session import ray_session_for
