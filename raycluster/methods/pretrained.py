@@ -6,7 +6,7 @@ Importing this imports no torch.
 from __future__ import annotations
 
 from dataclasses import dataclass, replace
-from typing import TYPE_CHECKING
+from typing import TYPE_CHECKING, Any
 
 from raycluster.errors import UserError
 
@@ -29,6 +29,11 @@ class PretrainedSettings:
         """Reject invalid values."""
         if self.weights is not None and self.backbone is None:
             raise UserError("--weights are those of a pretrained network: name it with --backbone.")
+
+
+def is_pretrained(settings: Any) -> bool:
+    """Return whether the settings of a method name a pretrained network."""
+    return isinstance(settings, PretrainedSettings) and settings.backbone is not None
 
 
 def pretrained_canvas(

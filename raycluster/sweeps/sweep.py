@@ -14,6 +14,7 @@ from raycluster.data.files.location import public_name
 from raycluster.data.files.sources import resolve_source
 from raycluster.errors import TrainingFailed, UserError, check_setting
 from raycluster.methods import find_method
+from raycluster.methods.pretrained import is_pretrained
 from raycluster.options import SweepOptions
 from raycluster.results.run_page import write_run_page
 from raycluster.runtime.background import run_beside
@@ -129,7 +130,7 @@ def _what(options: SweepOptions, method: str, preset: str) -> tuple[TrainingRun,
     base = chosen.presets[preset]
     fixed = parse_fixed(options.fixed, base)
     base = replace(base, **fixed)
-    if getattr(base, "backbone", None):
+    if is_pretrained(base):
         raise UserError("A sweep trains from random weights only: leave backbone out, or train with raycluster train.")
     space = parse_space(options.space or [w for w in chosen.search_space if w.partition("=")[0] not in fixed], base)
     both = sorted(set(space) & set(fixed))

@@ -18,6 +18,7 @@ from raycluster.data.image_size import check_square
 from raycluster.data.reading import USUAL, Reading
 from raycluster.errors import UserError, check_setting
 from raycluster.methods.base import Method
+from raycluster.methods.pretrained import is_pretrained
 from raycluster.runtime.clock import Clock
 from raycluster.runtime.console import Console
 from raycluster.runtime.machine import available_cores
@@ -177,7 +178,10 @@ def check_asked(run: TrainingRun) -> None:
     if run.clusters != "auto" and run.clusters < 2:
         raise UserError(f"clusters={run.clusters}: there is nothing to cluster, choose at least 2.")
     check_setting("seed", run.seed, run.seed >= 0, "0 or more")
-    if run.method.square_sizes and run.image_size not in (None, "original"):
+    if is_pretrained(run.settings):
+        if run.color != "keep":
+            raise UserError(f"color={run.color}: the pretrained network takes colors as they are, so leave it out.")
+    elif run.method.square_sizes and run.image_size not in (None, "original"):
         check_square(run.image_size, run.method.square_sizes)
 
 

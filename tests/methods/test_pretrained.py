@@ -2,7 +2,7 @@ import pytest
 
 from raycluster.errors import UserError
 from raycluster.methods import find_method
-from raycluster.methods.pretrained import PretrainedSettings, pretrained_canvas
+from raycluster.methods.pretrained import PretrainedSettings, is_pretrained, pretrained_canvas
 
 NETWORK = "tf_efficientnet_lite0.in1k"
 
@@ -15,6 +15,12 @@ def test_images_are_prepared_as_the_pretrained_network_says(method, lite0_weight
     assert found.value_range == (0, 4095)
     with pytest.raises(UserError, match="give one number"):
         pretrained_canvas(settings, (96, 64), None)
+
+
+def test_settings_may_name_a_network():
+    assert is_pretrained(find_method("concurl").settings(backbone=NETWORK))
+    assert not is_pretrained(find_method("concurl").settings())
+    assert not is_pretrained(find_method("dccm").settings())
 
 
 def test_without_a_network_the_images_decide():

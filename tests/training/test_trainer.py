@@ -5,7 +5,7 @@ import json
 import os
 import signal
 import sys
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from pathlib import Path
 
 import numpy as np
@@ -21,10 +21,11 @@ from torch import nn
 from raycluster.data.files.sources import list_images
 from raycluster.data.reading import Reading
 from raycluster.errors import TrainingFailed, UserError
+from raycluster.methods import find_method
 from raycluster.methods.base import Method, Outcome
 from raycluster.methods.network import MethodNetwork
 from raycluster.runtime.console import Console
-from raycluster.training.trainer import TrainingRun, run_training
+from raycluster.training.trainer import TrainingRun, check_asked, run_training
 
 N = 23  # does not divide by two
 CLUSTERS = 3
@@ -257,6 +258,17 @@ def test_more_clusters_than_images_are_refused(photos, tmp_path, ray_session):
     with pytest.raises(UserError, match=r"clusters=24, but only 23 images were readable \(1 were rejected\)"):
         train(photos, tmp_path / "out", clusters=24)
     assert not (tmp_path / "out").exists()
+
+
+def test_a_pretrained_network_decides_about_sizes_and_colors():
+    method = find_method("concurl")
+    settings = {name: method.settings(backbone=name) for name in (None, "resnet50")}
+    asked = TrainingRun(method, settings["resnet50"], "photos", 2, "run", image_size=224)
+    check_asked(asked)
+    with pytest.raises(UserError, match="color=gray"):
+        check_asked(replace(asked, color="gray"))
+    with pytest.raises(UserError, match="160"):
+        check_asked(replace(asked, settings=settings[None]))
 
 
 def test_results_do_not_go_into_the_images(photos, ray_session):
