@@ -129,7 +129,10 @@ def cluster_graph(
     health["neighbor_agreement"] = float(agreement.mean())
     judged = {name: value for name, value in health.items() if name != "mean_cosine"}  # any cosine is fine for vectors
     health["warnings"] = remarks + warnings_for(judged, Advice(options.against_chaining, COLLAPSED))
-    confidence = run_beside(lambda: confidence_of(vectors, labels), lambda: console.progress("measuring confidence"))
+    confidence = run_beside(
+        lambda: confidence_of(vectors, labels, partition.is_joined),
+        lambda: console.progress("measuring confidence"),
+    )
     clock.lap("confidence")
     return Clustering(labels, confidence, tree, (neighbors, distances), others, health)
 

@@ -99,6 +99,8 @@ class Outcome:
     ids : ndarray of int64, shape (m,)
         The rows whose embeddings this worker computed.
     embeddings : ndarray of float32, shape (m, d)
+    outliers : ndarray of bool, shape (n,), or None
+        Rows of small clusters that joined another one (:func:`raycluster.graph.small_clusters.partition_of`).
     merges : dict of str to ndarray, or None
         ``left`` and ``right`` int32, ``affinity`` float64, ``size`` int32, each of shape (n - 1,).
     """
@@ -108,6 +110,7 @@ class Outcome:
     reported: str
     ids: np.ndarray
     embeddings: np.ndarray
+    outliers: np.ndarray | None = None
     merges: dict[str, np.ndarray] | None = None
 
 

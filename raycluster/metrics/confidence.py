@@ -106,9 +106,20 @@ class ClusterModel:
         return np.where(self.numbers[own] == clusters, confidence, 0).astype(np.float32)
 
 
-def confidence_of(embeddings: np.ndarray, clusters: np.ndarray) -> np.ndarray:
-    """Return the confidence, float32 [n], of the clusters, int [n], of the embeddings, float32 [n, d], of a run."""
-    return ClusterModel.fit(embeddings, clusters).confidence(embeddings, clusters)
+def confidence_of(embeddings: np.ndarray, clusters: np.ndarray, outliers: np.ndarray | None = None) -> np.ndarray:
+    """Return the confidence, float32 [n], of the rows of a run.
+
+    Parameters
+    ----------
+    embeddings : ndarray of float32, shape (n, d)
+    clusters : ndarray of int, shape (n,)
+    outliers : ndarray of bool, shape (n,), optional
+        Rows that are in their cluster for want of a better one; their confidence is 0.
+    """
+    confidence = ClusterModel.fit(embeddings, clusters).confidence(embeddings, clusters)
+    if outliers is not None:
+        confidence[outliers] = 0
+    return confidence
 
 
 def _principal_axes(embeddings: np.ndarray) -> tuple[np.ndarray, np.ndarray]:

@@ -157,6 +157,9 @@ def _compare(
         assert known.clusters is not None
         found.clusters[numbers] = known.clusters[neighbors[:, 0]]
     found.confidence[numbers] = model.confidence(points, found.clusters[numbers])
+    if clusters_too:
+        assert known.confidence is not None
+        found.confidence[numbers[known.confidence[neighbors[:, 0]] == 0]] = 0  # like an outlier of the run
 
 
 def _table(images: ImageSet, found: Assignments, is_refused: np.ndarray) -> pa.Table:

@@ -59,7 +59,7 @@ def assign_vectors(options: AssignOptions, run_dir: RunDir, console: Console) ->
     RunDir(out.parent).check_writable()
     console.progress(f"reading {run_dir.path}")
     known = read_vectors(run_dir.path, settings["embeddings"], settings["column"])
-    if known.clusters is None:
+    if known.clusters is None or known.confidence is None:
         raise RuntimeError("a finished clustering without assignments")
     clock.lap("vectors of the run")
     console.progress(f"reading {public_name(source)}")
@@ -79,14 +79,16 @@ def assign_vectors(options: AssignOptions, run_dir: RunDir, console: Console) ->
     rejected = f", {len(new.rejected):,} rejected" if new.rejected else ""
     console.say(f"{public_name(source)}: {count(len(new.ids), 'vector')}{rejected}")
     clock.lap("vectors")
-    clusters, n_neighbors = known.clusters, n_neighbors_of(run_dir, len(vectors))
+    clusters, of_run, n_neighbors = known.clusters, known.confidence, n_neighbors_of(run_dir, len(vectors))
 
     def search() -> tuple[Assignments, float]:
         rows = KnownRows(vectors, n_neighbors, len(new.vectors))
         model = ClusterModel.fit(vectors, clusters)
         neighbors, novelty = rows.compare(new.vectors)
-        given = clusters[neighbors[:, 0]]
-        return Assignments(given, model.confidence(new.vectors, given), novelty), rows.reach
+        nearest = neighbors[:, 0]
+        confidence = model.confidence(new.vectors, clusters[nearest])
+        confidence[of_run[nearest] == 0] = 0  # like an outlier of the run
+        return Assignments(clusters[nearest], confidence, novelty), rows.reach
 
     found, reach = run_beside(search, lambda: console.progress("assigning vectors"))
     clock.lap("assigning")

@@ -57,7 +57,7 @@ def finish(
         if clustering.shape != (images.n,):
             raise RuntimeError(f"the clustering {name} has {len(clustering)} rows for {images.n} images")
     clusters = found.clusterings[found.reported]
-    confidence = confidence_of(embeddings, clusters)
+    confidence = confidence_of(embeddings, clusters, found.outliers)
     run_dir.write_assignments(images.ids, images.paths, clusters, confidence, images.labels)
     if found.merges is not None:
         run_dir.write_merges(found.merges)

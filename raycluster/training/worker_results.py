@@ -18,7 +18,7 @@ class WorkerResults:
 
     Attributes
     ----------
-    clusterings, reported, merges
+    clusterings, reported, outliers, merges
         As in :class:`raycluster.methods.base.Outcome`.
     seconds, seconds_in_all : float
         Of this start, and of the whole training, including what led to the checkpoint that it continued from.
@@ -26,6 +26,7 @@ class WorkerResults:
 
     clusterings: dict[str, np.ndarray]
     reported: str
+    outliers: np.ndarray | None
     merges: dict[str, np.ndarray] | None
     seconds: float
     seconds_in_all: float
@@ -55,6 +56,7 @@ def write_worker_results(
     return WorkerResults(
         clusterings=outcome.clusterings,
         reported=outcome.reported,
+        outliers=outcome.outliers,
         merges=outcome.merges,
         seconds=context.seconds,
         seconds_in_all=context.seconds_in_all,

@@ -33,7 +33,9 @@ def trained(tmp_path, images):
     run_dir.write_embeddings(1, 2, images.ids[::2], images.paths[::2], embeddings[::2])
     run_dir.metrics.write_text('{"kind": "period", "clusters_in_use": 2, "warnings": ["look here"]}\n')
     clusters = np.array([1, 1, 0, 0], np.int32)
-    return run_dir, WorkerResults({"rc": clusters}, "rc", None, seconds=1.0, seconds_in_all=2.0)
+    return run_dir, WorkerResults(
+        {"rc": clusters}, "rc", np.array([False, True, False, False]), None, seconds=1.0, seconds_in_all=2.0
+    )
 
 
 def finished(images, trained, progress=None):
@@ -51,7 +53,8 @@ def test_the_run_ends_with_every_row_written(images, trained):
     assert run_dir.summary() == summary
     table = pq.read_table(run_dir.path / "assignments.parquet").to_pydict()
     assert (table["id"], table["cluster"], table["label"]) == ([0, 1, 3, 4], [1, 1, 0, 0], [0, 0, 1, 1])
-    assert np.argsort(table["confidence"]).tolist()[0] == 3
+    assert np.argsort(table["confidence"]).tolist()[:2] == [1, 3]
+    assert table["confidence"][1] == 0  # the outlier
     assert table["confidence"][2] == max(table["confidence"]) > 0.9
     assert not (run_dir.path / "report.html").exists()
 

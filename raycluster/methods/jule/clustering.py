@@ -44,6 +44,8 @@ class Clustering:
     joined : dict of str to int
         ``joined_clusters`` and ``joined_rows``, small clusters that joined another one
         (:func:`raycluster.graph.small_clusters.partition_of`).
+    outliers : ndarray of bool, shape (n,)
+        Which rows these are.
     mean_cosine : float
         Between random images; if it is near 1, the embedding has collapsed.
     graph_seconds, merge_seconds : float
@@ -61,6 +63,7 @@ class Clustering:
     neighbor_recall: float
     agreement: float
     joined: dict[str, int]
+    outliers: np.ndarray
     mean_cosine: float
     graph_seconds: float
     merge_seconds: float
@@ -115,6 +118,8 @@ class Judgement:
         As in :class:`raycluster.metrics.effect.Effect`.
     labels : ndarray of int32, shape (n,), or None
         As many clusters of what training started from.
+    outliers : ndarray of bool, shape (n,), or None
+        Rows of small clusters that joined another one.
     left, right, affinity, size : ndarray of shape (n - 1,), or None
         Their merge tree.
     """
@@ -124,6 +129,7 @@ class Judgement:
     predictability_before: float
     predictability_after: float
     labels: np.ndarray | None = None
+    outliers: np.ndarray | None = None
     left: np.ndarray | None = None
     right: np.ndarray | None = None
     affinity: np.ndarray | None = None
@@ -156,7 +162,7 @@ def judge(features: np.ndarray, split: int, before: np.ndarray, after: np.ndarra
     if effect.helped:
         return Judgement(*effect)
     start = recluster(rows, n_clusters, graph)
-    return Judgement(*effect, start.labels, start.left, start.right, start.affinity, start.size)
+    return Judgement(*effect, start.labels, start.outliers, start.left, start.right, start.affinity, start.size)
 
 
 def merges_of(found: Clustering | Judgement) -> dict[str, np.ndarray]:
@@ -205,6 +211,7 @@ def _cluster(
         neighbor_recall=float(recall),
         agreement=float(agreement.mean()),
         joined=partition.counted(),
+        outliers=partition.is_joined,
         mean_cosine=embedding_health(features)["mean_cosine"],
         graph_seconds=built - started,
         merge_seconds=finished - built,

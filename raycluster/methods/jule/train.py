@@ -186,6 +186,7 @@ class _Jule:
             model=self.net.eval(),  # type: ignore[arg-type]  # train_head puts a head on its pretrained network
             clusterings=self.clusterings,
             reported="rc" if judgement.labels is None else self.start,
+            outliers=clustering.outliers if judgement.labels is None else judgement.outliers,
             ids=ids,
             embeddings=features,
             merges=merges_of(clustering if judgement.labels is None else judgement),

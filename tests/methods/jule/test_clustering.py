@@ -47,6 +47,8 @@ def test_wherever_k_is_reached_the_clusters_count():
     sizes = np.bincount(kept.labels)
     odd = kept.labels == sizes.argmin()
     assert np.count_nonzero(odd) == 27
+    np.testing.assert_array_equal(found.outliers, odd)
+    assert not kept.outliers.any()
     # A period that ends above K cuts the tree at its moment.
     halfway = merge_clusters(images, np.arange(1797, dtype=np.int32), 10, 12, DEFAULT)
     assert (halfway.labels.max() + 1, halfway.joined["joined_rows"]) == (12, 0)
