@@ -1,3 +1,5 @@
+import shutil
+
 import numpy as np
 import pyarrow as pa
 import pyarrow.parquet as pq
@@ -86,3 +88,18 @@ def test_options_of_images_are_refused(clustering, vectors, tmp_path, out, optio
     np.save(tmp_path / "new.npy", vectors[1000:1100])
     with pytest.raises(UserError, match=f"--{next(iter(option))} is for images"):
         raycluster.assign(clustering, tmp_path / "new.npy", out, **option)
+
+
+def test_what_resembles_an_outlier_of_the_clustering_has_no_confidence_either(clustering, vectors, tmp_path, out):
+    shutil.copytree(clustering.parent, tmp_path / "copy")
+    run = tmp_path / "copy" / clustering.name
+    before = pq.read_table(run / "assignments.parquet")
+    column = before.schema.get_field_index("confidence")
+    confidence = before["confidence"].to_numpy().copy()
+    confidence[5] = 0
+    pq.write_table(before.set_column(column, "confidence", pa.array(confidence)), run / "assignments.parquet")
+    np.save(tmp_path / "again.npy", vectors[[7, 6]])  # rows 6 and 5, because row 3 is not among them
+    raycluster.assign(run, tmp_path / "again.npy", out)
+    given = pq.read_table(out)["confidence"].to_numpy()
+    assert given[0] == pytest.approx(confidence[6], abs=1e-4)
+    assert given[1] == 0 < before["confidence"][5].as_py()

@@ -55,6 +55,15 @@ def test_the_summary_says_what_was_found_and_where_it_is(tmp_path, shown):
     assert errors.getvalue() == "warning: 90% of the images are in one cluster\n"
 
 
+def test_a_training_that_helped_is_told_and_one_that_did_not_is_left_to_its_warning(tmp_path, shown):
+    console, out, _ = shown
+    for helped in (True, False):
+        training = {"helped": helped, "sentence": "training helped: compact" if helped else "training did not help"}
+        show_summary(console, tmp_path, replace(SUMMARY, health=SUMMARY.health | {"training": training}))
+    assert out.getvalue().count("\nTraining helped: compact.\n") == 1
+    assert "did not help" not in out.getvalue()
+
+
 def test_the_summary_of_a_finished_run_is_shown_again(tmp_path, shown):
     console, out, errors = shown
     run_dir = RunDir(tmp_path)
