@@ -54,6 +54,13 @@ RESULTS = Path(__file__).with_name("confidence.jsonl")
 EDGES = (0, 0.5, 0.7, 0.8, 0.9, 0.95, 1)
 SIDE = 32  # pixels, of larger images that JULE is trained on, and of all that the others are
 How = Literal["pixels", "jule", "dccm", "concurl", "features"]
+MADE_BY: dict[str, str] = {
+    "pixels": "the graph on pixels",
+    "features": "the graph on features",
+    "jule": "JULE",
+    "dccm": "DCCM",
+    "concurl": "ConCURL",
+}
 NAMES = {"t10k": "MNIST-test", "usps": "USPS", "umist": "UMIST", "cifar": "CIFAR-10, test"}
 Clustered = tuple[np.ndarray, np.ndarray, np.ndarray]  # embeddings, clusters, and the confidence of earlier versions
 
@@ -184,17 +191,16 @@ def machine() -> dict[str, str]:
 
 def print_table(rows: list[dict[str, Any]]) -> None:
     groups: dict[tuple[str, str], list[dict[str, Any]]] = {}
-    for row in sorted(rows, key=lambda row: ("pixels", "features", "jule", "dccm", "concurl").index(row["how"])):
+    for row in sorted(rows, key=lambda row: list(MADE_BY).index(row["how"])):
         groups.setdefault((row["data"], row["how"]), []).append(row)
     columns = ("before", "now", "right", "mean_before", "mean_now")
     means = [{name: np.mean([row[name] for row in runs]) for name in columns} for runs in groups.values()]
     print("| data | clusters of | images | K | AUROC before | AUROC now | right | mean before | mean now |")
     print("|---|---|---|---|---|---|---|---|---|")
     for (data, how), runs, mean in zip(groups, groups.values(), means, strict=True):
-        name = {"pixels": "the graph on pixels", "features": "the graph on features", "jule": "JULE"}.get(how)
         times = f", {len(runs)} seeds" if len(runs) > 1 else ""
         cells = " | ".join(short(mean[column]) for column in columns)
-        name = f"{NAMES.get(data, data)} | {name or how.upper()}{times}"
+        name = f"{NAMES.get(data, data)} | {MADE_BY[how]}{times}"
         print(f"| {name} | {runs[0]['images']:,} | {runs[0]['clusters']} | {cells} |")
     cells = " | ".join(f"**{short(np.mean([mean[column] for mean in means]))}**" for column in columns)
     print(f"| **mean** | | | | {cells} |")
