@@ -114,18 +114,28 @@ def machine() -> dict[str, str]:
     return {"machine": f"{cpu}, {os.cpu_count()} cores, torch {torch.__version__}", "date": time.strftime("%Y-%m-%d")}
 
 
+def newest(rows: list[dict[str, Any]]) -> list[dict[str, Any]]:
+    """Return the runs with the settings that each set of images was last trained with, by preset."""
+    last = {(row["data"], row["preset"]): row["settings"] for row in rows}
+    return [row for row in rows if row["settings"] == last[row["data"], row["preset"]]]
+
+
 def print_table(rows: list[dict[str, Any]]) -> None:
-    groups: dict[tuple[str, str, str], list[dict[str, Any]]] = defaultdict(list)
-    for row in rows:
-        groups[row["data"], row["preset"], json.dumps(row["settings"], sort_keys=True)].append(row)
-    print("| data | settings | graph on pixels | JULE-SF | JULE-RC | seeds | CPU seconds a run |")
-    print("|---|---|---|---|---|---|---|")
-    for (data, preset, _), runs in sorted(groups.items()):
+    groups: dict[tuple[str, str], list[dict[str, Any]]] = defaultdict(list)
+    for row in newest(rows):
+        groups[row["data"], row["preset"]].append(row)
+    print(
+        "| data | settings | graph on pixels | JULE-SF | JULE-RC | RC: NMI (arithmetic) / ARI | seeds "
+        "| CPU seconds a run | measured |"
+    )
+    print("|---|---|---|---|---|---|---|---|---|")
+    for (data, preset), runs in sorted(groups.items()):
         cells = [" / ".join(spread(runs, name, score) for score in ("nmi_geometric", "acc")) for name in CLUSTERINGS]
-        seconds = np.mean([row["cpu_seconds"] for row in runs])
-        print(f"| {data} | {preset} | {' | '.join(cells)} | {len(runs)} | {seconds:.0f} |")
+        cells.append(" / ".join(spread(runs, "rc", score) for score in ("nmi", "ari")))
+        seconds, date = np.mean([row["cpu_seconds"] for row in runs]), max(row["date"] for row in runs)
+        print(f"| {data} | {preset} | {' | '.join(cells)} | {len(runs)} | {seconds:.0f} | {date} |")
     print("\nNMI (geometric) / ACC, mean ± standard deviation over seeds; one thread a run.")
-    print("; ".join(sorted({f"{row['machine']}, {row['date']}" for row in rows})))
+    print("; ".join(sorted({row["machine"] for row in newest(rows)})))
 
 
 CLUSTERINGS = ("pixels", "sf", "rc")

@@ -19,7 +19,8 @@ if TYPE_CHECKING:
     from raycluster.graph.tree import MergeTree
 
 RENAMED = {"join_pieces": "join_small_components"}  # settings that had another name in earlier versions
-ADDED = {"join_small_clusters": False}  # settings that earlier versions did not have, and what these did
+# Settings that earlier versions did not have, and what these versions did.
+ADDED = {"join_small_clusters": False, "join_isolated_clusters": False}
 
 
 @dataclass(frozen=True, kw_only=True)

@@ -75,7 +75,8 @@ def partition_of(
     where the two clusters hardly hang together; and a real small class, which is many rows, keeps its place where all
     that is left to separate are halves of a large class. Where no merge shows what is usual, nothing is undone.
 
-    A small cluster joins as a whole the nearest by centroid of those clusters that it was merged with next.
+    What is undone on the way to such a merge, because it joined something smaller, joins another cluster too. A small
+    cluster joins as a whole the nearest by centroid of those clusters that it was merged with next.
 
     Parameters
     ----------

@@ -14,8 +14,9 @@ from raycluster.data.reading import Reading
 from raycluster.errors import UserError
 from raycluster.methods import METHODS, find_method
 from raycluster.metrics.consensus import consensus_score
-from raycluster.metrics.probe import probe_accuracy
+from raycluster.metrics.probe import few_label_accuracy, probe_accuracy
 from raycluster.metrics.quality import clustering_quality
+from raycluster.metrics.transfer import transfer_scores, verification_scores
 from raycluster.nn.features import frozen_features
 from raycluster.nn.network import Network
 from raycluster.options import EvaluateOptions
@@ -32,8 +33,9 @@ MOST_IMAGES = 20_000
 def evaluate_run(options: EvaluateOptions, console: Console | None = None) -> dict[str, Any]:
     """Train a classifier on the frozen features of each layer, and write ``evaluation.json`` into the run folder.
 
-    The scores of the run's clusters on these images are reported too: frozen as they are, and for ConCURL found anew;
-    and with ``shift``, how well the clusters hold up on changed images.
+    Pixels and the embedding are compared: clustered by other algorithms, as a measure of whether pairs are of the same
+    class, and classified with few labels. The scores of the run's clusters on these images are reported too: frozen as
+    they are, and for ConCURL found anew; and with ``shift``, how well the clusters hold up on changed images.
 
     Parameters
     ----------
@@ -79,10 +81,21 @@ def _evaluate_run(options: EvaluateOptions, console: Console) -> dict[str, Any]:
     for layer, features in layers.items():
         console.progress("training classifiers", f"training a classifier on {layer}")
         found[layer] = probe_accuracy(features, labels, options.seed)
+    spaces = {
+        "pixels": pixels.reshape(len(pixels), -1).astype(np.float32) / 255,
+        "embedding": list(layers.values())[-1],
+    }
+    transfer, pairs, few = {}, {}, {}
+    for space, features in spaces.items():
+        console.progress("comparing with pixels", f"clustering and classifying by {space}")
+        transfer[space] = transfer_scores(features, labels, options.seed)
+        pairs[space] = verification_scores(features, labels, options.seed)
+        few[space] = few_label_accuracy(features, labels, options.seed)
     console.progress("comparing clusterings")
     embedding, clusters = list(layers.values())[-1], min(summary.clusters, len(rows))
     agreement = consensus_score(embedding, clusters, options.seed)
     result = {"data": images.source, "images": len(rows), "frozen": found, "consensus": agreement}
+    result |= {"transfer": transfer, "pairs": pairs, "few_labels": few}
     last = {name: value for name, value in health.items() if name.startswith(("bcubed_", "probability_"))}
     result |= {"run": summary.quality, "training": last}
     console.progress("clustering")
@@ -98,6 +111,7 @@ def _evaluate_run(options: EvaluateOptions, console: Console) -> dict[str, Any]:
     console.say(f"Classifier with one hidden layer on frozen features of {count(len(rows), 'image')} of known class:")
     for layer, scores in found.items():
         console.say(f"  {layer:<12} accuracy {scores['accuracy']:.3f} on {scores['test']:,} images not seen before")
+    console.say("\n".join(comparison_lines(transfer, pairs, few)))
     console.say(
         f"Agreement of clusterings by k-means and graph degree linkage (no labels): {agreement['consensus']:.3f}"
     )
@@ -108,6 +122,24 @@ def _evaluate_run(options: EvaluateOptions, console: Console) -> dict[str, Any]:
         console.say(f"  {name.replace('_', ' '):<18} {value:.3f} at the end of the training")
     console.say(f"All results are in {run_dir.path / 'evaluation.json'}.")
     return result
+
+
+def comparison_lines(
+    transfer: dict[str, dict[str, dict[str, float]]],
+    pairs: dict[str, dict[str, float]],
+    few: dict[str, dict[str, dict[str, float]]],
+) -> list[str]:
+    """Return what was measured on pixels and on the embedding as lines."""
+    rows: dict[str, list[str]] = {"": list(transfer)}
+    for algorithm in transfer["pixels"]:
+        scores = [transfer[space][algorithm] for space in transfer]
+        rows[f"{algorithm}, NMI / ACC"] = [f"{score['nmi_geometric']:.3f} / {score['acc']:.3f}" for score in scores]
+    for name, title in (("auc", "area under the ROC"), ("accuracy", "accuracy")):
+        rows[f"pairs, {title}"] = [f"{pairs[space][name]:.3f}" for space in pairs]
+    for told in few["pixels"]:
+        for how in ("neighbors", "linear"):
+            rows[f"{told} labels a class, {how}"] = [f"{few[space][told][how]:.3f}" for space in few]
+    return [f"{title:<28}" + "".join(f"{cell:>18}" for cell in cells) for title, cells in rows.items()]
 
 
 def labeled_rows(images: ImageSet, seed: int) -> np.ndarray:

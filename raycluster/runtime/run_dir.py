@@ -77,7 +77,7 @@ class RunDir:
             if self.path.exists() and not all(_is_left_by_a_kill(entry.name) for entry in self.path.iterdir()):
                 raise UserError(f"{self.path} holds files but no run of raycluster: choose an empty or new --out.")
             return "new"
-        before = self.config()["identity"]
+        before = {name: value for name, value in ADDED.items() if name in identity} | self.config()["identity"]
         differences = [
             f"{_flag(key)} was {_shown(before.get(key))} and is now {_shown(identity.get(key))}"
             for key in differing(before, identity)
@@ -126,9 +126,7 @@ class RunDir:
         identity = config.get("identity")
         if not isinstance(identity, dict) or "method" not in identity:
             raise damaged(path, "it does not describe a run", NEW_FOLDER)
-        known = {RENAMED.get(name, name): value for name, value in identity.items()}
-        added = ADDED if "join_small_components" in known else {}
-        return config | {"identity": added | known}
+        return config | {"identity": {RENAMED.get(name, name): value for name, value in identity.items()}}
 
     def write_config(self, config: dict[str, Any]) -> None:
         """Write ``config.json``."""

@@ -18,6 +18,7 @@ from raycluster.results.evaluate import (
     MOST_IMAGES,
     EvaluateOptions,
     clusters_on,
+    comparison_lines,
     evaluate_run,
     in_numbers_of_run,
     labeled_rows,
@@ -90,6 +91,18 @@ def test_classes_of_other_images_are_numbered_as_in_the_run_by_their_names():
         in_numbers_of_run(pixels, labels, ["a", "b", "c"], ["d"], console)
 
 
+def test_pixels_and_embedding_are_compared_side_by_side():
+    score = {"nmi_geometric": 0.5, "acc": 0.25}
+    transfer = {"pixels": {"k-means": score}, "embedding": {"k-means": score | {"acc": 1.0}}}
+    pairs = {"pixels": {"auc": 0.5, "accuracy": 0.6}, "embedding": {"auc": 0.75, "accuracy": 0.8}}
+    few = {space: {"5": {"neighbors": 0.1, "linear": 0.2}} for space in pairs}
+    lines = [line.split() for line in comparison_lines(transfer, pairs, few)]
+    assert lines[0] == ["pixels", "embedding"]
+    assert lines[1] == ["k-means,", "NMI", "/", "ACC", "0.500", "/", "0.250", "0.500", "/", "1.000"]
+    assert lines[2][-2:] == ["0.500", "0.750"]
+    assert [line[-1] for line in lines[3:]] == ["0.800", "0.100", "0.200"]
+
+
 @pytest.mark.slow
 def test_other_images_are_read_as_asked_and_those_of_the_run_as_in_the_run(
     ray_session, jule_run, digit_files, tmp_path
@@ -107,7 +120,10 @@ def test_other_images_are_read_as_asked_and_those_of_the_run_as_in_the_run(
     found = evaluate_run(EvaluateOptions(**given), Console(stream=said))
     assert found["images"] == 100
     expected = evaluate_run(EvaluateOptions(run=str(run), data=str(digit_files / "new.npz")), Console(quiet=True))
-    assert found["frozen"] == expected["frozen"]
+    for name in ("frozen", "transfer", "pairs", "few_labels"):
+        assert found[name] == expected[name]
+    assert set(found["transfer"]) == set(found["pairs"]) == set(found["few_labels"]) == {"pixels", "embedding"}
+    assert "Ward linkage, NMI / ACC" in said.getvalue()
     assert "Left out of 2 files: 1 × excluded by b.npz" in said.getvalue()
     with pytest.raises(UserError, match="--exclude, --frames and --array go with --data"):
         EvaluateOptions(run=str(run), array="bright")

@@ -57,10 +57,11 @@ def test_other_settings_are_refused_by_name(begun):
 def test_a_run_of_an_earlier_version_is_continued(tmp_path):
     run_dir = RunDir(tmp_path)
     run_dir.write_config({"identity": IDENTITY | {"join_pieces": True}})
+    assert run_dir.state(IDENTITY | {"join_small_components": True}) == "begun"
     assert run_dir.state(IDENTITY | {"join_small_components": True, "join_small_clusters": False}) == "begun"
     assert "join_pieces" not in run_dir.config()["identity"]
     with pytest.raises(UserError, match="--join-small-components was True and is now False"):
-        run_dir.state(IDENTITY | {"join_small_components": False, "join_small_clusters": False})
+        run_dir.state(IDENTITY | {"join_small_components": False})
     with pytest.raises(UserError, match="--join-small-clusters was False and is now True"):
         run_dir.state(IDENTITY | {"join_small_components": True, "join_small_clusters": True})
 

@@ -40,7 +40,7 @@ def _build_network(architecture: Mapping[str, Any]) -> JuleCNN | JuleHead:
         return JuleHead(Backbone.rebuild(architecture["backbone"]))
     from raycluster.methods.jule.network import JuleCNN
 
-    return JuleCNN(tuple(architecture["shape"]), architecture["embedding_size"])
+    return JuleCNN(tuple(architecture["shape"]), architecture["embedding_size"], architecture.get("enlarge", 1))
 
 
 def _epochs_between_checks(settings: JuleSettings) -> int:

@@ -12,6 +12,7 @@ from raycluster.methods.network import MethodNetwork
 
 CHANNELS = 50
 KERNEL = 5
+ENLARGED_TO = 16  # pixels, about: on 8 x 8 pixels, a convolution of 5 x 5 sees most of the image, and a shift is coarse
 
 
 class Block(NamedTuple):
@@ -59,12 +60,17 @@ class JuleCNN(MethodNetwork):
     ----------
     shape : (channels, height, width) of the images
     embedding_size : int
+    enlarge : int, optional
+        How many times as high and wide images are made first. By default, sides of 8 pixels or fewer are brought to at
+        most 16.
     """
 
-    def __init__(self, shape: tuple[int, int, int], embedding_size: int = 160) -> None:
+    def __init__(self, shape: tuple[int, int, int], embedding_size: int = 160, enlarge: int | None = None) -> None:
         super().__init__()
         channels, height, width = shape
         self.shape, self.embedding_size = shape, embedding_size
+        self.enlarge = enlarge or max(1, ENLARGED_TO // max(height, width))
+        height, width = height * self.enlarge, width * self.enlarge
         layers: list[nn.Module] = []
         for block in choose_blocks(height, width):
             layers += [nn.Conv2d(channels, CHANNELS, KERNEL, padding=block.padding), nn.BatchNorm2d(CHANNELS)]
@@ -73,7 +79,7 @@ class JuleCNN(MethodNetwork):
         self.trunk = nn.Sequential(*layers, nn.Flatten())
         with torch.no_grad():
             self.trunk.eval()
-            flat = self.trunk(torch.zeros(1, *shape)).shape[1]
+            flat = self.trunk(torch.zeros(1, shape[0], height, width)).shape[1]
             self.trunk.train()
         self.embed = nn.Linear(flat, embedding_size)
         for module in self.modules():
@@ -84,15 +90,18 @@ class JuleCNN(MethodNetwork):
         self.to(memory_format=torch.channels_last)
 
     def prepare(self, images: torch.Tensor) -> torch.Tensor:
-        """Return images, uint8 [B, C, H, W], as floats in [0, 1]."""
-        return images.float() / 255
+        """Return images, uint8 [B, C, H, W], as floats in [0, 1], enlarged where they are tiny."""
+        floats = images.float() / 255
+        if self.enlarge == 1:
+            return floats
+        return F.interpolate(floats, scale_factor=self.enlarge, mode="bilinear", align_corners=False)
 
     def layers(self, inputs: torch.Tensor) -> dict[str, torch.Tensor]:
         """Return the embedding, float32 [B, embedding_size], the only layer that is evaluated."""
         return {"embedding": self(inputs)}
 
     def forward(self, images: torch.Tensor) -> torch.Tensor:
-        """Return unit embeddings, float32 [B, embedding_size], of images, float [B, C, H, W] in [0, 1]."""
+        """Return unit embeddings, float32 [B, embedding_size], of prepared images."""
         features = self.embed(self.trunk(images.contiguous(memory_format=torch.channels_last)))
         return F.normalize(features.float(), dim=1)
 
@@ -102,5 +111,6 @@ class JuleCNN(MethodNetwork):
             "name": "jule_cnn",
             "shape": list(self.shape),
             "embedding_size": self.embedding_size,
-            "preprocessing": "uint8 pixels divided by 255",
+            "enlarge": self.enlarge,
+            "preprocessing": "uint8 pixels divided by 255, then enlarged bilinearly",
         }
