@@ -8,7 +8,8 @@ from __future__ import annotations
 
 import math
 from dataclasses import dataclass, fields
-from typing import Any, Literal, get_args
+from types import NoneType, UnionType
+from typing import Any, Literal, Union, get_args, get_origin, get_type_hints
 
 from raycluster.data.canvas import Fit, ImageSize
 from raycluster.data.reading import Frames, LabelSource, Reading
@@ -33,6 +34,19 @@ def check_value_range(value_range: tuple[float, float] | None) -> None:
     """Raise :class:`UserError` if there is nothing between black and white."""
     is_range = value_range is None or -math.inf < value_range[0] < value_range[1] < math.inf
     check_setting("value_range", value_range, is_range, "a lower and a higher number")
+
+
+def check_choices(options: Any) -> None:
+    """Raise :class:`UserError` if an option has none of the words that it can have: Python does not look at them."""
+    for name, hint in get_type_hints(type(options)).items():
+        members = get_args(hint) if get_origin(hint) in (Union, UnionType) else (hint,)
+        words = [word for member in members if get_origin(member) is Literal for word in get_args(member)]
+        if not words:
+            continue
+        value, others = getattr(options, name), [one for one in members if get_origin(one) is not Literal]
+        is_other = value is None if set(others) <= {NoneType} else not isinstance(value, str)
+        *most, last = ["a number"] * (int in others) + words
+        check_setting(name, value, value in words or (is_other and bool(others)), f"{', '.join(most)} or {last}")
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -79,6 +93,7 @@ class SizedImageOptions(SourceOptions):
 
     def __post_init__(self) -> None:
         """Refuse settings that mean nothing."""
+        check_choices(self)
         check_value_range(self.value_range)
 
 
@@ -141,6 +156,7 @@ class BackboneOptions:
 
     def __post_init__(self) -> None:
         """Refuse settings that mean nothing."""
+        check_choices(self)
         check_setting("image_size", self.image_size, self.image_size is None or self.image_size >= 1, "at least 1")
         check_value_range(self.value_range)
 
@@ -186,7 +202,6 @@ class ClusterOptions(BackboneOptions, ImageOptions, ResourceOptions, OutputOptio
         BackboneOptions.__post_init__(self)
         if self.clusters != "auto" and self.clusters < 2:
             raise UserError(f"clusters={self.clusters}: there is nothing to cluster, choose at least 2.")
-        check_setting("metric", self.metric, self.metric in get_args(VectorMetric), "cosine or euclidean")
         for rival in self.compare:
             check_setting("compare", rival, rival in get_args(Rival), "spectral, hdbscan or evoc")
         if (self.data is None) == (self.embeddings is None):
@@ -221,6 +236,7 @@ class AssignOptions(SourceOptions, OutputOptions):
 
     def __post_init__(self) -> None:
         """Refuse settings that mean nothing."""
+        check_choices(self)
         is_positive = self.refuse_above > 0
         check_setting("refuse_above", self.refuse_above, is_positive, "a number above 0, or inf", may_be_infinite=True)
 
@@ -250,6 +266,7 @@ class EvaluateOptions:
 
     def __post_init__(self) -> None:
         """Refuse settings that mean nothing."""
+        check_choices(self)
         if self.data is None and (self.exclude or self.frames != "first" or self.array):
             raise UserError(
                 "--exclude, --frames and --array go with --data: the images of the run are read as they were for it."
@@ -300,10 +317,7 @@ class ExportOptions(OutputOptions, FoldersOptions, AtlasOptions):
 
     def __post_init__(self) -> None:
         """Refuse settings that mean nothing."""
-        choices = get_args(ExportFormat)
-        check_setting("format", self.format, self.format in choices, f"one of {', '.join(choices)}")
-        transfers = get_args(Transfer)
-        check_setting("transfer", self.transfer, self.transfer in transfers, f"one of {', '.join(transfers)}")
+        check_choices(self)
         check_setting("clusters", self.clusters, self.clusters is None or self.clusters >= 1, "at least 1")
         usual = {field.name: field.default for field in fields(self)}
         for name, formats in FORMATS_WITH.items():

@@ -1,6 +1,7 @@
 import inspect
 from dataclasses import MISSING, fields
 
+import numpy as np
 import pytest
 
 import raycluster
@@ -66,6 +67,33 @@ def test_what_an_option_cannot_be_is_refused_in_a_sentence():
         ClusterOptions(embeddings="e", out="o", metric="cosin")
     with pytest.raises(UserError, match="--compare dbscan: choose spectral, hdbscan or evoc"):
         ClusterOptions(embeddings="e", out="o", compare=("evoc", "dbscan"))
+
+
+@pytest.mark.parametrize(
+    ("options", "sentence"),
+    [
+        (lambda: TrainOptions(fit="squeeze"), "--fit squeeze: choose pad or crop"),
+        (lambda: TrainOptions(clusters="five"), "--clusters five: choose a number or auto"),
+        (lambda: TrainOptions(feed="none"), "--feed none: choose auto, resident or streaming"),
+        (lambda: TrainOptions(color=1), "--color 1: choose keep, gray or rgb"),
+        (lambda: SweepOptions(data="d", out="o", search="best"), "--search best: choose random, grid or optuna"),
+        (
+            lambda: EmbedOptions(data="d", out="o", labels="names"),
+            "--labels names: choose auto, folders or last-folders",
+        ),
+        (lambda: ClusterOptions(data="d", out="o", fit="pads"), "--fit pads: choose pad or crop"),
+        (lambda: AssignOptions(data="d", out="o", model="m", frames="second"), "--frames second: choose first or all"),
+        (lambda: EvaluateOptions(run="r", labels="names"), "--labels names: choose auto, folders or last-folders"),
+    ],
+)
+def test_a_word_that_is_no_choice_is_refused_with_the_choices(options, sentence):
+    with pytest.raises(UserError, match=f"^{sentence}"):
+        options()
+
+
+def test_numbers_of_any_kind_stand_beside_words():
+    assert TrainOptions(clusters=np.int64(5), image_size=(8, 9)).clusters == 5
+    assert EvaluateOptions(run="r").labels is None
 
 
 @pytest.mark.parametrize("value_range", [(5, 5), (9, 3), (0, float("nan")), (0, float("inf"))])

@@ -128,7 +128,8 @@ def cluster_graph(
     health |= partition.counted()
     health["neighbor_agreement"] = float(agreement.mean())
     judged = {name: value for name, value in health.items() if name != "mean_cosine"}  # any cosine is fine for vectors
-    health["warnings"] = remarks + warnings_for(judged, Advice(options.against_chaining, COLLAPSED))
+    rows = "images" if options.data else "vectors"
+    health["warnings"] = remarks + warnings_for(judged, Advice(options.against_chaining, COLLAPSED), rows)
     confidence = run_beside(
         lambda: confidence_of(vectors, labels, partition.is_joined),
         lambda: console.progress("measuring confidence"),

@@ -87,7 +87,7 @@ class Advice:
     collapsed: str
 
 
-def warnings_for(row: dict[str, Any], advice: Advice) -> list[str]:
+def warnings_for(row: dict[str, Any], advice: Advice, rows: str = "images") -> list[str]:
     """Return sentences that say what is wrong in a row of metrics; an empty list if nothing is.
 
     Parameters
@@ -97,17 +97,19 @@ def warnings_for(row: dict[str, Any], advice: Advice) -> list[str]:
         ``gradient_norm`` and ``neighbor_agreement`` (mean).
     advice : Advice
         What to try.
+    rows : str
+        What has been clustered.
     """
     warnings = []
     k = round(math.exp(row["entropy_at_best"])) if "entropy_at_best" in row else 0
     if k != 1 and row.get("largest_share", 0) > max(0.5, min(0.9, 4 / max(k, 1))):
-        warnings.append(f"{row['largest_share']:.0%} of the images are in one cluster: {advice.one_cluster}")
+        warnings.append(f"{row['largest_share']:.0%} of the {rows} are in one cluster: {advice.one_cluster}")
     if row.get("clusters_in_use", k) < k:
         warnings.append(f"only {row['clusters_in_use']} of {k} clusters are in use: try fewer --clusters")
     if row.get("mean_cosine", 0) > 0.95:
         warnings.append(
-            f"random images have a mean cosine of {row['mean_cosine']:.2f}: the embedding has collapsed to a point, or "
-            f"has not learned to tell images apart yet; {advice.collapsed}"
+            f"random {rows} have a mean cosine of {row['mean_cosine']:.2f}: the embedding has collapsed to a point, or "
+            f"has not learned to tell {rows} apart yet; {advice.collapsed}"
         )
     for name in ("loss", "gradient_norm"):
         if not math.isfinite(row.get(name, 0.0)):

@@ -20,13 +20,12 @@ from raycluster.nn.network import Network
 from raycluster.options import AssignOptions
 from raycluster.results.assign_vectors import assign_vectors
 from raycluster.results.assignment import (
+    Assignment,
     Assignments,
     AssignSummary,
-    already_assigned,
     columns_of,
     identity_of,
     n_neighbors_of,
-    write_assignment,
 )
 from raycluster.results.finished_run import RunVectors, finished_run, network_of, read_vectors
 from raycluster.runtime.clock import Clock
@@ -67,7 +66,8 @@ def _assign_images(options: AssignOptions, run_dir: RunDir, console: Console) ->
     listing = list_images(data, options.exclude)
     check_apart(data, listing, out)
     identity = identity_of(options, run_dir, data, listing)
-    before = already_assigned(out, identity, run_dir.path, console)
+    job = Assignment(run_dir.path, out, "image", options.refuse_above, identity, clock, console)
+    before = job.done_before()
     if before:
         return before
     RunDir(out.parent).check_writable()
@@ -94,21 +94,7 @@ def _assign_images(options: AssignOptions, run_dir: RunDir, console: Console) ->
     for warning in images.warnings:
         console.warn(warning)
     console.progress("writing results")
-    is_refused = found.novelty > options.refuse_above
-    return write_assignment(
-        out,
-        _table(images, found, is_refused),
-        found,
-        is_refused,
-        images.rejected,
-        images.labels,
-        options.refuse_above * rows.reach,
-        "image",
-        identity,
-        run_dir.path,
-        clock,
-        console,
-    )
+    return job.write(_table(images, found, job.refuses(found)), found, images.rejected, images.labels, rows.reach)
 
 
 @torch.inference_mode()

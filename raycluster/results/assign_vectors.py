@@ -19,13 +19,12 @@ from raycluster.graph.unit_length import scale_to_unit_length
 from raycluster.metrics.confidence import ClusterModel
 from raycluster.options import AssignOptions
 from raycluster.results.assignment import (
+    Assignment,
     Assignments,
     AssignSummary,
-    already_assigned,
     columns_of,
     identity_of,
     n_neighbors_of,
-    write_assignment,
 )
 from raycluster.results.finished_run import read_vectors
 from raycluster.runtime.background import run_beside
@@ -50,10 +49,17 @@ def assign_vectors(options: AssignOptions, run_dir: RunDir, console: Console) ->
     if unusual:
         raise UserError(f"--{unusual[0]} is for images, but {run_dir.path} is a clustering of vectors: leave it out.")
     source = resolve_source(options.data)
-    files = find_vector_files(source, settings["column"])
+    try:
+        files = find_vector_files(source, settings["column"])
+    except UserError as error:
+        raise UserError(
+            f"{error} {run_dir.path} is a clustering of vectors: images are assigned as vectors, too, made by "
+            "raycluster embed with the network that made those of the clustering."
+        ) from None
     check_apart(source, files.listing, out)
     identity = identity_of(options, run_dir, source, files.listing)
-    before = already_assigned(out, identity, run_dir.path, console)
+    job = Assignment(run_dir.path, out, "vector", options.refuse_above, identity, clock, console)
+    before = job.done_before()
     if before:
         return before
     RunDir(out.parent).check_writable()
@@ -92,21 +98,7 @@ def assign_vectors(options: AssignOptions, run_dir: RunDir, console: Console) ->
 
     found, reach = run_beside(search, lambda: console.progress("assigning vectors"))
     clock.lap("assigning")
-    is_refused = found.novelty > options.refuse_above
-    return write_assignment(
-        out,
-        _table(new, found, is_refused),
-        found,
-        is_refused,
-        new.rejected,
-        new.labels,
-        options.refuse_above * reach,
-        "vector",
-        identity,
-        run_dir.path,
-        clock,
-        console,
-    )
+    return job.write(_table(new, found, job.refuses(found)), found, new.rejected, new.labels, reach)
 
 
 def _table(new: VectorSet, found: Assignments, is_refused: np.ndarray) -> pa.Table:

@@ -29,7 +29,7 @@ class AssignedRows:
     paths : list of str, length n
     clusters : ndarray of int32, shape (n,)
     confidence : ndarray of float32, shape (n,), or None
-        None where the clusters are not those of the run, but another cut of its tree.
+        None where the clusters are not those of the run, but another cut of its tree: then it is not known yet.
     labels : ndarray of int64, shape (n,), or None
         Known classes, -1 where unknown.
     names : dict of int to str

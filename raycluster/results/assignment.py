@@ -72,15 +72,82 @@ class Assignments(NamedTuple):
     novelty: np.ndarray
 
 
-def already_assigned(out: Path, identity: dict[str, Any], run: Path, console: Console) -> AssignSummary | None:
-    """Return, and tell, what the same command has found before; None if it has not been run yet."""
-    saved = existing_result(out, "assignment", identity)
-    if saved is None:
-        return None
-    summary = AssignSummary(**saved)
-    console.say(f"{out} already holds this assignment.")
-    console.say(describe_assignment(summary, run, out))
-    return summary
+@dataclass(frozen=True)
+class Assignment:
+    """One call: what goes where, and all that decides the result.
+
+    Attributes
+    ----------
+    run : Path
+        The folder of the run.
+    out : Path
+    what : str
+        ``image`` or ``vector``.
+    refuse_above : float
+        As in :class:`raycluster.options.AssignOptions`.
+    identity : dict
+    clock : Clock
+    console : Console
+    """
+
+    run: Path
+    out: Path
+    what: str
+    refuse_above: float
+    identity: dict[str, Any]
+    clock: Clock
+    console: Console
+
+    def done_before(self) -> AssignSummary | None:
+        """Return, and tell, what the same command has found before; None if it has not been run yet."""
+        saved = existing_result(self.out, "assignment", self.identity)
+        if saved is None:
+            return None
+        summary = AssignSummary(**saved)
+        self.console.say(f"{self.out} already holds this assignment.")
+        self.console.say(describe_assignment(summary, self.run, self.out))
+        return summary
+
+    def refuses(self, found: Assignments) -> np.ndarray:
+        """Return which rows stay unassigned, bool [n]."""
+        refused: np.ndarray = found.novelty > self.refuse_above
+        return refused
+
+    def write(
+        self, table: pa.Table, found: Assignments, rejected: list[Rejected], labels: np.ndarray | None, reach: float
+    ) -> AssignSummary:
+        """Write the table of all rows with its summary, and tell it.
+
+        Parameters
+        ----------
+        table : Table
+        found : Assignments
+        rejected : list of Rejected
+        labels : ndarray of int64, shape (n,), or None
+        reach : float
+            The distance that has a novelty of 1.
+        """
+        if len(table) != len(found.clusters) + len(rejected):
+            raise RuntimeError(f"{len(found.clusters)} rows and {len(rejected)} rejected ones became {len(table)}")
+        why = [row.reason for row in rejected]
+        is_refused, farthest = self.refuses(found), self.refuse_above * reach
+        self.clock.lap("writing")
+        summary = AssignSummary(
+            images=len(table),
+            assigned=int((~is_refused).sum()),
+            refused=int(is_refused.sum()),
+            rejected=len(rejected),
+            clusters=len(np.unique(found.clusters[~is_refused])),
+            farthest=None if np.isinf(farthest) else round(farthest, 6),
+            seconds=round(sum(self.clock.stages.values()), 2),
+            stages={stage: round(seconds, 2) for stage, seconds in self.clock.stages.items()},
+            quality=_quality(labels, found.clusters, is_refused),
+            reasons={reason: why.count(reason) for reason in sorted(set(why), key=why.count, reverse=True)},
+            what=self.what,
+        )
+        write_table(self.out, table, {"what": "assignment", "identity": self.identity, "summary": asdict(summary)})
+        self.console.say(describe_assignment(summary, self.run, self.out))
+        return summary
 
 
 def columns_of(found: Assignments, is_refused: np.ndarray, rejected: list[Rejected]) -> dict[str, np.ndarray]:
@@ -94,43 +161,6 @@ def columns_of(found: Assignments, is_refused: np.ndarray, rejected: list[Reject
         "confidence": np.append(np.where(is_refused, 0, found.confidence), np.zeros(m)).astype(np.float32),
         "reason": np.append(far, why),
     }
-
-
-def write_assignment(
-    out: Path,
-    table: pa.Table,
-    found: Assignments,
-    is_refused: np.ndarray,
-    rejected: list[Rejected],
-    labels: np.ndarray | None,
-    farthest: float,
-    what: str,
-    identity: dict[str, Any],
-    run: Path,
-    clock: Clock,
-    console: Console,
-) -> AssignSummary:
-    """Write the table of all rows with its summary, and tell it."""
-    if len(table) != len(found.clusters) + len(rejected):
-        raise RuntimeError(f"{len(found.clusters)} rows and {len(rejected)} rejected ones became {len(table)}")
-    why = [row.reason for row in rejected]
-    clock.lap("writing")
-    summary = AssignSummary(
-        images=len(table),
-        assigned=int((~is_refused).sum()),
-        refused=int(is_refused.sum()),
-        rejected=len(rejected),
-        clusters=len(np.unique(found.clusters[~is_refused])),
-        farthest=None if np.isinf(farthest) else round(farthest, 6),
-        seconds=round(sum(clock.stages.values()), 2),
-        stages={stage: round(seconds, 2) for stage, seconds in clock.stages.items()},
-        quality=_quality(labels, found.clusters, is_refused),
-        reasons={reason: why.count(reason) for reason in sorted(set(why), key=why.count, reverse=True)},
-        what=what,
-    )
-    write_table(out, table, {"what": "assignment", "identity": identity, "summary": asdict(summary)})
-    console.say(describe_assignment(summary, run, out))
-    return summary
 
 
 def describe_assignment(summary: AssignSummary, run: Path, out: Path) -> str:

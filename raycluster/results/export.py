@@ -5,6 +5,7 @@ from __future__ import annotations
 import hashlib
 import json
 import time
+from dataclasses import replace
 from pathlib import Path
 from typing import Any
 
@@ -13,6 +14,7 @@ import pyarrow as pa
 from raycluster.data.files.location import check_complete_address, public_name
 from raycluster.data.files.sources import VECTOR_SOURCES, check_apart, list_source, printable, resolve_source
 from raycluster.errors import UserError
+from raycluster.metrics.confidence import confidence_of
 from raycluster.options import ExportOptions
 from raycluster.results.assigned import AssignedRows, read_assigned
 from raycluster.results.export_folders import export_folders
@@ -59,14 +61,24 @@ def export_run(options: ExportOptions, console: Console | None = None) -> Path:
         if options.format in ("atlas", *ARRAYS):
             _export_embeddings(options, folder, config, out, shown)
         elif options.format == "csv":
-            _export_csv(_rows(options, folder), out, shown)
+            _export_csv(_rows(options, folder, config, shown), out, shown)
         else:
             _export_images(options, folder, config, out, shown)
     return out
 
 
-def _rows(options: ExportOptions, folder: Path) -> AssignedRows:
-    return read_assigned(folder, options.clusters, read_names(options.names) if options.names else None)
+def _rows(options: ExportOptions, folder: Path, config: dict[str, Any], console: Console) -> AssignedRows:
+    """Return the rows of the clusters that are asked for; the confidence of another cut comes from the embeddings."""
+    rows = read_assigned(folder, options.clusters, read_names(options.names) if options.names else None)
+    if rows.confidence is not None:
+        return rows
+    try:
+        given = options.embeddings and resolve_source(options.embeddings)
+        found = read_vectors(folder, _embeddings_of(folder, config, given), _column_of(config))
+    except UserError as error:
+        console.say(f"The confidence of these clusters is left out: {error}")
+        return rows
+    return replace(rows, confidence=confidence_of(found.vectors, rows.clusters))
 
 
 def _export_csv(rows: AssignedRows, out: Path, console: Console) -> None:
@@ -81,7 +93,7 @@ def _export_csv(rows: AssignedRows, out: Path, console: Console) -> None:
 def _export_images(options: ExportOptions, folder: Path, config: dict[str, Any], out: Path, console: Console) -> None:
     """Export what takes the images themselves, or names them where they are."""
     console.progress(f"reading {folder}")
-    rows = _rows(options, folder)
+    rows = _rows(options, folder, config, console)
     config = config_of_images(config, config.get("identity", {}).get("embeddings"))
     source = open_source(config, options.data and resolve_source(options.data))
     check_apart(source.address, source.listing, out)
@@ -113,9 +125,9 @@ def _export_embeddings(
         return
     RunDir(out.parent).check_writable()
     console.progress(f"reading {public_name(source)}")
-    found = read_vectors(folder, source, config.get("identity", {}).get("column"))
+    found = read_vectors(folder, source, _column_of(config))
     is_clustered = found.clusters is not None or options.names or options.clusters
-    rows = _rows(options, folder) if is_clustered else None
+    rows = _rows(options, folder, config, console) if is_clustered else None
     if found.rejected:
         console.say(f"{count(found.rejected, 'embedding')} left out: null or not finite")
     provenance = {"what": "table", "identity": identity, "summary": {"rows": len(found.ids)}}
@@ -152,6 +164,11 @@ def _identity(options: ExportOptions, folder: Path, embeddings: list[Any]) -> di
         "seed": options.seed,
         "the results": hashlib.sha256(results).hexdigest(),
     }
+
+
+def _column_of(config: dict[str, Any]) -> str | None:
+    column: str | None = config.get("identity", {}).get("column")
+    return column
 
 
 def _embeddings_of(folder: Path, config: dict[str, Any], given: str | None) -> str:

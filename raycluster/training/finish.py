@@ -48,7 +48,8 @@ def finish(
         The results of worker 0.
     clock : Clock
     progress : callable, optional
-        Takes sentences that say what is being done. Without it, no page is written.
+        Takes sentences that say what is being done. Without it, no page is written, nor what TensorBoard's projector
+        shows.
     """
     ids, embeddings = run_dir.read_embeddings(workers)
     if not np.array_equal(ids, images.ids):
@@ -81,10 +82,10 @@ def finish(
     if progress:
         content = page_content(run_dir, images, found, embeddings, confidence, summary)
         write_page(run_dir.path, content, progress)
+        write_projector(run_dir.tensorboard, images, embeddings, clusters, confidence)
         clock.lap("page")
         seconds = {stage: round(taken, 2) for stage, taken in clock.stages.items()}
         summary = replace(summary, stages=seconds, seconds=round(sum(clock.stages.values()), 2))
-    write_projector(run_dir, images, clusters, confidence)
     remove_tree(run_dir.staged)
     remove_tree(run_dir.kept)
     run_dir.write_summary(summary)

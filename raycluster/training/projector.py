@@ -3,34 +3,34 @@
 from __future__ import annotations
 
 import math
+from pathlib import Path
 from typing import Any
 
 import numpy as np
 import pyarrow as pa
-import pyarrow.compute as pc
-import pyarrow.parquet as pq
 from PIL import Image
 from pyarrow import csv
 
 from raycluster.data.images import ImageSet
 from raycluster.runtime.files import atomic_write
-from raycluster.runtime.run_dir import RunDir
 
 MOST_ROWS = 5_000
 SIDE = 32  # pixels of an image in the sprite
 FOLDER = "projector"
 
 
-def write_projector(run_dir: RunDir, images: ImageSet, clusters: np.ndarray, confidence: np.ndarray) -> None:
+def write_projector(
+    logdir: Path, images: ImageSet, embeddings: np.ndarray, clusters: np.ndarray, confidence: np.ndarray
+) -> None:
     """Write what the projector needs into the folder of TensorBoard: tensors, metadata, a sprite, and the config.
 
     Of more than 5,000 images, evenly spaced ones are shown.
 
     Parameters
     ----------
-    run_dir : RunDir
-        With the embeddings of all images.
+    logdir : Path
     images : ImageSet
+    embeddings : ndarray of float32, shape (n, d)
     clusters : ndarray of int32, shape (n,)
     confidence : ndarray of float32, shape (n,)
     """
@@ -41,11 +41,10 @@ def write_projector(run_dir: RunDir, images: ImageSet, clusters: np.ndarray, con
     known |= {"cluster": clusters[shown].tolist(), "confidence": confidence[shown].round(4).tolist()}
     if images.labels is not None:
         known["label"] = images.labels[shown].tolist()
-    folder = run_dir.tensorboard / FOLDER
+    folder = logdir / FOLDER
     folder.mkdir(parents=True, exist_ok=True)
-    vectors = embeddings_of(run_dir, images.ids[shown])
     with atomic_write(folder / "tensors.tsv") as partial:
-        columns = pa.table(list(vectors.T), [str(i) for i in range(vectors.shape[1])])
+        columns = pa.table(list(embeddings[shown].T), [str(i) for i in range(embeddings.shape[1])])
         csv.write_csv(columns, partial, csv.WriteOptions(include_header=False, delimiter="\t"))
     with atomic_write(folder / "metadata.tsv") as partial:
         partial.write_text(
@@ -57,20 +56,7 @@ def write_projector(run_dir: RunDir, images: ImageSet, clusters: np.ndarray, con
     one = config.embeddings.add(tensor_name="embeddings", tensor_path=f"{FOLDER}/tensors.tsv")
     one.metadata_path, one.sprite.image_path = f"{FOLDER}/metadata.tsv", f"{FOLDER}/sprite.png"
     one.sprite.single_image_dim.extend([SIDE, SIDE])
-    projector.visualize_embeddings(str(run_dir.tensorboard), config)
-
-
-def embeddings_of(run_dir: RunDir, ids: np.ndarray) -> np.ndarray:
-    """Return some of the embeddings of a run, float32 [m, d], in the order of the ids, int64 [m] and ascending."""
-    found_ids, found = [], []
-    for part in sorted((run_dir.path / "embeddings").iterdir()):
-        for batch in pq.ParquetFile(part).iter_batches(columns=["id", "embedding"]):
-            here = batch["id"].to_numpy()
-            is_asked = np.isin(here, ids)
-            vectors = pc.list_flatten(batch["embedding"]).to_numpy(zero_copy_only=False).reshape(len(here), -1)
-            found_ids.append(here[is_asked])
-            found.append(vectors[is_asked])
-    return np.concatenate(found)[np.argsort(np.concatenate(found_ids))]
+    projector.visualize_embeddings(str(logdir), config)
 
 
 def draw_sprite(images: np.ndarray) -> Image.Image:

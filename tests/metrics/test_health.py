@@ -65,6 +65,11 @@ def test_each_sign_of_trouble_is_named_with_a_remedy(row, word):
     assert "try" in sentence
 
 
+def test_vectors_are_called_vectors():
+    (sentence,) = warnings_for({"entropy_at_best": math.log(10), "largest_share": 0.9}, ADVICE, "vectors")
+    assert sentence.startswith("90% of the vectors are in one cluster")
+
+
 def test_a_healthy_run_gives_no_warning():
     healthy = clustering_health(np.arange(100) % 10, 10) | {
         "mean_cosine": 0.3,

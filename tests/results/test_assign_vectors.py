@@ -4,6 +4,7 @@ import numpy as np
 import pyarrow as pa
 import pyarrow.parquet as pq
 import pytest
+from PIL import Image
 from sklearn.datasets import load_digits
 
 import raycluster
@@ -76,6 +77,13 @@ def test_vectors_of_another_length_are_refused(clustering, tmp_path, out):
     with pytest.raises(UserError, match="have 65 numbers, but those that were clustered have 64"):
         raycluster.assign(clustering, tmp_path / "wide.npy", out)
     assert not out.exists()
+
+
+def test_images_have_to_become_vectors_first(clustering, tmp_path, out):
+    (tmp_path / "photos").mkdir()
+    Image.new("L", (8, 8)).save(tmp_path / "photos" / "a.png")
+    with pytest.raises(UserError, match="is a clustering of vectors: images are assigned as vectors, too, made by"):
+        raycluster.assign(clustering, tmp_path / "photos", out)
 
 
 def test_a_clustering_without_a_vector_of_its_table_can_be_exported(clustering, tmp_path):

@@ -1,5 +1,6 @@
 import io
 import json
+import shutil
 
 import numpy as np
 import pandas as pd
@@ -11,6 +12,7 @@ from raycluster.data.images import open_images
 from raycluster.data.loaded_images import load_images
 from raycluster.embedding.embed import EmbedOptions, embed_source
 from raycluster.errors import UserError
+from raycluster.metrics.confidence import confidence_of
 from raycluster.options import ExportOptions
 from raycluster.results.export import export_run
 from raycluster.runtime.console import Console
@@ -196,13 +198,26 @@ def test_names_go_into_the_tables_with_embeddings(jule_run, tmp_path):
     arrays = export(jule_run, "numpy", tmp_path / "arrays", names=names)
     clusters = np.load(arrays / "clusters.npy")
     assert len(np.unique(clusters)) == 30
-    assert not (arrays / "confidence.npy").exists()
+    confidence = np.load(arrays / "confidence.npy")
+    np.testing.assert_allclose(confidence, confidence_of(np.load(arrays / "embeddings.npy"), clusters), atol=1e-6)
     assert np.flatnonzero(np.load(arrays / "wrong.npy")).tolist() == [7]
     assert json.loads((arrays / "names.json").read_text())["names"]["3"] == "cats"
     metadata = pq.read_table(
         export(jule_run, "clip-retrieval", tmp_path / "clip", names=names) / "metadata" / "metadata_0.parquet"
     )
     assert [name == "cats" for name in metadata["name"].to_pylist()] == (clusters == 3).tolist()
+
+
+def test_the_confidence_of_another_cut_is_measured_or_left_out_with_a_sentence(jule_run, tmp_path, capsys):
+    table = pd.read_csv(export(jule_run, "csv", tmp_path / "t.csv", clusters=5))
+    assert table.groupby("cluster")["confidence"].mean().between(0.2, 1).all()
+    shutil.copytree(jule_run, tmp_path / "run")
+    shutil.rmtree(tmp_path / "run" / "embeddings")
+    out = tmp_path / "u.csv"
+    export_run(ExportOptions(run=str(tmp_path / "run"), format="csv", out=str(out), clusters=5))
+    assert "The confidence of these clusters is left out: " in capsys.readouterr().out
+    assert pd.read_csv(out)["cluster"].tolist() == table["cluster"].tolist()
+    assert "confidence" not in pd.read_csv(out).columns
 
 
 def test_options_of_another_format_are_refused(tmp_path):
@@ -213,8 +228,8 @@ def test_options_of_another_format_are_refused(tmp_path):
         ({"format": "coco", "embeddings": "e"}, "--embeddings is for --format atlas, numpy, clip-retrieval"),
         ({"format": "csv", "data": "d"}, "--data is for --format folders, coco, imagefolder, fiftyone, atlas"),
         ({"format": "csv", "clusters": 0}, "--clusters 0: choose at least 1"),
-        ({"format": "yolo"}, "--format yolo: choose one of folders, csv, coco"),
-        ({"format": "folders", "transfer": "move"}, "--transfer move: choose one of copy, hardlink, symlink, script"),
+        ({"format": "yolo"}, "--format yolo: choose folders, csv, coco, .* or clip-retrieval"),
+        ({"format": "folders", "transfer": "move"}, "--transfer move: choose copy, hardlink, symlink or script"),
     ):
         with pytest.raises(UserError, match=sentence):
             ExportOptions(**needed, **wrong)

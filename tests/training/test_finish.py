@@ -57,6 +57,7 @@ def test_the_run_ends_with_every_row_written(images, trained):
     assert table["confidence"][1] == 0  # the outlier
     assert table["confidence"][2] == max(table["confidence"]) > 0.9
     assert not (run_dir.path / "report.html").exists()
+    assert not run_dir.tensorboard.exists()
 
 
 def test_where_somebody_looks_on_the_run_has_a_page_that_is_part_of_its_time(images, trained):
@@ -67,6 +68,8 @@ def test_where_somebody_looks_on_the_run_has_a_page_that_is_part_of_its_time(ima
     assert page.count("png;base64,") == 4
     assert told[0].startswith("writing the page")
     assert summary.stages["page"] > 0
+    assert (trained[0].tensorboard / "projector_config.pbtxt").exists()
+    assert len((trained[0].tensorboard / "projector" / "tensors.tsv").read_text().splitlines()) == 4
 
 
 def test_a_run_that_lost_an_embedding_does_not_end_well(images, trained):

@@ -13,6 +13,7 @@ from raycluster.nn.backbone.network import Backbone
 from raycluster.nn.backbone.weights import NOT_WEIGHTS, read_weights
 
 SHOWN_KEYS = 3
+PROBES = 8  # images of noise, which show whether a network can take their size
 
 
 def load_backbone(name: str, weights: Path | None = None, image_size: int | None = None) -> tuple[Backbone, Path]:
@@ -52,9 +53,11 @@ def load_backbone(name: str, weights: Path | None = None, image_size: int | None
     side = net.shape[1]
     try:
         with torch.inference_mode():
-            net.eval()(torch.zeros(1, *net.shape))
+            embeddings = net.eval()(torch.rand(PROBES, *net.shape, generator=torch.Generator().manual_seed(0)))
     except (RuntimeError, AssertionError, ValueError) as error:
         raise UserError(f"--image-size {side}: {name} does not support this size ({error}).") from None
+    if not torch.isfinite(embeddings).all(dim=1).any():
+        raise UserError(f"--image-size {side}: all features that {name} finds in such small images are 0: choose more.")
     return net, path
 
 

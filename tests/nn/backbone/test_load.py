@@ -1,3 +1,5 @@
+from pathlib import Path
+
 import numpy as np
 import pytest
 import timm
@@ -83,3 +85,10 @@ def test_an_unsupported_image_size_is_an_error(tmp_path):
     save_file(torchvision.models.vit_b_32().state_dict(), tmp_path / "vit.safetensors")
     with pytest.raises(UserError, match="--image-size 96: vit_b_32 does not support this size"):
         load_backbone("vit_b_32", tmp_path / "vit.safetensors", 96)
+
+
+def test_a_size_at_which_a_network_sees_nothing_is_an_error(lite0_weights):
+    weights = Path(lite0_weights)
+    with pytest.raises(UserError, match=r"--image-size 7: all features that tf_efficientnet_lite0.in1k finds .* are 0"):
+        load_backbone("tf_efficientnet_lite0.in1k", weights, 7)
+    load_backbone("tf_efficientnet_lite0.in1k", weights, 16)
