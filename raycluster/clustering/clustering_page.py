@@ -8,7 +8,7 @@ from typing import Any
 from raycluster.clustering.graph_clustering import Clustering
 from raycluster.data.vectors.vector_set import VectorSet
 from raycluster.report.content import RunContent
-from raycluster.report.page import write_page
+from raycluster.report.page import write_page_or_warn
 from raycluster.runtime.clock import Clock
 from raycluster.runtime.console import Console
 from raycluster.runtime.run_dir import RunDir
@@ -52,7 +52,7 @@ def write_clustering_page(
         neighbors=clustering.neighbors,
         **more,
     )
-    write_page(run_dir.path, content, console.progress)
+    write_page_or_warn(run_dir.path, content, console)
     clock.lap("page")
     seconds = {stage: round(taken, 2) for stage, taken in clock.stages.items()}
     return replace(summary, stages=seconds, seconds=round(sum(clock.stages.values()), 2))

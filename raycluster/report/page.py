@@ -16,6 +16,7 @@ from raycluster.report.overview import overview_data
 from raycluster.report.page_data import as_json, column_data, parts_of, picture_data, row_data, tree_data
 from raycluster.report.picture_file import PictureFile
 from raycluster.report.template_files import BASICS, RUN_SCRIPTS, fill
+from raycluster.runtime.console import Console
 from raycluster.runtime.files import atomic_write, plain, remove_tree
 
 PAGE, FOLDER = "report.html", "report"
@@ -55,6 +56,15 @@ def write_page(folder: Path, content: RunContent, progress: Callable[[str], None
         remove_tree(partial)
     with atomic_write(folder / PAGE) as path:
         path.write_text(text, encoding="utf-8")
+
+
+def write_page_or_warn(folder: Path, content: RunContent, console: Console) -> None:
+    """Write the page at the end of a run, whose results are worth more: if it fails, say so and go on."""
+    try:
+        write_page(folder, content, console.progress)
+    except Exception as error:
+        reason = f"{type(error).__name__}: {error}".strip(": ")
+        console.warn(f"The page could not be written ({reason}). raycluster show {folder} tries again.")
 
 
 def page_text(content: RunContent, arranged: Arrangement, pictures: list[str], token: str = "") -> str:

@@ -10,6 +10,7 @@ from string import Template
 
 TEMPLATE = files("raycluster.report") / "template"
 STYLE, BASICS = "style.css", "dom.js"
+LOADING = " 'self' file:"  # scripts beside the page, from a server or from the disk
 # In this order, one after another.
 RUN_SCRIPTS = (
     "data.js",
@@ -32,7 +33,7 @@ def fill(name: str, title: str, scripts: tuple[str, ...] = (), parts: bool = Fal
     """Return a page of the template, with its style, its scripts and its contents in it.
 
     The policy of the page lets only these scripts and styles run, told by their hashes, and forbids all requests. With
-    ``parts`` it may also load scripts from the folder that it is in.
+    ``parts`` it may also load scripts from where it is.
 
     Parameters
     ----------
@@ -48,7 +49,7 @@ def fill(name: str, title: str, scripts: tuple[str, ...] = (), parts: bool = Fal
     """
     style = _text(STYLE)
     script = "\n".join(['"use strict";', *(_text("js", one) for one in scripts)]) if scripts else ""
-    allowed = f"'sha256-{_sha256(_wrapped(script))}'{' file:' if parts else ''}" if scripts else "'none'"
+    allowed = f"'sha256-{_sha256(_wrapped(script))}'{LOADING if parts else ''}" if scripts else "'none'"
     policy = (
         f"default-src 'none'; script-src {allowed}; style-src 'sha256-{_sha256(style)}'; img-src data:; "
         "base-uri 'none'; form-action 'none'"

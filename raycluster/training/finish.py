@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 from collections import Counter
-from collections.abc import Callable
 from dataclasses import asdict, replace
 from typing import TYPE_CHECKING
 
@@ -14,8 +13,9 @@ from raycluster.graph.tree import MergeTree
 from raycluster.metrics.confidence import confidence_of
 from raycluster.metrics.quality import clustering_quality
 from raycluster.report.content import RunContent
-from raycluster.report.page import write_page
+from raycluster.report.page import write_page_or_warn
 from raycluster.runtime.clock import Clock
+from raycluster.runtime.console import Console
 from raycluster.runtime.files import remove_tree
 from raycluster.runtime.run_dir import RunDir
 from raycluster.runtime.summary import RunSummary
@@ -33,7 +33,7 @@ def finish(
     workers: int,
     found: WorkerResults,
     clock: Clock,
-    progress: Callable[[str], None] | None = None,
+    console: Console | None = None,
 ) -> RunSummary:
     """Check that no row is missing, and write the remaining files, the summary last.
 
@@ -47,9 +47,8 @@ def finish(
     found : WorkerResults
         The results of worker 0.
     clock : Clock
-    progress : callable, optional
-        Takes sentences that say what is being done. Without it, no page is written, nor what TensorBoard's projector
-        shows.
+    console : Console, optional
+        Shows that the page is written; without it, neither the page is, nor what TensorBoard's projector shows.
     """
     ids, embeddings = run_dir.read_embeddings(workers)
     if not np.array_equal(ids, images.ids):
@@ -79,9 +78,9 @@ def finish(
         image_warnings=list(images.warnings),
         health=run_dir.health(),
     )
-    if progress:
+    if console:
         content = page_content(run_dir, images, found, embeddings, confidence, summary)
-        write_page(run_dir.path, content, progress)
+        write_page_or_warn(run_dir.path, content, console)
         write_projector(run_dir.tensorboard, images, embeddings, clusters, confidence)
         clock.lap("page")
         seconds = {stage: round(taken, 2) for stage, taken in clock.stages.items()}

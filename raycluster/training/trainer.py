@@ -168,7 +168,7 @@ def _run_training(run: TrainingRun, console: Console) -> RunSummary:
             clock.stages["worker_start"] -= found.seconds
             clock.stages["training"] = found.seconds_in_all
             console.progress("writing results")
-            summary = finish(run_dir, run.method.name, images, plan.workers, found, clock, console.progress)
+            summary = finish(run_dir, run.method.name, images, plan.workers, found, clock, console)
     show_summary(console, run_dir.path, summary)
     return summary
 

@@ -66,11 +66,11 @@ def test_small_clusters_join_others_where_the_run_let_them_and_its_number_was_gi
     tree = MergeTree.from_joins(130, kept, joined, affinity)
     vectors = np.repeat([[0.0], [0.0], [9.0], [9.0], [8.0]], halves, axis=0).astype(np.float32)
     joining = {"join_small_clusters": True, "clusters": 3}
-    assert partition_at(tree, 2, joining).tolist() == [0] * 64 + [1] * 66
+    assert partition_at(tree, 2, joining).tolist() == [0] * 64 + [1] * 64 + [0] * 2
     for identity in ({}, joining | {"clusters": "auto"}, joining | {"join_small_clusters": False}):
         assert partition_at(tree, 2, identity).tolist() == [0] * 128 + [1] * 2
     cut = {"ids": np.arange(130), "paths": [str(row) for row in range(130)], "confidence": np.ones(130, np.float32)}
     run = replace(content, **cut, vectors=vectors, tree=tree, clusters=tree.cut(3), labels=None, neighbors=None)
     cuts = arrange(replace(run, config={"identity": joining}, summary=content.summary | {"health": {}})).cuts
-    assert cuts.clusters[cuts.numbers.tolist().index(2)][cuts.leaf].tolist() == [0] * 64 + [1] * 66
+    assert cuts.clusters[cuts.numbers.tolist().index(2)][cuts.leaf].tolist() == [0] * 64 + [1] * 64 + [0] * 2
     assert cuts.clusters[cuts.own][cuts.leaf].tolist() == tree.cut(3).tolist()

@@ -37,7 +37,7 @@ def test_the_policy_allows_the_pages_own_script_and_style_and_no_requests():
 
 
 def test_only_pages_with_a_folder_load_scripts_from_the_disk():
-    assert re.search(r"script-src 'sha256-\S+' file:;", policy_of(filled(parts=True)))
+    assert re.search(r"script-src 'sha256-\S+' 'self' file:;", policy_of(filled(parts=True)))
 
 
 def test_nothing_is_loaded_and_no_handler_stands_in_the_markup():

@@ -1,3 +1,4 @@
+import io
 import time
 from dataclasses import replace
 
@@ -7,7 +8,9 @@ import pytest
 
 from raycluster.data.images import open_images
 from raycluster.data.unreadable import Rejected
+from raycluster.report import page
 from raycluster.runtime.clock import Clock
+from raycluster.runtime.console import Console
 from raycluster.runtime.run_dir import RunDir
 from raycluster.training.finish import finish
 from raycluster.training.worker_results import WorkerResults
@@ -38,11 +41,11 @@ def trained(tmp_path, images):
     )
 
 
-def finished(images, trained, progress=None):
+def finished(images, trained, console=None):
     run_dir, found = trained
     if not (run_dir.path / "config.json").exists():
         run_dir.write_config({"identity": {"method": "jule", "data": "blocks.npz"}})
-    return finish(run_dir, "jule", images, 2, found, Clock(time.perf_counter(), "training"), progress)
+    return finish(run_dir, "jule", images, 2, found, Clock(time.perf_counter(), "training"), console)
 
 
 def test_the_run_ends_with_every_row_written(images, trained):
@@ -61,15 +64,27 @@ def test_the_run_ends_with_every_row_written(images, trained):
 
 
 def test_where_somebody_looks_on_the_run_has_a_page_that_is_part_of_its_time(images, trained):
-    told = []
-    summary = finished(images, trained, told.append)
-    page = (trained[0].path / "report.html").read_text(encoding="utf-8")
-    assert "4 images in 2 clusters" in page
-    assert page.count("png;base64,") == 4
-    assert told[0].startswith("writing the page")
+    told = io.StringIO()
+    summary = finished(images, trained, Console(stream=told))
+    text = (trained[0].path / "report.html").read_text(encoding="utf-8")
+    assert "4 images in 2 clusters" in text
+    assert text.count("png;base64,") == 4
+    assert "writing the page" in told.getvalue()
     assert summary.stages["page"] > 0
     assert (trained[0].tensorboard / "projector_config.pbtxt").exists()
     assert len((trained[0].tensorboard / "projector" / "tensors.tsv").read_text().splitlines()) == 4
+
+
+def test_a_page_that_cannot_be_written_costs_no_results(images, trained, monkeypatch):
+    def fail(content):
+        raise ValueError("no map")
+
+    monkeypatch.setattr(page, "arrange", fail)
+    warned = io.StringIO()
+    finished(images, trained, Console(quiet=True, errors=warned))
+    assert (trained[0].path / "summary.json").exists()
+    assert "The page could not be written (ValueError: no map). raycluster show" in warned.getvalue()
+    assert sorted(trained[0].path.glob("report*")) == []
 
 
 def test_a_run_that_lost_an_embedding_does_not_end_well(images, trained):
