@@ -21,7 +21,6 @@ QUALITY = 85
 def thumbnails(
     rows: Rows,
     value_range: tuple[float, float] | None = None,
-    through_ray: bool = True,
     long_side: int = LONG_SIDE,
 ) -> list[bytes | None]:
     """Return the images of some rows, shrunk to a long side of at most so many pixels, in their own aspect and color.
@@ -31,8 +30,6 @@ def thumbnails(
     rows : Rows
     value_range : (float, float), optional
         What becomes black and white in images of more than 8 bits.
-    through_ray : bool
-        Read them on Ray where one is connected. A process that holds the last free core must not wait for it.
     long_side : int
 
     Returns
@@ -41,7 +38,7 @@ def thumbnails(
         PNG or JPEG files; None where an image cannot be read (any more).
     """
     pictures: list[bytes | None] = [None] * len(rows)
-    held = put_rows(rows) if through_ray and not rows.are_arrays else rows
+    held = rows if rows.are_arrays else put_rows(rows)
     work = partial(_shrink_range, value_range=value_range, long_side=long_side)
     for columns in map_ranges(work, held, rows.ranges(0, len(rows))):
         for row, picture in zip(columns["row"].tolist(), columns["picture"], strict=True):

@@ -3,7 +3,6 @@ import io
 import numpy as np
 from PIL import Image
 
-from raycluster.data import thumbnails as thumbnails_module
 from raycluster.data.files.sources import list_images
 from raycluster.data.row_index import index_rows
 from raycluster.data.thumbnails import LONG_SIDE, encode_picture, thumbnails
@@ -35,9 +34,3 @@ def test_large_pictures_are_jpeg_and_small_ones_keep_their_pixels():
     assert encode_picture(pixels)[:3] == b"\xff\xd8\xff"
     small = pixels[:64, :64]
     np.testing.assert_array_equal(np.asarray(Image.open(io.BytesIO(encode_picture(small)))), small)
-
-
-def test_a_process_without_a_free_core_reads_them_itself(ray_session, tmp_path, monkeypatch):
-    monkeypatch.setattr(thumbnails_module, "put_rows", None)
-    Image.new("L", (4, 4), 9).save(tmp_path / "a.png")
-    assert thumbnails(index_rows(list_images(str(tmp_path))).rows, through_ray=False)[0] is not None
