@@ -49,7 +49,7 @@ print([name for name in ("ray", "torch", "numba", "faiss", "sklearn", "scipy", "
     assert subprocess.check_output([sys.executable, "-c", code], text=True).splitlines()[-1] == "[]"
 
 
-@pytest.mark.parametrize(("columns", "most"), [(80, 130), (100, 108), (120, 96)])
+@pytest.mark.parametrize(("columns", "most"), [(80, 140), (100, 118), (120, 104)])
 @pytest.mark.parametrize("screen", SCREENS)
 def test_help_fits_two_screens_and_their_width(screen, columns, most, call):
     code, shown, _ = call(f"{screen} --help", columns)
@@ -89,7 +89,8 @@ def test_the_help_of_train_and_sweep_names_all_methods(call):
 def test_what_only_reproduces_papers_comes_last(call):
     boxes = [line.split(" ─")[0][3:] for line in call("train jule --help")[1].splitlines() if line[:1] == "╭"]
     assert boxes == [
-        f"{box}options" for box in ("", "image ", "clustering ", "resource ", "jule ", "graph ", "reproduction ")
+        f"{box}options"
+        for box in ("", "image ", "clustering ", "resource ", "jule ", "pretrained ", "graph ", "reproduction ")
     ]
 
 

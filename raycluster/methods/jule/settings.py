@@ -11,7 +11,7 @@ from raycluster.reproduction_only import Reproduction
 
 
 @dataclass(frozen=True, kw_only=True)
-class JuleSettings(GraphSettings, PretrainedSettings):
+class JuleSettings(PretrainedSettings, GraphSettings):
     """The settings of JULE, with the paper's symbols."""
 
     unroll_rate: float = 0.9
