@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import os
 from typing import TYPE_CHECKING
 
 from raycluster.lazy import importing
@@ -16,6 +17,10 @@ if TYPE_CHECKING:
     from raycluster.api import sweep as sweep
     from raycluster.api import train as train
     from raycluster.graph.estimator import GraphDegreeLinkage as GraphDegreeLinkage
+
+# Threads of OpenMP (torch, FAISS, scikit-learn) that wait for each other sleep instead of spinning: on a machine with
+# other work, spinning makes everything many times slower. It is read when one of these libraries is loaded.
+os.environ.setdefault("OMP_WAIT_POLICY", "PASSIVE")
 
 __version__ = "0.1.0"
 
