@@ -129,13 +129,19 @@ def cluster_graph(
     health["neighbor_agreement"] = float(agreement.mean())
     judged = {name: value for name, value in health.items() if name != "mean_cosine"}  # any cosine is fine for vectors
     rows = "images" if options.data else "vectors"
-    health["warnings"] = remarks + warnings_for(judged, Advice(options.against_chaining, COLLAPSED), rows)
+    health["warnings"] = remarks + warnings_for(judged, advice(options), rows)
     confidence = run_beside(
         lambda: confidence_of(vectors, labels, partition.is_joined),
         lambda: console.progress("measuring confidence"),
     )
     clock.lap("confidence")
     return Clustering(labels, confidence, tree, (neighbors, distances), others, health)
+
+
+def advice(options: ClusterOptions) -> Advice:
+    """Return what to do about bad clusters."""
+    by_training = ", or train a head on the features: raycluster train jule --backbone" if options.data else ""
+    return Advice(options.against_chaining + by_training, COLLAPSED)
 
 
 def write_clustering(
