@@ -75,3 +75,9 @@ def embed_share(backbone: Backbone, context: Context) -> tuple[np.ndarray, np.nd
 @torch.inference_mode()
 def _embed(backbone: Backbone, images: torch.Tensor) -> torch.Tensor:
     return torch.cat([features.cpu() for _, features in in_batches(backbone, images.cpu().numpy(), backbone)])
+
+
+def principal_directions(features: np.ndarray, most: int) -> np.ndarray:
+    """Return the first principal directions of features, float32 [n, d], as rows of length 1, float64 [m, d]."""
+    _, directions = np.linalg.eigh(features.T.astype(np.float64) @ features)  # ascending
+    return directions.T[::-1][:most].copy()

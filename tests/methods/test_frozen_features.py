@@ -5,7 +5,7 @@ from sklearn.datasets import load_sample_images
 
 from raycluster.data.feed import ResidentFeed
 from raycluster.methods import frozen_features
-from raycluster.methods.frozen_features import all_features, gather_features, load_named
+from raycluster.methods.frozen_features import all_features, gather_features, load_named, principal_directions
 from raycluster.methods.pretrained import PretrainedSettings
 from raycluster.training.local_context import LocalContext
 
@@ -57,3 +57,10 @@ def test_a_run_that_was_killed_embeds_only_what_is_missing(backbone, images, mon
     np.testing.assert_array_equal(
         again, gather_features(backbone, LocalContext(ResidentFeed(images)), all_features).rows
     )
+
+
+def test_principal_directions_are_those_of_most_of_the_features_first():
+    features = np.array([[3, 4], [-3, -4], [0.4, -0.3]], np.float32)
+    found = principal_directions(features, 2)
+    np.testing.assert_allclose(np.abs(found), [[0.6, 0.8], [0.8, 0.6]], atol=1e-6)
+    assert principal_directions(features, 1).shape == (1, 2)

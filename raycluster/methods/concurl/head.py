@@ -11,6 +11,7 @@ from torch import nn
 from torch.nn import functional as F
 
 from raycluster.methods.concurl.network import HEAD_SIZE, NCE_SIZE, ConcurlOutput, TwoHeads, mlp_head
+from raycluster.methods.frozen_features import principal_directions
 from raycluster.nn.backbone.network import Backbone
 
 WIDTH = 512  # of the hidden layer
@@ -48,11 +49,10 @@ class FeatureHeads(TwoHeads):
 
     def start_from(self, features: np.ndarray) -> None:
         """Let the NCE embedding begin with the principal directions of all features, float32 [n, d]."""
-        _, directions = np.linalg.eigh(features.T.astype(np.float64) @ features)  # ascending
-        first = directions.T[::-1][:NCE_SIZE]
+        directions = principal_directions(features, NCE_SIZE)
         with torch.no_grad():
             self.nce_head.weight.zero_()
-            self.nce_head.weight[: len(first)].copy_(torch.from_numpy(first.copy()))
+            self.nce_head.weight[: len(directions)].copy_(torch.from_numpy(directions))
             self.nce_head.bias.zero_()
 
     def embedding(self, output: ConcurlOutput) -> torch.Tensor:

@@ -9,6 +9,7 @@ import torch
 from torch import nn
 from torch.nn import functional as F
 
+from raycluster.methods.frozen_features import principal_directions
 from raycluster.methods.network import MethodNetwork
 from raycluster.nn.backbone.network import Backbone
 
@@ -34,9 +35,9 @@ class FeatureHead(nn.Linear):
         Cosines between embeddings are then those between features, as far as so few dimensions can keep them. (Random
         directions lose more, and what is trained from them is worse than the features.)
         """
-        _, directions = np.linalg.eigh(features.T.astype(np.float64) @ features)  # ascending
+        directions = principal_directions(features, self.out_features)
         with torch.no_grad():
-            self.weight.copy_(torch.from_numpy(directions.T[::-1][: self.out_features] * SCALE))
+            self.weight.copy_(torch.from_numpy(directions * SCALE))
             self.bias.zero_()
 
     def prepare(self, features: torch.Tensor) -> torch.Tensor:

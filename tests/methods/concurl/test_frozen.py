@@ -5,7 +5,6 @@ from dataclasses import replace
 import numpy as np
 import pytest
 import torch
-from sklearn.datasets import load_sample_images
 
 from raycluster.data.feed import ResidentFeed
 from raycluster.methods.concurl import METHOD
@@ -15,8 +14,6 @@ from raycluster.metrics.quality import clustering_quality
 from raycluster.runtime.run_dir import RunDir
 from raycluster.training.local_context import LocalContext
 
-SIDE = 64
-
 
 @pytest.fixture(scope="module")
 def settings(lite0_weights):
@@ -25,15 +22,8 @@ def settings(lite0_weights):
 
 
 @pytest.fixture(scope="module")
-def images():
-    rng = np.random.default_rng(0)
-    corners = [(picture, *rng.integers(0, 300, 2)) for picture in load_sample_images().images for _ in range(20)]
-    return np.stack([p[y : y + 2 * SIDE : 2, x : x + 2 * SIDE : 2].transpose(2, 0, 1) for p, y, x in corners])
-
-
-@pytest.fixture(scope="module")
-def outcome(settings, images):
-    return train_heads(settings, 2, LocalContext(ResidentFeed(images)))
+def outcome(settings, photo_crops):
+    return train_heads(settings, 2, LocalContext(ResidentFeed(photo_crops)))
 
 
 def test_partners_are_the_nearest_neighbors():
@@ -45,31 +35,31 @@ def test_partners_are_the_nearest_neighbors():
 
 
 @pytest.mark.slow
-def test_heads_tell_photographs_apart_and_embed_as_training_did_even_after_they_were_saved(outcome, images, tmp_path):
+def test_heads_tell_photographs_apart_and_embed_as_training_did_even_once_saved(outcome, photo_crops, tmp_path):
     assert outcome.reported == "clust_head"
     assert clustering_quality(np.repeat([0, 1], 20), outcome.clusterings["clust_head"])["acc"] == 1
     run = RunDir(tmp_path)
     run.write_model(outcome.model, outcome.model.architecture())
     for net in (outcome.model, load_network(run.path / "model")):
         with torch.inference_mode():
-            found = net.predict(net.prepare(torch.from_numpy(images)))
+            found = net.predict(net.prepare(torch.from_numpy(photo_crops)))
         np.testing.assert_allclose(found.embeddings, outcome.embeddings, atol=1e-4)
         np.testing.assert_array_equal(found.clusters, outcome.clusterings["clust_head"])
 
 
 @pytest.mark.slow
-def test_a_run_that_was_interrupted_ends_as_one_that_was_not(outcome, settings, images, tmp_path):
+def test_a_run_that_was_interrupted_ends_as_one_that_was_not(outcome, settings, photo_crops, tmp_path):
     def stop(row):
         if row["kind"] == "epoch" and row["epoch"] == 6:
             raise KeyboardInterrupt
 
     with pytest.raises(KeyboardInterrupt):
-        train_heads(settings, 2, LocalContext(ResidentFeed(images), folder=tmp_path, on_report=stop))
-    again = train_heads(settings, 2, LocalContext(ResidentFeed(images), folder=tmp_path))
+        train_heads(settings, 2, LocalContext(ResidentFeed(photo_crops), folder=tmp_path, on_report=stop))
+    again = train_heads(settings, 2, LocalContext(ResidentFeed(photo_crops), folder=tmp_path))
     np.testing.assert_array_equal(again.embeddings, outcome.embeddings)
 
 
 @pytest.mark.slow
-def test_other_images_are_clustered_by_a_trained_head(outcome, settings, images):
-    found = METHOD.recluster(outcome.model, images[::2], settings, 0)["clust_head"]
+def test_other_images_are_clustered_by_a_trained_head(outcome, settings, photo_crops):
+    found = METHOD.recluster(outcome.model, photo_crops[::2], settings, 0)["clust_head"]
     np.testing.assert_array_equal(found["frozen"], outcome.clusterings["clust_head"][::2])

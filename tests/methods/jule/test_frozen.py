@@ -3,7 +3,6 @@
 import numpy as np
 import pytest
 import torch
-from sklearn.datasets import load_sample_images
 
 from raycluster.data.feed import ResidentFeed
 from raycluster.methods.jule.frozen import train_head
@@ -25,26 +24,19 @@ def settings(lite0_weights):
 
 
 @pytest.fixture(scope="module")
-def images():
-    rng = np.random.default_rng(0)
-    corners = [(picture, *rng.integers(0, 300, 2)) for picture in load_sample_images().images for _ in range(20)]
-    return np.stack([p[y : y + 2 * SIDE : 2, x : x + 2 * SIDE : 2].transpose(2, 0, 1) for p, y, x in corners])
-
-
-@pytest.fixture(scope="module")
-def outcome(settings, images):
-    return train_head(settings, 2, LocalContext(ResidentFeed(images)))
+def outcome(settings, photo_crops):
+    return train_head(settings, 2, LocalContext(ResidentFeed(photo_crops)))
 
 
 @pytest.mark.slow
-def test_the_network_of_a_run_embeds_images_as_training_did_even_after_it_was_saved(outcome, images, tmp_path):
+def test_the_network_of_a_run_embeds_images_as_training_did_even_after_it_was_saved(outcome, photo_crops, tmp_path):
     run = RunDir(tmp_path)
     run.write_model(outcome.model, outcome.model.architecture())
     for net in (outcome.model, load_network(run.path / "model")):
         assert not net.training
         assert (net.shape, net.fit) == ((3, SIDE, SIDE), "crop")
         with torch.inference_mode():
-            embeddings = net.embed_images(torch.from_numpy(images))
+            embeddings = net.embed_images(torch.from_numpy(photo_crops))
         np.testing.assert_allclose(embeddings, outcome.embeddings, atol=1e-4)
 
 
@@ -55,12 +47,12 @@ def test_a_head_tells_photographs_apart(outcome):
 
 
 @pytest.mark.slow
-def test_a_run_that_was_interrupted_ends_as_one_that_was_not(outcome, settings, images, tmp_path):
+def test_a_run_that_was_interrupted_ends_as_one_that_was_not(outcome, settings, photo_crops, tmp_path):
     def stop(row):
         if row["kind"] == "epoch" and row["round"] == 0 and row["epoch"] == 2:
             raise KeyboardInterrupt
 
     with pytest.raises(KeyboardInterrupt):
-        train_head(settings, 2, LocalContext(ResidentFeed(images), folder=tmp_path, on_report=stop))
-    again = train_head(settings, 2, LocalContext(ResidentFeed(images), folder=tmp_path))
+        train_head(settings, 2, LocalContext(ResidentFeed(photo_crops), folder=tmp_path, on_report=stop))
+    again = train_head(settings, 2, LocalContext(ResidentFeed(photo_crops), folder=tmp_path))
     np.testing.assert_array_equal(again.embeddings, outcome.embeddings)
