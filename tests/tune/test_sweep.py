@@ -22,10 +22,10 @@ def test_a_killed_sweep_keeps_finished_trials_and_continues_the_others(tmp_path)
     np.savez(tmp_path / "digits.npz", images=(digits.images[:300] * 15).astype(np.uint8), labels=digits.target[:300])
     command = [sys.executable, str(SCRIPT), "jule", "--data", str(tmp_path / "digits.npz"), "--clusters", "10"]
     command += ["--trials", "3", "--max-concurrent", "1", "--out", str(out), "--space", "unroll_rate=0.2:0.3"]
-    command += ["--fixed", "epochs_per_period=2", "rounds=0"]
+    command += ["--fixed", "epochs_per_period=20", "rounds=0"]
     first = subprocess.Popen(command, stdout=subprocess.PIPE, stderr=subprocess.STDOUT, text=True)
-    second = out / "trials" / "0001" / "checkpoints" / "training" / "000001"
-    while not second.exists():
+    second = out / "trials" / "0001" / "checkpoints" / "training"
+    while not list(second.glob("*[0-9]")):
         assert first.poll() is None, first.communicate()[0]
         time.sleep(0.02)
     os.kill(first.pid, signal.SIGKILL)
