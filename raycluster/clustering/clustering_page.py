@@ -54,5 +54,4 @@ def write_clustering_page(
     )
     write_page_or_warn(run_dir.path, content, console)
     clock.lap("page")
-    seconds = {stage: round(taken, 2) for stage, taken in clock.stages.items()}
-    return replace(summary, stages=seconds, seconds=round(sum(clock.stages.values()), 2))
+    return replace(summary, **clock.figures())

@@ -19,7 +19,7 @@ HIDDEN = 200  # units in the single hidden layer, as in DCCM's transfer experime
 TEST_SHARE = 0.2
 EPOCHS = 50
 LABELS_PER_CLASS = (1, 5, 10)
-DRAWS = 5  # of the images whose class is told
+DRAWS = 5  # of the labeled images
 MOST_NEIGHBORS = 5
 
 
@@ -62,13 +62,13 @@ def probe_accuracy(features: np.ndarray, labels: np.ndarray, seed: int = 0) -> d
 
 
 def few_label_accuracy(features: np.ndarray, labels: np.ndarray, seed: int = 0) -> dict[str, dict[str, float]]:
-    """Classify rows when the class of only a few is told: by their nearest neighbors, and by a linear classifier.
+    """Classify rows from only a few labels: by their nearest neighbors, and by a linear classifier.
 
     Parameters
     ----------
     features : ndarray of float, shape (n, d)
     labels : ndarray of int, shape (n,)
-        At least 0. Classes with no more rows than are told are left out.
+        At least 0. Classes without any rows beyond the labeled ones are left out.
     seed : int
 
     Returns

@@ -92,8 +92,7 @@ def _evaluate_run(options: EvaluateOptions, console: Console) -> dict[str, Any]:
         pairs[space] = verification_scores(features, labels, options.seed)
         few[space] = few_label_accuracy(features, labels, options.seed)
     console.progress("comparing clusterings")
-    embedding, clusters = list(layers.values())[-1], min(summary.clusters, len(rows))
-    agreement = consensus_score(embedding, clusters, options.seed)
+    agreement = consensus_score(spaces["embedding"], min(summary.clusters, len(rows)), options.seed)
     result = {"data": images.source, "images": len(rows), "frozen": found, "consensus": agreement}
     result |= {"transfer": transfer, "pairs": pairs, "few_labels": few}
     last = {name: value for name, value in health.items() if name.startswith(("bcubed_", "probability_"))}

@@ -11,7 +11,7 @@ from typing import Any
 
 import pyarrow as pa
 
-from raycluster.data.files.location import check_complete_address, public_name
+from raycluster.data.files.location import public_name
 from raycluster.data.files.sources import VECTOR_SOURCES, check_apart, list_source, printable, resolve_source
 from raycluster.errors import UserError
 from raycluster.metrics.confidence import confidence_of
@@ -26,7 +26,7 @@ from raycluster.results.export_tables import (
     write_clip_retrieval,
     write_numpy,
 )
-from raycluster.results.finished_run import read_vectors
+from raycluster.results.finished_run import RunVectors, embeddings_of, read_vectors
 from raycluster.results.names import read_names
 from raycluster.results.originals import config_of_images, open_source
 from raycluster.results.provenance import atomic_folder, existing_result, write_table
@@ -67,14 +67,15 @@ def export_run(options: ExportOptions, console: Console | None = None) -> Path:
     return out
 
 
-def _rows(options: ExportOptions, folder: Path, config: dict[str, Any], console: Console) -> AssignedRows:
+def _rows(
+    options: ExportOptions, folder: Path, config: dict[str, Any], console: Console, found: RunVectors | None = None
+) -> AssignedRows:
     """Return the rows of the clusters that are asked for; the confidence of another cut comes from the embeddings."""
     rows = read_assigned(folder, options.clusters, read_names(options.names) if options.names else None)
     if rows.confidence is not None:
         return rows
     try:
-        given = options.embeddings and resolve_source(options.embeddings)
-        found = read_vectors(folder, _embeddings_of(folder, config, given), _column_of(config))
+        found = found or read_vectors(folder, _embeddings_of(options, folder), _column_of(config))
     except UserError as error:
         console.say(f"The confidence of these clusters is left out: {error}")
         return rows
@@ -116,7 +117,7 @@ def _export_embeddings(
     """Export what holds the embeddings."""
     began = time.perf_counter()
     data = options.data and resolve_source(options.data)
-    source = _embeddings_of(folder, config, options.embeddings and resolve_source(options.embeddings))
+    source = _embeddings_of(options, folder)
     listing = list_source(source, VECTOR_SOURCES)
     identity = _identity(options, folder, [[printable(name) for name in listing.names], listing.sizes])
     before = existing_result(out, "table", identity)
@@ -127,7 +128,7 @@ def _export_embeddings(
     console.progress(f"reading {public_name(source)}")
     found = read_vectors(folder, source, _column_of(config))
     is_clustered = found.clusters is not None or options.names or options.clusters
-    rows = _rows(options, folder, config, console) if is_clustered else None
+    rows = _rows(options, folder, config, console, found) if is_clustered else None
     if found.rejected:
         console.say(f"{count(found.rejected, 'embedding')} left out: null or not finite")
     provenance = {"what": "table", "identity": identity, "summary": {"rows": len(found.ids)}}
@@ -171,13 +172,6 @@ def _column_of(config: dict[str, Any]) -> str | None:
     return column
 
 
-def _embeddings_of(folder: Path, config: dict[str, Any], given: str | None) -> str:
-    """Return where the embeddings are: as given, in the folder, or where the clustering took them from."""
-    if given is not None:
-        return given
-    if (folder / "embeddings").exists():
-        return str(folder / "embeddings")
-    clustered_from: str | None = config.get("identity", {}).get("embeddings")
-    if clustered_from is None:
-        raise UserError(f"{folder} holds no embeddings: name them with --embeddings.")
-    return check_complete_address(clustered_from, "--embeddings")
+def _embeddings_of(options: ExportOptions, folder: Path) -> str:
+    """Return where the embeddings are: as given, or as the run knows."""
+    return resolve_source(options.embeddings) if options.embeddings else embeddings_of(RunDir(folder))

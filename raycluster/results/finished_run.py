@@ -10,7 +10,7 @@ from typing import cast
 import numpy as np
 import pyarrow as pa
 
-from raycluster.data.files.location import public_name
+from raycluster.data.files.location import check_complete_address, public_name
 from raycluster.data.vectors.vector_set import open_vectors
 from raycluster.errors import UserError
 from raycluster.methods.saved_network import load_network
@@ -129,6 +129,23 @@ def read_vectors(folder: Path, embeddings: str | None = None, column: str | None
         confidence=table["confidence"].to_numpy(),
         labels=labels_in(table),
     )
+
+
+def embeddings_of(run_dir: RunDir) -> str:
+    """Return where the embeddings of a run are: in its folder, or where it took them from.
+
+    Raises
+    ------
+    UserError
+        If it has none, or only the public part of their address is known.
+    """
+    if (run_dir.path / "embeddings").exists():
+        return str(run_dir.path / "embeddings")
+    config = run_dir.config() if (run_dir.path / "config.json").exists() else {}
+    clustered_from: str | None = config.get("identity", {}).get("embeddings")
+    if clustered_from is None:
+        raise UserError(f"{run_dir.path} holds no embeddings: name them with --embeddings.")
+    return check_complete_address(clustered_from, "--embeddings")
 
 
 def labels_in(table: pa.Table) -> np.ndarray | None:

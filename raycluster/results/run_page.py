@@ -9,12 +9,11 @@ from pathlib import Path
 import numpy as np
 import pyarrow.parquet as pq
 
-from raycluster.data.files.location import check_complete_address
 from raycluster.graph.unit_length import scale_to_unit_length
 from raycluster.report.content import RunContent
 from raycluster.report.page import write_page
 from raycluster.results.assigned import tree_of
-from raycluster.results.finished_run import read_vectors
+from raycluster.results.finished_run import embeddings_of, read_vectors
 from raycluster.results.originals import config_of_images
 from raycluster.results.run_images import NoImages, reading_images
 from raycluster.runtime.console import Console
@@ -49,16 +48,6 @@ def write_run_page(run_dir: RunDir, console: Console, data: str | None = None) -
     except NoImages as error:
         console.say(f"The page holds no pictures: {error}")
         write_page(run_dir.path, content, console.progress)
-
-
-def embeddings_of(run_dir: RunDir) -> str:
-    """Return where the embeddings of a run are: in its folder, or where it took them from."""
-    inside = run_dir.path / "embeddings"
-    return (
-        str(inside)
-        if inside.exists()
-        else check_complete_address(run_dir.config()["identity"]["embeddings"], "--embeddings")
-    )
 
 
 def content_of(run_dir: RunDir, embeddings: str) -> RunContent:

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import time
+from typing import Any
 
 
 class Clock:
@@ -29,3 +30,8 @@ class Clock:
         now = time.perf_counter()
         self.stages[stage] = self.stages.get(stage, 0.0) + now - self._last
         self._last = now
+
+    def figures(self) -> dict[str, Any]:
+        """Return ``seconds`` in all and ``stages``, as summaries have them."""
+        stages = {stage: round(seconds, 2) for stage, seconds in self.stages.items()}
+        return {"seconds": round(sum(self.stages.values()), 2), "stages": stages}

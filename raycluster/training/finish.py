@@ -70,8 +70,7 @@ def finish(
         images=images.n,
         rejected=len(images.rejected),
         clusters=len(np.unique(clusters)),
-        seconds=round(sum(clock.stages.values()), 2),
-        stages={stage: round(seconds, 2) for stage, seconds in clock.stages.items()},
+        **clock.figures(),
         quality=quality,
         reported=found.reported,
         rejected_reasons=dict(Counter(rejected.reason for rejected in images.rejected).most_common()),
@@ -83,8 +82,7 @@ def finish(
         write_page_or_warn(run_dir.path, content, console)
         write_projector(run_dir.tensorboard, images, embeddings, clusters, confidence)
         clock.lap("page")
-        seconds = {stage: round(taken, 2) for stage, taken in clock.stages.items()}
-        summary = replace(summary, stages=seconds, seconds=round(sum(clock.stages.values()), 2))
+        summary = replace(summary, **clock.figures())
     remove_tree(run_dir.staged)
     remove_tree(run_dir.kept)
     run_dir.write_summary(summary)

@@ -10,3 +10,4 @@ def test_the_clock_gives_all_time_to_stages(monkeypatch):
     for stage in ("images", "training", "images"):
         clock.lap(stage)
     assert clock.stages == {"start": 2.0, "images": 1.0 + 1.0, "training": 4.0}
+    assert clock.figures() == {"seconds": 8.0, "stages": {"start": 2.0, "images": 2.0, "training": 4.0}}

@@ -156,12 +156,14 @@ def judge(features: np.ndarray, split: int, before: np.ndarray, after: np.ndarra
     """
     rows, embeddings = np.ascontiguousarray(features[:, :split]), features[:, split:]
     n_clusters = int(after.max()) + 1
+    start = None
     if int(before.max()) + 1 != n_clusters:
-        before = recluster(rows, n_clusters, graph).labels
+        start = recluster(rows, n_clusters, graph)
+        before = start.labels
     effect = effect_of_training(rows, embeddings, before, after)
     if effect.helped:
         return Judgement(*effect)
-    start = recluster(rows, n_clusters, graph)
+    start = start or recluster(rows, n_clusters, graph)
     return Judgement(*effect, start.labels, start.outliers, start.left, start.right, start.affinity, start.size)
 
 
