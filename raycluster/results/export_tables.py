@@ -8,18 +8,15 @@ from typing import Any
 import numpy as np
 import pyarrow as pa
 
-from raycluster.data.files.sources import check_apart
-from raycluster.data.thumbnails import thumbnails
-from raycluster.errors import UserError
+from raycluster.data.thumbnails import LONG_SIDE
 from raycluster.graph.neighbors.nearest import NeighborIndex
 from raycluster.report.cuts import partition_at
 from raycluster.report.projection import project
 from raycluster.results.assigned import AssignedRows, identity_of, tree_of
 from raycluster.results.finished_run import RunVectors
-from raycluster.results.originals import find_originals, open_source
+from raycluster.results.run_images import NoImages, reading_images
 from raycluster.runtime.console import Console
 from raycluster.runtime.files import write_json, write_parquet
-from raycluster.runtime.session import ray_session_for
 from raycluster.runtime.units import count
 
 JUDGED = ("name", "wrong")  # columns that say something only where names are given
@@ -136,32 +133,20 @@ def pictures_of(
     UserError
         If the table would be among the images.
     """
+    encoded: list[bytes | None] = []
     try:
-        source = open_source(config, data)
-    except UserError as error:
+        with reading_images(config, data, found.ids, found.paths, console, out) as read:
+            for start in range(0, len(found.ids), BLOCK):
+                stop = min(start + BLOCK, len(found.ids))
+                encoded += read(np.arange(start, stop), LONG_SIDE)
+                console.progress("encoding images", f"encoding images: {stop:,} of {len(found.ids):,} done")
+    except NoImages as error:
         console.say(f"The table holds only the paths of the images: {error}")
         return None
-    check_apart(source.address, source.listing, out)
-    if data is None and source.has_changed:
-        console.say(f"The table holds only the paths of the images: those in {source.name} have changed since the run.")
-        return None
-    encoded: list[bytes | None] = [None] * len(found.ids)
-    with ray_session_for(source.listing, console):
-        console.progress(f"looking at {source.name}")
-        originals = find_originals(source, found.ids, found.paths)
-        shown = originals.found
-        shown = shown[np.argsort(originals.row[shown])]
-        for start in range(0, len(shown), BLOCK):
-            places = shown[start : start + BLOCK]
-            pictures = thumbnails(originals.rows.select(originals.row[places]), source.value_range)
-            for place, picture in zip(places.tolist(), pictures, strict=True):
-                encoded[place] = picture
-            done = min(start + BLOCK, len(shown))
-            console.progress("encoding images", f"encoding images: {done:,} of {len(shown):,} done")
     if missing := encoded.count(None):
         console.warn(
-            f"{missing:,} of {count(len(encoded), 'row')} have no picture: {source.name} has no readable image "
-            "of that path, or several."
+            f"{missing:,} of {count(len(encoded), 'row')} have no picture: the source has no readable image of that "
+            "path, or several."
         )
     kind = pa.struct([("bytes", pa.binary()), ("path", pa.string())])
     values = [{"bytes": data, "path": path} for data, path in zip(encoded, found.paths, strict=True)]
