@@ -252,7 +252,7 @@ def cluster(
     gpus_per_worker: float | None = None,
     embeddings: StrPath | None = None,
     column: str | None = None,
-    metric: VectorMetric = "cosine",
+    metric: VectorMetric | None = None,
     compare: Sequence[Rival] = (),
     settings: GraphSettings | None = None,
 ) -> RunSummary:
@@ -297,8 +297,9 @@ def cluster(
         Vectors instead of images: a folder, a file or a glob of Parquet with a column of vectors, or of NPY.
     column : str, optional
         The column of the vectors in Parquet; by default ``embedding``, or else the only column of vectors.
-    metric : {"cosine", "euclidean"}
-        Compare directions of vectors only, which suits embeddings, or plain distances.
+    metric : {"cosine", "centered", "euclidean"}, optional
+        Compare directions of vectors, directions from their mean, or plain distances; by default "centered" for
+        features of pretrained networks that :func:`embed` or this function has made, or else "cosine".
     compare : sequence of {"spectral", "hdbscan", "evoc"}
         Also cluster by these methods, and show how they compare.
     settings : GraphSettings, optional

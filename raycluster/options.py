@@ -20,7 +20,7 @@ Color = Literal["keep", "gray", "rgb"]
 FeedMode = Literal["auto", "resident", "streaming"]
 ExportFormat = Literal["folders", "csv", "coco", "imagefolder", "fiftyone", "atlas", "numpy", "clip-retrieval"]
 Transfer = Literal["copy", "hardlink", "symlink", "script"]
-VectorMetric = Literal["cosine", "euclidean"]
+VectorMetric = Literal["cosine", "centered", "euclidean"]
 Rival = Literal["spectral", "hdbscan", "evoc"]
 Search = Literal["random", "grid", "optuna"]
 Scheduler = Literal["none", "asha", "pbt"]
@@ -190,8 +190,9 @@ class ClusterOptions(BackboneOptions, ImageOptions, ResourceOptions, OutputOptio
     """K, the number of clusters. auto chooses it from the graph and the merge tree."""
     column: str | None = None
     """The column of the vectors in Parquet. Default: embedding, or else the only column of vectors."""
-    metric: VectorMetric = "cosine"
-    """Compare directions of vectors only (cosine), which suits embeddings, or plain distances (euclidean)."""
+    metric: VectorMetric | None = None
+    """Compare directions of vectors (cosine), directions from their mean (centered), or plain distances (euclidean).
+    Default: centered for features of pretrained networks that raycluster embed or cluster has made, or else cosine."""
     compare: tuple[Rival, ...] = ()
     """Also cluster by other methods, and show how they compare: spectral clustering of the same graph, HDBSCAN, or EVoC
     (pip install evoc). Plain k-means is always compared."""
@@ -209,8 +210,8 @@ class ClusterOptions(BackboneOptions, ImageOptions, ResourceOptions, OutputOptio
         if self.embeddings is not None:
             for kind in (BackboneOptions, ImageOptions, ResourceOptions):
                 _check_left_out(self, kind, "images")
-        for name, usual in (("column", None), ("metric", "cosine")):
-            if self.data is not None and getattr(self, name) != usual:
+        for name in ("column", "metric"):
+            if self.data is not None and getattr(self, name) is not None:
                 raise UserError(f"--{name} is for vectors, not for images: leave it out.")
 
 

@@ -63,7 +63,7 @@ def test_what_an_option_cannot_be_is_refused_in_a_sentence():
         ClusterOptions(embeddings="e", clusters=1, out="o")
     with pytest.raises(UserError, match="--affinity both: choose local or global"):
         ClusterOptions(embeddings="e", clusters=2, out="o", affinity="both")
-    with pytest.raises(UserError, match="--metric cosin: choose cosine or euclidean"):
+    with pytest.raises(UserError, match="--metric cosin: choose cosine, centered or euclidean"):
         ClusterOptions(embeddings="e", out="o", metric="cosin")
     with pytest.raises(UserError, match="--compare dbscan: choose spectral, hdbscan or evoc"):
         ClusterOptions(embeddings="e", out="o", compare=("evoc", "dbscan"))

@@ -16,6 +16,7 @@ from raycluster.clustering.rivals import check_installed
 from raycluster.data.files.location import public_name
 from raycluster.data.files.sources import resolve_source
 from raycluster.data.thumbnails import thumbnails
+from raycluster.data.vectors.metric import MetricSpace
 from raycluster.data.vectors.vector_set import VectorSet, open_vectors
 from raycluster.embedding.part_files import FOLDER
 from raycluster.embedding.pretrained import backbone_name, load_pretrained, prepared_by
@@ -46,6 +47,7 @@ from raycluster.runtime.summary import RunSummary, repeat_summary, show_summary
 from raycluster.runtime.units import count
 
 METHOD = "pretrained"
+METRIC = "centered"
 BEFORE, SUMMARY = "assignments-before.parquet", "summary.json"
 CLUSTERED = ("id", "cluster")  # columns of the assignments
 
@@ -80,7 +82,7 @@ def _cluster_images(options: ClusterOptions, console: Console) -> RunSummary:
     check_installed(options.compare)
     run_dir = RunDir(absolute_out(options.out))
     identity: dict[str, Any] = {"method": METHOD, "data": public_name(data), "labels": options.labels}
-    identity |= options.reading.unusual() | prepared_by(options) | settings_of(options)
+    identity |= options.reading.unusual() | prepared_by(options) | settings_of(options) | {"metric": METRIC}
     take_settings(run_dir, identity, settings_of(options))
     listing = list_if_new(run_dir, identity, data, options.exclude, console)
     clock.lap("looking")
@@ -150,7 +152,7 @@ def begin_again(run_dir: RunDir) -> None:
 def read_embeddings(
     run_dir: RunDir, state: EmbeddingState, console: Console
 ) -> tuple[VectorSet, list[tuple[str, str]]]:
-    """Return all embeddings, and the paths of the rejected inputs with the reasons, which are written too."""
+    """Return all embeddings, centered, and the paths and reasons of the rejected inputs, which are written, too."""
     console.progress("checking embeddings")
     written = read_back(run_dir, state.manifest)
     rejected = [(row.path, row.reason) for row in written.rejected]
@@ -162,7 +164,8 @@ def read_embeddings(
         raise RuntimeError(f"{len(written.ids):,} embeddings were read as {len(found.ids):,} vectors")
     others = f", {len(rejected):,} rejected" if rejected else ""
     console.say(f"{count(len(found.ids), 'embedding')} of {count(found.vectors.shape[1], 'number')}{others}")
-    return found, rejected
+    vectors, _ = MetricSpace(METRIC, found.vectors).place(found.vectors)
+    return replace(found, vectors=vectors), rejected
 
 
 def write_run(

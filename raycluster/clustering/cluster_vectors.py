@@ -12,7 +12,7 @@ from raycluster.clustering.rivals import check_installed
 from raycluster.data.files.location import public_name
 from raycluster.data.files.sources import check_apart, resolve_source
 from raycluster.data.vectors.files import find_vector_files
-from raycluster.data.vectors.unit_length import of_unit_length
+from raycluster.data.vectors.metric import placed
 from raycluster.data.vectors.vector_set import VectorSet, open_vectors, read_vector_files
 from raycluster.errors import UserError
 from raycluster.graph.memory import clustering_bytes
@@ -57,8 +57,9 @@ def _cluster_vectors(options: ClusterOptions, console: Console) -> RunSummary:
     run_dir = RunDir(absolute_out(options.out))
     shown = public_name(source)
     identity = {"method": METHOD, "embeddings": shown} | settings_of(options)
-    identity |= {"column": options.column, "metric": options.metric}
     check_complete(source)
+    metric = options.metric or usual_metric(source)
+    identity |= {"column": options.column, "metric": metric}
     check_installed(options.compare)
     if run_dir.state(identity) == "finished":
         if open_vectors(source, options.column).fingerprint != run_dir.config()["fingerprint"]:
@@ -70,8 +71,7 @@ def _cluster_vectors(options: ClusterOptions, console: Console) -> RunSummary:
     check_apart(source, files.listing, run_dir.path, "--embeddings")
     console.say(memory_sentence(files.rows, files.numbers, options, available_memory()))
     found = read_vector_files(files)
-    if options.metric == "cosine":
-        found = of_unit_length(found)
+    found = placed(found, metric)
     n, size = found.vectors.shape
     for note in found.notes:
         console.say(note)
@@ -110,6 +110,13 @@ def _write_page(
         if "data" in config["identity"]:
             console.say(f"The page holds no pictures: {error}")
         return write_clustering_page(run_dir, summary, found, clustering, clock, console)
+
+
+def usual_metric(source: str) -> str:
+    """Return the metric for vectors of which none was asked for: their clustering's own, or the one for their kind."""
+    identity = config_of_images({}, source).get("identity", {})
+    is_pretrained = identity.get("method") == "embed" and "backbone" in identity
+    return str(identity.get("metric", "centered" if is_pretrained else "cosine"))
 
 
 def settings_of(options: ClusterOptions) -> dict[str, Any]:

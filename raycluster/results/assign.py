@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import time
+from dataclasses import replace
 from typing import Any
 
 import numpy as np
@@ -13,6 +14,7 @@ from raycluster.data.files.location import public_name
 from raycluster.data.files.sources import check_apart, list_images, resolve_source
 from raycluster.data.images import ImageSet, open_images
 from raycluster.data.loaded_images import read_all
+from raycluster.data.vectors.metric import MetricSpace
 from raycluster.graph.neighbors.novelty import KnownRows
 from raycluster.metrics.confidence import ClusterModel
 from raycluster.nn.batches import in_batches
@@ -74,8 +76,11 @@ def _assign_images(options: AssignOptions, run_dir: RunDir, console: Console) ->
     console.progress(f"reading {run_dir.path}")
     net = network_of(run_dir)
     known = read_vectors(run_dir.path)
-    if known.clusters is None:
+    clusters = known.clusters
+    if clusters is None:
         raise RuntimeError("a finished run without assignments")
+    space = MetricSpace(run_dir.config()["identity"].get("metric"), known.vectors)
+    known = replace(known, vectors=space.place(known.vectors)[0])
     clock.lap("model")
     with ray_session_for(listing, console):
         console.progress(f"looking at {public_name(data)}")
@@ -87,9 +92,9 @@ def _assign_images(options: AssignOptions, run_dir: RunDir, console: Console) ->
         console.say(f"{public_name(data)}: {count(images.n, 'image')}{rejected}")
         console.progress("assigning images")
         rows = KnownRows(known.vectors, n_neighbors_of(run_dir, len(known.ids)), images.n)
-        model = ClusterModel.fit(known.vectors, known.clusters)
+        model = ClusterModel.fit(known.vectors, clusters)
         clock.lap("images of the run")
-        images, found = _find(net, images, known, rows, model, console)
+        images, found = _find(net, images, known, space, rows, model, console)
         clock.lap("assigning")
     for warning in images.warnings:
         console.warn(warning)
@@ -99,7 +104,13 @@ def _assign_images(options: AssignOptions, run_dir: RunDir, console: Console) ->
 
 @torch.inference_mode()
 def _find(
-    net: Network, images: ImageSet, known: RunVectors, rows: KnownRows, model: ClusterModel, console: Console
+    net: Network,
+    images: ImageSet,
+    known: RunVectors,
+    space: MetricSpace,
+    rows: KnownRows,
+    model: ClusterModel,
+    console: Console,
 ) -> tuple[ImageSet, Assignments]:
     """Read all images once, with no more in memory than a block of them and a window of their embeddings.
 
@@ -112,7 +123,7 @@ def _find(
     def assign_block(numbers: np.ndarray, pixels: np.ndarray) -> None:
         for batch, prediction in in_batches(net, pixels, net.predict):
             part = numbers[batch]
-            window.append((part, prediction.embeddings.cpu().numpy()))
+            window.append((part, space.place(prediction.embeddings.cpu().numpy())[0]))
             if prediction.clusters is not None:
                 found.clusters[part] = prediction.clusters.cpu().numpy()
         if sum(len(part) for part, _ in window) >= WINDOW:

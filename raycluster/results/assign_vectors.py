@@ -11,11 +11,10 @@ import pyarrow as pa
 from raycluster.data.files.location import public_name
 from raycluster.data.files.sources import check_apart, resolve_source
 from raycluster.data.vectors.files import find_vector_files
-from raycluster.data.vectors.unit_length import of_unit_length
+from raycluster.data.vectors.metric import MetricSpace, placed
 from raycluster.data.vectors.vector_set import VectorSet, read_vector_files
 from raycluster.errors import UserError
 from raycluster.graph.neighbors.novelty import KnownRows
-from raycluster.graph.unit_length import scale_to_unit_length
 from raycluster.metrics.confidence import ClusterModel
 from raycluster.options import AssignOptions
 from raycluster.results.assignment import (
@@ -76,10 +75,9 @@ def assign_vectors(options: AssignOptions, run_dir: RunDir, console: Console) ->
             f"The vectors in {public_name(source)} have {new.vectors.shape[1]} numbers, but those that were clustered "
             f"have {d}: name vectors of the same network."
         )
-    if settings["metric"] == "cosine":
-        new = of_unit_length(new)
-        vectors = vectors.copy()
-        scale_to_unit_length(vectors)
+    space = MetricSpace(settings["metric"], vectors)
+    vectors, _ = space.place(vectors)
+    new = placed(new, settings["metric"], space)
     for note in new.notes:
         console.say(note)
     rejected = f", {len(new.rejected):,} rejected" if new.rejected else ""

@@ -6,10 +6,9 @@ import json
 from dataclasses import asdict, replace
 from pathlib import Path
 
-import numpy as np
 import pyarrow.parquet as pq
 
-from raycluster.graph.unit_length import scale_to_unit_length
+from raycluster.data.vectors.metric import MetricSpace
 from raycluster.report.content import RunContent
 from raycluster.report.page import write_page
 from raycluster.results.assigned import tree_of
@@ -68,10 +67,7 @@ def content_of(run_dir: RunDir, embeddings: str) -> RunContent:
     found = read_vectors(run_dir.path, embeddings, config["identity"].get("column"))
     assert found.clusters is not None  # the run is finished
     assert found.confidence is not None
-    vectors = found.vectors
-    if config["identity"].get("metric") == "cosine":
-        vectors = np.require(vectors, requirements="W")
-        scale_to_unit_length(vectors)
+    vectors, _ = MetricSpace(config["identity"].get("metric"), found.vectors).place(found.vectors)
     return RunContent(
         name=run_dir.path.resolve().name,
         summary=asdict(run_dir.summary()),

