@@ -17,8 +17,9 @@ torch.set_num_threads(1)
 @pytest.fixture(scope="session")
 def ray_session():
     """A Ray of four logical CPUs and no GPU that all tests of a session share; starting one costs seconds."""
+    from raycluster.runtime.private_ray import start_private
     from raycluster.runtime.resources import Node
-    from raycluster.runtime.session import prepare_environment, start_private
+    from raycluster.runtime.session import prepare_environment
 
     prepare_environment()
     start_private(Node(4))

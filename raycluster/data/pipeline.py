@@ -23,6 +23,7 @@ TASK_CPUS = 0.5
 MAX_TASKS = 1000
 OBJECT_STORE_PART = 0.5
 PREFETCHED_BLOCKS = 4
+NO_PROGRESS_S = 120.0  # by default, a starved pipeline hangs for half an hour
 
 # Ray Data reports every single execution; its own log file has those messages.
 logging.getLogger("ray.data").setLevel(logging.WARNING)
@@ -72,11 +73,18 @@ def map_ranges(
         batch_size=None,
         num_cpus=TASK_CPUS,
     )
-    context = dataset.context
-    context.enable_progress_bars = False
+    context = quiet_context(dataset)
     context.execution_options.preserve_order = in_order
     context.execution_options.resource_limits = stream_limits(n_streams)
     yield from cast("Iterable[Columns]", dataset.iter_batches(batch_size=None, prefetch_batches=PREFETCHED_BLOCKS))
+
+
+def quiet_context(dataset: ray.data.Dataset, no_progress_s: float = NO_PROGRESS_S) -> ray.data.DataContext:
+    """Return the settings of a dataset: without progress bars, and with an error if it stands still for so long."""
+    context = dataset.context
+    context.enable_progress_bars = False
+    context.execution_no_progress_timeout_s = no_progress_s
+    return context
 
 
 def stream_limits(n_streams: int = 1) -> ExecutionResources:

@@ -20,7 +20,7 @@ from raycluster.data.canvas import Canvas
 from raycluster.data.image.contrast import FAINT_LEVELS, MOST_NAMED, contrast
 from raycluster.data.image.decode_on_device import decodes_jpegs, load_jpegs
 from raycluster.data.image.device_jpeg import DeviceJpeg
-from raycluster.data.pipeline import MAX_TASKS, TASK_CPUS, stream_limits
+from raycluster.data.pipeline import MAX_TASKS, TASK_CPUS, quiet_context, stream_limits
 from raycluster.embedding.part_files import RejectedRow, part_path, read_footer, write_part
 from raycluster.embedding.state import PendingRows
 from raycluster.nn.batches import in_batches
@@ -113,10 +113,8 @@ def embed_shards(
         num_gpus=plan.gpus_per_worker or None,
         **one_by_one,
     )
-    context = dataset.context
-    context.enable_progress_bars = False
+    context = quiet_context(dataset, NO_PROGRESS_S)
     context.raise_original_map_exception = True
-    context.execution_no_progress_timeout_s = NO_PROGRESS_S
     context.target_max_block_size = 1  # one shard per block, whatever its size
     context.execution_options.preserve_order = False
     context.execution_options.resource_limits = stream_limits()

@@ -29,7 +29,7 @@ from raycluster.options import ResourceOptions
 from raycluster.runtime.clock import Clock
 from raycluster.runtime.console import Console
 from raycluster.runtime.object_store import smallest_object_store
-from raycluster.runtime.ray_errors import check_ray_alive, explain
+from raycluster.runtime.ray_errors import explain
 from raycluster.runtime.resources import Node, Plan, plan_resources
 from raycluster.runtime.run_dir import RunDir
 from raycluster.runtime.session import RaySession, ray_session
@@ -304,13 +304,12 @@ def _count(
         try:
             item = done.get(timeout=LISTEN_S)
         except queue.Empty:
-            check_ray_alive(cluster.logs)
-        else:
-            if item is None:
-                return
-            if isinstance(item, BaseException):
-                raise explain(item, "Embedding", cluster.logs, (UserError, OSError)) from item
-            meter.add(item)
+            continue
+        if item is None:
+            return
+        if isinstance(item, BaseException):
+            raise explain(item, "Embedding", cluster.logs, (UserError, OSError)) from item
+        meter.add(item)
 
 
 def _interrupt(thread: threading.Thread) -> None:

@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import contextlib
 from pathlib import Path
 from typing import Any
 
@@ -53,28 +52,3 @@ def explain(
         f"{activity} failed with {type(cause).__name__}: {first}\nThe details are in {log}. Run the same command again "
         "to continue."
     )
-
-
-def check_ray_alive(logs: str | Path) -> None:
-    """Raise :class:`TrainingFailed` if a process of the private Ray has died; Ray itself would exit without a word.
-
-    Parameters
-    ----------
-    logs : path-like
-        Where Ray's logs are.
-    """
-    dead = _dead_ray_process()
-    if dead:
-        raise TrainingFailed(
-            f"Ray's {dead} on this machine has died, maybe because memory ran out.\nRay's logs are in {logs}. Run the "
-            "same command again to continue."
-        )
-
-
-def _dead_ray_process() -> str | None:
-    with contextlib.suppress(AttributeError):  # private to Ray; there is no such node on a cluster that was joined
-        from ray._private import worker
-
-        node: Any = worker._global_node
-        return next((name for name, _ in node.dead_processes() if name in ("raylet", "gcs_server")), None)
-    return None

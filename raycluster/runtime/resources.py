@@ -114,6 +114,12 @@ def plan_resources(
     return Plan(workers, cpus_per_worker, gpus_per_worker, driver_gpus)
 
 
+def has_room(nodes: list[Node], plan: Plan) -> bool:
+    """Return whether the workers of a plan fit on these machines."""
+    each = plan.cpus_per_worker, plan.gpus_per_worker
+    return sum(places_on(node.cpus, node.gpus, *each) for node in nodes) >= plan.workers
+
+
 def places_on(cpus: float, gpus: float, cpus_per_worker: float, gpus_per_worker: float) -> int:
     """Return how many workers one machine can hold."""
     by_cpu = int(cpus / cpus_per_worker + 1e-9)

@@ -23,7 +23,6 @@ from raycluster.runtime.files import remove_tree
 from raycluster.runtime.machine import available_cores
 from raycluster.runtime.object_store import memory_for_images
 from raycluster.runtime.paths import absolute_out
-from raycluster.runtime.ray_errors import check_ray_alive
 from raycluster.runtime.run_dir import RunDir
 from raycluster.runtime.session import private_node, ray_session
 from raycluster.runtime.units import count, duration
@@ -98,7 +97,7 @@ def _sweep(options: SweepOptions, method: str, preset: str, console: Console) ->
                 sentence = f"{count(trials, 'trial')}, {shares.at_a_time} at a time, {each}"
                 done = f"; {trials - left} are done already" if left < trials else ""
                 console.say(f"{sentence}{done}. Results go to {ledger.path}")
-                _run_trials(ledger, options, run, space, trials, shares, images, cluster.logs, console)
+                _run_trials(ledger, options, run, space, trials, shares, images, console)
             _write_best_page(ledger, console)
             write_results(ledger, run, options.objective)
     return _show_outcome(ledger, options, trials, time.monotonic() - began, console)
@@ -214,7 +213,6 @@ def _run_trials(
     trials: int,
     shares: Allocation,
     images: LoadedImages,
-    logs: str,
     console: Console,
 ) -> None:
     """Let Ray Tune run all trials that are not done."""
@@ -260,12 +258,8 @@ def _run_trials(
         ),
     )
 
-    def meanwhile() -> None:
-        check_ray_alive(logs)
-        progress.show(console)
-
     try:
-        run_beside(tuner.fit, meanwhile)
+        run_beside(tuner.fit, lambda: progress.show(console))
     finally:
         progress.show(console)
     remove_tree(ledger.path / "tune")

@@ -13,15 +13,18 @@ from raycluster.runtime.background import run_beside
 from raycluster.runtime.console import Console
 from raycluster.runtime.files import remove_tree
 from raycluster.runtime.metrics_log import MetricsFollower
-from raycluster.runtime.ray_errors import check_ray_alive, explain, is_lasting, root_cause
-from raycluster.runtime.resources import Plan
+from raycluster.runtime.ray_errors import explain, is_lasting, root_cause
+from raycluster.runtime.resources import Plan, has_room
 from raycluster.runtime.run_dir import RunDir
+from raycluster.runtime.session import RaySession
+from raycluster.training.gloo import GlooConfig
 from raycluster.training.progress import TrainingProgress
 from raycluster.training.worker import WorkerJob, train_worker
 from raycluster.training.worker_results import WorkerResults
 
 MAX_RESTARTS = 3
 BUSY_AFTER_S = 60.0
+LOST_AFTER_S = 15.0  # as long as a machine that starts again may take
 
 
 class StopOnLastingErrors(ray.train.UserCallback):
@@ -35,7 +38,7 @@ class StopOnLastingErrors(ray.train.UserCallback):
                 raise cause
 
 
-def fit(job: WorkerJob, plan: Plan, run_dir: RunDir, logs: str, console: Console) -> WorkerResults:
+def fit(job: WorkerJob, plan: Plan, run_dir: RunDir, cluster: RaySession, console: Console) -> WorkerResults:
     """Train, show the progress, and return what worker 0 returned.
 
     Ray Train runs in another thread, so that this one hears Ctrl-C.
@@ -54,10 +57,21 @@ def fit(job: WorkerJob, plan: Plan, run_dir: RunDir, logs: str, console: Console
         for row in follower.new_rows():
             progress.show(row)
 
+    enough_room = began
+
     def meanwhile() -> None:
-        check_ray_alive(logs)
+        nonlocal enough_room
         show_new_rows()
-        if progress.begun:
+        if has_room(cluster.nodes_now(), plan):
+            enough_room = time.monotonic()
+        if time.monotonic() - enough_room > LOST_AFTER_S:
+            raise TrainingFailed(
+                f"The cluster has lost machines, and what is left of it has no room for {plan}. Run the same command "
+                "again when they are back, or with another number of --workers, to continue."
+            )
+        if enough_room < time.monotonic() - 1:
+            console.progress("training", f"the cluster has lost machines: waiting for {plan}")
+        elif progress.begun:
             console.progress("training")
         else:
             busy = ": other jobs may be using the cluster" if time.monotonic() - began > BUSY_AFTER_S else ""
@@ -68,7 +82,7 @@ def fit(job: WorkerJob, plan: Plan, run_dir: RunDir, logs: str, console: Console
         results: WorkerResults = result.return_value
         return results
     except Exception as error:
-        log = run_dir.error_log if run_dir.error_log.exists() else logs
+        log = run_dir.error_log if run_dir.error_log.exists() else cluster.logs
         raise explain(error, "Training", log, (UserError, TrainingFailed)) from error
     finally:
         show_new_rows()
@@ -84,7 +98,7 @@ def build_trainer(job: WorkerJob, plan: Plan, run_dir: RunDir) -> ray.train.torc
         train_worker,  # type: ignore[arg-type]  # Ray Train returns what worker 0 returns
         train_loop_config={"job": job},
         # NCCL needs a whole GPU for every worker.
-        torch_config=ray.train.torch.TorchConfig(backend="nccl" if plan.gpus_per_worker > 0.5 else "gloo"),
+        torch_config=ray.train.torch.TorchConfig(backend="nccl") if plan.gpus_per_worker > 0.5 else GlooConfig(),
         scaling_config=ray.train.ScalingConfig(
             num_workers=plan.workers, use_gpu=plan.gpus_per_worker > 0, resources_per_worker=resources
         ),

@@ -23,9 +23,10 @@ from raycluster.runtime.clock import Clock
 from raycluster.runtime.console import Console
 from raycluster.runtime.machine import available_cores
 from raycluster.runtime.object_store import memory_for_images
+from raycluster.runtime.private_ray import NAMESPACE
 from raycluster.runtime.resources import Plan, plan_resources
 from raycluster.runtime.run_dir import RunDir
-from raycluster.runtime.session import NAMESPACE, private_node, ray_session
+from raycluster.runtime.session import private_node, ray_session
 from raycluster.runtime.summary import RunSummary, repeat_summary, show_summary
 from raycluster.runtime.units import count, size
 from raycluster.runtime.versions import installed_versions
@@ -163,7 +164,7 @@ def _run_training(run: TrainingRun, console: Console) -> RunSummary:
                     paths=ray.put(images.paths),
                     labels=ray.put(images.labels),
                 )
-                found = fit(job, plan, run_dir, cluster.logs, console)
+                found = fit(job, plan, run_dir, cluster, console)
             clock.lap("worker_start")
             clock.stages["worker_start"] -= found.seconds
             clock.stages["training"] = found.seconds_in_all

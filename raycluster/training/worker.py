@@ -21,8 +21,8 @@ from raycluster.methods.base import Answer, Context, Outcome
 from raycluster.nn.collective import all_gather_with_gradient
 from raycluster.nn.sync_batch_norm import synchronize_batch_norm
 from raycluster.runtime.machine import available_cores
+from raycluster.runtime.private_ray import NAMESPACE
 from raycluster.runtime.run_dir import RunDir
-from raycluster.runtime.session import NAMESPACE
 from raycluster.training.driver import ask_driver
 from raycluster.training.run_context import RunContext
 from raycluster.training.worker_results import WorkerResults, write_worker_results

@@ -1,7 +1,7 @@
 import numpy as np
 import ray
 
-from raycluster.data.pipeline import map_ranges, put_rows
+from raycluster.data.pipeline import map_ranges, put_rows, quiet_context
 
 
 def rows_and_values(table, start, stop):
@@ -34,3 +34,8 @@ def test_without_ray_the_same_work_is_done_in_this_process(monkeypatch):
     assert put_rows(table) is table
     columns = list(map_ranges(rows_and_values, table, np.array([[0, 3], [3, 20]])))
     assert [len(part["row"]) for part in columns] == [3, 17]
+
+
+def test_a_dataset_is_quiet_and_no_longer_stands_still_for_half_an_hour_whenever_ray_was_imported(ray_session):
+    context = quiet_context(ray.data.range(1))
+    assert (context.enable_progress_bars, context.execution_no_progress_timeout_s) == (False, 120.0)

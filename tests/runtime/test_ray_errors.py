@@ -1,12 +1,10 @@
 import errno
-from types import SimpleNamespace
 
-import pytest
 from ray.exceptions import ActorDiedError, RayTaskError
 from ray.train import ControllerError, WorkerGroupError
 
 from raycluster.errors import TrainingFailed, UserError
-from raycluster.runtime.ray_errors import check_ray_alive, explain, root_cause
+from raycluster.runtime.ray_errors import explain, root_cause
 
 DEATH, COLLATERAL = ActorDiedError(), RuntimeError("Connection closed by peer")
 
@@ -33,21 +31,3 @@ def test_errors_become_a_sentence_that_says_where_the_details_are():
         "Training failed with RuntimeError: out of memory\nThe details are in /ray/logs. Run the same command again to "
         "continue."
     )
-
-
-def test_the_death_of_a_process_of_the_private_ray_is_an_error(monkeypatch):
-    dead = []
-    monkeypatch.setattr("ray._private.worker._global_node", SimpleNamespace(dead_processes=lambda: dead))
-    check_ray_alive("/ray/logs")
-    dead.append(("log_monitor", None))
-    check_ray_alive("/ray/logs")
-    dead.append(("raylet", None))
-    with pytest.raises(
-        TrainingFailed, match=r"Ray's raylet on this machine has died.*\n.*/ray/logs.*same command again"
-    ):
-        check_ray_alive("/ray/logs")
-
-
-def test_on_a_cluster_that_was_joined_no_process_is_ours_to_watch(monkeypatch):
-    monkeypatch.setattr("ray._private.worker._global_node", None)
-    check_ray_alive("/ray/logs")

@@ -1,7 +1,7 @@
 import pytest
 
 from raycluster.errors import UserError
-from raycluster.runtime.resources import Node, Plan, plan_resources
+from raycluster.runtime.resources import Node, Plan, has_room, plan_resources
 
 TWO_CORES = [Node(2)]
 EIGHT_GPUS = [Node(64, 8)]
@@ -54,3 +54,12 @@ def test_a_plan_is_said_in_words():
     assert str(Plan(1, 2, 0, 0)) == "1 worker with 2 CPU cores"
     assert str(Plan(2, 1, 0, 0)) == "2 workers with 1 CPU core each"
     assert str(Plan(8, 8, 0.9, 0.1)) == "8 workers with 8 CPU cores and 0.9 GPU each"
+
+
+def test_there_is_room_where_each_worker_fits_on_one_machine():
+    plan = Plan(2, 2.0, 0.5, 0.0)
+    assert has_room([Node(4, 1)], plan)
+    assert has_room([Node(2, 1), Node(3, 1)], plan)
+    assert not has_room([Node(3, 1), Node(1, 1)], plan)
+    assert not has_room([Node(8, 0)], plan)
+    assert not has_room([], plan)

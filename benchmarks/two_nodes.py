@@ -1,0 +1,275 @@
+"""Drills on two machines, made by machines.py: each command, with and without a loss, against one machine.
+
+    python benchmarks/two_nodes.py                       all drills, a table at the end; about 20 minutes on two cores
+    python benchmarks/two_nodes.py train-jule node-lost  these only
+
+Each command must end with the result of one machine up to the order of sums, or stop with a sentence, and continue.
+"""
+
+from __future__ import annotations
+
+import argparse
+import shutil
+import subprocess
+import sys
+import tempfile
+import time
+from collections.abc import Callable
+from dataclasses import dataclass, field
+from pathlib import Path
+
+import numpy as np
+import pyarrow.parquet as pq
+from machines import PORT, Machine, go_apart, make_machines
+from safetensors.numpy import load_file
+from sklearn.datasets import load_digits
+
+N = 300
+LIMIT_S = 300.0  # for one command
+ATOL, RTOL = 1e-4, 1e-3
+QUICK = {
+    "jule": "--epochs-per-period 4 --rounds 0",
+    "dccm": "--epochs 2 --large-batch 64 --small-batch 16 --repeats 1 --mi-places 4",
+    "concurl": "--preset cpu --epochs 2 --evaluate-every 2",
+}
+LONG = "--epochs-per-period 60 --rounds 1 --epochs-per-round 60"  # long enough to lose a machine on the way
+
+
+@dataclass
+class Command:
+    """A command that has been started; where its output goes, and since when it runs."""
+
+    process: subprocess.Popen[bytes]
+    log: Path
+    began: float = field(default_factory=time.monotonic)
+
+    @property
+    def said(self) -> str:
+        """Return its last line."""
+        lines = self.log.read_text().strip().splitlines() or [""]
+        return next((line for line in reversed(lines) if line.startswith("error: ")), lines[-1])
+
+    def end(self) -> int:
+        """Wait for its end, and return the exit code."""
+        try:
+            return self.process.wait(LIMIT_S)
+        except subprocess.TimeoutExpired:
+            self.process.kill()
+            raise AssertionError(f"no end after {LIMIT_S:g} s: {self.log.read_text()[-2000:]}") from None
+
+
+class Bench:
+    """Two machines with one core each, the data, and what one machine finds."""
+
+    def __init__(self, folder: Path) -> None:
+        self.folder, self.machines = folder, make_machines(1, 1)
+        self.digits, self.vectors = folder / "digits.npz", folder / "vectors.npy"
+        digits = load_digits()
+        np.savez(self.digits, images=(digits.images[:N] * 15).astype(np.uint8), labels=digits.target[:N])
+        np.save(self.vectors, np.random.default_rng(0).normal(size=(20_000, 16)).astype(np.float32))
+        self._n = 0
+
+    def run(self, words: str, out: str, on: Machine | None = None, more: str = "") -> Command:
+        """Start a command on a machine of the cluster, or without a cluster."""
+        self._n += 1
+        log = self.folder / f"{self._n:03d}-{out}.log"
+        command = [sys.executable, "-m", "raycluster", *words.split(), "--out", str(self.folder / out), *more.split()]
+        if on:
+            address = f"{self.machines[0].address}:{PORT}"
+            return Command(on.start(command, log, RAY_ADDRESS=address, RAY_AUTH_MODE="disabled"), log)
+        with open(log, "wb") as file:
+            return Command(subprocess.Popen(command, stdout=file, stderr=file), log)
+
+    def alone(self, words: str, out: str) -> Path:
+        """Return the results of one machine."""
+        path = self.folder / f"{out}-alone"
+        if not (path / "summary.json").exists() and not (path / "trials.parquet").exists():
+            command = self.run(words, path.name)
+            assert command.end() == 0, command.log.read_text()
+        return path
+
+    def both(self) -> None:
+        """Start Ray anew on both machines."""
+        for machine in self.machines:
+            machine.lose()
+        for machine in self.machines:
+            machine.join(self.machines[0])
+
+
+def assert_same(out: Path, alone: Path) -> None:
+    """Assert that a run has the same clusters, and up to the order of sums the same network and embeddings."""
+    for name in ("assignments.parquet", "trials.parquet"):
+        if (alone / name).exists():
+            ours, theirs = (pq.read_table(path / name) for path in (out, alone))
+            for column in ("id", "cluster", "trial", "settings", "state"):
+                if column in theirs.column_names:
+                    assert ours[column] == theirs[column], f"{name}: {column}"
+    if (alone / "model" / "model.safetensors").exists():
+        weights = load_file(alone / "model" / "model.safetensors")
+        for name, value in load_file(out / "model" / "model.safetensors").items():
+            np.testing.assert_allclose(value, weights[name], RTOL, ATOL, err_msg=name)
+    if (alone / "embeddings").exists():
+        ours, theirs = (pq.read_table(path / "embeddings").sort_by("id") for path in (out, alone))
+        assert ours["id"] == theirs["id"]
+        found, wanted = (np.array(table["embedding"].to_pylist()) for table in (ours, theirs))
+        np.testing.assert_allclose(found, wanted, RTOL, ATOL)
+
+
+def wait_for(command: Command, sign: Callable[[], bool]) -> None:
+    """Wait until a command has come so far."""
+    while not sign():
+        assert command.process.poll() is None, f"ended too soon: {command.log.read_text()}"
+        assert time.monotonic() - command.began < LIMIT_S, f"no sign: {command.log.read_text()}"
+        time.sleep(0.1)
+
+
+def epochs(out: Path) -> int:
+    """Return how many epochs a run has reported."""
+    metrics = out / "metrics.jsonl"
+    return metrics.read_text().count('"kind": "epoch"') if metrics.exists() else 0
+
+
+def plain(bench: Bench, words: str, out: str) -> str:
+    """Run a command on both machines."""
+    alone = bench.alone(words, out)
+    command = bench.run(words, out, bench.machines[0])
+    assert command.end() == 0, command.log.read_text()
+    assert_same(bench.folder / out, alone)
+    return "same result"
+
+
+def train(method: str) -> Callable[[Bench], str]:
+    """Return the drill of a training with two workers, one on each machine."""
+    return lambda bench: plain(
+        bench, f"train {method} --data {bench.digits} --clusters 10 --workers 2 {QUICK[method]}", method
+    )
+
+
+def embed(bench: Bench) -> str:
+    """Embed with two workers."""
+    model = bench.alone(f"train jule --data {bench.digits} --clusters 10 --workers 2 {QUICK['jule']}", "jule")
+    return plain(bench, f"embed --model {model} --data {bench.digits} --workers 2", "embed")
+
+
+def cluster(bench: Bench) -> str:
+    """Search for neighbors in blocks on both machines, and cluster."""
+    return plain(bench, f"cluster --embeddings {bench.vectors} --clusters 10", "cluster")
+
+
+def sweep(bench: Bench) -> str:
+    """Run two trials."""
+    words = f"sweep --data {bench.digits} --clusters 10 --trials 2 --fixed epochs_per_period=2 rounds=0"
+    return plain(bench, words, "sweep")
+
+
+def _train_and(bench: Bench, out: str, on: int, harm: Callable[[], None], mend: Callable[[], None]) -> str:
+    """Do harm in the middle of a training; if it stops with a sentence, mend, and run the same command again."""
+    words = f"train jule --data {bench.digits} --clusters 10 --workers 2 {LONG}"
+    alone = bench.alone(words, "long")
+    command = bench.run(words, out, bench.machines[on])
+    wait_for(command, lambda: epochs(bench.folder / out) >= 5)
+    harm()
+    harmed = time.monotonic()
+    code = command.end()
+    took = time.monotonic() - harmed
+    said = f"exit code {code} after {took:.0f} s: {command.said}"
+    print(said, flush=True)
+    if code:
+        assert command.said.startswith("error: "), command.log.read_text()
+        mend()
+        again = bench.run(words, out, bench.machines[0])
+        assert again.end() == 0, again.log.read_text()
+    assert_same(bench.folder / out, alone)
+    return said
+
+
+def node_back(bench: Bench) -> str:
+    """Lose the second machine, and get it back after ten seconds."""
+
+    def harm() -> None:
+        bench.machines[1].lose()
+        time.sleep(10)
+        bench.machines[1].join(bench.machines[0])
+
+    return _train_and(bench, "node-back", 0, harm, bench.both)
+
+
+def node_lost(bench: Bench) -> str:
+    """Lose the second machine, and get it back only when the command has given up."""
+    second = bench.machines[1]
+    return _train_and(bench, "node-lost", 0, second.lose, lambda: second.join(bench.machines[0]))
+
+
+def head_lost(bench: Bench) -> str:
+    """Lose the head, while the command runs on the other machine."""
+    return _train_and(bench, "head-lost", 1, bench.machines[0].lose, bench.both)
+
+
+def cut(bench: Bench) -> str:
+    """Cut the network for 20 seconds."""
+
+    def harm() -> None:
+        bench.machines[1].unplug()
+        time.sleep(20)
+        bench.machines[1].plug()
+
+    return _train_and(bench, "cut", 0, harm, bench.both)
+
+
+def embed_lost(bench: Bench) -> str:
+    """Lose the second machine for good while it embeds."""
+    model = bench.alone(f"train jule --data {bench.digits} --clusters 10 --workers 2 {QUICK['jule']}", "jule")
+    words = f"embed --model {model} --data {bench.digits} --workers 2"
+    alone = bench.alone(words, "embed")
+    command = bench.run(words, "embed-lost", bench.machines[0])
+    wait_for(command, lambda: "Embeddings go to" in command.log.read_text())
+    bench.machines[1].lose()
+    assert command.end() == 0, command.log.read_text()
+    assert_same(bench.folder / "embed-lost", alone)
+    return "same result"
+
+
+# Those that leave no cluster behind come last.
+DRILLS: dict[str, Callable[[Bench], str]] = {
+    "train-jule": train("jule"),
+    "train-dccm": train("dccm"),
+    "train-concurl": train("concurl"),
+    "cluster": cluster,
+    "embed": embed,
+    "sweep": sweep,
+    "node-back": node_back,
+    "node-lost": node_lost,
+    "cut": cut,
+    "embed-lost": embed_lost,
+    "head-lost": head_lost,
+}
+
+
+def main() -> int:
+    parser = argparse.ArgumentParser(description=__doc__, formatter_class=argparse.RawDescriptionHelpFormatter)
+    parser.add_argument("drills", nargs="*", help=f"of {', '.join(DRILLS)}")
+    parser.add_argument("--keep", type=Path, help="keep all results and logs in this folder")
+    arguments = parser.parse_args()
+    go_apart()
+    folder = arguments.keep or Path(tempfile.mkdtemp(prefix="two-nodes-"))
+    folder.mkdir(parents=True, exist_ok=True)
+    bench = Bench(folder)
+    bench.both()
+    failed = []
+    for name in arguments.drills or DRILLS:
+        began = time.monotonic()
+        try:
+            said = DRILLS[name](bench)
+        except AssertionError as error:
+            failed.append(name)
+            said = f"FAILED: {error}"
+        print(f"| {name} | {time.monotonic() - began:.0f} s | {said} |", flush=True)
+        if name in failed or "lost" in name or name == "cut":
+            bench.both()
+    if not arguments.keep:
+        shutil.rmtree(folder)
+    return bool(failed)
+
+
+if __name__ == "__main__":
+    sys.exit(main())

@@ -1,0 +1,179 @@
+"""A watch over Ray while a command uses it: where Ray dies, the command ends with a sentence.
+
+Left to itself, Ray hangs or aborts the whole process with a dump when a process dies that a command depends on.
+"""
+
+from __future__ import annotations
+
+import contextlib
+import signal
+import socket
+import subprocess
+import sys
+import threading
+import time
+from collections.abc import Iterator
+from typing import Any, Literal
+
+from raycluster.errors import TrainingFailed, UserError, has_no_room
+from raycluster.runtime.resources import Node
+
+CHECK_S = 1.0
+ANSWER_S = LEAVE_S = 5.0
+SILENT_S = 20.0  # of the head of a cluster: a network that fails for a shorter time does no harm
+
+# Says a sentence if its input ends without a word, and nobody listens at the socket any more.
+SPEAK = """
+import socket, sys
+path, sentence = sys.argv[1:]
+if not sys.stdin.read():
+    try:
+        socket.socket(socket.AF_UNIX).connect(path)
+    except OSError:
+        print(sentence, file=sys.stderr)
+"""
+
+
+class RayWatch:
+    """What a command depends on: Ray's raylet on this machine, and its control service on the head of the cluster.
+
+    Parameters
+    ----------
+    raylet : str
+        The path of its socket.
+    head : tuple of str and int
+        Host and port of the control service.
+    is_private : bool
+        Whether both belong to a private Ray on this machine.
+    logs : str
+        The folder of Ray's logs.
+
+    Attributes
+    ----------
+    raylet : str
+    is_private : bool
+    nodes : list of Node
+        The machines that are alive, as of the last look.
+    """
+
+    def __init__(self, raylet: str, head: tuple[str, int], is_private: bool, logs: str) -> None:
+        self.raylet, self._head = raylet, head
+        self.is_private, self._logs = is_private, logs
+        self._heard = time.monotonic()
+        self.nodes: list[Node] = []
+
+    def death(self) -> str | None:
+        """Return a sentence on what has died, or None."""
+        if _knock(self.raylet) == "refused":
+            return self.death_of_raylet()
+        answer = _knock(self._head)
+        if answer == "open":
+            self._heard = time.monotonic()
+        elif self.is_private and answer == "refused":
+            return self._sentence("gcs_server on this machine has died, maybe because memory ran out")
+        elif not self.is_private and time.monotonic() - self._heard >= SILENT_S:
+            return self._sentence(f"head at {self._head[0]} has not answered for {SILENT_S:g} s")
+        return None
+
+    def death_of_raylet(self) -> str:
+        """Return the sentence on the death of the raylet."""
+        return self._sentence("raylet on this machine has died, maybe because memory ran out")
+
+    def _sentence(self, what: str) -> str:
+        return f"Ray's {what}.\nRay's logs are in {self._logs}. Run the same command again to continue."
+
+
+def watch_over(is_private: bool, logs: str) -> RayWatch:
+    """Return a watch over the Ray that this process is connected to."""
+    import ray
+    from ray._private import worker
+
+    node: Any = worker._global_node
+    host, _, port = ray.get_runtime_context().gcs_address.rpartition(":")
+    watch = RayWatch(node.raylet_socket_name, (host.strip("[]"), int(port)), is_private, logs)
+    watch.nodes = living_nodes()
+    return watch
+
+
+@contextlib.contextmanager
+def watched(watch: RayWatch) -> Iterator[None]:
+    """End what runs inside when Ray dies. Only the main thread can be interrupted while it waits.
+
+    Raises
+    ------
+    TrainingFailed
+        If Ray has died, in place of whatever its death has caused.
+    """
+    told: list[str] = []
+    left, leaving = threading.Event(), threading.Lock()
+    main = threading.main_thread()
+
+    def look() -> None:
+        while not left.wait(CHECK_S):
+            sentence = watch.death()
+            with leaving:
+                if sentence and not left.is_set():
+                    told.append(sentence)
+                    # A signal also ends the waiting inside of compiled code, such as that of ray.get.
+                    signal.pthread_kill(main.ident or 0, signal.SIGINT)
+                    return
+
+    def count() -> None:
+        while not left.wait(CHECK_S):
+            watch.nodes = living_nodes()  # waits for a minute where the head is dead
+
+    tasks = [look] if threading.current_thread() is main else []
+    threads = [threading.Thread(target=task, daemon=True) for task in [*tasks, *([] if watch.is_private else [count])]]
+    for thread in threads:
+        thread.start()
+    try:
+        yield
+        with leaving:
+            left.set()
+    except (Exception, KeyboardInterrupt) as error:
+        with leaving:
+            left.set()
+        if isinstance(error, UserError) or has_no_room(error):
+            raise
+        if not told and isinstance(error, Exception) and (sentence := watch.death()):
+            told.append(sentence)
+        if told:
+            raise TrainingFailed(told[0]) from error
+        raise
+    finally:
+        left.set()
+        for thread in threads:
+            thread.join(LEAVE_S)  # one that asks Ray after the disconnection would end the whole process
+
+
+@contextlib.contextmanager
+def last_words(watch: RayWatch) -> Iterator[None]:
+    """Have another process say that the raylet has died, if Ray ends this one when it notices, at once and silently."""
+    command = [sys.executable, "-I", "-S", "-c", SPEAK, watch.raylet, f"error: {watch.death_of_raylet()}"]
+    with subprocess.Popen(command, stdin=subprocess.PIPE, start_new_session=True) as speaker:
+        try:
+            yield
+        finally:
+            speaker.communicate(b"ended")
+
+
+def living_nodes() -> list[Node]:
+    """Return the machines of the cluster that are alive."""
+    import ray
+
+    alive = [node["Resources"] for node in ray.nodes() if node["Alive"]]
+    return [Node(resources.get("CPU", 0.0), resources.get("GPU", 0.0)) for resources in alive]
+
+
+def _knock(address: str | tuple[str, int]) -> Literal["open", "refused", "silent"]:
+    """Return what comes of connecting to the path of a Unix socket, or to a host and port."""
+    family = socket.AF_UNIX if isinstance(address, str) else socket.AF_INET6 if ":" in address[0] else socket.AF_INET
+    with socket.socket(family) as one:
+        one.settimeout(ANSWER_S)
+        try:
+            one.connect(address)
+        except (ConnectionRefusedError, FileNotFoundError):
+            return "refused"
+        except OSError:
+            return "silent"
+    return "open"

@@ -1,0 +1,130 @@
+import errno
+import fcntl
+import os
+import time
+
+import pytest
+
+from raycluster.errors import TrainingFailed, UserError
+from raycluster.runtime import private_ray
+from raycluster.runtime.console import Console
+from raycluster.runtime.private_ray import LOCK, cleared_away, folder_of_sockets, remove_abandoned, start_private
+from raycluster.runtime.resources import Node
+
+
+def test_a_ray_that_does_not_start_is_tried_again_and_then_told_in_a_sentence(monkeypatch, capsys):
+    import ray
+
+    tries = []
+
+    def too_slow(**options):
+        tries.append(options)
+        raise Exception("The current node timed out during startup.")
+
+    monkeypatch.setattr(ray, "init", too_slow)
+    monkeypatch.setattr(ray, "shutdown", lambda: None)  # other tests need theirs
+    monkeypatch.setenv("RAY_AUTH_TOKEN", "unused")
+    with (
+        Console() as console,
+        pytest.raises(TrainingFailed, match=r"did not start.*same command again.*timed out"),
+    ):
+        start_private(Node(2), console)
+    assert len(tries) == 2
+    assert "processes want to run. Trying again" in capsys.readouterr().out
+
+
+def test_a_full_disk_is_not_tried_again(monkeypatch):
+    import ray
+
+    def full(**options):
+        raise OSError(errno.ENOSPC, "No space left on device", "/tmp/ray")
+
+    monkeypatch.setattr(ray, "init", full)
+    monkeypatch.setattr(ray, "shutdown", lambda: None)
+    monkeypatch.setenv("RAY_AUTH_TOKEN", "unused")
+    with pytest.raises(OSError, match="No space left"):
+        start_private(Node(2))
+
+
+def test_a_temporary_folder_whose_path_is_too_long_for_sockets_is_replaced(monkeypatch):
+    from ray._private.utils import validate_socket_filepath
+
+    monkeypatch.delenv("RAY_TMPDIR", raising=False)
+    session = f"ray/session_2026-11-27_09-18-23_123456_{os.getpid()}/sockets/plasma_store"
+    longest = 107 - len(session) - 1
+    for length, folder in ((longest, None), (longest + 1, "/tmp/ray")):
+        monkeypatch.setenv("TMPDIR", "/" + "t" * (length - 1))
+        assert folder_of_sockets() == folder
+    validate_socket_filepath(f"/{'t' * (longest - 1)}/{session}")  # which Ray asks
+    with pytest.raises(OSError, match="cannot exceed 107"):
+        validate_socket_filepath(f"/{'t' * longest}/{session}")
+
+
+def test_ray_is_waited_for_as_long_as_its_raylet_runs(monkeypatch, capsys):
+    import psutil
+    from ray._private import services
+
+    class Child:
+        def __init__(self, name):
+            self.name = lambda: name
+
+        def status(self):
+            return "running"
+
+    asked, children = [], [Child("raylet")]
+
+    def not_yet(address, node):
+        asked.append(node)
+        if len(asked) < 3:
+            raise RuntimeError("This node has not been found")
+        return {"node": node}
+
+    monkeypatch.setattr(services, "get_node", not_yet)
+    monkeypatch.setattr(psutil.Process, "children", lambda self: children)
+    monkeypatch.setattr(private_ray, "LOOK_S", 0.0)
+    monkeypatch.setattr(private_ray, "BUSY_AFTER_S", -1.0)
+    with Console() as console, private_ray._patience(console):
+        assert services.get_node("127.0.0.1:1", "node") == {"node": "node"}
+        children.clear()
+        asked.clear()
+        with pytest.raises(RuntimeError, match="not been found"):
+            services.get_node("127.0.0.1:1", "node")
+    assert len(asked) == 1
+    assert services.get_node is not_yet
+    assert "starting Ray. The machine has" in capsys.readouterr().out
+
+
+def session_in(folder, name="session_2026-11-27_09-18-23_123456_1"):
+    session = folder / name
+    (session / "logs").mkdir(parents=True)
+    (session / "ray_spilled_objects_1").mkdir()
+    return session
+
+
+def test_the_folder_of_a_private_ray_is_removed_unless_the_command_fails(tmp_path):
+    for error, is_kept in ((None, False), (UserError("a mistake"), False), (SystemExit(143), False), (OSError(), True)):
+        session = session_in(tmp_path)
+        try:
+            with cleared_away(session):
+                if error:
+                    raise error
+        except type(error):
+            pass
+        assert session.exists() == is_kept
+
+
+def test_only_what_killed_commands_of_ours_have_left_is_removed(tmp_path):
+    abandoned, recent, in_use, other = (session_in(tmp_path, f"session_{name}") for name in range(4))
+    (tmp_path / "session_latest").symlink_to(in_use)
+    for session in (abandoned, recent, in_use):
+        (session / LOCK).touch()
+    two_days_ago = time.time() - 2 * 86_400
+    for session in (abandoned, in_use):
+        os.utime(session / LOCK, (two_days_ago, two_days_ago))
+    with open(in_use / LOCK) as file:
+        fcntl.flock(file, fcntl.LOCK_EX)
+        remove_abandoned(tmp_path)
+    assert not abandoned.exists()
+    assert {path.name for path in recent.iterdir()} == {"logs", LOCK}
+    assert (in_use / "ray_spilled_objects_1").exists()
+    assert (other / "ray_spilled_objects_1").exists()
