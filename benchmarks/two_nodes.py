@@ -72,7 +72,7 @@ class Bench:
     def run(self, words: str, out: str, on: Machine | None = None, more: str = "") -> Command:
         """Start a command on a machine of the cluster, or without a cluster."""
         self._n += 1
-        log = self.folder / f"{self._n:03d}-{out}.log"
+        log = self.folder / f"{self._n:03d}-{Path(out).name}.log"
         command = [sys.executable, "-m", "raycluster", *words.split(), "--out", str(self.folder / out), *more.split()]
         if on:
             address = f"{self.machines[0].address}:{PORT}"
@@ -229,6 +229,24 @@ def embed_lost(bench: Bench) -> str:
     return "same result"
 
 
+def blind(bench: Bench) -> str:
+    """Train where the second machine does not see the data, and then where it does not see the results."""
+    first, second = bench.machines
+    elsewhere = bench.folder / "elsewhere"
+    elsewhere.mkdir(exist_ok=True)
+    second.do(f"mount -t tmpfs tmpfs {elsewhere}")
+    shutil.copy(bench.digits, elsewhere)
+    sentences = []
+    for data, out in ((elsewhere / bench.digits.name, "blind"), (bench.digits, f"{elsewhere.name}/blind")):
+        words = f"train jule --data {data} --clusters 10 --workers 2 {QUICK['jule']}"
+        command = bench.run(words, out, first)
+        assert command.end() == 2, command.log.read_text()
+        assert f"is not there on machine {second.address}" in command.said, command.said
+        sentences.append(command.said)
+    second.do(f"umount {elsewhere}")
+    return " ".join(sentences)
+
+
 # Those that leave no cluster behind come last.
 DRILLS: dict[str, Callable[[Bench], str]] = {
     "train-jule": train("jule"),
@@ -237,6 +255,7 @@ DRILLS: dict[str, Callable[[Bench], str]] = {
     "cluster": cluster,
     "embed": embed,
     "sweep": sweep,
+    "blind": blind,
     "node-back": node_back,
     "node-lost": node_lost,
     "cut": cut,

@@ -19,7 +19,7 @@ from raycluster.data.files.sources import Listing, check_apart, list_images, pri
 from raycluster.data.frames import every_frame
 from raycluster.data.image.value_range import SET_RANGE, describe_range
 from raycluster.data.image_size import choose_canvas
-from raycluster.data.pipeline import put_rows
+from raycluster.data.pipeline import check_seen, put_rows
 from raycluster.data.reading import USUAL, Reading
 from raycluster.data.row_index import RowIndex, index_rows, known_classes
 from raycluster.data.rows import Rows
@@ -232,6 +232,7 @@ def open_images(
     listing = listing or list_images(source, reading.exclude)
     if out:
         check_apart(source, listing, out)
+    check_seen(listing.local_file, f"--data {public_name(source)}")
     index = index_source(listing, reading)
     reasons = {row: str(reason) for row, reason in index.reasons.items()}
     notes = list(index.notes)

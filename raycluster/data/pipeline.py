@@ -5,7 +5,9 @@ Without a Ray connection the same work is done in this process, range by range.
 
 from __future__ import annotations
 
+import contextlib
 import logging
+import os
 from collections.abc import Callable, Iterable, Iterator
 from typing import Any, cast
 
@@ -14,6 +16,10 @@ import pyarrow as pa
 import ray
 import ray.data
 from ray.data import ExecutionResources
+from ray.exceptions import RayError
+from ray.util.scheduling_strategies import NodeAffinitySchedulingStrategy
+
+from raycluster.errors import UserError
 
 Columns = dict[str, np.ndarray]
 RangeFunction = Callable[[Any, int, int], Columns]
@@ -77,6 +83,34 @@ def map_ranges(
     context.execution_options.preserve_order = in_order
     context.execution_options.resource_limits = stream_limits(n_streams)
     yield from cast("Iterable[Columns]", dataset.iter_batches(batch_size=None, prefetch_batches=PREFETCHED_BLOCKS))
+
+
+def check_seen(path: str | None, option: str) -> None:
+    """Raise :class:`UserError` unless all machines of the cluster see a file; without Ray there is only this one.
+
+    Parameters
+    ----------
+    path : str or None
+        None for what is behind a URI.
+    option : str
+        What it belongs to, as in ``--data photos``.
+    """
+    if path is None or not ray.is_initialized():
+        return
+    machines = {node["NodeID"]: node["NodeManagerAddress"] for node in ray.nodes() if node["Alive"]}
+    if len(machines) == 1:
+        return
+    look = ray.remote(os.path.exists)
+    answers = {
+        address: look.options(num_cpus=0, scheduling_strategy=NodeAffinitySchedulingStrategy(node, soft=False)).remote(
+            path
+        )
+        for node, address in machines.items()
+    }
+    for address, answer in answers.items():
+        with contextlib.suppress(RayError):  # a machine that has just been lost
+            if not ray.get(answer):
+                raise UserError(f"{option} is not there on machine {address}: choose storage that all machines share.")
 
 
 def quiet_context(dataset: ray.data.Dataset, no_progress_s: float = NO_PROGRESS_S) -> ray.data.DataContext:

@@ -31,7 +31,7 @@ from raycluster.runtime.console import Console
 from raycluster.runtime.object_store import smallest_object_store
 from raycluster.runtime.ray_errors import explain
 from raycluster.runtime.resources import Node, Plan, plan_resources
-from raycluster.runtime.run_dir import RunDir
+from raycluster.runtime.run_dir import LOCK, RunDir
 from raycluster.runtime.session import RaySession, ray_session
 from raycluster.runtime.units import count, size
 from raycluster.runtime.versions import installed_versions
@@ -179,10 +179,13 @@ def embed_missing(
     """
     check_disk(run_dir.path, state.fewest_missing, net.embedding_size, 0)  # before Ray starts, which takes seconds
     with ray_session(console) as cluster:
+        from raycluster.data.pipeline import check_seen
         from raycluster.embedding.stream import decode_place, embed_shards, threads_of
         from raycluster.embedding.throughput import Throughput
 
         plan = plan_workers(cluster.nodes, resources)
+        check_seen(str(run_dir.path / LOCK), f"--out {run_dir.path}")
+        check_seen(state.listing.local_file, f"--data {public_name(data)}")
         progress.clock.lap("ray start")
         image_bytes = int(np.prod(net.shape))
         store = smallest_object_store()

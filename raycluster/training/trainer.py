@@ -25,7 +25,7 @@ from raycluster.runtime.machine import available_cores
 from raycluster.runtime.object_store import memory_for_images
 from raycluster.runtime.private_ray import NAMESPACE
 from raycluster.runtime.resources import Plan, plan_resources
-from raycluster.runtime.run_dir import RunDir
+from raycluster.runtime.run_dir import LOCK, RunDir
 from raycluster.runtime.session import private_node, ray_session
 from raycluster.runtime.summary import RunSummary, repeat_summary, show_summary
 from raycluster.runtime.units import count, size
@@ -126,6 +126,7 @@ def _run_training(run: TrainingRun, console: Console) -> RunSummary:
         import ray
 
         from raycluster.data.feed import choose_feed
+        from raycluster.data.pipeline import check_seen
         from raycluster.training.fit import fit
         from raycluster.training.worker import WorkerJob
 
@@ -138,6 +139,7 @@ def _run_training(run: TrainingRun, console: Console) -> RunSummary:
         with run_dir.lock():
             if run_dir.state(run.identity) == "finished":  # by another job, while this one was starting
                 return repeat_summary(console, run_dir, "run")
+            check_seen(str(run_dir.path / LOCK), f"--out {run_dir.path}")
             console.say(f"{sentence} Results go to {run_dir.path}")
             pixels = None
             if streaming:

@@ -1,7 +1,9 @@
 import numpy as np
+import pytest
 import ray
 
-from raycluster.data.pipeline import map_ranges, put_rows, quiet_context
+from raycluster.data.pipeline import check_seen, map_ranges, put_rows, quiet_context
+from raycluster.errors import UserError
 
 
 def rows_and_values(table, start, stop):
@@ -39,3 +41,15 @@ def test_without_ray_the_same_work_is_done_in_this_process(monkeypatch):
 def test_a_dataset_is_quiet_and_no_longer_stands_still_for_half_an_hour_whenever_ray_was_imported(ray_session):
     context = quiet_context(ray.data.range(1))
     assert (context.enable_progress_bars, context.execution_no_progress_timeout_s) == (False, 120.0)
+
+
+def test_a_file_that_another_machine_does_not_see_is_found_before_anything_is_read(ray_session, monkeypatch, tmp_path):
+    (here,) = (node for node in ray.nodes() if node["Alive"])
+    machines = [here | {"NodeManagerAddress": address} for address in ("10.0.0.1", "10.0.0.2")]
+    machines[0]["NodeID"] = ray.NodeID.from_random().hex()  # of a machine that has just been lost
+    monkeypatch.setattr(ray, "nodes", lambda: machines)
+    (tmp_path / "image.png").touch()
+    check_seen(str(tmp_path / "image.png"), "--data photos")
+    check_seen(None, "--data s3://photos")
+    with pytest.raises(UserError, match=r"--data photos is not there on machine 10\.0\.0\.2: choose storage"):
+        check_seen(str(tmp_path / "other.png"), "--data photos")

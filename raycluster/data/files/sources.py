@@ -72,6 +72,12 @@ class Listing:
     labels: dict[str, str] = field(default_factory=dict)
 
     @property
+    def local_file(self) -> str | None:
+        """The path of one of the files, if they are on this machine."""
+        paths = [self.location.path(name) for name in self.names[:1] if self.location.filesystem is None]
+        return next((path for path in paths if os.path.exists(path)), None)
+
+    @property
     def kind(self) -> str:
         """The kind of the files that are used; several kinds are joined by ``and``."""
         return " and ".join(sorted(set(self.kinds) - {LEFT_OUT}))

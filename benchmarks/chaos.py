@@ -1,0 +1,256 @@
+"""Random kills: does every command end with the result of an undisturbed one, whatever is killed, and whenever?
+
+    python benchmarks/chaos.py --kills 50 --seed 0
+    python benchmarks/chaos.py --kills 5 --commands train-jule
+
+In turn, each command is started, and at a random moment one of its processes is killed, chosen at random among its
+kinds: the command itself, Ray's raylet or control service, a worker, the driver. If the command ends without a result,
+it is run again, and harmed again. After a few kills it is left alone, and its files are compared with those of an
+undisturbed run, bit for bit except for times. A command that was not killed itself must not end without a sentence, or
+with a traceback, and no process may be left over.
+"""
+
+from __future__ import annotations
+
+import json
+import os
+import random
+import shutil
+import sys
+import tempfile
+import time
+from collections import Counter
+from dataclasses import dataclass, field
+from pathlib import Path
+
+import numpy as np
+import psutil
+import pyarrow as pa
+import pyarrow.parquet as pq
+import tyro
+from safetensors.numpy import load_file
+from sklearn.datasets import load_digits
+
+N = 300
+KILLS_IN_A_ROW = 4
+LIMIT_S = 300.0  # for one run of a command
+GONE_S = 30.0  # after the end of a command, for its processes
+MARK = "RAYCLUSTER_CHAOS"
+SHORT = {
+    "jule": "--epochs-per-period 20 --rounds 1 --epochs-per-round 10",
+    "dccm": "--epochs 3 --large-batch 64 --small-batch 16 --repeats 1 --mi-places 4",
+    "concurl": "--preset cpu --epochs 3 --evaluate-every 2",
+}
+# {data} are images, {run} is the folder of a finished training, {vectors} a table.
+COMMANDS = {
+    "train-jule": f"train jule --data {{data}} --clusters 10 {SHORT['jule']}",
+    "train-jule-2": f"train jule --data {{data}} --clusters 10 --workers 2 {SHORT['jule']}",
+    "train-dccm-2": f"train dccm --data {{data}} --clusters 10 --workers 2 {SHORT['dccm']}",
+    "train-concurl": f"train concurl --data {{data}} --clusters 10 {SHORT['concurl']}",
+    "embed": "embed --model {run} --data {data} --workers 2",
+    "cluster": "cluster --embeddings {vectors} --clusters 10",
+    "assign": "assign --model {run} --data {data}",
+    "sweep": "sweep --data {data} --clusters 10 --trials 3 --fixed epochs_per_period=5 rounds=0",
+}
+PASSING = ("seconds", "stages", "embedded_now", "work", "images_per_second", "spilled_bytes", "folder")
+
+
+@dataclass
+class Score:
+    """What the kills did."""
+
+    killed: Counter[str] = field(default_factory=Counter)
+    survived: int = 0
+    compared: int = 0
+    problems: list[str] = field(default_factory=list)
+
+
+class Chaos:
+    """Runs commands in a folder, and harms them.
+
+    Parameters
+    ----------
+    folder : Path
+    seed : int
+    """
+
+    def __init__(self, folder: Path, seed: int) -> None:
+        self.folder, self.random, self.score = folder, random.Random(seed), Score()
+        data, vectors = folder / "digits.npz", folder / "vectors.npy"
+        digits = load_digits()
+        np.savez(data, images=(digits.images[:N] * 15).astype(np.uint8), labels=digits.target[:N])
+        np.save(vectors, np.random.default_rng(0).normal(size=(20_000, 16)).astype(np.float32))
+        self.names = {"data": data, "vectors": vectors, "run": folder / "train-jule-calm"}
+        self._n = 0
+
+    def start(self, name: str, out: Path) -> tuple[psutil.Popen, Path]:
+        """Start a command, and return its process and its log."""
+        self._n += 1
+        log = self.folder / f"{self._n:03d}-{out.name}.log"
+        words = COMMANDS[name].format(**self.names).split()
+        target = out / "assigned.parquet" if name == "assign" else out
+        out.mkdir(exist_ok=True)
+        with open(log, "wb") as file:
+            command = [sys.executable, "-m", "raycluster", *words, "--out", str(target)]
+            environment = os.environ | {MARK: str(self.folder)}
+            return psutil.Popen(command, stdout=file, stderr=file, env=environment), log
+
+    def calm(self, name: str) -> tuple[Path, float]:
+        """Return the results of an undisturbed run, and the seconds that it took."""
+        out = self.folder / f"{name}-calm"
+        began = time.monotonic()
+        process, log = self.start(name, out)
+        if process.wait(LIMIT_S):
+            raise RuntimeError(f"{name} fails undisturbed: {log.read_text()}")
+        return out, time.monotonic() - began
+
+    def kill_one(self, process: psutil.Popen) -> str | None:
+        """Kill one process of a command, and return which, or None if it has ended."""
+        kinds: dict[str, list[psutil.Process]] = {"command": [process]}
+        try:
+            for child in process.children(recursive=True):
+                kinds.setdefault(child.name().split("(")[0].split(".")[0].strip(), []).append(child)
+            kind = self.random.choice(sorted(kinds))
+            self.random.choice(kinds[kind]).kill()
+        except psutil.NoSuchProcess:
+            return None
+        return kind
+
+    def harm(self, name: str, out: Path, seconds: float) -> bool:
+        """Run a command, kill one of its processes on the way, and return whether it has come to its result."""
+        process, log = self.start(name, out)
+        delay, began = self.random.uniform(0.0, seconds), time.monotonic()
+        while process.poll() is None and time.monotonic() - began < delay:
+            time.sleep(0.02)
+        kind = self.kill_one(process) if process.poll() is None else None
+        killed_at = time.monotonic()
+        try:
+            code = process.wait(LIMIT_S)
+        except psutil.TimeoutExpired:
+            process.kill()
+            self.problem(log, f"hangs after the death of {kind} after {delay:.0f} s")
+            return False
+        if kind:
+            self.score.killed[kind] += 1
+            self.score.survived += code == 0
+            took = time.monotonic() - killed_at
+            print(f"{log.name}: {kind} killed after {delay:.1f} s, exit code {code} {took:.0f} s later", flush=True)
+        said = log.read_text()
+        if "Traceback" in said:
+            self.problem(log, f"a traceback after the death of {kind}")
+        if code not in (0, -9) and "error: " not in said:
+            self.problem(log, f"exit code {code} without a sentence after the death of {kind}")
+        return code == 0
+
+    def problem(self, log: Path, what: str) -> None:
+        """Note and print what must not be."""
+        self.score.problems.append(f"{log.name}: {what}")
+        print(f"PROBLEM {log}: {what}", flush=True)
+
+    def check_leftovers(self, log: Path) -> None:
+        """Note processes that a command has left over."""
+        began = time.monotonic()
+        while left := [one for one in psutil.process_iter() if _is_marked(one, str(self.folder))]:
+            if time.monotonic() - began > GONE_S:
+                self.problem(log, f"left over: {', '.join(one.name() for one in left)}")
+                for one in left:
+                    one.kill()
+                return
+            time.sleep(0.2)
+
+    def turn(self, name: str, calm: Path, seconds: float, kills: int) -> None:
+        """Kill a command some times, let it end, and compare."""
+        out = self.folder / f"{name}-harmed"
+        shutil.rmtree(out, ignore_errors=True)
+        is_done = False
+        for _ in range(kills):
+            is_done = self.harm(name, out, seconds)
+            if is_done:
+                break
+        if not is_done:
+            process, log = self.start(name, out)
+            if process.wait(LIMIT_S):
+                self.problem(log, "does not continue")
+                return
+        self.check_leftovers(out)
+        self.score.compared += 1
+        for difference in differences(out, calm):
+            self.problem(out, f"another result: {difference}")
+
+
+def _is_marked(process: psutil.Process, value: str) -> bool:
+    try:
+        return process.environ().get(MARK) == value and process.status() != psutil.STATUS_ZOMBIE
+    except psutil.Error:
+        return False
+
+
+def differences(out: Path, calm: Path) -> list[str]:
+    """Return the names of files that are not the same in two folders, but for times."""
+    names = {path.relative_to(calm) for path in calm.rglob("*") if path.suffix in (".parquet", ".safetensors", ".json")}
+    names = {name for name in names if name.parts[0] not in ("checkpoints", "tensorboard", "graphs")}
+    return [str(name) for name in sorted(names) if not (out / name).exists() or not same(out / name, calm / name)]
+
+
+def same(path: Path, other: Path) -> bool:
+    """Return whether two files hold the same, but for times."""
+    if path.suffix == ".parquet":
+        ours, theirs = (_lasting_columns(pq.read_table(one)) for one in (path, other))
+        return bool(ours.equals(theirs))
+    if path.suffix == ".safetensors":
+        tensors, others = load_file(path), load_file(other)
+        return tensors.keys() == others.keys() and all(np.array_equal(tensors[name], others[name]) for name in tensors)
+    ours, theirs = (json.loads(one.read_text()) for one in (path, other))
+    return _lasting(ours) == _lasting(theirs)
+
+
+def _lasting_columns(table: pa.Table) -> pa.Table:
+    return table.drop_columns([name for name in table.column_names if name in PASSING])
+
+
+def _lasting(value: object) -> object:
+    if isinstance(value, dict):
+        return {name: _lasting(inner) for name, inner in value.items() if name not in PASSING}
+    if isinstance(value, list):
+        return [_lasting(inner) for inner in value]
+    return value
+
+
+def main(kills: int = 50, seed: int = 0, commands: tuple[str, ...] = tuple(COMMANDS), keep: Path | None = None) -> int:
+    """Kill processes of commands at random.
+
+    Parameters
+    ----------
+    kills
+        How many.
+    seed
+        Of what is killed, and when.
+    commands
+        Which, in turn.
+    keep
+        Keep all results and logs in this folder.
+    """
+    folder = keep or Path(tempfile.mkdtemp(prefix="chaos-"))
+    folder.mkdir(parents=True, exist_ok=True)
+    chaos = Chaos(folder, seed)
+    needed = ["train-jule", *(name for name in commands if name != "train-jule")]
+    calm = {name: chaos.calm(name) for name in needed}
+    print({name: round(seconds, 1) for name, (_, seconds) in calm.items()}, flush=True)
+    score, turn = chaos.score, 0
+    while score.killed.total() < kills and turn < 2 * kills:
+        name = commands[turn % len(commands)]
+        left = kills - score.killed.total()
+        chaos.turn(name, *calm[name], min(left, chaos.random.randint(1, KILLS_IN_A_ROW)))
+        turn += 1
+    print(f"{score.killed.total()} kills, seed {seed}, {', '.join(commands)}: {dict(score.killed.most_common())}")
+    print(
+        f"{score.survived} survived by the command; {score.compared} results compared; {len(score.problems)} problems"
+    )
+    print("\n".join(score.problems))
+    if not keep:
+        shutil.rmtree(folder)
+    return bool(score.problems)
+
+
+if __name__ == "__main__":
+    sys.exit(tyro.cli(main))
