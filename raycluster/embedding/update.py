@@ -302,7 +302,7 @@ def _count(
         if meter.rows + meter.rejected:
             console.progress("embedding", meter.describe())
         else:
-            busy = ": other jobs may be using the machines" if time.monotonic() - began > BUSY_AFTER_S else ""
+            busy = f": {cluster.reason_to_wait}" if time.monotonic() - began > BUSY_AFTER_S else ""
             console.progress("embedding", f"waiting for the first shard{busy}")
         try:
             item = done.get(timeout=LISTEN_S)

@@ -18,6 +18,11 @@ def available_cores() -> int:
     return cores if quota == "max" else max(1, min(cores, int(quota) // int(period)))
 
 
+def load_of_machine() -> str:
+    """Return how busy this machine is, as the end of a sentence."""
+    return f"this machine has {available_cores()} cores, and {os.getloadavg()[0]:.0f} processes want to run"
+
+
 def available_memory() -> float:
     """Return how many bytes of memory this process may still take, on the machine and in its container."""
     try:

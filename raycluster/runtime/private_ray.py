@@ -14,7 +14,7 @@ from typing import Any
 from raycluster.errors import TrainingFailed, UserError, has_no_room
 from raycluster.runtime.console import Console
 from raycluster.runtime.files import remove_tree
-from raycluster.runtime.machine import available_cores
+from raycluster.runtime.machine import load_of_machine
 from raycluster.runtime.resources import Node
 
 NAMESPACE = "raycluster"
@@ -79,10 +79,10 @@ def start_private(node: Node, console: Console | None = None) -> str:
                 raise
             if attempt == ATTEMPTS:
                 raise TrainingFailed(
-                    f"Ray did not start on this machine. {_load()} Run the same command again. ({error})"
+                    f"Ray did not start on this machine: {load_of_machine()}. Run the same command again. ({error})"
                 ) from error
             if console:
-                console.say(f"Ray has not started. {_load()} Trying again")
+                console.say(f"Ray has not started: {load_of_machine()}. Trying again")
     return str(context.address_info["session_dir"])
 
 
@@ -185,7 +185,7 @@ def _patience(console: Console | None) -> Iterator[None]:
                 if waited > PATIENCE_S or "raylet" not in names:
                     raise
                 if waited > BUSY_AFTER_S and console:
-                    console.progress("starting Ray", f"starting Ray. {_load()}")
+                    console.progress("starting Ray", f"starting Ray: {load_of_machine()}")
                 time.sleep(LOOK_S)
 
     services.get_node = get_node
@@ -193,7 +193,3 @@ def _patience(console: Console | None) -> Iterator[None]:
         yield
     finally:
         services.get_node = ask
-
-
-def _load() -> str:
-    return f"The machine has {available_cores()} cores, and {os.getloadavg()[0]:.0f} processes want to run."

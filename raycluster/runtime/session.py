@@ -19,7 +19,7 @@ from raycluster.data.files.kinds import ARRAY_KINDS, LEFT_OUT
 from raycluster.data.files.sources import Listing
 from raycluster.errors import UserError
 from raycluster.runtime.console import Console
-from raycluster.runtime.machine import available_cores
+from raycluster.runtime.machine import available_cores, load_of_machine
 from raycluster.runtime.paths import under_job_submit
 from raycluster.runtime.private_ray import NAMESPACE, cleared_away, start_private
 from raycluster.runtime.ray_output import quiet_core, quiet_raylets, quiet_threads
@@ -53,6 +53,11 @@ class RaySession:
     nodes: list[Node]
     logs: str
     nodes_now: Callable[[], list[Node]]
+
+    @property
+    def reason_to_wait(self) -> str:
+        """What may keep a job waiting, as the end of a sentence."""
+        return "other jobs may be using the cluster" if os.environ.get("RAY_ADDRESS") else load_of_machine()
 
 
 @contextlib.contextmanager

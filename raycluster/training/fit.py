@@ -74,7 +74,7 @@ def fit(job: WorkerJob, plan: Plan, run_dir: RunDir, cluster: RaySession, consol
         elif progress.begun:
             console.progress("training")
         else:
-            busy = ": other jobs may be using the cluster" if time.monotonic() - began > BUSY_AFTER_S else ""
+            busy = f": {cluster.reason_to_wait}" if time.monotonic() - began > BUSY_AFTER_S else ""
             console.progress("training", f"waiting for {plan}{busy}")
 
     try:

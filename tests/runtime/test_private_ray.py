@@ -91,7 +91,7 @@ def test_ray_is_waited_for_as_long_as_its_raylet_runs(monkeypatch, capsys):
             services.get_node("127.0.0.1:1", "node")
     assert len(asked) == 1
     assert services.get_node is not_yet
-    assert "starting Ray. The machine has" in capsys.readouterr().out
+    assert "starting Ray: this machine has" in capsys.readouterr().out
 
 
 def session_in(folder, name="session_2026-11-27_09-18-23_123456_1"):

@@ -4,7 +4,7 @@ import sys
 
 import pytest
 
-from raycluster.runtime.session import prepare_environment, private_node
+from raycluster.runtime.session import RaySession, prepare_environment, private_node
 
 START = """
 import os, signal, sys
@@ -54,6 +54,14 @@ def test_a_connected_ray_is_used_and_left_alone(ray_session):
     with ray_session() as cluster:
         assert [node.cpus for node in cluster.nodes] == [4]
     assert ray.is_initialized()
+
+
+def test_a_job_waits_for_other_jobs_only_where_there_can_be_some(monkeypatch):
+    cluster = RaySession([], "/ray/logs", list)
+    monkeypatch.delenv("RAY_ADDRESS", raising=False)
+    assert "processes want to run" in cluster.reason_to_wait
+    monkeypatch.setenv("RAY_ADDRESS", "10.0.0.1:6379")
+    assert cluster.reason_to_wait == "other jobs may be using the cluster"
 
 
 def test_threads_that_outlive_a_cluster_start_no_other_even_if_ray_was_imported_before(monkeypatch):
