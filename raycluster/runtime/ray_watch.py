@@ -13,7 +13,7 @@ import sys
 import threading
 import time
 from collections.abc import Iterator
-from typing import Any, Literal
+from typing import Any, Literal, cast
 
 from raycluster.errors import TrainingFailed, UserError, has_no_room
 from raycluster.runtime.resources import Node
@@ -21,6 +21,8 @@ from raycluster.runtime.resources import Node
 CHECK_S = 1.0
 ANSWER_S = LEAVE_S = 5.0
 SILENT_S = 20.0  # of the head of a cluster: a network that fails for a shorter time does no harm
+# Not SIGINT, which commands in the background ignore. Windows has neither.
+SIGNAL: int | None = getattr(signal, "SIGUSR2", None)
 
 # Says a sentence if its input ends without a word, and nobody listens at the socket any more.
 SPEAK = """
@@ -107,6 +109,7 @@ def watched(watch: RayWatch) -> Iterator[None]:
     told: list[str] = []
     left, leaving = threading.Event(), threading.Lock()
     main = threading.main_thread()
+    number = SIGNAL if threading.current_thread() is main else None
 
     def look() -> None:
         while not left.wait(CHECK_S):
@@ -115,35 +118,44 @@ def watched(watch: RayWatch) -> Iterator[None]:
                 if sentence and not left.is_set():
                     told.append(sentence)
                     # A signal also ends the waiting inside of compiled code, such as that of ray.get.
-                    signal.pthread_kill(main.ident or 0, signal.SIGINT)
+                    signal.pthread_kill(main.ident or 0, cast("int", number))
                     return
 
     def count() -> None:
         while not left.wait(CHECK_S):
             watch.nodes = living_nodes()  # waits for a minute where the head is dead
 
-    tasks = [look] if threading.current_thread() is main else []
-    threads = [threading.Thread(target=task, daemon=True) for task in [*tasks, *([] if watch.is_private else [count])]]
+    tasks = [*([look] if number else []), *([] if watch.is_private else [count])]
+    threads = [threading.Thread(target=task, daemon=True) for task in tasks]
+    before = signal.signal(number, _interrupt) if number else None
     for thread in threads:
         thread.start()
     try:
-        yield
-        with leaving:
-            left.set()
-    except (Exception, KeyboardInterrupt) as error:
-        with leaving:
-            left.set()
-        if isinstance(error, UserError) or has_no_room(error):
-            raise
-        if not told and isinstance(error, Exception) and (sentence := watch.death()):
-            told.append(sentence)
-        if told:
-            raise TrainingFailed(told[0]) from error
+        try:
+            yield
+        finally:
+            with leaving:
+                left.set()
+    except _RayHasDied:
+        raise TrainingFailed(told[0]) from None
+    except Exception as error:
+        sentence = None if isinstance(error, UserError) or has_no_room(error) else watch.death()
+        if sentence:
+            raise TrainingFailed(sentence) from error
         raise
     finally:
-        left.set()
+        if number:
+            signal.signal(number, before)
         for thread in threads:
             thread.join(LEAVE_S)  # one that asks Ray after the disconnection would end the whole process
+
+
+class _RayHasDied(BaseException):
+    """Raised in the main thread, past everything that handles errors."""
+
+
+def _interrupt(number: int, frame: Any) -> None:
+    raise _RayHasDied
 
 
 @contextlib.contextmanager
