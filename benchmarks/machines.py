@@ -49,7 +49,7 @@ class Machine:
     def __init__(self, number: int, cpus: int = 1) -> None:
         self.address, self.cpus = f"10.77.0.{number}", cpus
         self._name, self._cable = f"node{number}", f"cable{number}"
-        self._holder = subprocess.Popen(["unshare", "--net", "--uts", "--mount", "--kill-child", "sleep", "infinity"])
+        self._holder = subprocess.Popen(["unshare", "--net", "--uts", "--mount", "sleep", "infinity"])
         while os.readlink(f"/proc/{self._holder.pid}/ns/net") == os.readlink("/proc/self/ns/net"):
             time.sleep(0.01)
         _do(f"ip link add {self._cable} type veth peer name eth0 netns {self._holder.pid}")
