@@ -24,15 +24,21 @@ SILENT_S = 20.0  # of the head of a cluster: a network that fails for a shorter 
 # Not SIGINT, which commands in the background ignore. Windows has neither.
 SIGNAL: int | None = getattr(signal, "SIGUSR2", None)
 
-# Says a sentence if its input ends without a word, and nobody listens at the socket any more.
+# Says what has died, if its input ends without a word: the first of the sentences that nobody contradicts.
 SPEAK = """
 import socket, sys
-path, sentence = sys.argv[1:]
+raylet, death_of_raylet, host, port, death_of_head = sys.argv[1:]
 if not sys.stdin.read():
-    try:
-        socket.socket(socket.AF_UNIX).connect(path)
-    except OSError:
-        print(sentence, file=sys.stderr)
+    for family, address, sentence in (
+        (socket.AF_UNIX, raylet, death_of_raylet),
+        (socket.AF_INET6 if ":" in host else socket.AF_INET, (host, int(port)), death_of_head),
+    ):
+        one = socket.socket(family)
+        one.settimeout(5)
+        try:
+            one.connect(address)
+        except OSError:
+            sys.exit("error: " + sentence)
 """
 
 
@@ -52,37 +58,41 @@ class RayWatch:
 
     Attributes
     ----------
-    raylet : str
     is_private : bool
     nodes : list of Node
         The machines that are alive, as of the last look.
     """
 
     def __init__(self, raylet: str, head: tuple[str, int], is_private: bool, logs: str) -> None:
-        self.raylet, self._head = raylet, head
-        self.is_private, self._logs = is_private, logs
+        self._raylet, self._head, self.is_private = raylet, head, is_private
         self._heard = time.monotonic()
         self.nodes: list[Node] = []
+        then = f"\nRay's logs are in {logs}. Run the same command again to continue."
+        because = "on this machine has died, maybe because memory ran out."
+        self._death_of_raylet = f"Ray's raylet {because}{then}"
+        silent = f"Ray's head at {head[0]} has not answered for {SILENT_S:g} s.{then}"
+        self._death_of_head = f"Ray's gcs_server {because}{then}" if is_private else silent
 
     def death(self) -> str | None:
         """Return a sentence on what has died, or None."""
-        if _knock(self.raylet) == "refused":
-            return self.death_of_raylet()
+        if _knock(self._raylet) == "refused":
+            return self._death_of_raylet
         answer = _knock(self._head)
         if answer == "open":
             self._heard = time.monotonic()
-        elif self.is_private and answer == "refused":
-            return self._sentence("gcs_server on this machine has died, maybe because memory ran out")
-        elif not self.is_private and time.monotonic() - self._heard >= SILENT_S:
-            return self._sentence(f"head at {self._head[0]} has not answered for {SILENT_S:g} s")
-        return None
+        is_dead = answer == "refused" if self.is_private else time.monotonic() - self._heard >= SILENT_S
+        return self._death_of_head if is_dead else None
 
-    def death_of_raylet(self) -> str:
-        """Return the sentence on the death of the raylet."""
-        return self._sentence("raylet on this machine has died, maybe because memory ran out")
-
-    def _sentence(self, what: str) -> str:
-        return f"Ray's {what}.\nRay's logs are in {self._logs}. Run the same command again to continue."
+    @contextlib.contextmanager
+    def last_words(self) -> Iterator[None]:
+        """Have another process say what has died, if Ray ends this one when it notices, at once and silently."""
+        words = [self._raylet, self._death_of_raylet, self._head[0], str(self._head[1]), self._death_of_head]
+        command = [sys.executable, "-I", "-S", "-c", SPEAK, *words]
+        with subprocess.Popen(command, stdin=subprocess.PIPE, start_new_session=True) as speaker:
+            try:
+                yield
+            finally:
+                speaker.communicate(b"ended")
 
 
 def watch_over(is_private: bool, logs: str) -> RayWatch:
@@ -156,17 +166,6 @@ class _RayHasDied(BaseException):
 
 def _interrupt(number: int, frame: Any) -> None:
     raise _RayHasDied
-
-
-@contextlib.contextmanager
-def last_words(watch: RayWatch) -> Iterator[None]:
-    """Have another process say that the raylet has died, if Ray ends this one when it notices, at once and silently."""
-    command = [sys.executable, "-I", "-S", "-c", SPEAK, watch.raylet, f"error: {watch.death_of_raylet()}"]
-    with subprocess.Popen(command, stdin=subprocess.PIPE, start_new_session=True) as speaker:
-        try:
-            yield
-        finally:
-            speaker.communicate(b"ended")
 
 
 def living_nodes() -> list[Node]:

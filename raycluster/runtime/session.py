@@ -23,7 +23,7 @@ from raycluster.runtime.machine import available_cores, load_of_machine
 from raycluster.runtime.paths import under_job_submit
 from raycluster.runtime.private_ray import NAMESPACE, cleared_away, start_private
 from raycluster.runtime.ray_output import quiet_core, quiet_raylets, quiet_threads
-from raycluster.runtime.ray_watch import last_words, living_nodes, watch_over, watched
+from raycluster.runtime.ray_watch import living_nodes, watch_over, watched
 from raycluster.runtime.resources import Node
 
 SMALL = 2**26  # bytes of encoded images: a few hundred photos, or thousands of small images
@@ -90,7 +90,7 @@ def ray_session(console: Console | None = None) -> Iterator[RaySession]:
             signal.signal(signal.SIGTERM, stop)  # Ray has put its own handler there, which aborts with a dump
         logs = str(session / "logs")
         watch = watch_over(node is not None, logs)
-        with cleared_away(session) if node else contextlib.nullcontext(), last_words(watch):
+        with cleared_away(session) if node else contextlib.nullcontext(), watch.last_words():
             try:
                 with watched(watch):
                     yield RaySession(watch.nodes, logs, lambda: watch.nodes)

@@ -319,5 +319,7 @@ def driver_actor(run_dir: RunDir, n: int, plan: Plan) -> Iterator[str]:
     )
     try:
         yield name
-    finally:
+    except Exception:
         ray.kill(driver)
+        raise
+    ray.kill(driver)  # not if the whole command ends, because Ray may have died, and would not answer
