@@ -84,10 +84,10 @@ class Machine:
 
     def join(self, head: Machine) -> None:
         """Start Ray; the head is a machine that may be this one."""
-        place = f"--head --port={PORT}" if head is self else f"--address={head.address}:{PORT}"
-        rest = "--include-dashboard=false --disable-usage-stats"
-        program = f"{Path(sys.executable).parent / 'ray'} start {place} --num-cpus={self.cpus} {rest}"
-        command = f"{program} --object-store-memory={OBJECT_STORE}"
+        as_head = f"--head --port={PORT} --include-dashboard=false"
+        place = as_head if head is self else f"--address={head.address}:{PORT}"
+        rest = f"--num-cpus={self.cpus} --object-store-memory={OBJECT_STORE} --disable-usage-stats"
+        command = f"{Path(sys.executable).parent / 'ray'} start {place} {rest}"
         with tempfile.NamedTemporaryFile("r") as log:
             started = self.start(command.split(), Path(log.name), RAY_AUTH_MODE="disabled")
             if started.wait():
