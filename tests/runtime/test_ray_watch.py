@@ -128,9 +128,8 @@ sys.exit(run_command(work, "stopped"))
 @pytest.mark.parametrize(("process", "driver"), [("raylet", "busy"), ("gcs_server", "waiting")])
 def test_a_command_whose_private_ray_dies_ends_with_a_sentence_alone(process, driver):
     keep = {name: value for name, value in os.environ.items() if not name.startswith("RAY_")}
-    done = subprocess.run(
-        [sys.executable, "-c", KILLED, process], env=keep, capture_output=True, text=True, timeout=120
-    )
+    command = [sys.executable, "-c", KILLED, process, driver]
+    done = subprocess.run(command, env=keep, capture_output=True, text=True, timeout=120)
     first, second = done.stderr.splitlines()
     assert first == f"error: Ray's {process} on this machine has died, maybe because memory ran out."
     assert second.endswith("Run the same command again to continue.")
