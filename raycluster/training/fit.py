@@ -24,7 +24,7 @@ from raycluster.training.worker_results import WorkerResults
 
 MAX_RESTARTS = 3
 BUSY_AFTER_S = 60.0
-LOST_AFTER_S = 15.0  # as long as a machine that starts again may take
+LOST_AFTER_S = 10.0  # without room for the workers; a machine may come back by itself
 
 
 class StopOnLastingErrors(ray.train.UserCallback):
