@@ -32,7 +32,7 @@ QUICK = {
     "dccm": "--epochs 2 --large-batch 64 --small-batch 16 --repeats 1 --mi-places 4",
     "concurl": "--preset cpu --epochs 2 --evaluate-every 2",
 }
-LONG = "--epochs-per-period 60 --rounds 1 --epochs-per-round 60"  # long enough to lose a machine on the way
+LONG = "--epochs-per-period 60 --rounds 0"  # long enough to lose a machine on the way
 
 
 @dataclass
