@@ -52,7 +52,11 @@ COMMANDS = {
     "assign": "assign --model {run} --data {data}",
     "sweep": "sweep --data {data} --clusters 10 --trials 3 --fixed epochs_per_period=5 rounds=0",
 }
-PASSING = ("seconds", "stages", "embedded_now", "work", "images_per_second", "spilled_bytes", "folder")
+# Times, and what is said of the last call only.
+PASSING = (
+    *("seconds", "stages", "work", "images_per_second", "spilled_bytes"),
+    *("embedded_now", "blank_now", "blank_paths", "folder"),
+)
 
 
 @dataclass
@@ -216,7 +220,13 @@ def _lasting(value: object) -> object:
     return value
 
 
-def main(kills: int = 50, seed: int = 0, commands: tuple[str, ...] = tuple(COMMANDS), keep: Path | None = None) -> int:
+def main(
+    kills: int = 50,
+    seed: int = 0,
+    minutes: float = 120.0,
+    commands: tuple[str, ...] = tuple(COMMANDS),
+    keep: Path | None = None,
+) -> int:
     """Kill processes of commands at random.
 
     Parameters
@@ -225,19 +235,21 @@ def main(kills: int = 50, seed: int = 0, commands: tuple[str, ...] = tuple(COMMA
         How many.
     seed
         Of what is killed, and when.
+    minutes
+        Begin nothing new after this time.
     commands
         Which, in turn.
     keep
         Keep all results and logs in this folder.
     """
-    folder = keep or Path(tempfile.mkdtemp(prefix="chaos-"))
+    began, folder = time.monotonic(), keep or Path(tempfile.mkdtemp(prefix="chaos-"))
     folder.mkdir(parents=True, exist_ok=True)
     chaos = Chaos(folder, seed)
     needed = ["train-jule", *(name for name in commands if name != "train-jule")]
     calm = {name: chaos.calm(name) for name in needed}
     print({name: round(seconds, 1) for name, (_, seconds) in calm.items()}, flush=True)
     score, turn = chaos.score, 0
-    while score.killed.total() < kills and turn < 2 * kills:
+    while score.killed.total() < kills and time.monotonic() - began < 60 * minutes:
         name = commands[turn % len(commands)]
         left = kills - score.killed.total()
         chaos.turn(name, *calm[name], min(left, chaos.random.randint(1, KILLS_IN_A_ROW)))
