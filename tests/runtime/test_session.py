@@ -1,9 +1,11 @@
 import os
 import subprocess
 import sys
+from types import SimpleNamespace
 
 import pytest
 
+from raycluster.runtime import session
 from raycluster.runtime.session import RaySession, prepare_environment, private_node
 
 START = """
@@ -62,6 +64,25 @@ def test_a_job_waits_for_other_jobs_only_where_there_can_be_some(monkeypatch):
     assert "processes want to run" in cluster.reason_to_wait
     monkeypatch.setenv("RAY_ADDRESS", "10.0.0.1:6379")
     assert cluster.reason_to_wait == "other jobs may be using the cluster"
+
+
+def test_what_the_user_has_set_reaches_the_workers_of_a_cluster(monkeypatch):
+    import ray
+
+    asked = []
+
+    def init(**options):
+        asked.append(options)
+        return SimpleNamespace(address_info={"session_dir": "/ray/session"})
+
+    monkeypatch.setattr(ray, "init", init)
+    monkeypatch.setenv("RAY_ADDRESS", "auto")
+    monkeypatch.setenv("RAY_TRAIN_HEALTH_CHECK_INTERVAL_S", "7")
+    prepare_environment()
+    assert session._join() == "/ray/session"
+    variables = asked[0]["runtime_env"]["env_vars"]
+    assert variables["RAY_TRAIN_HEALTH_CHECK_INTERVAL_S"] == "7"
+    assert variables["OMP_WAIT_POLICY"] == os.environ["OMP_WAIT_POLICY"]
 
 
 def test_threads_that_outlive_a_cluster_start_no_other_even_if_ray_was_imported_before(monkeypatch):
