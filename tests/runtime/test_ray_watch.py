@@ -118,7 +118,7 @@ def work():
         threading.Thread(target=kill, daemon=True).start()
         while sys.argv[2] == "busy":
             ray.wait([ray.put(0)])
-        ray.get(ray.remote(time.sleep).remote(600))
+        ray.get(ray.remote(lambda: time.sleep(600)).remote())
 
 sys.exit(run_command(work, "stopped"))
 """
