@@ -146,8 +146,10 @@ def watched(watch: RayWatch) -> Iterator[None]:
         finally:
             with leaving:
                 left.set()
-    except _RayHasDied:
-        raise TrainingFailed(told[0]) from None
+    except KeyboardInterrupt:
+        if told:
+            raise TrainingFailed(told[0]) from None
+        raise
     except Exception as error:
         sentence = None if isinstance(error, UserError) or has_no_room(error) else watch.death()
         if sentence:
@@ -160,12 +162,8 @@ def watched(watch: RayWatch) -> Iterator[None]:
             thread.join(LEAVE_S)  # one that asks Ray after the disconnection would end the whole process
 
 
-class _RayHasDied(BaseException):
-    """Raised in the main thread, past everything that handles errors."""
-
-
 def _interrupt(number: int, frame: Any) -> None:
-    raise _RayHasDied
+    raise KeyboardInterrupt  # the only error that ray.get lets through
 
 
 def living_nodes() -> list[Node]:
