@@ -10,8 +10,10 @@ from raycluster.errors import UserError
 from raycluster.metrics.label_free import SCORES, label_free_score, label_free_scores
 from raycluster.metrics.quality import clustering_quality
 
+POOLED = "pooled_silhouette"
+WHILE_RUNNING = "stability"  # what ranks trials that have not finished, in the place of the pooled score
 BY_LABELS = ("nmi", "acc", "ari")
-OBJECTIVES = (*SCORES, *BY_LABELS)
+OBJECTIVES = (POOLED, *SCORES, *BY_LABELS)
 
 
 def check_objective(name: str, labels: np.ndarray | None = None, data: str | None = None) -> None:
@@ -33,7 +35,7 @@ def check_objective(name: str, labels: np.ndarray | None = None, data: str | Non
 def all_scores(
     embeddings: np.ndarray, clusters: np.ndarray, pixels: np.ndarray, labels: np.ndarray | None
 ) -> dict[str, float]:
-    """Return every score of a finished run by name, those by labels only where labels are known."""
+    """Return every score that a finished run has by itself, by name; those by labels only where labels are known."""
     found = label_free_scores(embeddings, clusters, pixels)
     if labels is not None and (labels >= 0).any():
         quality = clustering_quality(labels, clusters)
@@ -48,6 +50,11 @@ def objective_of(
     if name in BY_LABELS and labels is not None:
         return clustering_quality(labels, clusters)[name]
     return label_free_score(name, embeddings, clusters, pixels)
+
+
+def running_objective(name: str) -> str:
+    """Return the score that a trial can compute by itself, for schedulers and for Optuna: usually the objective."""
+    return WHILE_RUNNING if name == POOLED else name
 
 
 def comparable(value: Any) -> float:

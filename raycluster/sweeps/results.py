@@ -49,6 +49,7 @@ def trials_table(rows: list[dict[str, Any]]) -> pa.Table:
         "trial": pa.int32(),
         "state": pa.string(),
         "objective": pa.float64(),
+        "clusters": pa.int32(),
         "epochs": pa.int32(),
         "seconds": pa.float64(),
         "error": pa.string(),

@@ -18,7 +18,7 @@ from raycluster.runtime.checkpoint import load_latest
 from raycluster.runtime.run_dir import RunDir
 from raycluster.sweeps import objective_callback as module
 from raycluster.sweeps.objective_callback import BATCH, ObjectiveCallback, adopt_checkpoint, embedding_now
-from raycluster.sweeps.trial import read_clustered_embeddings
+from raycluster.sweeps.pooling import read_clustered_embeddings
 from raycluster.training.in_process import train_in_process
 from raycluster.training.trainer import TrainingRun
 

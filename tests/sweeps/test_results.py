@@ -50,7 +50,7 @@ def test_the_table_holds_every_trial_with_its_settings_and_scores(tmp_path):
 def test_settings_of_several_kinds_become_text():
     rows = [
         {"settings": {"trunk": value}, "scores": {}}
-        | dict.fromkeys(("trial", "state", "objective", "epochs", "seconds", "error", "folder"))
+        | dict.fromkeys(("trial", "state", "objective", "clusters", "epochs", "seconds", "error", "folder"))
         for value in (None, "resnet18", 3)
     ]
     assert trials_table(rows)["setting.trunk"].to_pylist() == [None, "resnet18", "3"]
