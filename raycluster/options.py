@@ -26,7 +26,7 @@ Search = Literal["random", "grid", "optuna"]
 Scheduler = Literal["none", "asha", "pbt"]
 
 DEFAULT_METHOD = "jule"
-DEFAULT_OBJECTIVE = "pooled_silhouette"
+DEFAULT_OBJECTIVE = "pooled_rank"
 DEFAULT_BACKBONE = "vit_small_patch14_reg4_dinov2.lvd142m"  # DINOv2 (Apache-2.0), which needs no account
 
 

@@ -1,13 +1,14 @@
-"""Scores of several clusterings of the same rows, each judged in the embeddings of all of them; no labels are involved.
+"""What several clusterings of the same rows say of each other; no labels are involved.
 
-Wang, Ye: Deep Clustering Evaluation: How to Validate Internal Clustering Validation Measures. arXiv 2403.14830.
-A clustering looks best in the embedding that was trained on it, however bad both are. The embeddings of other runs do
-not know it, and most of them say which of two clusterings is better.
+Wang, Ye: Deep Clustering Evaluation: How to Validate Internal Clustering Validation Measures. arXiv 2403.14830, 2024.
+A clustering looks best in the embedding that was trained on it, however bad both are. The other embeddings do not know
+it, and together they say which of two clusterings is better. So each clustering is judged in all of them.
 """
 
 from __future__ import annotations
 
 import numpy as np
+from scipy.stats import rankdata
 
 
 def cosine_silhouette(embeddings: np.ndarray, clusters: np.ndarray) -> float:
@@ -36,3 +37,42 @@ def cosine_silhouette(embeddings: np.ndarray, clusters: np.ndarray) -> float:
     larger = np.maximum(inside, nearest)
     counts = (others > 0) & (larger > 0)
     return float(np.where(counts, (nearest - inside) / np.where(counts, larger, 1), 0.0).mean())
+
+
+def pooled_silhouettes(silhouettes: np.ndarray) -> np.ndarray:
+    """Return the mean silhouette of each clustering over all embeddings, float64 [m].
+
+    An embedding counts by the square of the mean silhouette of all clusterings in it: where clusters are hardly to be
+    seen, they are hardly to be judged.
+
+    Parameters
+    ----------
+    silhouettes : ndarray of float64, shape (m, m)
+        Of each clustering, by row, in each embedding, by column.
+    """
+    weights = np.maximum(silhouettes.mean(axis=0), 1e-6) ** 2
+    means: np.ndarray = silhouettes @ (weights / weights.sum())
+    return means
+
+
+def mean_agreements(agreements: np.ndarray) -> np.ndarray:
+    """Return the mean agreement of each clustering with the others, float64 [m]; 1 if there are no others.
+
+    Parameters
+    ----------
+    agreements : ndarray of float64, shape (m, m)
+        Adjusted Rand indices, ones on the diagonal.
+    """
+    m = len(agreements)
+    return (agreements.sum(axis=1) - 1) / (m - 1) if m > 1 else np.ones(1)
+
+
+def mean_ranks(*scores: np.ndarray) -> np.ndarray:
+    """Return each row's rank, averaged over several scores, as a share: 1 is the best by all (Borda count).
+
+    Parameters
+    ----------
+    scores : ndarrays of float64, shape (m,)
+        The higher, the better. Rows with the same score share the mean of their ranks.
+    """
+    return np.mean([rankdata(score) / len(score) for score in scores], axis=0)

@@ -11,7 +11,7 @@ from ray.tune import Callback
 from raycluster.runtime.console import Console
 from raycluster.runtime.units import count
 from raycluster.sweeps.ledger import DONE, Ledger
-from raycluster.sweeps.objective import POOLED
+from raycluster.sweeps.objective import BY_TRIALS
 from raycluster.sweeps.pooling import pool_scores
 from raycluster.sweeps.results import best_row, line, write_results
 from raycluster.sweeps.search import METRIC
@@ -65,7 +65,7 @@ class ProgressCallback(Callback):
                 number,
                 {
                     "state": "stopped",
-                    "objective": None if self._objective == POOLED else last.get(METRIC),
+                    "objective": None if self._objective in BY_TRIALS else last.get(METRIC),
                     "epochs": last.get("epochs"),
                     "seconds": round(last.get("time_total_s", 0.0), 2),
                 },

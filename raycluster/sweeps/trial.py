@@ -17,7 +17,7 @@ from raycluster.runtime.machine import available_cores
 from raycluster.runtime.ray_errors import root_cause
 from raycluster.runtime.run_dir import RunDir
 from raycluster.sweeps.ledger import Ledger
-from raycluster.sweeps.objective import all_scores, running_objective
+from raycluster.sweeps.objective import own_scores, running_objective
 from raycluster.sweeps.objective_callback import ObjectiveCallback, adopt_checkpoint
 from raycluster.sweeps.pooling import read_clustered_embeddings
 from raycluster.sweeps.search import METRIC, TIME
@@ -113,7 +113,7 @@ def _train(run: TrainingRun, job: TrialJob, images: LoadedImages) -> dict[str, A
         shared = share_pixel_graph(Path(job.out) / "graphs", run.method)
         summary = train_in_process(run, images, job.threads, look, shared)
     embeddings, clusters = read_clustered_embeddings(run_dir)
-    scores = all_scores(embeddings, clusters, images.pixels, images.labels)
+    scores = own_scores(embeddings, clusters, images.labels)
     return {
         "objective": scores[running_objective(job.objective)],
         "scores": scores,

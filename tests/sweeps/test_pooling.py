@@ -1,7 +1,8 @@
 import numpy as np
 import pytest
+from sklearn.metrics import adjusted_rand_score
 
-from raycluster.metrics.pooled import cosine_silhouette
+from raycluster.metrics.pooled import cosine_silhouette, pooled_silhouettes
 from raycluster.runtime.run_dir import RunDir
 from raycluster.sweeps import pooling as module
 from raycluster.sweeps.ledger import Ledger
@@ -9,6 +10,7 @@ from raycluster.sweeps.objective import POOLED
 from raycluster.sweeps.pooling import pool_scores, read_clustered_embeddings
 
 RIGHT = np.repeat([0, 1, 2], 20)
+ALMOST = np.where(np.arange(60) == 20, 0, RIGHT)
 WRONG = np.repeat([0, 1, 0, 2], 15)
 
 
@@ -19,25 +21,28 @@ def ledger(tmp_path):
     return ledger
 
 
-def test_a_trial_scores_the_mean_silhouette_of_its_clusters_in_the_embeddings_of_all(ledger, finish):
-    spaces = [finish(ledger, 0, RIGHT), finish(ledger, 1, WRONG), finish(ledger, 3, RIGHT)]
+def test_the_clusters_of_a_trial_are_compared_with_the_embeddings_and_the_clusters_of_all(ledger, finish):
+    clusterings = {0: RIGHT, 1: WRONG, 3: ALMOST}
+    spaces = [finish(ledger, number, clusters) for number, clusters in clusterings.items()]
     ledger.write_outcome(2, {"state": "failed", "error": "no"})
     pool_scores(ledger, POOLED)
-    for number, clusters in ((0, RIGHT), (1, WRONG), (3, RIGHT)):
+    table = np.array([[cosine_silhouette(space, one) for space in spaces] for one in clusterings.values()])
+    for i, (number, clusters) in enumerate(clusterings.items()):
         outcome = ledger.outcome(number)
-        wanted = np.mean([cosine_silhouette(space, clusters) for space in spaces])
-        assert outcome["scores"] == {"balance": 0.5, POOLED: pytest.approx(wanted)}
-        assert outcome["objective"] == outcome["scores"][POOLED]
+        agreements = [adjusted_rand_score(clusters, other) for k, other in clusterings.items() if k != number]
+        assert outcome["scores"]["pooled_silhouette"] == pytest.approx(pooled_silhouettes(table)[i])
+        assert outcome["scores"]["agreement"] == pytest.approx(np.mean(agreements))
+        assert outcome["scores"]["stability"] == 0.5
         assert (outcome["state"], outcome["epochs"]) == ("finished", 3)
-    assert ledger.outcome(0)["objective"] > ledger.outcome(1)["objective"]
+    assert [ledger.outcome(number)["objective"] for number in clusterings] == pytest.approx([1, 1 / 3, 2 / 3])
     assert ledger.outcome(2) == {"state": "failed", "error": "no"}
 
 
 def test_another_objective_stays(ledger, finish):
     finish(ledger, 0, RIGHT)
-    pool_scores(ledger, "balance")
+    pool_scores(ledger, "stability")
     assert ledger.outcome(0)["objective"] == 0.5
-    assert 0 < ledger.outcome(0)["scores"][POOLED] < 1
+    assert ledger.outcome(0)["scores"][POOLED] == 1.0
 
 
 def test_trials_that_are_compared_already_are_not_compared_again(ledger, finish, monkeypatch):
