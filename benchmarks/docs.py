@@ -110,6 +110,13 @@ def objectives_by_score() -> str:
     return text.getvalue().rstrip()
 
 
+def sweeps_over_k() -> str:
+    """The numbers of clusters that sweeps over them suggest."""
+    with contextlib.redirect_stdout(io.StringIO()) as text:
+        objectives.print_n_clusters([row for row in rows_of(objectives) if objectives.is_over_k(row)])
+    return text.getvalue().rstrip()
+
+
 def k_hits() -> str:
     """On how many sets the true K is among the first 1, 3 and 5: a row for a method."""
     lines = ["| | first | first three | first five |", "|---|---|---|---|"]
@@ -128,6 +135,7 @@ TABLES: dict[str, Callable[[], str]] = {
     "effect": printed(effect),
     "objectives": printed(objectives),
     "objectives_by_score": objectives_by_score,
+    "sweeps_over_k": sweeps_over_k,
     "k_hits": k_hits,
 } | {path.stem: text(path.name) for path in HERE.glob("*.txt")}
 

@@ -37,12 +37,15 @@ from sklearn.metrics import (
     normalized_mutual_info_score,
 )
 
+from raycluster.graph.settings import GraphSettings
+from raycluster.methods.jule.clustering import pixel_rows, recluster
 from raycluster.metrics.label_free import sample_rows
 from raycluster.metrics.pooled import cosine_silhouette, mean_agreements, mean_ranks, pooled_silhouettes
 from raycluster.metrics.quality import clustering_quality
 from raycluster.runtime.run_dir import RunDir
+from raycluster.sweeps.counting import suggest_n_clusters
 from raycluster.sweeps.ledger import Ledger
-from raycluster.sweeps.objective import BY_TRIALS, STABILITY
+from raycluster.sweeps.objective import BY_TRIALS, POOLED, STABILITY
 from raycluster.sweeps.pooling import read_clustered_embeddings
 
 RESULTS = Path(__file__).with_name("objectives.jsonl")
@@ -87,13 +90,14 @@ def measured(folder: Path) -> dict[str, Any]:
     finished = {number: outcome for number, outcome in ledger.outcomes().items() if outcome["state"] == "finished"}
     config = RunDir(ledger.trial_dir(min(finished))).config()
     with np.load(config["identity"]["data"], allow_pickle=False) as part:
-        images, labels = part["images"].reshape(len(part["labels"]), -1).astype(np.float32), part["labels"]
+        images, labels = part["images"], part["labels"]
+    pixels = images.reshape(len(labels), -1).astype(np.float32)
     found = [read_clustered_embeddings(RunDir(ledger.trial_dir(number))) for number in finished]
     rows = sample_rows(len(labels))
     spaces, clusterings = [space[rows] for space, _ in found], [clusters[rows] for _, clusters in found]
     quality = [clustering_quality(labels, clusters) for _, clusters in found]
     started = time.process_time()
-    scores = judged(spaces, clusterings, images[rows])
+    scores = judged(spaces, clusterings, pixels[rows])
     seconds = time.process_time() - started
     own = [outcome["scores"] for outcome in finished.values()]
     kept = [name for name in own[0] if name not in (*quality[0], *BY_TRIALS)]
@@ -101,13 +105,36 @@ def measured(folder: Path) -> dict[str, Any]:
         "method": config["identity"]["method"],
         "images": len(labels),
         "classes": len(np.unique(labels)),
-        "clusters": [len(np.unique(clusters)) for clusters in clusterings],
+        "clusters": [len(np.unique(clusters)) for _, clusters in found],
+        "suggested": suggested(found, scores),
+        "auto": auto(found[int(scores[POOLED].argmax())][0]),
+        "auto_pixels": auto(pixel_rows(images)),
         "nmi": [row["nmi"] for row in quality],
         "acc": [row["acc"] for row in quality],
         "scores": {name: values.tolist() for name, values in scores.items()}
         | {name: [score[name] for score in own] for name in kept},
         "cpu_seconds": seconds,
     }
+
+
+def suggested(found: list[tuple[np.ndarray, np.ndarray]], scores: dict[str, np.ndarray]) -> list[int]:
+    """Return the numbers of clusters that the sweep suggests."""
+    rows = [
+        {
+            "state": "finished",
+            "clusters": len(np.unique(clusters)),
+            "objective": scores[POOLED][i],
+            "scores": {name: scores[name][i] for name in BY_TRIALS},
+        }
+        for i, (_, clusters) in enumerate(found)
+    ]
+    return [number for number, _ in suggest_n_clusters(rows, POOLED)]
+
+
+def auto(rows: np.ndarray) -> list[int]:
+    """Return the numbers that --clusters auto finds in the graph of rows, the chosen one first."""
+    counted = recluster(rows, "auto", GraphSettings()).counted
+    return [suggestion["n_clusters"] for suggestion in counted["suggestions"]]
 
 
 def judged(spaces: list[np.ndarray], clusterings: list[np.ndarray], pixels: np.ndarray) -> dict[str, np.ndarray]:
@@ -192,6 +219,8 @@ def print_table(rows: list[dict[str, Any]]) -> None:
         print(f"K is {title}, {len(some)} sweeps:\n")
         print_scores(some)
         print()
+    print_n_clusters(over_k)
+    print()
     print_sweeps(rows)
     machines = {f"{row['machine']}, {row['date']}" for row in rows}
     print(f"\n{sum(len(row['nmi']) for row in rows)} trials. {'; '.join(sorted(machines))}")
@@ -212,6 +241,22 @@ def print_scores(rows: list[dict[str, Any]]) -> None:
         cells += [f"{value:.3f}".removeprefix("0") for value in (np.median(lost), np.mean(lost), max(lost))]
         lines.append((-np.mean(ranks), f"| `{name}` | {' | '.join(cells)} |"))
     print("\n".join(line for _, line in sorted(lines)))
+
+
+def print_n_clusters(rows: list[dict[str, Any]]) -> None:
+    """Print the numbers of clusters that sweeps over them suggest, beside those of --clusters auto."""
+    print("| sweep | classes | suggested by the sweep | auto, embedding of the best trial | auto, pixels |")
+    print("|---|---|---|---|---|")
+    hits = {name: np.zeros(2, int) for name in ("suggested", "auto", "auto_pixels")}
+    for row in rows:
+        cells = []
+        for name, count in hits.items():
+            three = row[name][:3]
+            count += [three[0] == row["classes"], row["classes"] in three]
+            cells.append(", ".join(f"**{k}**" if k == row["classes"] else str(k) for k in three))
+        print(f"| {row['sweep']} | {row['classes']} | {' | '.join(cells)} |")
+    cells = [f"{first} of {len(rows)}, {three} of {len(rows)}" for first, three in hits.values()]
+    print(f"| right: the first, one of three | | {' | '.join(cells)} |")
 
 
 def print_summary(rows: list[dict[str, Any]]) -> None:
@@ -257,7 +302,7 @@ def interval(pairs: list[tuple[np.ndarray, np.ndarray]]) -> tuple[float, float]:
     return float(low), float(high)
 
 
-def short(number: float) -> str:
+def short(number: Any) -> str:
     """Leave out the zero before the point."""
     return f"{number:.2f}".replace("0.", ".", 1)
 

@@ -11,7 +11,6 @@ from __future__ import annotations
 
 import subprocess
 import sys
-from collections.abc import Sequence
 from dataclasses import dataclass
 from pathlib import Path
 
@@ -22,7 +21,6 @@ from PIL import Image, ImageDraw, ImageFont
 
 LETTERS = "ABDEGKMNRSTZ"
 SIDE = 20  # pixels, of a letter
-QUICK = ("epochs_per_period=5", "rounds=1", "epochs_per_round=10")
 
 
 @dataclass(frozen=True)
@@ -37,18 +35,13 @@ class Part:
 PARTS = {
     "digits": Part("digits", 1797),
     "usps": Part("usps.npz", 1500),
-    "mnist": Part("mnist/t10k-*", 1500, 16),
+    "usps-1000": Part("usps.npz", 1000),
+    "usps-240": Part("usps.npz", 240),
+    "mnist-1000": Part("mnist/t10k-*", 1000, 16),
     "umist": Part("umist", 575, 28),
     "letters": Part("fonts", 1200),
-    "cifar": Part("cifar10_jpeg/test-*", 1000, 16),
-    "usps-600": Part("usps.npz", 600),
-    "mnist-600": Part("mnist/t10k-*", 600, 16),
-    "letters-600": Part("fonts", 600),
+    "letters-240": Part("fonts", 240),
 }
-
-GRID = ("learning_rate=0.001,0.01,0.05,0.3", "unroll_rate=0.3,0.6,0.9")
-ASSIGNED = ("learning_rate=log:1e-4:1e-2", "alpha=log:0.5:10", "graph_threshold=0.8:0.98", "label_threshold=0.8:0.95")
-VIEWS = ("learning_rate=log:3e-3:3e-1", "tau=0.3:1", "beta=0.25:2", "gamma=0.25:2")
 
 
 @dataclass(frozen=True)
@@ -57,36 +50,39 @@ class Planned:
 
     part: str
     method: str
-    flags: tuple[str, ...]
+    flags: str
 
 
-def jule(part: str, clusters: int, *space: str, trials: int | None = None, fixed: Sequence[str] = QUICK) -> Planned:
-    search = ("--trials", str(trials)) if trials else ("--search", "grid")
-    flags = ("--clusters", str(clusters)) if clusters else ()
-    return Planned(part, "jule", (*flags, *search, "--space", *space, "--fixed", *fixed))
-
-
-def network(part: str, method: str, clusters: int, *space: str, fixed: Sequence[str]) -> Planned:
-    flags = ("--preset", "cpu", "--clusters", str(clusters), "--trials", "12", "--image-size", "32")
-    return Planned(part, method, (*flags, "--space", *space, "--fixed", *fixed))
-
+RATES = "--search grid --space learning_rate=0.001,0.01,0.05,0.3"
+LONG = "--fixed epochs_per_period=5 rounds=1 epochs_per_round=10"
+SHORT = "--fixed epochs_per_period=3 rounds=1 epochs_per_round=5"
+PAPER = "--preset paper --fixed epochs_per_period=3"
+DCCM = (
+    "--preset cpu --trials 8 --image-size 32 --fixed epochs=2 flip=false "
+    "--space learning_rate=log:1e-4:1e-2 alpha=log:0.5:10 graph_threshold=0.8:0.98 label_threshold=0.8:0.95"
+)
+CONCURL = (
+    "--preset cpu --trials 8 --image-size 32 --fixed epochs=4 flip=false "
+    "--space learning_rate=log:3e-3:3e-1 tau=0.3:1 beta=0.25:2 gamma=0.25:2"
+)
+TENS = "--search grid --space clusters=4,6,8,9,10,11,12,14,17,20,25,30"
 
 SWEEPS = {
-    "digits-jule": jule("digits", 10, *GRID),
-    "usps-jule": jule("usps", 10, *GRID),
-    "mnist-jule": jule("mnist", 10, *GRID),
-    "umist-jule": jule("umist", 20, "learning_rate=0.001,0.01,0.05,0.3", "unroll_rate=0.2,0.4,0.7"),
-    "letters-jule": jule("letters", 12, *GRID),
-    "letters-dccm": network("letters-600", "dccm", 12, *ASSIGNED, fixed=("epochs=8", "flip=false")),
-    "usps-concurl": network("usps-600", "concurl", 10, *VIEWS, fixed=("epochs=6", "flip=false")),
-    "digits-jule-graph": jule(
-        "digits", 10, "n_neighbors=6:50", "n_neighbor_clusters=2:10", "local_structure=0:2", "margin=0.05:0.5",
-        "unroll_rate=0.3:0.95", trials=12,
-    ),
-    "usps-dccm": network("usps-600", "dccm", 10, *ASSIGNED, fixed=("epochs=6", "flip=false")),
-    "letters-concurl": network("letters-600", "concurl", 12, *VIEWS, fixed=("epochs=6", "flip=false")),
-    "cifar-jule": jule("cifar", 10, "learning_rate=0.001,0.01,0.1", "unroll_rate=0.3,0.6,0.9"),
-}  # fmt: skip
+    "digits-jule": Planned("digits", "jule", f"--clusters 10 {RATES} unroll_rate=0.3,0.6,0.9 {LONG}"),
+    "usps-jule": Planned("usps", "jule", f"--clusters 10 {RATES} unroll_rate=0.3,0.6,0.9 {LONG}"),
+    "mnist-paper": Planned("mnist-1000", "jule", f"--clusters 10 {RATES} unroll_rate=0.4,0.7,0.9 {PAPER}"),
+    "usps-paper": Planned("usps-1000", "jule", f"--clusters 10 {RATES} unroll_rate=0.4,0.7,0.9 {PAPER}"),
+    "umist-paper": Planned("umist", "jule", f"--clusters 20 {RATES} unroll_rate=0.2,0.4,0.7 {PAPER}"),
+    "letters-jule": Planned("letters", "jule", f"--clusters 12 {RATES} unroll_rate=0.4,0.7,0.9 {SHORT}"),
+    "usps-dccm": Planned("usps-240", "dccm", f"--clusters 10 {DCCM}"),
+    "letters-dccm": Planned("letters-240", "dccm", f"--clusters 12 {DCCM}"),
+    "usps-concurl": Planned("usps-240", "concurl", f"--clusters 10 {CONCURL}"),
+    "letters-concurl": Planned("letters-240", "concurl", f"--clusters 12 {CONCURL}"),
+    "digits-k": Planned("digits", "jule", f"{TENS} {SHORT}"),
+    "usps-k": Planned("usps-1000", "jule", f"{TENS} {SHORT}"),
+    "umist-k": Planned("umist", "jule", f"--search grid --space clusters=6,10,14,17,19,20,22,25,30,36,43,50 {SHORT}"),
+    "letters-k": Planned("letters", "jule", f"--search grid --space clusters=5,7,9,11,12,13,15,18,22,26,32,40 {SHORT}"),
+}
 
 
 def main(folder: tyro.conf.Positional[Path], /, data: Path, fonts: Path, only: tuple[str, ...] = ()) -> None:
@@ -106,7 +102,7 @@ def main(folder: tyro.conf.Positional[Path], /, data: Path, fonts: Path, only: t
     for name in only or SWEEPS:
         planned = SWEEPS[name]
         images = write_part(folder, planned.part, data, fonts)
-        words = ["sweep", planned.method, "--data", str(images), "--out", str(folder / name), *planned.flags]
+        words = ["sweep", planned.method, "--data", str(images), "--out", str(folder / name), *planned.flags.split()]
         subprocess.run([sys.executable, "-m", "raycluster", *words], check=True)
 
 

@@ -140,7 +140,9 @@ def grid(space: Space) -> list[dict[str, Any]]:
 def most_clusters(space: Space) -> int | None:
     """Return the largest number of clusters that is tried, or None if it is not varied."""
     dimension = space.get(CLUSTERS)
-    return dimension and int(dimension.high if isinstance(dimension, Range) else max(dimension.values))
+    if dimension is None:
+        return None
+    return int(dimension.high if isinstance(dimension, Range) else max(dimension.values))
 
 
 def _hint(name: str, base: Any) -> Any:

@@ -30,6 +30,7 @@ from raycluster.runtime.session import private_node, ray_session
 from raycluster.runtime.units import count, duration
 from raycluster.runtime.versions import installed_versions
 from raycluster.sweeps.allocation import Allocation, allocate
+from raycluster.sweeps.counting import n_clusters_sentence, suggest_n_clusters
 from raycluster.sweeps.ledger import Ledger
 from raycluster.sweeps.objective import check_objective, running_objective
 from raycluster.sweeps.pooling import pool_scores
@@ -333,6 +334,8 @@ def _show_outcome(
     finished = [row for row in rows if row["state"] == "finished" and row["objective"] is not None]
     for row in sorted(finished, key=lambda row: -row["objective"])[:MOST_SHOWN]:
         console.say(line(row, names))
+    if sentence := n_clusters_sentence(suggest_n_clusters(rows, options.objective)):
+        console.say(sentence)
     for row in rank_agreement(rows):
         if row["score"] == options.objective and row["nmi"] is not None:
             correlation = f"Spearman's correlation with NMI over {row['trials']} trials: {row['nmi']:.2f}"

@@ -107,10 +107,11 @@ def test_other_settings_on_the_same_folder_are_refused_by_name(swept, digits_npz
 
 @pytest.mark.slow
 def test_the_number_of_clusters_is_searched_for_like_a_setting(ray_session, digits_npz, tmp_path):
-    best, _ = run(digits_npz, tmp_path, clusters=None, space=("clusters=3:12",), max_concurrent=2)
+    best, told = run(digits_npz, tmp_path, clusters=None, space=("clusters=3:12",), max_concurrent=2)
     table = pq.read_table(tmp_path / "trials.parquet").to_pydict()
     assert len(set(table["setting.clusters"])) > 1
     assert table["clusters"] == table["setting.clusters"]
+    assert f"Numbers of clusters: {best['clusters']} (highest {DEFAULT_OBJECTIVE}" in told
     assert json.loads((tmp_path / "best.json").read_text())["clusters"] == best["settings"]["clusters"]
     assert json.loads((tmp_path / "config.json").read_text())["identity"]["clusters"] is None
 
