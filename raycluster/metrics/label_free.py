@@ -17,8 +17,11 @@ from sklearn.pipeline import make_pipeline
 from sklearn.preprocessing import StandardScaler
 
 from raycluster.graph.estimator import GraphDegreeLinkage
+from raycluster.graph.neighbors.nearest import nearest_neighbors
+from raycluster.metrics.health import neighbor_agreement
 
 SAMPLE = 3_000
+NEIGHBORS = 10
 DIMENSIONS = 10  # of the space in which silhouettes are measured
 PIXEL_DIMENSIONS = 32  # of the space from which clusters are predicted
 FOLDS = 3
@@ -30,6 +33,20 @@ def sample_rows(n: int) -> np.ndarray:
     if n <= SAMPLE:
         return np.arange(n)
     return np.sort(np.random.default_rng(0).choice(n, SAMPLE, replace=False))
+
+
+def agreement_beyond_chance(features: np.ndarray, clusters: np.ndarray) -> float:
+    """Return how much more often the nearest neighbors share a cluster than random rows do.
+
+    The score is (a - c) / (1 - c), where a is the share of the 10 nearest neighbors that are in the row's own cluster,
+    and c the share of all other rows that are. It is 0 for a single cluster, and for 10 rows or fewer.
+    """
+    n, sizes = len(clusters), np.unique(clusters, return_counts=True)[1]
+    if len(sizes) == 1 or n <= NEIGHBORS:
+        return 0.0
+    chance = float((sizes * (sizes - 1)).sum() / (n * (n - 1)))
+    neighbors, _ = nearest_neighbors(features, NEIGHBORS)
+    return (float(neighbor_agreement(neighbors, clusters).mean()) - chance) / (1 - chance)
 
 
 def silhouette(features: np.ndarray, clusters: np.ndarray) -> float:

@@ -75,7 +75,7 @@ class ObjectiveCallback:
         if not np.isfinite(embeddings).all():
             return DIVERGED
         clusters = kmeans(embeddings, min(self._n_clusters, len(embeddings)), starts=STARTS).labels
-        return own_score(self._objective, embeddings, clusters, self._labels)
+        return own_score(self._objective, embeddings, clusters, self._pixels, self._labels)
 
 
 def adopt_checkpoint(run: TrainingRun, folder: Path) -> None:

@@ -113,7 +113,7 @@ def _train(run: TrainingRun, job: TrialJob, images: LoadedImages) -> dict[str, A
         shared = share_pixel_graph(Path(job.out) / "graphs", run.method)
         summary = train_in_process(run, images, job.threads, look, shared)
     embeddings, clusters = read_clustered_embeddings(run_dir)
-    scores = own_scores(embeddings, clusters, images.labels)
+    scores = own_scores(embeddings, clusters, images.pixels, images.labels)
     return {
         "objective": scores[running_objective(job.objective)],
         "scores": scores,

@@ -2,9 +2,19 @@ import numpy as np
 import pytest
 from sklearn.datasets import make_blobs
 
-from raycluster.metrics.label_free import SAMPLE, predictability, sample_rows, silhouette, stability
+from raycluster.metrics.label_free import (
+    SAMPLE,
+    agreement_beyond_chance,
+    predictability,
+    sample_rows,
+    silhouette,
+    stability,
+)
 
-SCORES = (silhouette, predictability, stability)
+SCORES = (agreement_beyond_chance, silhouette, predictability, stability)
+# Two groups of 11 points each on a line: the 10 nearest neighbors of a point are the rest of its group.
+LINE = np.concatenate([np.arange(11), np.arange(100, 111)])[:, None].astype(np.float32)
+HALVES = np.repeat([0, 1], 11)
 
 
 @pytest.fixture(scope="module")
@@ -12,6 +22,19 @@ def blobs():
     """300 points in 20 dimensions around three centers, and which center each belongs to."""
     points, centers = make_blobs(300, 20, centers=3, cluster_std=1.0, random_state=0)
     return points.astype(np.float32), centers
+
+
+def test_neighbors_that_all_share_a_cluster_score_one():
+    assert agreement_beyond_chance(LINE, HALVES) == 1.0
+
+
+def test_the_agreement_of_random_rows_is_subtracted():
+    clusters = HALVES.copy()
+    clusters[0] = 1
+    # The row that moved agrees with none of its 10 neighbors, and the 10 others in its group agree with 9 of 10.
+    agreement = (0 + 10 * 0.9 + 11) / 22
+    chance = (10 * 9 + 12 * 11) / (22 * 21)
+    assert agreement_beyond_chance(LINE, clusters) == pytest.approx((agreement - chance) / (1 - chance))
 
 
 def test_the_silhouette_of_four_points_is_that_computed_by_hand():
