@@ -21,13 +21,13 @@ import confidence
 import dccm_ablation
 import effect
 import numpy as np
+import objectives
 import quality
 import tyro
 
 HERE = Path(__file__).parent
 ROOT = HERE.parent
 PLACE = re.compile(r"(<!-- table: (\S+) -->\n).*?(<!-- end -->)", re.DOTALL)
-MEAN = re.compile(r"  (\w+) +(-?[\d.]+)   lowest -?[\d.]+")  # a line at the end of objectives.txt
 
 CLASSES = {"UMIST": 20}  # the other sets have 10
 PUBLISHED = {"MNIST-test": ".915", "UMIST": ".877", "USPS": ".913"}  # NMI of JULE-RC (Yang et al., CVPR 2016)
@@ -37,14 +37,6 @@ HITS = {
     "k-means silhouette": "silhouettes of k-means, K = 2 to 40",
     "eigen-gap": "eigen-gap of the k-NN graph",
     "EVoC": "layers of EVoC",
-}
-
-SWEEPS = {
-    "digits, jule": "digits, JULE",
-    "usps_part, jule": "USPS 2,000, JULE",
-    "mnist_part, jule": "MNIST 2,000, JULE",
-    "usps_600, dccm": "USPS 600, DCCM",
-    "usps_1000, concurl": "USPS 1,000, ConCURL",
 }
 
 
@@ -110,23 +102,19 @@ def text(name: str) -> Callable[[], str]:
     return lambda: f"```text\n{(HERE / name).read_text(encoding='utf-8').rstrip()}\n```"
 
 
-def objectives() -> str:
-    """Spearman's correlation of each score with NMI: a row for a score, a column for a sweep."""
-    found: dict[str, dict[str, str]] = {}
-    trials, means = {}, {}
-    for line in (HERE / "objectives.txt").read_text(encoding="utf-8").splitlines():
-        cells = [cell.strip() for cell in line.strip("|").split("|")]
-        if cells[0] in SWEEPS:
-            trials[cells[0]] = cells[1]
-            found.setdefault(cells[3], {})[cells[0]] = cells[4]
-        elif found_mean := MEAN.fullmatch(line):
-            means[found_mean[1]] = found_mean[2]
-    head = " | ".join(f"{SWEEPS[name]}, {count} trials" for name, count in trials.items())
-    lines = [f"| score | {head} | mean |", "|---" * (len(trials) + 2) + "|"]
-    for score, mean in means.items():  # the best first, as the file has them
-        values = " | ".join(short(found[score][name]) for name in trials)
-        lines.append(f"| `{score}` | {values} | {short(mean)} |")
-    return "\n".join(lines)
+def objectives_by_score() -> str:
+    """What each score that a sweep can maximize is worth where K is given, and what ACE is."""
+    rows = [row for row in rows_of(objectives) if not objectives.is_over_k(row)]
+    with contextlib.redirect_stdout(io.StringIO()) as text:
+        objectives.print_summary(rows)
+    return text.getvalue().rstrip()
+
+
+def sweeps_over_k() -> str:
+    """The numbers of clusters that sweeps over them suggest."""
+    with contextlib.redirect_stdout(io.StringIO()) as text:
+        objectives.print_n_clusters([row for row in rows_of(objectives) if objectives.is_over_k(row)])
+    return text.getvalue().rstrip()
 
 
 def k_hits() -> str:
@@ -139,18 +127,15 @@ def k_hits() -> str:
     return "\n".join(lines)
 
 
-def short(number: str) -> str:
-    """Leave out the zero before the point."""
-    return number.replace("0.", ".", 1)
-
-
 TABLES: dict[str, Callable[[], str]] = {
     "results": results,
     "quality": printed(quality),
     "dccm_ablation": printed(dccm_ablation),
     "confidence": printed(confidence),
     "effect": printed(effect),
-    "objectives_by_score": objectives,
+    "objectives": printed(objectives),
+    "objectives_by_score": objectives_by_score,
+    "sweeps_over_k": sweeps_over_k,
     "k_hits": k_hits,
 } | {path.stem: text(path.name) for path in HERE.glob("*.txt")}
 

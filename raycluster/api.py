@@ -602,7 +602,7 @@ def sweep(
     data : path-like
         The images, as for :func:`train`.
     clusters : int, "auto" or None
-        K, the number of clusters, as for :func:`train`.
+        K, the number of clusters, as for :func:`train`; None if it is varied.
     out : path-like
         The folder of the sweep.
     method : str
@@ -612,8 +612,8 @@ def sweep(
     trials : int, optional
         How many settings to try; by default 20, or the whole grid. The first trial has the settings of the preset.
     space : sequence of str
-        What to vary: ``NAME=LOW:HIGH``, ``NAME=log:LOW:HIGH`` or ``NAME=A,B,C`` each; by default what the method
-        proposes.
+        What to vary: ``NAME=LOW:HIGH``, ``NAME=log:LOW:HIGH`` or ``NAME=A,B,C`` each, with the name of a setting or
+        ``clusters``; by default what the method proposes.
     fixed : sequence of str
         Settings that all trials share, ``NAME=VALUE`` each.
     search : {"random", "grid", "optuna"}
@@ -622,8 +622,8 @@ def sweep(
         Run all trials to the end, stop those that are not among the best third, or let bad ones go on from the network
         of good ones with another learning rate.
     objective : str
-        The score to maximize: pixel_agreement, predictability, stability, neighbor_agreement, silhouette, consensus or
-        balance, which need no classes, or nmi, acc or ari, which compare with known ones.
+        The score to maximize: pooled_rank, pooled_silhouette, agreement, stability or pixel_agreement, which need no
+        classes, or nmi, acc or ari, which compare with known ones.
     max_concurrent : int, optional
         The number of trials at a time; by default one per GPU, or one per core.
     time_budget : float, optional

@@ -26,7 +26,7 @@ Search = Literal["random", "grid", "optuna"]
 Scheduler = Literal["none", "asha", "pbt"]
 
 DEFAULT_METHOD = "jule"
-DEFAULT_OBJECTIVE = "stability"
+DEFAULT_OBJECTIVE = "pooled_rank"
 DEFAULT_BACKBONE = "vit_small_patch14_reg4_dinov2.lvd142m"  # DINOv2 (Apache-2.0), which needs no account
 
 
@@ -362,8 +362,8 @@ class SweepOptions(SizedImageOptions, ClusteringOptions, OutputOptions):
     """How many settings to try; a larger number on the same --out adds trials. The first trial has the settings of the
     preset. Default: 20, or the whole grid."""
     space: tuple[str, ...] = ()
-    """What to vary: NAME=LOW:HIGH, NAME=log:LOW:HIGH or NAME=A,B,C for any settings of the method. Default: see
-    above."""
+    """What to vary: NAME=LOW:HIGH, NAME=log:LOW:HIGH or NAME=A,B,C for any settings of the method, and for clusters.
+    Default: see above."""
     fixed: tuple[str, ...] = ()
     """Settings that all trials share, NAME=VALUE each."""
     search: Search = "random"
@@ -372,8 +372,8 @@ class SweepOptions(SizedImageOptions, ClusteringOptions, OutputOptions):
     """Run all trials to the end (none), stop those that are not among the best third (asha), or let bad ones go on from
     the network of good ones with another learning rate (pbt)."""
     objective: str = DEFAULT_OBJECTIVE
-    """The score to maximize. Without known classes: pixel_agreement, predictability, stability, neighbor_agreement,
-    silhouette, consensus or balance. By known classes: nmi, acc or ari."""
+    """The score to maximize. Without known classes: pooled_rank, pooled_silhouette or agreement, by what all trials say
+    of each other; stability or pixel_agreement, by a trial alone. By known classes: nmi, acc or ari."""
     max_concurrent: int | None = None
     """The number of trials at a time, which share the cores. Default: one for each GPU, or one for each core."""
     time_budget: float | None = None

@@ -14,6 +14,7 @@ Examples:
   raycluster sweep jule --data photos/ --clusters 20 --out sweeps/photos
   raycluster sweep jule --data digits --out sweeps/digits \\
       --space unroll_rate=0.2:0.95 learning_rate=log:1e-3:1e-1
+  raycluster sweep jule --data photos/ --out sweeps/k --space clusters=5:60
   raycluster sweep dccm --data photos/ --clusters 10 --out sweeps/grid \\
       --search grid --space alpha=1,5 beta=0,0.1
   raycluster sweep concurl --data photos/ --clusters 10 --out sweeps/concurl \\

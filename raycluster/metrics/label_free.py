@@ -1,13 +1,11 @@
 """Scores of a clustering that need no labels: each one measures a different sign that the clusters are real.
 
-Every score is at most 1 and deterministic. If there are more than 3,000 rows, all scores use the same random sample.
-For random clusters all of them but consensus and balance are about 0; balance only shows whether the run collapsed.
+Every score is at most 1, deterministic, and about 0 for random clusters.
 """
 
 from __future__ import annotations
 
 import warnings
-from collections.abc import Callable
 
 import numpy as np
 from sklearn.decomposition import PCA
@@ -20,7 +18,6 @@ from sklearn.preprocessing import StandardScaler
 
 from raycluster.graph.estimator import GraphDegreeLinkage
 from raycluster.graph.neighbors.nearest import nearest_neighbors
-from raycluster.metrics.consensus import consensus_score
 from raycluster.metrics.health import neighbor_agreement
 
 SAMPLE = 3_000
@@ -29,27 +26,6 @@ DIMENSIONS = 10  # of the space in which silhouettes are measured
 PIXEL_DIMENSIONS = 32  # of the space from which clusters are predicted
 FOLDS = 3
 RESAMPLES, RESAMPLED_SHARE = 3, 0.7
-
-Score = Callable[[np.ndarray, np.ndarray, np.ndarray], float]
-
-
-def label_free_scores(embeddings: np.ndarray, clusters: np.ndarray, pixels: np.ndarray) -> dict[str, float]:
-    """Return every score of :data:`SCORES` by name.
-
-    Parameters
-    ----------
-    embeddings : ndarray of float, shape (n, d)
-    clusters : ndarray of int, shape (n,)
-    pixels : ndarray of numbers, shape (n, ...)
-        The images: features that do not depend on the network.
-    """
-    arrays = _sample(embeddings, clusters, pixels)
-    return {name: score(*arrays) for name, score in SCORES.items()}
-
-
-def label_free_score(name: str, embeddings: np.ndarray, clusters: np.ndarray, pixels: np.ndarray) -> float:
-    """Return one of :func:`label_free_scores`."""
-    return SCORES[name](*_sample(embeddings, clusters, pixels))
 
 
 def sample_rows(n: int) -> np.ndarray:
@@ -120,35 +96,6 @@ def stability(features: np.ndarray, clusters: np.ndarray) -> float:
     return float(np.mean(scores))
 
 
-def consensus(features: np.ndarray, clusters: np.ndarray) -> float:
-    """Return :func:`raycluster.metrics.consensus.consensus_score` for the same number of clusters, or 0."""
-    return consensus_score(features, len(np.unique(clusters)))["consensus"] if _is_nontrivial(clusters) else 0.0
-
-
-def balance(clusters: np.ndarray) -> float:
-    """Return the entropy of the sizes of the clusters in use, divided by its maximum; 0 for a single cluster."""
-    shares = np.unique(clusters, return_counts=True)[1] / len(clusters)
-    return float(-(shares * np.log(shares)).sum() / np.log(len(shares))) if len(shares) > 1 else 0.0
-
-
 def _is_nontrivial(clusters: np.ndarray) -> bool:
     """Return whether there is more than one cluster, and fewer clusters than rows."""
     return 2 <= len(np.unique(clusters)) < len(clusters)
-
-
-def _sample(
-    embeddings: np.ndarray, clusters: np.ndarray, pixels: np.ndarray
-) -> tuple[np.ndarray, np.ndarray, np.ndarray]:
-    rows = sample_rows(len(clusters))
-    return embeddings[rows], clusters[rows], pixels[rows].reshape(len(rows), -1).astype(np.float32)
-
-
-SCORES: dict[str, Score] = {
-    "neighbor_agreement": lambda embeddings, clusters, pixels: agreement_beyond_chance(embeddings, clusters),
-    "silhouette": lambda embeddings, clusters, pixels: silhouette(embeddings, clusters),
-    "stability": lambda embeddings, clusters, pixels: stability(embeddings, clusters),
-    "consensus": lambda embeddings, clusters, pixels: consensus(embeddings, clusters),
-    "predictability": lambda embeddings, clusters, pixels: predictability(pixels, clusters),
-    "pixel_agreement": lambda embeddings, clusters, pixels: agreement_beyond_chance(pixels, clusters),
-    "balance": lambda embeddings, clusters, pixels: balance(clusters),
-}

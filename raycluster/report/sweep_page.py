@@ -16,7 +16,9 @@ GOOD, BAD = (217, 87, 63), (150, 175, 214)  # colors of the largest and the smal
 STEP = 130  # between the axes of two settings, in pixels
 
 
-def sweep_page(rows: list[dict[str, Any]], objective: str, title: str, best_page: str | None = None) -> str:
+def sweep_page(
+    rows: list[dict[str, Any]], objective: str, title: str, best_page: str | None = None, note: str = ""
+) -> str:
     """Return the page.
 
     Parameters
@@ -26,6 +28,8 @@ def sweep_page(rows: list[dict[str, Any]], objective: str, title: str, best_page
     objective, title : str
     best_page : str, optional
         Where the page of the best trial is, relative to this one.
+    note : str
+        A sentence that stands above the pictures.
     """
     shown = [row for row in rows if row["objective"] is not None and math.isfinite(row["objective"])]
     shown.sort(key=lambda row: row["objective"])  # the best are drawn last, on top of the others
@@ -37,6 +41,7 @@ def sweep_page(rows: list[dict[str, Any]], objective: str, title: str, best_page
         "counts": ", ".join(f"{number} {state}" for state, number in counts.items()),
         "highest": f"{shown[-1]['objective']:.4f}" if shown else None,
         "best": best_page,
+        "note": note,
         "trials": _table(shown[::-1], settings, objective) if shown else [],
     }
     charts = "".join(f"<figure>{drawn}</figure>" for drawn in _charts(shown, settings, objective)) if shown else ""

@@ -46,9 +46,14 @@ class Ledger:
         return json.loads(path.read_text()) if path.exists() else None
 
     def write_outcome(self, number: int, outcome: dict[str, Any]) -> None:
-        """Write how a trial ended: ``state``, ``scores``, ``objective``, ``seconds``, ``error``."""
+        """Write how a trial ended: ``state``, ``scores``, ``objective``, ``clusters``, ``seconds``, ``error``."""
         self._outcomes.mkdir(parents=True, exist_ok=True)
         write_json(self._outcomes / f"{number:04d}.json", outcome)
+
+    def outcomes(self) -> dict[int, dict[str, Any]]:
+        """Return how the trials ended that have, by number."""
+        found = {number: self.outcome(number) for number in range(len(self.plan()))}
+        return {number: outcome for number, outcome in found.items() if outcome}
 
     def state(self, number: int) -> State:
         """Return how far a trial has come."""
@@ -78,7 +83,7 @@ class Ledger:
         return len(self.to_do(trials)) + max(0, trials - len(self.plan()))
 
     def rows(self) -> list[dict[str, Any]]:
-        """Return one row per planned trial: number, state, settings, objective, scores, seconds, error, folder."""
+        """Return one row per planned trial, with its number, state, settings and folder, and how it ended."""
         rows = []
         for number, planned in enumerate(self.plan()):
             outcome = self.outcome(number) or {}
@@ -90,6 +95,7 @@ class Ledger:
                     "objective": outcome.get("objective"),
                     "epochs": outcome.get("epochs"),
                     "scores": outcome.get("scores", {}),
+                    "clusters": outcome.get("clusters"),
                     "seconds": outcome.get("seconds"),
                     "error": outcome.get("error"),
                     "folder": str(self.trial_dir(number)),

@@ -1,4 +1,4 @@
-"""What a sweep maximizes: a score that needs no labels, or one that compares with known classes."""
+"""What a sweep maximizes: a score by all trials or by one alone, without labels, or one by known classes."""
 
 from __future__ import annotations
 
@@ -7,11 +7,13 @@ from typing import Any
 import numpy as np
 
 from raycluster.errors import UserError
-from raycluster.metrics.label_free import SCORES, label_free_score, label_free_scores
+from raycluster.metrics.label_free import agreement_beyond_chance, sample_rows, stability
 from raycluster.metrics.quality import clustering_quality
 
+POOLED, POOLED_SILHOUETTE, AGREEMENT = BY_TRIALS = ("pooled_rank", "pooled_silhouette", "agreement")
+STABILITY, PIXEL_AGREEMENT = ALONE = ("stability", "pixel_agreement")
 BY_LABELS = ("nmi", "acc", "ari")
-OBJECTIVES = (*SCORES, *BY_LABELS)
+OBJECTIVES = (*BY_TRIALS, *ALONE, *BY_LABELS)
 
 
 def check_objective(name: str, labels: np.ndarray | None = None, data: str | None = None) -> None:
@@ -30,24 +32,32 @@ def check_objective(name: str, labels: np.ndarray | None = None, data: str | Non
         )
 
 
-def all_scores(
+def running_objective(name: str) -> str:
+    """Return the score that a trial has by itself, for schedulers and for Optuna: the objective, or stability."""
+    return STABILITY if name in BY_TRIALS else name
+
+
+def own_scores(
     embeddings: np.ndarray, clusters: np.ndarray, pixels: np.ndarray, labels: np.ndarray | None
 ) -> dict[str, float]:
-    """Return every score of a finished run by name, those by labels only where labels are known."""
-    found = label_free_scores(embeddings, clusters, pixels)
+    """Return every score that a finished run has by itself, by name; those by labels only where labels are known."""
+    found = {name: own_score(name, embeddings, clusters, pixels, labels) for name in ALONE}
     if labels is not None and (labels >= 0).any():
         quality = clustering_quality(labels, clusters)
         found |= {name: quality[name] for name in BY_LABELS}
     return found
 
 
-def objective_of(
+def own_score(
     name: str, embeddings: np.ndarray, clusters: np.ndarray, pixels: np.ndarray, labels: np.ndarray | None
 ) -> float:
-    """Return one score."""
+    """Return one of :func:`own_scores`."""
     if name in BY_LABELS and labels is not None:
         return clustering_quality(labels, clusters)[name]
-    return label_free_score(name, embeddings, clusters, pixels)
+    rows = sample_rows(len(clusters))
+    if name == PIXEL_AGREEMENT:
+        return agreement_beyond_chance(pixels[rows].reshape(len(rows), -1).astype(np.float32), clusters[rows])
+    return stability(embeddings[rows], clusters[rows])
 
 
 def comparable(value: Any) -> float:

@@ -17,7 +17,7 @@ from raycluster.metrics.label_free import sample_rows
 from raycluster.nn.features import frozen_features
 from raycluster.runtime.files import atomic_write, remove_tree
 from raycluster.runtime.run_dir import RunDir
-from raycluster.sweeps.objective import BY_LABELS, objective_of
+from raycluster.sweeps.objective import BY_LABELS, own_score
 from raycluster.sweeps.search import METRIC, TIME
 from raycluster.training.in_process import InProcessContext
 from raycluster.training.trainer import TrainingRun
@@ -75,7 +75,7 @@ class ObjectiveCallback:
         if not np.isfinite(embeddings).all():
             return DIVERGED
         clusters = kmeans(embeddings, min(self._n_clusters, len(embeddings)), starts=STARTS).labels
-        return objective_of(self._objective, embeddings, clusters, self._pixels, self._labels)
+        return own_score(self._objective, embeddings, clusters, self._pixels, self._labels)
 
 
 def adopt_checkpoint(run: TrainingRun, folder: Path) -> None:

@@ -11,6 +11,8 @@ from ray.tune import Callback
 from raycluster.runtime.console import Console
 from raycluster.runtime.units import count
 from raycluster.sweeps.ledger import DONE, Ledger
+from raycluster.sweeps.objective import BY_TRIALS
+from raycluster.sweeps.pooling import pool_scores
 from raycluster.sweeps.results import best_row, line, write_results
 from raycluster.sweeps.search import METRIC
 from raycluster.training.trainer import TrainingRun
@@ -63,7 +65,7 @@ class ProgressCallback(Callback):
                 number,
                 {
                     "state": "stopped",
-                    "objective": last.get(METRIC),
+                    "objective": None if self._objective in BY_TRIALS else last.get(METRIC),
                     "epochs": last.get("epochs"),
                     "seconds": round(last.get("time_total_s", 0.0), 2),
                 },
@@ -100,6 +102,7 @@ class ProgressCallback(Callback):
         return "  ".join(parts)
 
     def _report(self, number: int) -> None:
+        pool_scores(self._ledger, self._objective)
         self._rows = self._ledger.rows()
         best = best_row(self._rows)
         note = "  best so far" if best and best["trial"] == number else ""

@@ -13,6 +13,7 @@ from raycluster.report.page import PAGE
 from raycluster.report.sweep_page import sweep_page
 from raycluster.runtime.files import atomic_write, plain, write_json, write_parquet
 from raycluster.runtime.units import duration
+from raycluster.sweeps.counting import n_clusters_sentence, suggest_n_clusters
 from raycluster.sweeps.ledger import Ledger
 from raycluster.sweeps.objective import BY_LABELS, OBJECTIVES, comparable
 from raycluster.training.trainer import TrainingRun
@@ -33,7 +34,8 @@ def write_results(ledger: Ledger, run: TrainingRun, objective: str) -> None:
         write_json(ledger.path / "best.json", {"method": run.method.name} | given | settings)
     with atomic_write(ledger.path / "sweep.html") as partial:
         title = f"{run.method.name} on {public_name(run.data)}"
-        partial.write_text(sweep_page(rows, objective, title, page_of(ledger, best)))
+        note = n_clusters_sentence(suggest_n_clusters(rows, objective))
+        partial.write_text(sweep_page(rows, objective, title, page_of(ledger, best), note))
 
 
 def page_of(ledger: Ledger, best: dict[str, Any] | None) -> str | None:
@@ -49,6 +51,7 @@ def trials_table(rows: list[dict[str, Any]]) -> pa.Table:
         "trial": pa.int32(),
         "state": pa.string(),
         "objective": pa.float64(),
+        "clusters": pa.int32(),
         "epochs": pa.int32(),
         "seconds": pa.float64(),
         "error": pa.string(),

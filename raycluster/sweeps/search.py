@@ -63,8 +63,8 @@ class PlannedSearch(Searcher):
         """Do nothing: the ledger holds the whole state."""
 
 
-def optuna_search(space: Space, seed: int, ledger: Ledger) -> Searcher:
-    """Return Optuna's searcher, initialized with the trials that are done."""
+def optuna_search(space: Space, seed: int, ledger: Ledger, score: str) -> Searcher:
+    """Return Optuna's searcher for a score, initialized with the trials that have finished."""
     import optuna
     from ray.tune.search.optuna import OptunaSearch
 
@@ -72,7 +72,7 @@ def optuna_search(space: Space, seed: int, ledger: Ledger) -> Searcher:
     done = [
         row
         for row in ledger.rows()
-        if row["objective"] is not None and all(row["settings"][name] in space[name] for name in space)
+        if row["scores"].get(score) is not None and all(row["settings"][name] in space[name] for name in space)
     ]
     return OptunaSearch(
         {name: _domain(dimension) for name, dimension in space.items()},
@@ -80,7 +80,7 @@ def optuna_search(space: Space, seed: int, ledger: Ledger) -> Searcher:
         mode="max",
         seed=seed + len(done),  # or else a continued search would repeat its draws
         points_to_evaluate=[row["settings"] for row in done] or None,
-        evaluated_rewards=[row["objective"] for row in done] or None,
+        evaluated_rewards=[row["scores"][score] for row in done] or None,
     )
 
 

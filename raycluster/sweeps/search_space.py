@@ -13,7 +13,7 @@ from typing import Any
 
 import numpy as np
 
-from raycluster.errors import UserError
+from raycluster.errors import UserError, check_setting
 
 EXAMPLES = "unroll_rate=0.2:0.95, learning_rate=log:1e-3:1e-1 or n_neighbors=10,20,30"
 
@@ -58,6 +58,7 @@ class Choice:
 
 
 Space = dict[str, Range | Choice]
+CLUSTERS = "clusters"  # K, which every method has besides its settings
 
 
 def parse_space(words: Sequence[str], base: Any) -> Space:
@@ -66,7 +67,7 @@ def parse_space(words: Sequence[str], base: Any) -> Space:
     Parameters
     ----------
     words : sequence of str
-        ``name=low:high``, ``name=log:low:high`` or ``name=value,value,...`` each.
+        ``name=low:high``, ``name=log:low:high`` or ``name=value,value,...`` each; ``clusters`` is a name too.
     base : dataclass
         The settings that are varied; every value must be valid for them.
 
@@ -89,7 +90,10 @@ def parse_space(words: Sequence[str], base: Any) -> Space:
         dimension = _parse_range(word, text, hint) if ":" in text else _parse_choice(name, text, hint)
         ends = (dimension.low, dimension.high) if isinstance(dimension, Range) else dimension.values
         for value in ends:
-            dataclasses.replace(base, **{name: value})
+            if name == CLUSTERS:
+                check_setting(CLUSTERS, int(value), value >= 2, "at least 2")
+            else:
+                dataclasses.replace(base, **{name: value})
         space[name] = dimension
     return space
 
@@ -102,6 +106,8 @@ def parse_fixed(words: Sequence[str], base: Any) -> dict[str, Any]:
         name = name.strip().replace("-", "_")
         if not sign or not text:
             raise UserError(f"--fixed {word}: write NAME=VALUE, such as epochs=10.")
+        if name == CLUSTERS:
+            raise UserError(f"--fixed {word}: the number of clusters that all trials share is --clusters {text}.")
         found[name] = _parse_value(name, text, _hint(name, base))
     dataclasses.replace(base, **found)
     return found
@@ -131,10 +137,20 @@ def grid(space: Space) -> list[dict[str, Any]]:
     return [dict(zip(space, combination, strict=True)) for combination in itertools.product(*values)]
 
 
+def most_clusters(space: Space) -> int | None:
+    """Return the largest number of clusters that is tried, or None if it is not varied."""
+    dimension = space.get(CLUSTERS)
+    if dimension is None:
+        return None
+    return int(dimension.high if isinstance(dimension, Range) else max(dimension.values))
+
+
 def _hint(name: str, base: Any) -> Any:
+    if name == CLUSTERS:
+        return int
     known = [field.name for field in dataclasses.fields(base)]
     if name not in known:
-        raise UserError(f"There is no setting {name!r}: choose one of {', '.join(known)}.")
+        raise UserError(f"There is no setting {name!r}: choose one of {', '.join([CLUSTERS, *known])}.")
     return typing.get_type_hints(type(base))[name]
 
 

@@ -8,12 +8,13 @@ import os
 import time
 import uuid
 from dataclasses import replace
-from typing import TYPE_CHECKING, Any
+from typing import TYPE_CHECKING, Any, Literal
 
 from raycluster.data.files.location import public_name
 from raycluster.data.files.sources import resolve_source
 from raycluster.errors import TrainingFailed, UserError, check_setting
 from raycluster.methods import find_method
+from raycluster.methods.base import Method
 from raycluster.methods.pretrained import is_pretrained
 from raycluster.options import SweepOptions
 from raycluster.results.run_page import write_run_page
@@ -28,10 +29,21 @@ from raycluster.runtime.session import private_node, ray_session
 from raycluster.runtime.units import count, duration
 from raycluster.runtime.versions import installed_versions
 from raycluster.sweeps.allocation import Allocation, allocate
+from raycluster.sweeps.counting import n_clusters_sentence, suggest_n_clusters
 from raycluster.sweeps.ledger import Ledger
-from raycluster.sweeps.objective import check_objective
+from raycluster.sweeps.objective import check_objective, running_objective
+from raycluster.sweeps.pooling import pool_scores
 from raycluster.sweeps.results import best_row, header, line, page_of, rank_agreement, write_results
-from raycluster.sweeps.search_space import Range, Space, draw_settings, grid, parse_fixed, parse_space
+from raycluster.sweeps.search_space import (
+    CLUSTERS,
+    Range,
+    Space,
+    draw_settings,
+    grid,
+    most_clusters,
+    parse_fixed,
+    parse_space,
+)
 from raycluster.training.trainer import TrainingRun, check_asked, check_early, load_source, open_source
 
 if TYPE_CHECKING:
@@ -91,6 +103,7 @@ def _sweep(options: SweepOptions, method: str, preset: str, console: Console) ->
             _begin(ledger, identity, images.fingerprint)
             _plan(ledger, options, run, space, trials)
             left = ledger.left(trials)
+            pool_scores(ledger, options.objective)
             write_results(ledger, run, options.objective)
             if left:
                 each = f"{shares.cpus:g} {'core' if shares.cpus == 1 else 'cores'} each"
@@ -114,18 +127,6 @@ def _what(options: SweepOptions, method: str, preset: str) -> tuple[TrainingRun,
     budget = options.time_budget
     check_setting("time_budget", budget, budget is None or budget > 0, "a number of minutes above 0")
     check_objective(options.objective)
-    clusters = 10 if options.clusters is None and options.data == "digits" else options.clusters
-    if clusters is None:
-        raise UserError(f"How many clusters are there in {public_name(options.data)}? Give their number, --clusters K.")
-    if clusters == "auto" and not chosen.finds_k:
-        raise UserError(f"{method} cannot choose the number of clusters: give --clusters K.")
-    if options.scheduler != "none" and (clusters == "auto" or options.workers):
-        raise UserError(
-            f"--scheduler {options.scheduler} looks at trials on their way, in their own process and with a certain "
-            "number of clusters: leave out --workers, and give --clusters K."
-        )
-    if options.search == "optuna" and importlib.util.find_spec("optuna") is None:
-        raise UserError("--search optuna needs Optuna: pip install optuna, or search by random.")
     base = chosen.presets[preset]
     fixed = parse_fixed(options.fixed, base)
     base = replace(base, **fixed)
@@ -135,6 +136,9 @@ def _what(options: SweepOptions, method: str, preset: str) -> tuple[TrainingRun,
     both = sorted(set(space) & set(fixed))
     if both:
         raise UserError(f"{both[0]} is in --space and in --fixed: leave it out of one of them.")
+    clusters = _clusters(options, chosen, space)
+    if options.search == "optuna" and importlib.util.find_spec("optuna") is None:
+        raise UserError("--search optuna needs Optuna: pip install optuna, or search by random.")
     if options.scheduler == "pbt":
         _check_population(options, space)
     data = resolve_source(options.data)
@@ -143,6 +147,29 @@ def _what(options: SweepOptions, method: str, preset: str) -> tuple[TrainingRun,
     run = TrainingRun(chosen, base, data, clusters, "", **given)
     check_asked(run)
     return run, space
+
+
+def _clusters(options: SweepOptions, method: Method, space: Space) -> int | Literal["auto"]:
+    """Return the number of clusters of every trial or, where it is varied, the largest one."""
+    most = most_clusters(space)
+    if most and options.clusters is not None:
+        raise UserError("clusters is in --space, and --clusters is given: leave out one of them.")
+    clusters = most or (10 if options.clusters is None and options.data == "digits" else options.clusters)
+    if clusters is None:
+        raise UserError(
+            f"How many clusters are there in {public_name(options.data)}? Give their number, --clusters K, or try "
+            "several, --space clusters=LOW:HIGH."
+        )
+    if clusters == "auto" and not method.finds_k:
+        raise UserError(
+            f"{method.name} cannot choose the number of clusters: give --clusters K, or --space clusters=LOW:HIGH."
+        )
+    if options.scheduler != "none" and (clusters == "auto" or options.workers):
+        raise UserError(
+            f"--scheduler {options.scheduler} looks at trials on their way, in their own process and with a certain "
+            "number of clusters: leave out --workers, and give --clusters K."
+        )
+    return clusters
 
 
 def _check_population(options: SweepOptions, space: Space) -> None:
@@ -159,6 +186,7 @@ def _identity(options: SweepOptions, run: TrainingRun, preset: str, space: Space
     """Return everything that affects a trial; a sweep is continued only if this is the same."""
     ranges = {name: dimension.__dict__ for name, dimension in space.items()}
     known = run.identity | {"method": f"a sweep of {run.method.name}", "preset": preset, "space": ranges}
+    known |= {CLUSTERS: None} if CLUSTERS in space else {}
     return known | {name: getattr(options, name) for name in ("search", "scheduler", "objective")}
 
 
@@ -199,7 +227,8 @@ def _plan(ledger: Ledger, options: SweepOptions, run: TrainingRun, space: Space,
     if options.search == "grid":
         planned += grid(space)[len(planned) : trials]
     if options.search != "grid" and not planned:
-        planned.append({name: getattr(run.settings, name) for name in space})
+        drawn = draw_settings(space, options.seed, 0)
+        planned.append({name: getattr(run.settings, name, drawn[name]) for name in space})
     if options.search == "random":
         planned += [draw_settings(space, options.seed, number) for number in range(len(planned), trials)]
     ledger.write_plan(planned)
@@ -227,7 +256,8 @@ def _run_trials(
     job = TrialJob(str(ledger.path), run, options.objective, options.scheduler, interval, int(max(1, shares.cpus)))
     # A trial that starts a trainer takes next to nothing itself, or its workers would wait for the core that it holds.
     resources = {"cpu": 0.01} if run.workers else {"cpu": shares.cpus, "gpu": shares.gpus}
-    searcher = optuna_search(space, options.seed, ledger) if options.search == "optuna" else None
+    score = running_objective(options.objective)
+    searcher = optuna_search(space, options.seed, ledger, score) if options.search == "optuna" else None
     to_do, is_population = ledger.to_do(trials), options.scheduler == "pbt"
     deadline = None if options.time_budget is None else time.monotonic() + 60 * options.time_budget
     progress = ProgressCallback(ledger, run, options.objective, options.scheduler, trials, deadline)
@@ -298,6 +328,8 @@ def _show_outcome(
     finished = [row for row in rows if row["state"] == "finished" and row["objective"] is not None]
     for row in sorted(finished, key=lambda row: -row["objective"])[:MOST_SHOWN]:
         console.say(line(row, names))
+    if sentence := n_clusters_sentence(suggest_n_clusters(rows, options.objective)):
+        console.say(sentence)
     for row in rank_agreement(rows):
         if row["score"] == options.objective and row["nmi"] is not None:
             correlation = f"Spearman's correlation with NMI over {row['trials']} trials: {row['nmi']:.2f}"

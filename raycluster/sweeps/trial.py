@@ -6,12 +6,10 @@ from dataclasses import dataclass, replace
 from pathlib import Path
 from typing import Any
 
-import numpy as np
 from ray import tune
 from ray.util import get_node_ip_address
 
 from raycluster.data.loaded_images import LoadedImages
-from raycluster.data.vectors.vector_set import open_vectors
 from raycluster.errors import UserError
 from raycluster.runtime.console import Console
 from raycluster.runtime.files import remove_tree
@@ -19,9 +17,11 @@ from raycluster.runtime.machine import available_cores
 from raycluster.runtime.ray_errors import root_cause
 from raycluster.runtime.run_dir import RunDir
 from raycluster.sweeps.ledger import Ledger
-from raycluster.sweeps.objective import all_scores
+from raycluster.sweeps.objective import own_scores, running_objective
 from raycluster.sweeps.objective_callback import ObjectiveCallback, adopt_checkpoint
+from raycluster.sweeps.pooling import read_clustered_embeddings
 from raycluster.sweeps.search import METRIC, TIME
+from raycluster.sweeps.search_space import CLUSTERS
 from raycluster.sweeps.shared_work import share_pixel_graph
 from raycluster.training.in_process import compute_with, train_in_process
 from raycluster.training.trainer import TrainingRun, run_training
@@ -77,8 +77,7 @@ def run_trial(config: dict[str, Any], job: TrialJob, images: LoadedImages) -> No
     job = replace(job, threads=min(job.threads, available_cores()))
     compute_with(job.threads)
     try:
-        settings = replace(job.run.settings, **{name: value for name, value in config.items() if name != "number"})
-        run = replace(job.run, settings=settings, out=str(folder))
+        run = replace(variant(job.run, config), out=str(folder))
         if checkpoint := tune.get_checkpoint():
             with checkpoint.as_directory() as handed_over:
                 adopt_checkpoint(run, Path(handed_over))
@@ -93,6 +92,12 @@ def run_trial(config: dict[str, Any], job: TrialJob, images: LoadedImages) -> No
         tune.report({METRIC: outcome["objective"], TIME: outcome["epochs"] + 1})
 
 
+def variant(run: TrainingRun, config: dict[str, Any]) -> TrainingRun:
+    """Return a run with the settings of a trial, and with its number of clusters if that is varied."""
+    settings = {name: value for name, value in config.items() if name not in ("number", CLUSTERS)}
+    return replace(run, settings=replace(run.settings, **settings), clusters=config.get(CLUSTERS, run.clusters))
+
+
 def _train(run: TrainingRun, job: TrialJob, images: LoadedImages) -> dict[str, Any]:
     run_dir = RunDir(run.out)
     if run.workers:
@@ -101,29 +106,19 @@ def _train(run: TrainingRun, job: TrialJob, images: LoadedImages) -> dict[str, A
         hand_over = job.scheduler == "pbt"
         clusters_wanted = int(run.clusters) if job.scheduler != "none" else 0
         look = (
-            ObjectiveCallback(images, clusters_wanted, job.objective, job.interval, hand_over)
+            ObjectiveCallback(images, clusters_wanted, running_objective(job.objective), job.interval, hand_over)
             if clusters_wanted
             else None
         )
         shared = share_pixel_graph(Path(job.out) / "graphs", run.method)
         summary = train_in_process(run, images, job.threads, look, shared)
     embeddings, clusters = read_clustered_embeddings(run_dir)
-    scores = all_scores(embeddings, clusters, images.pixels, images.labels)
+    scores = own_scores(embeddings, clusters, images.pixels, images.labels)
     return {
-        "objective": scores[job.objective],
+        "objective": scores[running_objective(job.objective)],
         "scores": scores,
         "clusters": summary.clusters,
         "seconds": summary.seconds,
         "epochs": sum(row["kind"] == "epoch" for row in run_dir.rows()),
         "warnings": summary.health.get("warnings", []),
     }
-
-
-def read_clustered_embeddings(run_dir: RunDir) -> tuple[np.ndarray, np.ndarray]:
-    """Return the embeddings float32 [n, d] and clusters int32 [n] of a finished run, both in order of id."""
-    found = open_vectors(str(run_dir.path / "embeddings"))
-    if found.rejected:
-        raise UserError(f"{len(found.rejected)} embeddings are not finite: the training has diverged.")
-    table = run_dir.read_table("assignments", ("id", "cluster"))
-    clusters = table["cluster"].to_numpy()[np.argsort(table["id"].to_numpy())]
-    return found.vectors[np.argsort(found.ids)], clusters

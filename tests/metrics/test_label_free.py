@@ -4,17 +4,14 @@ from sklearn.datasets import make_blobs
 
 from raycluster.metrics.label_free import (
     SAMPLE,
-    SCORES,
     agreement_beyond_chance,
-    balance,
-    label_free_score,
-    label_free_scores,
     predictability,
     sample_rows,
     silhouette,
     stability,
 )
 
+SCORES = (agreement_beyond_chance, silhouette, predictability, stability)
 # Two groups of 11 points each on a line: the 10 nearest neighbors of a point are the rest of its group.
 LINE = np.concatenate([np.arange(11), np.arange(100, 111)])[:, None].astype(np.float32)
 HALVES = np.repeat([0, 1], 11)
@@ -58,41 +55,28 @@ def test_clear_clusters_are_found_again_on_subsets_of_the_rows_and_random_ones_a
     assert abs(stability(points, np.random.default_rng(0).permutation(centers))) < 0.1
 
 
-def test_balance_is_the_entropy_of_the_sizes_over_its_maximum():
-    assert balance(np.array([0, 0, 1, 1])) == pytest.approx(1.0)
-    assert balance(np.array([5, 5, 5, 2])) == pytest.approx(0.25 * 2 + 0.75 * np.log2(4 / 3))
+@pytest.mark.parametrize("score", SCORES)
+def test_a_single_cluster_scores_zero(score, blobs):
+    assert score(blobs[0], np.zeros(300, np.int32)) == 0.0
 
 
-def test_a_single_cluster_scores_zero_everywhere(blobs):
-    found = label_free_scores(blobs[0], np.zeros(300, np.int32), blobs[0])
-    assert found == dict.fromkeys(SCORES, 0.0)
-
-
-def test_one_cluster_per_row_scores_zero_except_for_balance(blobs):
+def test_one_cluster_per_row_scores_zero_or_less(blobs):
     points = blobs[0][:40]
-    found = label_free_scores(points, np.arange(40), points)
-    assert found.pop("balance") == pytest.approx(1.0)
-    assert found.pop("predictability") < 0  # none of them is in the training part
-    assert found == dict.fromkeys(found, 0.0)
+    assert silhouette(points, np.arange(40)) == stability(points, np.arange(40)) == 0.0
+    assert predictability(points, np.arange(40)) < 0  # none of them is in the training part
 
 
 @pytest.mark.parametrize("clusters", [[0] * 39 + [1], [0, 1], [0, 1, 1]])
 def test_clusters_too_small_for_a_fold_do_not_break_the_scores(clusters, blobs):
-    points = blobs[0][: len(clusters)]
-    found = label_free_scores(points, np.array(clusters), points)
-    assert set(found) == set(SCORES)
-    assert np.isfinite(list(found.values())).all()
-    assert found["predictability"] == 0.0
+    points, clusters = blobs[0][: len(clusters)], np.array(clusters)
+    assert np.isfinite([score(points, clusters) for score in SCORES]).all()
+    assert predictability(points, clusters) == 0.0
 
 
-def test_true_clusters_score_better_than_random_ones_except_in_consensus_and_balance(blobs):
+@pytest.mark.parametrize("score", SCORES)
+def test_true_clusters_score_better_than_random_ones(score, blobs):
     points, centers = blobs
-    right = label_free_scores(points, centers, points)
-    chance = label_free_scores(points, np.random.default_rng(0).permutation(centers), points)
-    for name in SCORES:
-        # Consensus measures whether the features form clear clusters, and balance only how large they are.
-        assert right[name] > chance[name] or name in ("consensus", "balance"), name
-    assert label_free_score("silhouette", points, centers, points) == right["silhouette"]
+    assert score(points, centers) > score(points, np.random.default_rng(0).permutation(centers))
 
 
 def test_large_sets_always_have_the_same_sample():

@@ -47,6 +47,12 @@ def test_the_table_has_the_best_trial_first():
     assert [trial[0] for trial in data["trials"][1:]] == ["1", "0", "2"]
 
 
+def test_a_sentence_stands_above_the_pictures():
+    assert data_of(sweep_page(ROWS, "silhouette", "jule on digits", note="Numbers of clusters: 9"))["note"].endswith(
+        "9"
+    )
+
+
 def test_without_labels_there_is_no_plot_of_them():
     assert "NMI" not in sweep_page([ROWS[2]], "silhouette", "jule on digits")
 

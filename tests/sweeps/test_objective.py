@@ -3,7 +3,15 @@ import pytest
 
 from raycluster.errors import UserError
 from raycluster.options import DEFAULT_OBJECTIVE
-from raycluster.sweeps.objective import OBJECTIVES, all_scores, check_objective, comparable, objective_of
+from raycluster.sweeps.objective import (
+    BY_TRIALS,
+    OBJECTIVES,
+    check_objective,
+    comparable,
+    own_score,
+    own_scores,
+    running_objective,
+)
 
 RNG = np.random.default_rng(0)
 CLUSTERS = np.repeat([0, 1, 2], 40)
@@ -12,18 +20,18 @@ PIXELS = RNG.integers(0, 256, (120, 1, 4, 4), np.uint8)
 LABELS = np.where(CLUSTERS == 2, 1, CLUSTERS)
 
 
-def test_all_scores_hold_every_objective_and_those_by_labels_only_where_there_are_some():
-    found = all_scores(EMBEDDINGS, CLUSTERS, PIXELS, LABELS)
-    assert set(found) == set(OBJECTIVES)
+def test_its_own_scores_hold_every_objective_but_those_by_all_trials_and_those_by_labels_only_where_there_are_some():
+    found = own_scores(EMBEDDINGS, CLUSTERS, PIXELS, LABELS)
+    assert set(found) == set(OBJECTIVES) - set(BY_TRIALS)
     # 40 of the 80 images of the second class are in the wrong one of its two clusters.
     assert found["acc"] == pytest.approx(80 / 120)
-    assert set(OBJECTIVES) - set(all_scores(EMBEDDINGS, CLUSTERS, PIXELS, None)) == {"nmi", "acc", "ari"}
+    assert set(OBJECTIVES) - set(own_scores(EMBEDDINGS, CLUSTERS, PIXELS, None)) == {*BY_TRIALS, "nmi", "acc", "ari"}
 
 
-@pytest.mark.parametrize("name", OBJECTIVES)
+@pytest.mark.parametrize("name", OBJECTIVES[len(BY_TRIALS) :])
 def test_an_objective_alone_is_that_among_all_scores(name):
-    everything = all_scores(EMBEDDINGS, CLUSTERS, PIXELS, LABELS)
-    assert objective_of(name, EMBEDDINGS, CLUSTERS, PIXELS, LABELS) == everything[name]
+    everything = own_scores(EMBEDDINGS, CLUSTERS, PIXELS, LABELS)
+    assert own_score(name, EMBEDDINGS, CLUSTERS, PIXELS, LABELS) == everything[name]
 
 
 def test_the_default_asks_for_no_labels():
@@ -34,8 +42,14 @@ def test_the_default_asks_for_no_labels():
 
 
 def test_an_unknown_objective_is_refused_with_those_that_there_are():
-    with pytest.raises(UserError, match="There is no objective 'loss': choose one of neighbor_agreement"):
+    with pytest.raises(UserError, match="There is no objective 'loss': choose one of pooled_rank"):
         check_objective("loss")
+
+
+def test_while_it_runs_a_trial_has_a_score_of_its_own_in_the_place_of_the_pooled_one():
+    everything = own_scores(EMBEDDINGS, CLUSTERS, PIXELS, LABELS)
+    assert all(running_objective(name) in everything for name in BY_TRIALS)
+    assert all(running_objective(name) == name for name in everything)
 
 
 def test_what_is_no_number_comes_last():

@@ -18,7 +18,7 @@ from raycluster.runtime.checkpoint import load_latest
 from raycluster.runtime.run_dir import RunDir
 from raycluster.sweeps import objective_callback as module
 from raycluster.sweeps.objective_callback import BATCH, ObjectiveCallback, adopt_checkpoint, embedding_now
-from raycluster.sweeps.trial import read_clustered_embeddings
+from raycluster.sweeps.pooling import read_clustered_embeddings
 from raycluster.training.in_process import train_in_process
 from raycluster.training.trainer import TrainingRun
 
@@ -53,7 +53,7 @@ def told(monkeypatch):
 @pytest.mark.parametrize("method", ["jule", pytest.param("dccm", marks=pytest.mark.slow)])
 def test_looks_are_taken_at_their_interval_and_change_nothing(method, digits_npz, tmp_path, told):
     looked, _ = train(
-        digits_npz, tmp_path / "looked", method, lambda images: ObjectiveCallback(images, 5, "silhouette", 2, False)
+        digits_npz, tmp_path / "looked", method, lambda images: ObjectiveCallback(images, 5, "stability", 2, False)
     )
     unseen, _ = train(digits_npz, tmp_path / "unseen", method)
     epochs = [metrics["epochs"] for metrics, _ in told]
@@ -86,7 +86,7 @@ def test_a_trial_goes_on_from_anothers_checkpoint_with_its_own_settings(digits_n
             module.shutil.copytree(checkpoint.path, handed)
 
     monkeypatch.setattr(module.tune, "report", keep_first)
-    train(digits_npz, tmp_path / "giver", on_save=lambda images: ObjectiveCallback(images, 5, "silhouette", 2, True))
+    train(digits_npz, tmp_path / "giver", on_save=lambda images: ObjectiveCallback(images, 5, "stability", 2, True))
     assert {path.name for path in handed.iterdir()} == {"000001", "metrics.jsonl"}
 
     class Stop(Exception):
@@ -115,7 +115,7 @@ def test_a_trial_goes_on_from_anothers_checkpoint_with_its_own_settings(digits_n
     assert config["identity"]["learning_rate"] == 0.02
 
 
-def look_at(model, images, objective="silhouette"):
+def look_at(model, images, objective="stability"):
     ObjectiveCallback(images, 5, objective, 1, False)(SimpleNamespace(model=model, epochs=1), None)
 
 

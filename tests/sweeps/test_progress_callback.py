@@ -35,7 +35,7 @@ def ledger(tmp_path):
 
 
 def progress_of(ledger, scheduler="none", deadline=None):
-    return ProgressCallback(ledger, RUN, "balance", scheduler, 2, deadline)
+    return ProgressCallback(ledger, RUN, "stability", scheduler, 2, deadline)
 
 
 def said_by(progress):
@@ -44,8 +44,8 @@ def said_by(progress):
     return said.getvalue().splitlines()[:-1]  # the last line is the count of trials
 
 
-def test_a_finished_trial_is_shown_and_written_down(ledger):
-    ledger.write_outcome(0, {"state": "finished", "objective": 0.5, "scores": {}, "seconds": 1.0, "epochs": 2})
+def test_a_finished_trial_is_shown_and_written_down(ledger, finish):
+    finish(ledger, 0)
     progress = progress_of(ledger)
     progress.on_trial_complete(0, [], Trial(number=0, last_result={}))
     assert said_by(progress)[0].endswith("best so far")
@@ -87,20 +87,20 @@ def test_a_trial_whose_process_died_is_noted_as_failed(ledger):
     assert said_by(progress)[0].endswith("its process died twice")
 
 
-def test_the_live_line_counts_trials_and_names_the_best(ledger):
+def test_the_live_line_counts_trials_and_names_the_best(ledger, finish):
     progress = progress_of(ledger)
     trials = [Trial(number=0, last_result={}, status="RUNNING"), Trial(number=1, status="PENDING")]
     progress.on_step_end(0, trials)
     assert progress.describe() == "0 of 2 trials done  1 running  1 left"
-    ledger.write_outcome(0, {"state": "finished", "objective": 0.5, "scores": {}, "seconds": 1.0, "epochs": 2})
+    finish(ledger, 0)
     trials[0].status, trials[1].status = "TERMINATED", "RUNNING"
     progress.on_trial_complete(0, trials, trials[0])
     progress.on_step_end(0, trials)
-    assert progress.describe() == "1 of 2 trials done  1 running  best balance 0.5000 (trial 0)"
+    assert progress.describe() == "1 of 2 trials done  1 running  best stability 0.5000 (trial 0)"
     progress.on_trial_error(0, trials, trials[1])
     trials[1].status = "ERROR"
     progress.on_step_end(0, trials)
-    assert progress.describe() == "2 of 2 trials done  best balance 0.5000 (trial 0)"
+    assert progress.describe() == "2 of 2 trials done  best stability 0.5000 (trial 0)"
 
 
 def test_a_trial_that_failed_in_an_earlier_sweep_is_left_to_be_tried_again(ledger):

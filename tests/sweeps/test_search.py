@@ -61,8 +61,8 @@ def test_optuna_is_told_of_what_is_done_and_stays_in_the_space(tmp_path):
         ]
     )
     for number in range(2):
-        ledger.write_outcome(number, {"state": "finished", "objective": 0.5})
-    search = optuna_search(SPACE, 0, ledger)
+        ledger.write_outcome(number, {"state": "finished", "scores": {"stability": 0.5}})
+    search = optuna_search(SPACE, 0, ledger, "stability")
     assert len(search._ot_study.trials) == 1
     settings = search.suggest("a")
     assert all(settings[name] in SPACE[name] for name in SPACE)

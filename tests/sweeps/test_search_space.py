@@ -6,7 +6,7 @@ import pytest
 from raycluster.errors import UserError
 from raycluster.methods.concurl.settings import ConcurlSettings
 from raycluster.methods.jule.settings import JuleSettings
-from raycluster.sweeps.search_space import Choice, Range, draw_settings, grid, parse_fixed, parse_space
+from raycluster.sweeps.search_space import Choice, Range, draw_settings, grid, most_clusters, parse_fixed, parse_space
 
 JULE = JuleSettings()
 
@@ -26,7 +26,7 @@ def test_ranges_logarithms_whole_numbers_and_lists_are_read():
 @pytest.mark.parametrize(
     ("word", "sentence"),
     [
-        ("unrol_rate=0.2:0.9", "There is no setting 'unrol_rate': choose one of n_neighbors, affinity"),
+        ("unrol_rate=0.2:0.9", "There is no setting 'unrol_rate': choose one of clusters, n_neighbors, affinity"),
         ("unroll_rate=0.9:0.2", "the range is empty, because 0.9 is not below 0.2"),
         ("unroll_rate=0.5:0.5", "the range is empty"),
         ("unroll_rate=0.5:1.5", "--unroll-rate 1.5: choose a share above 0 and up to 1"),
@@ -39,6 +39,8 @@ def test_ranges_logarithms_whole_numbers_and_lists_are_read():
         ("affinity=local,other", "the setting takes .*local"),
         ("rounds=1,2,1", "lists a value twice"),
         ("rounds", "write NAME=LOW:HIGH"),
+        ("clusters=1:9", "--clusters 1: choose at least 2"),
+        ("clusters=5,auto", "takes int"),
     ],
 )
 def test_bad_words_end_with_a_sentence(word, sentence):
@@ -49,6 +51,14 @@ def test_bad_words_end_with_a_sentence(word, sentence):
 def test_a_setting_that_comes_twice_is_refused():
     with pytest.raises(UserError, match="names rounds twice"):
         parse_space(["rounds=1,2", "rounds=0:3"], JULE)
+
+
+@pytest.mark.parametrize(("word", "most"), [("clusters=5:60", 60), ("clusters=9,12,3", 12), ("rounds=0:3", None)])
+def test_the_number_of_clusters_is_varied_like_a_setting(word, most):
+    space = parse_space([word], JULE)
+    assert most_clusters(space) == most
+    with pytest.raises(UserError, match="that all trials share is --clusters 5"):
+        parse_fixed(["clusters=5"], JULE)
 
 
 def test_fixed_settings_are_read_by_their_type():

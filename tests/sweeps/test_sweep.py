@@ -106,6 +106,17 @@ def test_other_settings_on_the_same_folder_are_refused_by_name(swept, digits_npz
 
 
 @pytest.mark.slow
+def test_the_number_of_clusters_is_searched_for_like_a_setting(ray_session, digits_npz, tmp_path):
+    best, told = run(digits_npz, tmp_path, clusters=None, space=("clusters=3:12",), max_concurrent=2)
+    table = pq.read_table(tmp_path / "trials.parquet").to_pydict()
+    assert len(set(table["setting.clusters"])) > 1
+    assert table["clusters"] == table["setting.clusters"]
+    assert f"Numbers of clusters: {best['clusters']} (highest {DEFAULT_OBJECTIVE}" in told
+    assert json.loads((tmp_path / "best.json").read_text())["clusters"] == best["settings"]["clusters"]
+    assert json.loads((tmp_path / "config.json").read_text())["identity"]["clusters"] is None
+
+
+@pytest.mark.slow
 def test_a_trial_that_fails_is_tried_once_more_and_does_not_end_the_sweep(ray_session, digits_npz, tmp_path):
     # Each value is good beside those of the preset, both together are not.
     space, fixed = ("small_batch=16,64", "large_batch=40"), ("epochs=1", "repeats=1", "augmentations=1", "mi_places=4")
@@ -123,7 +134,7 @@ def test_asha_ends_trials_that_are_behind(ray_session, digits_npz, tmp_path):
     run(digits_npz, tmp_path, space=space, fixed=fixed, search="grid", trials=None, scheduler="asha", max_concurrent=1)
     rows = Ledger(tmp_path).rows()
     assert [row["state"] for row in rows] == ["finished", "stopped"]
-    assert (rows[1]["objective"], rows[1]["epochs"]) == (0.0, 1)
+    assert (rows[1]["objective"], rows[1]["epochs"]) == (None, 1)
     assert rows[0]["objective"] > 0
     assert [(tmp_path / "trials" / name / "summary.json").exists() for name in ("0000", "0001")] == [True, False]
 
@@ -153,6 +164,7 @@ def test_with_population_based_training_bad_trials_go_on_from_good_ones(ray_sess
         ({"time_budget": -1.0}, "--time-budget -1.0: choose a number of minutes above 0"),
         ({"time_budget": 0.0}, "--time-budget 0.0: choose a number of minutes above 0"),
         ({"clusters": 1}, "clusters=1: there is nothing to cluster"),
+        ({"space": ("clusters=3:9",)}, "clusters is in --space, and --clusters is given"),
         ({"seed": -1}, "--seed -1: choose 0 or more"),
         ({"workers": 5}, "--workers 5, but the cluster has 4 CPU cores|No trial fits on 4 CPU cores"),
         ({"scheduler": "pbt"}, "changes learning rates while it trains"),
