@@ -68,8 +68,7 @@ class CapturedStep:
                 self._graphs[shapes] = self._capture(inputs)
             except RuntimeError as error:
                 self.captures = False
-                reason = (str(error).strip() or type(error).__name__).splitlines()[0]
-                self.remarks.append(f"The training step could not be captured and runs more slowly: {reason}")
+                self.remarks.append(f"The training step could not be captured and runs more slowly: {_reason(error)}")
                 return self._step(*inputs)
         return self._graphs[shapes].replay(inputs)
 
@@ -122,6 +121,13 @@ class _Graph:
             own.copy_(given)
         self._graph.replay()
         return self._output
+
+
+def _reason(error: BaseException) -> str:
+    """Return the first line of the error behind an error: the end of a capture that failed is one itself."""
+    while error.__context__ is not None:
+        error = error.__context__
+    return (str(error).strip() or type(error).__name__).splitlines()[0]
 
 
 def _renew(generator: torch.Generator, state: torch.Tensor) -> None:

@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+import itertools
+
 import torch
 
 
@@ -10,9 +12,9 @@ def initial_rate(rate: float, device: torch.device) -> float | torch.Tensor:
     return torch.tensor(rate, device=device) if device.type == "cuda" else rate
 
 
-def set_learning_rate(optimizer: torch.optim.Optimizer, rate: float) -> None:
-    """Set the learning rate of all parameters."""
-    for group in optimizer.param_groups:
+def set_learning_rate(optimizer: torch.optim.Optimizer, *rates: float) -> None:
+    """Set the learning rate of all parameters, or one for each group of them."""
+    for group, rate in zip(optimizer.param_groups, itertools.cycle(rates), strict=False):
         if isinstance(group["lr"], torch.Tensor):
             group["lr"].fill_(rate)
         else:

@@ -5,7 +5,7 @@ from __future__ import annotations
 from dataclasses import dataclass
 from typing import Literal
 
-from raycluster.errors import check_setting
+from raycluster.errors import UserError, check_setting
 from raycluster.methods.pretrained import PretrainedSettings
 from raycluster.nn.trunks import Trunk
 from raycluster.reproduction_only import Reproduction
@@ -28,7 +28,9 @@ class ConcurlSettings(PretrainedSettings):
     learning_rate: float = 0.015
     """The initial learning rate of SGD."""
     milestones: tuple[float, ...] = (0.3, 0.475, 0.65, 0.825)
-    """Divide the learning rate by 10 after these parts of the training."""
+    """Lower the learning rate after these parts of the training."""
+    decay: Reproduction[float] = 0.1
+    """What the learning rate is multiplied by at each of the --milestones."""
     momentum: float = 0.9
     """The momentum of SGD."""
     weight_decay: float = 5e-4
@@ -74,9 +76,17 @@ class ConcurlSettings(PretrainedSettings):
     view2: Reproduction[Literal["same", "slight", "strong"]] = "slight"
     """Augment the second view like the first (same), with less color jitter (slight), or also with blur (strong)."""
     smallest_crop: float = 0.2
-    """The smallest part of an image that a view shows; 0.2 cuts writing to strokes."""
+    """The smallest part of an image that a view, or a large crop, shows; 0.2 cuts writing to strokes."""
     flip: bool = True
     """Mirror half of the views; turn it off for writing and the like."""
+
+    classifier: bool = False
+    """Train a classifier of K outputs beside many prototypes, on crops of two sizes, in place of memory bank and
+    consensus; this is the preset fast."""
+    prototypes: int = 1000
+    """With --classifier: prototypes that crops of an image have to agree on."""
+    small_crops: int = 4
+    """With --classifier: small crops of each image, beside two large ones."""
 
     partners: int = 10
     """With --backbone: the second view of an image is one of so many nearest neighbors."""
@@ -100,15 +110,22 @@ class ConcurlSettings(PretrainedSettings):
         check_setting(
             "milestones", self.milestones, all(0 < part <= 1 for part in self.milestones), "fractions up to 1"
         )
+        check_setting("decay", self.decay, 0 < self.decay <= 1, "a number above 0 and up to 1")
+        check_setting("prototypes", self.prototypes, self.prototypes >= 2, "at least 2")
+        check_setting("small_crops", self.small_crops, self.small_crops >= 0, "0 or more")
         check_setting("smallest_crop", self.smallest_crop, 0 < self.smallest_crop <= 1, "a fraction up to 1")
         some = self.alpha + self.beta + self.gamma > 0
         check_setting("gamma", self.gamma, some, "a number above 0, or set --alpha or --beta above 0")
         has_all = self.noise > 0 or self.bank == "replicated"
         check_setting("bank", self.bank, has_all, "replicated, or --noise above 0: a softmax needs all rows")
+        if self.classifier and self.backbone is not None:
+            raise UserError("--classifier trains a network on crops of images: leave out --backbone.")
+        if self.classifier and self.cluster_on is not None:
+            raise UserError("--classifier reports the clusters of the classifier: leave out --cluster-on.")
 
     def learning_rate_at(self, step: int, steps: int) -> float:
         """Return the learning rate of step number ``step``, counted from 0, out of ``steps`` in the whole training."""
-        return self.learning_rate * 0.1 ** sum(step / steps >= part for part in self.milestones)
+        return self.learning_rate * self.decay ** sum(step / steps >= part for part in self.milestones)
 
 
 PRESETS = {
@@ -120,6 +137,10 @@ PRESETS = {
     "cpu": ConcurlSettings(
         epochs=60, batch_size=64, noise=0, ensemble=16, trunk="resnet18", learning_rate=0.03, tau=0.5,
         milestones=(0.8, 0.95), smallest_crop=0.5,
+    ),
+    "fast": ConcurlSettings(
+        classifier=True, epochs=500, batch_size=256, learning_rate=5e-4, milestones=(0.3, 0.6, 0.8), decay=0.4,
+        weight_decay=1e-5, evaluate_every=50,
     ),
     "frozen": ConcurlSettings(
         epochs=60, noise=0, ensemble=16, learning_rate=0.03, beta=0.0, milestones=(0.6, 0.85), cluster_on="clust_head",
