@@ -143,7 +143,7 @@ def resumes(options: Options) -> Iterator[dict[str, Any]]:
         return
     small = replace(CONCURL["default"], trunk="resnet18", noise=64, ensemble=4, epochs=2, batch_size=n // 5)
     fast = replace(CONCURL["fast"], trunk="resnet18", epochs=2, batch_size=n // 5)
-    dccm = replace(DCCM["default"], epochs=2, large_batch=n // 2, repeats=1)
+    dccm = replace(DCCM["default"], epochs=2, large_batch=n // 2, small_batch=n // 10, repeats=1)
     squares = (digits[0] if photographs is None else photographs[0])[:n]
     if squares.shape[2] != 32:
         squares = np.pad(squares, ((0, 0), (0, 0), (8, 8), (8, 8)))

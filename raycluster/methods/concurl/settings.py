@@ -29,8 +29,6 @@ class ConcurlSettings(PretrainedSettings):
     """The initial learning rate of SGD."""
     milestones: tuple[float, ...] = (0.3, 0.475, 0.65, 0.825)
     """Lower the learning rate after these parts of the training."""
-    decay: Reproduction[float] = 0.1
-    """What the learning rate is multiplied by at each of the --milestones."""
     momentum: float = 0.9
     """The momentum of SGD."""
     weight_decay: float = 5e-4
@@ -65,7 +63,7 @@ class ConcurlSettings(PretrainedSettings):
     proto_grad: Reproduction[Literal["detached", "through_projection"]] = "detached"
     """Whether the consensus loss moves the prototypes: it does with through_projection."""
     epsilon: float = 0.05
-    """ε of Sinkhorn: how soft the assignments are."""
+    """ε of Sinkhorn: how soft assignments are."""
     sinkhorn_iterations: Reproduction[int] = 3
     """How often Sinkhorn balances prototypes and images in turn."""
     head_temperature: float = 0.1
@@ -76,17 +74,12 @@ class ConcurlSettings(PretrainedSettings):
     view2: Reproduction[Literal["same", "slight", "strong"]] = "slight"
     """Augment the second view like the first (same), with less color jitter (slight), or also with blur (strong)."""
     smallest_crop: float = 0.2
-    """The smallest part of an image that a view, or a large crop, shows; 0.2 cuts writing to strokes."""
+    """The smallest part of an image that a view shows; 0.2 cuts writing to strokes."""
     flip: bool = True
     """Mirror half of the views; turn it off for writing and the like."""
 
     classifier: bool = False
-    """Train a classifier of K outputs beside many prototypes, on crops of two sizes, in place of memory bank and
-    consensus; this is the preset fast."""
-    prototypes: int = 1000
-    """With --classifier: prototypes that crops of an image have to agree on."""
-    small_crops: int = 4
-    """With --classifier: small crops of each image, beside two large ones."""
+    """The algorithm of --preset fast."""
 
     partners: int = 10
     """With --backbone: the second view of an image is one of so many nearest neighbors."""
@@ -110,9 +103,6 @@ class ConcurlSettings(PretrainedSettings):
         check_setting(
             "milestones", self.milestones, all(0 < part <= 1 for part in self.milestones), "fractions up to 1"
         )
-        check_setting("decay", self.decay, 0 < self.decay <= 1, "a number above 0 and up to 1")
-        check_setting("prototypes", self.prototypes, self.prototypes >= 2, "at least 2")
-        check_setting("small_crops", self.small_crops, self.small_crops >= 0, "0 or more")
         check_setting("smallest_crop", self.smallest_crop, 0 < self.smallest_crop <= 1, "a fraction up to 1")
         some = self.alpha + self.beta + self.gamma > 0
         check_setting("gamma", self.gamma, some, "a number above 0, or set --alpha or --beta above 0")
@@ -125,7 +115,8 @@ class ConcurlSettings(PretrainedSettings):
 
     def learning_rate_at(self, step: int, steps: int) -> float:
         """Return the learning rate of step number ``step``, counted from 0, out of ``steps`` in the whole training."""
-        return self.learning_rate * self.decay ** sum(step / steps >= part for part in self.milestones)
+        factor = 0.4 if self.classifier else 0.1  # of each method's own code
+        return self.learning_rate * factor ** sum(step / steps >= part for part in self.milestones)
 
 
 PRESETS = {
@@ -139,7 +130,7 @@ PRESETS = {
         milestones=(0.8, 0.95), smallest_crop=0.5,
     ),
     "fast": ConcurlSettings(
-        classifier=True, epochs=500, batch_size=256, learning_rate=5e-4, milestones=(0.3, 0.6, 0.8), decay=0.4,
+        classifier=True, epochs=500, batch_size=256, learning_rate=5e-4, milestones=(0.3, 0.6, 0.8),
         weight_decay=1e-5, evaluate_every=50,
     ),
     "frozen": ConcurlSettings(

@@ -36,6 +36,7 @@ from raycluster.nn.seeds import hash_seed
 from raycluster.nn.sinkhorn import sinkhorn
 from raycluster.runtime.checkpoint import optimizer_state, restore_optimizer, with_prefix, without_prefix
 
+PROTOTYPES, SMALL_CROPS = 1000, 4
 BETAS = (0.8, 0.999)  # of Adam
 WARM_UP = 500  # steps in which the learning rate rises and prototypes do not move,
 WARM_UP_SHARE = 0.1  # but no more than this part of the training
@@ -48,9 +49,15 @@ ADVICE = Advice(
 )
 
 
-def train_classifier(settings: ConcurlSettings, n_clusters: int, context: Context) -> Outcome:
+def train_classifier(
+    settings: ConcurlSettings,
+    n_clusters: int,
+    context: Context,
+    prototypes: int = PROTOTYPES,
+    small_crops: int = SMALL_CROPS,
+) -> Outcome:
     """Train a network and its classifier of ``n_clusters`` clusters on the images of ``context.feed``."""
-    return ClassifierTraining(settings, n_clusters, context).run()
+    return ClassifierTraining(settings, n_clusters, context, prototypes, small_crops).run()
 
 
 class _AllCrops(nn.Module):
@@ -71,7 +78,15 @@ class _AllCrops(nn.Module):
 class ClassifierTraining:
     """The training, step by step."""
 
-    def __init__(self, settings: ConcurlSettings, n_clusters: int, context: Context) -> None:
+    def __init__(
+        self,
+        settings: ConcurlSettings,
+        n_clusters: int,
+        context: Context,
+        prototypes: int = PROTOTYPES,
+        small_crops: int = SMALL_CROPS,
+    ) -> None:
+        self.small_crops = small_crops
         self.settings, self.n_clusters, self.context, self.feed = settings, n_clusters, context, context.feed
         s, device = settings, context.device
         if local_batch_size(self.feed.n, s.batch_size, context.world_size) < 2:
@@ -80,11 +95,11 @@ class ClassifierTraining:
                 "batch needs at least 2; choose fewer --workers."
             )
         torch.manual_seed(context.seed)
-        self.net = ClassifierNet(self.feed.shape, n_clusters, s.prototypes, s.trunk).to(device)
+        self.net = ClassifierNet(self.feed.shape, n_clusters, prototypes, s.trunk).to(device)
         self.model = context.wrap(_AllCrops(self.net))
-        prototypes = [self.net.prototypes.weight]
-        others = [parameter for parameter in self.net.parameters() if parameter is not prototypes[0]]
-        groups: list[dict[str, Any]] = [{"params": others}, {"params": prototypes, "weight_decay": 0.0}]
+        anchors = self.net.prototypes.weight
+        others = [parameter for parameter in self.net.parameters() if parameter is not anchors]
+        groups: list[dict[str, Any]] = [{"params": others}, {"params": [anchors], "weight_decay": 0.0}]
         for group in groups:
             group["lr"] = initial_rate(s.learning_rate, device)
         on_gpu = device.type == "cuda"
@@ -142,8 +157,8 @@ class ClassifierTraining:
 
     def take_step(self, images: torch.Tensor) -> torch.Tensor:
         """Take one step on crops of a batch, uint8 [B, C, H, W], and return the clusters of large crops, int64 [B]."""
-        s, n_crops = self.settings, LARGE_CROPS + self.settings.small_crops
-        crops = multi_crop(images, s.small_crops, self.generator, s.flip, s.smallest_crop)
+        s, n_crops = self.settings, LARGE_CROPS + self.small_crops
+        crops = multi_crop(images, self.small_crops, self.generator, s.flip, s.smallest_crop)
         with self.context.autocast():
             outputs = self.model(*crops)
         cosines = torch.cat([output.cosines for output in outputs]).view(n_crops, len(images), -1)

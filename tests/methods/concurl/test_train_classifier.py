@@ -13,16 +13,15 @@ from raycluster.data.image.fit import prepare
 from raycluster.errors import UserError
 from raycluster.methods import find_method
 from raycluster.methods.concurl.settings import PRESETS
-from raycluster.methods.concurl.train_classifier import ClassifierTraining, train_classifier
+from raycluster.methods.concurl.train_classifier import PROTOTYPES, SMALL_CROPS, ClassifierTraining, train_classifier
 from raycluster.nn.collective import all_gather_with_gradient
 from raycluster.nn.sync_batch_norm import synchronize_batch_norm
 from raycluster.training.local_context import LocalContext
 from tests.simulated_capture import let_capture
 
 N, K = 30, 3
-QUICK = replace(
-    PRESETS["fast"], epochs=2, batch_size=10, prototypes=12, small_crops=1, trunk="resnet18", evaluate_every=1
-)
+QUICK = replace(PRESETS["fast"], epochs=2, batch_size=10, trunk="resnet18", evaluate_every=1)
+FEW = {"prototypes": 12, "small_crops": 1}
 
 
 @pytest.fixture(scope="module")
@@ -34,7 +33,7 @@ def digits():
 
 @pytest.fixture(scope="module")
 def uninterrupted(digits):
-    return train_classifier(QUICK, K, context_on(digits[0]))
+    return train_classifier(QUICK, K, context_on(digits[0]), **FEW)
 
 
 def context_on(images, folder=None, labels=None, seed=0, **kwargs):
@@ -44,7 +43,7 @@ def context_on(images, folder=None, labels=None, seed=0, **kwargs):
 def test_the_preset_has_the_published_settings():
     s = PRESETS["fast"]
     assert (s.epochs, s.batch_size, s.learning_rate, s.weight_decay) == (500, 256, 5e-4, 1e-5)
-    assert (s.milestones, s.decay, s.prototypes, s.small_crops) == ((0.3, 0.6, 0.8), 0.4, 1000, 4)
+    assert (s.milestones, PROTOTYPES, SMALL_CROPS) == ((0.3, 0.6, 0.8), 1000, 4)
     assert (s.epsilon, s.sinkhorn_iterations, s.head_temperature) == (0.05, 3, 0.1)
     assert not any(preset.classifier for name, preset in PRESETS.items() if name != "fast")
     assert PRESETS["default"].learning_rate_at(700, 1000) == pytest.approx(0.015 * 0.1**3)
@@ -60,7 +59,7 @@ def test_prototypes_wait_for_the_warm_up_and_rates_fall_at_milestones():
 
 
 def test_a_step_moves_everything_but_the_prototypes_in_the_warm_up(digits):
-    training = ClassifierTraining(replace(QUICK, epochs=10), K, context_on(digits[0]))
+    training = ClassifierTraining(replace(QUICK, epochs=10), K, context_on(digits[0]), **FEW)
     before = {name: value.detach().clone() for name, value in training.net.named_parameters()}
     row = training.train_epoch(0)  # of 30 steps in all, 3 are the warm-up
     for name, value in training.net.named_parameters():
@@ -88,9 +87,9 @@ def test_the_outcome_is_the_classifiers(digits, uninterrupted):
 
 @pytest.mark.slow
 def test_labels_are_never_used_and_the_seed_decides(digits, uninterrupted):
-    again = train_classifier(QUICK, K, context_on(digits[0], labels=digits[1]))
+    again = train_classifier(QUICK, K, context_on(digits[0], labels=digits[1]), **FEW)
     np.testing.assert_array_equal(again.embeddings, uninterrupted.embeddings)
-    other = train_classifier(replace(QUICK, epochs=1), K, context_on(digits[0], seed=1))
+    other = train_classifier(replace(QUICK, epochs=1), K, context_on(digits[0], seed=1), **FEW)
     assert not np.array_equal(other.embeddings, uninterrupted.embeddings)
 
 
@@ -98,8 +97,8 @@ def test_labels_are_never_used_and_the_seed_decides(digits, uninterrupted):
 @pytest.mark.parametrize("rows", [0, 1, 2])
 def test_a_killed_run_continues_to_the_same_result(digits, uninterrupted, tmp_path, killed_after, rows):
     with killed_after(rows) as on_report:
-        train_classifier(QUICK, K, context_on(digits[0], tmp_path, on_report=on_report))
-    continued = train_classifier(QUICK, K, context_on(digits[0], tmp_path))
+        train_classifier(QUICK, K, context_on(digits[0], tmp_path, on_report=on_report), **FEW)
+    continued = train_classifier(QUICK, K, context_on(digits[0], tmp_path), **FEW)
     np.testing.assert_array_equal(continued.embeddings, uninterrupted.embeddings)
     np.testing.assert_array_equal(continued.clusterings["classifier"], uninterrupted.clusterings["classifier"])
 
@@ -107,7 +106,7 @@ def test_a_killed_run_continues_to_the_same_result(digits, uninterrupted, tmp_pa
 @pytest.mark.slow
 def test_captured_steps_train_as_plain_ones_do(digits, simulated_capture):
     def trained(captured):
-        training = ClassifierTraining(replace(QUICK, batch_size=5), K, context_on(digits[0]))
+        training = ClassifierTraining(replace(QUICK, batch_size=5), K, context_on(digits[0]), **FEW)
         groups = [{"params": group["params"], "lr": torch.zeros(())} for group in training.optimizer.param_groups]
         training.optimizer = torch.optim.Adam(groups, fused=True)  # as on a GPU
         if captured:
@@ -137,7 +136,7 @@ class OfTwo(LocalContext):
 def worker(rank):
     images = torch.randint(256, (8, 3, 32, 32), dtype=torch.uint8, generator=torch.Generator().manual_seed(0)).numpy()
     context = OfTwo(ResidentFeed(images, rank=rank, world_size=2), rank=rank, world_size=2)
-    training = ClassifierTraining(replace(QUICK, batch_size=8), K, context)
+    training = ClassifierTraining(replace(QUICK, batch_size=8), K, context, **FEW)
     training.generator.manual_seed(rank)
     training.model.train()
     training.take_step(torch.from_numpy(images[4 * rank : 4 * rank + 4]))
@@ -156,9 +155,6 @@ def test_two_workers_stay_the_same(on_two_workers):
 @pytest.mark.parametrize(
     ("setting", "says"),
     [
-        ({"prototypes": 1}, "--prototypes "),
-        ({"small_crops": -1}, "--small-crops "),
-        ({"decay": 0.0}, "--decay "),
         ({"cluster_on": "outcode"}, "leave out --cluster-on"),
         ({"backbone": "resnet50"}, "leave out --backbone"),
     ],
