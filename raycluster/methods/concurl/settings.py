@@ -63,7 +63,7 @@ class ConcurlSettings(PretrainedSettings):
     proto_grad: Reproduction[Literal["detached", "through_projection"]] = "detached"
     """Whether the consensus loss moves the prototypes: it does with through_projection."""
     epsilon: float = 0.05
-    """ε of Sinkhorn: how soft assignments are."""
+    """ε of Sinkhorn: how soft targets are."""
     sinkhorn_iterations: Reproduction[int] = 3
     """How often Sinkhorn balances prototypes and images in turn."""
     head_temperature: float = 0.1
