@@ -3,8 +3,10 @@
 from __future__ import annotations
 
 import warnings
+import weakref
 from collections import Counter
 from collections.abc import Callable, Sequence
+from inspect import ismethod
 from typing import Any
 
 import torch
@@ -47,13 +49,22 @@ class CapturedStep:
     def __init__(
         self, step: Step, device: torch.device, world_size: int = 1, generators: Sequence[torch.Generator] = ()
     ) -> None:
-        self._step, self._generators = step, generators
+        # Weakly, where it is a method of the training that holds this object: a training that is over is freed at once,
+        # with what it has on the device.
+        self._named: Callable[[], Step | None] = weakref.WeakMethod(step) if ismethod(step) else lambda: step
+        self._generators = generators
         self.captures = device.type == "cuda" and world_size == 1
         self.remarks: list[str] = []
         self._seen: Counter[Any] = Counter()
         self._graphs: dict[Any, _Graph] = {}
         # All steps run on one stream, on which libraries and autograd set themselves up.
         self._stream = torch.cuda.Stream(device) if self.captures else None
+
+    @property
+    def _step(self) -> Step:
+        step = self._named()
+        assert step is not None
+        return step
 
     def __call__(self, *inputs: torch.Tensor) -> torch.Tensor:
         """Take a step, and return what it returns; a later step may overwrite it."""

@@ -1,3 +1,6 @@
+import gc
+import weakref
+
 import pytest
 import torch
 
@@ -111,6 +114,20 @@ def test_a_step_that_reads_on_the_host_goes_on_uncaptured_with_the_same_results_
     assert torch.equal(training.net[0].weight, plain.net[0].weight)
     assert len(step.remarks) == 1
     assert "could not be captured and runs more slowly: operation not permitted" in step.remarks[0]
+
+
+def test_a_training_that_is_over_is_freed_at_once(simulated_capture):
+    training = Training()
+    training.captured = let_capture(CapturedStep(training.step, CPU, generators=(training.generator,)))
+    for batch in batches(WARM_UP + 2):
+        training.captured(*batch)
+    gone = weakref.ref(training.net)
+    gc.disable()
+    try:
+        del training
+        assert gone() is None
+    finally:
+        gc.enable()
 
 
 @pytest.mark.skipif(not torch.cuda.is_available(), reason="needs a GPU")
