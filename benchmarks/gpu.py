@@ -136,7 +136,8 @@ def run_sections(options: Options) -> None:
             continue  # a shorter one may still fit
         limit = section.share * left or min(left, 3 * section.seconds)
         started = time.perf_counter()
-        record(options, {"section": section.name, "state": "begun", "limit": limit})
+        # A training ends itself at its share, but may take longer for its last clustering.
+        record(options, {"section": section.name, "state": "begun", "limit": left if section.share else limit})
         print(f"{section.name} ...", flush=True)
         try:
             for row in section.run(replace(options, until=time.time() + limit)):

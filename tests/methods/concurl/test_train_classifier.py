@@ -12,6 +12,7 @@ from raycluster.data.feed import ResidentFeed
 from raycluster.data.image.fit import prepare
 from raycluster.errors import UserError
 from raycluster.methods import find_method
+from raycluster.methods.concurl import classifier_network
 from raycluster.methods.concurl.settings import PRESETS
 from raycluster.methods.concurl.train_classifier import PROTOTYPES, SMALL_CROPS, ClassifierTraining, train_classifier
 from raycluster.nn.collective import all_gather_with_gradient
@@ -167,3 +168,27 @@ def test_settings_that_make_no_sense_are_errors(setting, says):
 def test_one_image_per_worker_is_an_error(digits):
     with pytest.raises(UserError, match="batch needs at least 2"):
         ClassifierTraining(QUICK, K, context_on(digits[0][:1]))
+
+
+def small_trunk(name):
+    layers = []
+    for channels, wider in ((3, 32), (32, 64), (64, 128)):
+        layers += [torch.nn.Conv2d(channels, wider, 3, stride=2, padding=1, bias=False)]
+        layers += [torch.nn.BatchNorm2d(wider), torch.nn.ReLU()]
+    return torch.nn.Sequential(*layers, torch.nn.AdaptiveAvgPool2d(1), torch.nn.Flatten()), 128
+
+
+@pytest.mark.slow
+def test_it_learns_digits_without_labels(monkeypatch):
+    monkeypatch.setattr(classifier_network, "build_trunk", small_trunk)
+    data = load_digits()
+    images = np.stack([prepare(np.rint(image * 15.9).astype(np.uint8), Canvas(1, 32, 32)) for image in data.images])
+    settings = replace(
+        PRESETS["fast"], epochs=30, batch_size=128, learning_rate=2e-3, smallest_crop=0.5, flip=False, evaluate_every=1
+    )
+    context = context_on(images, labels=data.target.astype(np.int64))
+    train_classifier(settings, 10, context, prototypes=60, small_crops=2)
+    acc = [row["quality"]["acc"] for row in context.rows if row["kind"] == "period"]
+    losses = [row["agreement_loss"] for row in context.rows if row["kind"] == "epoch"]
+    assert losses[-1] < losses[0] - 1  # of predictions; at first, nothing can be predicted
+    assert acc[-1] > acc[0] + 0.1
