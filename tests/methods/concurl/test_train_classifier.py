@@ -3,6 +3,7 @@
 from dataclasses import replace
 
 import numpy as np
+import pyarrow.parquet as pq
 import pytest
 import torch
 from sklearn.datasets import load_digits
@@ -10,14 +11,20 @@ from sklearn.datasets import load_digits
 from raycluster.data.canvas import Canvas
 from raycluster.data.feed import ResidentFeed
 from raycluster.data.image.fit import prepare
+from raycluster.data.images import CanvasSettings, open_images
+from raycluster.data.loaded_images import load_images
 from raycluster.errors import UserError
 from raycluster.methods import find_method
 from raycluster.methods.concurl import classifier_network
+from raycluster.methods.concurl.classifier_network import classify
 from raycluster.methods.concurl.settings import PRESETS
 from raycluster.methods.concurl.train_classifier import PROTOTYPES, SMALL_CROPS, ClassifierTraining, train_classifier
+from raycluster.methods.saved_network import load_network
 from raycluster.nn.collective import all_gather_with_gradient
 from raycluster.nn.sync_batch_norm import synchronize_batch_norm
+from raycluster.training.in_process import train_in_process
 from raycluster.training.local_context import LocalContext
+from raycluster.training.trainer import TrainingRun
 from tests.simulated_capture import let_capture
 
 N, K = 30, 3
@@ -192,3 +199,19 @@ def test_it_learns_digits_without_labels(monkeypatch):
     losses = [row["agreement_loss"] for row in context.rows if row["kind"] == "epoch"]
     assert losses[-1] < losses[0] - 1  # of predictions; at first, nothing can be predicted
     assert acc[-1] > acc[0] + 0.1
+
+
+@pytest.mark.slow
+def test_a_run_with_the_preset_keeps_a_network_that_gives_the_same_clusters(digits_npz, tmp_path):
+    method = find_method("concurl")
+    settings = replace(QUICK, epochs=1, batch_size=40, flip=False)
+    run = TrainingRun(method, settings, digits_npz, 5, str(tmp_path / "run"))
+    images = load_images(open_images(run.data, canvas=CanvasSettings(square_sizes=method.square_sizes)))
+    summary = train_in_process(run, images, 1)
+    assert set(summary.quality) == {"classifier"}
+    table = pq.read_table(tmp_path / "run" / "assignments.parquet")
+    net = load_network(tmp_path / "run" / "model")
+    np.testing.assert_array_equal(classify(net, images.pixels), table["cluster"].to_numpy())
+    assert net.prototypes.out_features == 1000
+    embedded = np.stack(pq.read_table(tmp_path / "run" / "embeddings")["embedding"].to_numpy(zero_copy_only=False))
+    np.testing.assert_allclose(np.linalg.norm(embedded, axis=1), 1, rtol=1e-5)
