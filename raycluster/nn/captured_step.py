@@ -26,7 +26,8 @@ class CapturedStep:
     with several workers, every step runs as it is.
 
     The step may read and change any tensor, but only in place, and it must not read one on the host. It runs in Python
-    only while it is captured, so that it must not count, or collect anything, in Python.
+    only while it is captured, so that it must not count, or collect anything, in Python, and numbers stay as they were
+    (:meth:`renew`).
 
     Parameters
     ----------
@@ -82,6 +83,11 @@ class CapturedStep:
                 self.remarks.append(f"The training step could not be captured and runs more slowly: {_reason(error)}")
                 return self._step(*inputs)
         return self._graphs[shapes].replay(inputs)
+
+    def renew(self) -> None:
+        """Capture the step anew: a number that it reads has changed."""
+        self._seen.clear()
+        self._graphs.clear()
 
     def _run(self, inputs: Sequence[torch.Tensor]) -> torch.Tensor:
         assert self._stream is not None

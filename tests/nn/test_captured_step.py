@@ -116,6 +116,21 @@ def test_a_step_that_reads_on_the_host_goes_on_uncaptured_with_the_same_results_
     assert "could not be captured and runs more slowly: operation not permitted" in step.remarks[0]
 
 
+def test_a_renewed_step_reads_numbers_anew(simulated_capture):
+    factor, seen = [1.0], []
+
+    def step(inputs):
+        return inputs * factor[0]
+
+    captured = let_capture(CapturedStep(step, CPU))
+    for number in range(12):
+        if number == 6:
+            factor[0] = 2.0
+            captured.renew()
+        seen.append(captured(torch.ones(())).item())
+    assert seen == [1.0] * 6 + [2.0] * 6
+
+
 def test_a_training_that_is_over_is_freed_at_once(simulated_capture):
     training = Training()
     training.captured = let_capture(CapturedStep(training.step, CPU, generators=(training.generator,)))

@@ -35,7 +35,7 @@ from raycluster.methods.concurl.views import VIEW_1, VIEW_2, random_views
 from raycluster.metrics.health import clustering_health
 from raycluster.metrics.quality import clustering_quality
 from raycluster.nn.captured_step import CapturedStep
-from raycluster.nn.learning_rate import initial_rate, set_learning_rate
+from raycluster.nn.learning_rate import set_learning_rate
 from raycluster.nn.seeds import hash_seed
 from raycluster.nn.sinkhorn import sinkhorn
 from raycluster.runtime.checkpoint import optimizer_state, restore_optimizer, with_prefix, without_prefix
@@ -118,10 +118,8 @@ class _Concurl:
         self.net.head.requires_grad_(s.alpha + s.gamma > 0)
         self.model = context.wrap(_BothViews(self.net))
         trained = [parameter for parameter in self.model.parameters() if parameter.requires_grad]
-        rate, on_gpu = initial_rate(s.learning_rate, context.device), context.device.type == "cuda"
-        # On a GPU, only the fused step reads the learning rate on the device.
         self.optimizer = torch.optim.SGD(
-            trained, rate, s.momentum, weight_decay=s.weight_decay, fused=on_gpu, foreach=not on_gpu
+            trained, lr=s.learning_rate, momentum=s.momentum, weight_decay=s.weight_decay, foreach=True
         )
         self.bank = MemoryBank(
             self.feed.n,
@@ -173,7 +171,9 @@ class _Concurl:
         steps = self.feed.steps(s.batch_size)
         for number, batch in enumerate(self.feed.train_batches(s.batch_size, epoch), epoch * steps):
             rate = s.learning_rate_at(number, s.epochs * steps)
-            set_learning_rate(self.optimizer, rate)
+            if rate != self.optimizer.param_groups[0]["lr"]:
+                set_learning_rate(self.optimizer, rate)
+                self.step.renew()
             clusters = self.step(batch.images, batch.ids)
             self.assignments.append(torch.stack([batch.ids, clusters], dim=1))
         if self.prototypes_learn:

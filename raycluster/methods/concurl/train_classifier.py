@@ -102,14 +102,12 @@ class ClassifierTraining:
         groups: list[dict[str, Any]] = [{"params": others}, {"params": [anchors], "weight_decay": 0.0}]
         for group in groups:
             group["lr"] = initial_rate(s.learning_rate, device)
-        on_gpu = device.type == "cuda"
         self.optimizer = torch.optim.Adam(
             groups,
             betas=BETAS,
             weight_decay=s.weight_decay,
-            fused=on_gpu,
-            foreach=not on_gpu,
-            capturable=on_gpu,
+            foreach=True,
+            capturable=device.type == "cuda",
         )
         self.generator = torch.Generator(device)
         self.sums = torch.zeros(len(SUMS), device=device)

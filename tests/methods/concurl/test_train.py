@@ -73,7 +73,8 @@ def test_the_learning_rate_falls_tenfold_at_four_epochs():
 def test_short_trainings_use_all_learning_rates_too(digits):
     rates = []
     method = on_images(replace(QUICK, epochs=2, batch_size=3), K, context_on(digits[0]))
-    method.step = lambda images, ids: rates.append(method.optimizer.param_groups[0]["lr"]) or ids
+    method.draw_views = lambda batch, generator: ()
+    method.update = lambda batch: rates.append(method.optimizer.param_groups[0]["lr"]) or batch.ids
     method.describe_epoch = dict
     reported = [method.train_epoch(epoch)["learning_rate"] for epoch in range(2)]
     assert rates == pytest.approx([0.015] * 6 + [1.5e-3] * 4 + [1.5e-4] * 3 + [1.5e-5] * 4 + [1.5e-6] * 3)
@@ -303,14 +304,11 @@ def test_settings_that_contradict_each_other_are_errors():
 )
 def test_captured_steps_train_as_plain_ones_do(digits, simulated_capture, setting):
     def trained(captured):
-        method = on_images(replace(QUICK, batch_size=5, **setting), K, context_on(digits[0]))
-        # As on a GPU.
-        method.optimizer = torch.optim.SGD(
-            method.optimizer.param_groups[0]["params"], torch.zeros(()), momentum=0.9, weight_decay=5e-4, fused=True
-        )
+        settings = replace(QUICK, batch_size=5, epochs=2, milestones=(0.5,), **setting)
+        method = on_images(settings, K, context_on(digits[0]))
         if captured:
             let_capture(method.step)
-        return [method.train_epoch(epoch) for epoch in range(2 if "redraw" in setting else 1)], method
+        return [method.train_epoch(epoch) for epoch in range(2)], method
 
     (rows, captured), (plain_rows, plain) = trained(True), trained(False)
     assert (len(captured.step._graphs), captured.step.remarks) == (1, [])
