@@ -96,3 +96,11 @@ def in_group(worker, rank, store):
         return worker(rank)
     finally:
         dist.destroy_process_group()
+
+
+@pytest.fixture
+def simulated_capture(monkeypatch):
+    """Let ``torch.cuda`` capture steps on the CPU, operation by operation."""
+    from tests.simulated_capture import simulate
+
+    simulate(monkeypatch)

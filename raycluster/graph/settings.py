@@ -20,7 +20,12 @@ if TYPE_CHECKING:
 
 RENAMED = {"join_pieces": "join_small_components"}  # settings that had another name in earlier versions
 # Settings that earlier versions did not have, and what these versions did.
-ADDED = {"join_small_clusters": False, "join_isolated_clusters": False, "metric": "cosine"}
+ADDED = {
+    "join_small_clusters": False,
+    "join_isolated_clusters": False,
+    "metric": "cosine",
+    "classifier": False,
+}
 
 
 @dataclass(frozen=True, kw_only=True)

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import functools
 import math
 
 import torch
@@ -40,9 +41,16 @@ def random_affine(
     # Coordinates run from -1 to 1 along both sides, hence the aspect ratio and the factor 2.
     to_x = torch.stack([cos, sin * (height / width), 2 * shift * right], dim=1)
     to_y = torch.stack([-sin * (width / height), cos, 2 * shift * down], dim=1)
-    pixels = torch.ones(3, height, width, device=images.device)  # x, y, 1
-    pixels[0] = torch.arange(1 - width, width, 2, device=images.device) / width
-    pixels[1] = torch.arange(1 - height, height, 2, device=images.device)[:, None] / height
     # One product for all images; sampling reads it as [B, H, W, 2] without a copy.
-    grid = (torch.stack([to_x, to_y], dim=1) @ pixels.flatten(1)).view(batch, 2, height, width).permute(0, 2, 3, 1)
+    pixels = _coordinates(height, width, images.device)
+    grid = (torch.stack([to_x, to_y], dim=1) @ pixels).view(batch, 2, height, width).permute(0, 2, 3, 1)
     return F.grid_sample(images, grid, mode="bilinear", padding_mode="border", align_corners=False)
+
+
+@functools.cache  # for good: a captured step reads them where they are
+def _coordinates(height: int, width: int, device: torch.device) -> torch.Tensor:
+    """Return x, y and 1 of every pixel, float32 [3, H * W]."""
+    pixels = torch.ones(3, height, width, device=device)
+    pixels[0] = torch.arange(1 - width, width, 2, device=device) / width
+    pixels[1] = torch.arange(1 - height, height, 2, device=device)[:, None] / height
+    return pixels.flatten(1)

@@ -28,22 +28,24 @@ def sinkhorn(
 
     Parameters
     ----------
-    cosines : Tensor, shape (B, K)
-        Between this worker's images and the prototypes.
+    cosines : Tensor, shape (..., B, K)
+        Between this worker's images and the prototypes; leading dimensions are several views, each balanced alone.
     epsilon : float
         ε, how soft the assignments are.
     iterations : int
         With 0 the result is a plain softmax.
     gather : callable
-        Returns the workers' tensors [1, K] concatenated by rank, so that prototypes are balanced over the batch of all
-        workers. By default this worker has the whole batch.
+        Returns the workers' tensors [1, ..., 1, K] concatenated by rank, so that prototypes are balanced over the batch
+        of all workers. By default this worker has the whole batch.
 
     Returns
     -------
-    q : Tensor of float32, shape (B, K)
+    q : Tensor of float32, shape (..., B, K)
     """
     logs = cosines.float() / epsilon
     for _ in range(iterations):
-        logs = logs - gather(logs.logsumexp(dim=0, keepdim=True)).logsumexp(dim=0, keepdim=True)
-        logs = logs - logs.logsumexp(dim=1, keepdim=True)
-    return logs.softmax(dim=1)
+        totals = gather(logs.logsumexp(dim=-2, keepdim=True)[None])
+        logs = logs - (totals[0] if len(totals) == 1 else totals.logsumexp(dim=0))
+        # On a GPU, one kernel in place of eight; it rounds differently.
+        logs = logs.log_softmax(dim=-1) if logs.is_cuda else logs - logs.logsumexp(dim=-1, keepdim=True)
+    return logs.softmax(dim=-1)

@@ -157,6 +157,11 @@ class NeighborIndex:
 
     def _nearest(self, queries: np.ndarray, k: int, rows: np.ndarray | None = None) -> tuple[np.ndarray, np.ndarray]:
         """Return the k rows nearest to every query and their distances; without itself, if it is one of ``rows``."""
+        if self._lists is None and faiss.get_num_gpus():
+            from raycluster.graph.neighbors.on_gpus import gpus, nearest_on
+
+            if devices := gpus():
+                return nearest_on(devices, self._features, self._mean, queries, k, rows)
         candidates = self._candidates(queries, k if rows is None else k + 1)
         ids, distances = np.empty((len(queries), k), np.int32), np.empty((len(queries), k), np.float32)
 

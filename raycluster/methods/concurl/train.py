@@ -31,9 +31,11 @@ from raycluster.methods.concurl.memory_bank import MemoryBank
 from raycluster.methods.concurl.nce import mean_exponential, nce_loss, softmax_loss
 from raycluster.methods.concurl.network import HEAD_SIZE, NCE_SIZE, ConcurlNet, ConcurlOutput, TwoHeads
 from raycluster.methods.concurl.settings import ConcurlSettings
-from raycluster.methods.concurl.views import VIEW_1, VIEW_2, random_view
+from raycluster.methods.concurl.views import VIEW_1, VIEW_2, random_views
 from raycluster.metrics.health import clustering_health
 from raycluster.metrics.quality import clustering_quality
+from raycluster.nn.captured_step import CapturedStep
+from raycluster.nn.learning_rate import set_learning_rate
 from raycluster.nn.seeds import hash_seed
 from raycluster.nn.sinkhorn import sinkhorn
 from raycluster.runtime.checkpoint import optimizer_state, restore_optimizer, with_prefix, without_prefix
@@ -51,10 +53,9 @@ def on_images(settings: ConcurlSettings, n_clusters: int, context: Context) -> _
     s = settings
 
     def augmented(batch: Batch, generator: torch.Generator) -> tuple[torch.Tensor, torch.Tensor]:
-        return (
-            random_view(batch.images, VIEW_1, generator, s.flip, s.smallest_crop),
-            random_view(batch.images, VIEW_2[s.view2], generator, s.flip, s.smallest_crop),
-        )
+        recipes = (VIEW_1, VIEW_2[s.view2])
+        view1, view2 = random_views(batch.images, recipes, generator, s.flip, (s.smallest_crop, 1.0))
+        return view1, view2
 
     torch.manual_seed(context.seed)
     net = ConcurlNet(context.feed.shape, n_clusters, s.trunk)
@@ -131,6 +132,9 @@ class _Concurl:
             context.all_gather,
         )
         self.transforms = self.draw_ensemble(-1)
+        self.generator = torch.Generator(context.device)
+        self.sums = torch.zeros(6, device=context.device)
+        self.step = CapturedStep(self.take_step, context.device, context.world_size, (self.generator,))
         self.begin_epoch(0)
 
     def run(self) -> Outcome:
@@ -152,35 +156,40 @@ class _Concurl:
         return None if transforms is None else transforms.to(self.context.device)
 
     def begin_epoch(self, epoch: int) -> None:
-        self.generator = torch.Generator(self.context.device)
         self.generator.manual_seed(hash_seed(self.context.seed, epoch, self.context.rank))
-        self.sums = torch.zeros(6, device=self.context.device)
+        self.sums.zero_()
         self.assignments: list[torch.Tensor] = []
-        if self.settings.redraw == "epoch":
-            self.transforms = self.draw_ensemble(epoch)
-
-    def set_learning_rate(self, step: int) -> float:
-        """Set the learning rate for a step, counted over the whole training, and return it."""
-        s = self.settings
-        rate = s.learning_rate_at(step, s.epochs * self.feed.steps(s.batch_size))
-        for group in self.optimizer.param_groups:
-            group["lr"] = rate
-        return rate
+        drawn = self.draw_ensemble(epoch) if self.settings.redraw == "epoch" else None
+        if self.transforms is not None and drawn is not None:
+            self.transforms.copy_(drawn)
 
     def train_epoch(self, epoch: int) -> dict[str, Any]:
         """Go through all images once, except for an incomplete last batch; nothing in the loop waits for the device."""
+        s = self.settings
         self.begin_epoch(epoch)
         self.model.train()
-        first_step = epoch * self.feed.steps(self.settings.batch_size)
-        for step, batch in enumerate(self.feed.train_batches(self.settings.batch_size, epoch), first_step):
-            rate = self.set_learning_rate(step)
-            self.update(batch, *self.draw_views(batch, self.generator))
+        steps = self.feed.steps(s.batch_size)
+        for number, batch in enumerate(self.feed.train_batches(s.batch_size, epoch), epoch * steps):
+            rate = s.learning_rate_at(number, s.epochs * steps)
+            if rate != self.optimizer.param_groups[0]["lr"]:
+                set_learning_rate(self.optimizer, rate)
+                self.step.renew()
+            clusters = self.step(batch.images, batch.ids)
+            self.assignments.append(torch.stack([batch.ids, clusters], dim=1))
         if self.prototypes_learn:
             self.net.normalize_prototypes()  # clustering and checkpoints expect unit vectors too
         return self.describe_epoch() | {"learning_rate": rate}
 
-    def update(self, batch: Batch, view1: torch.Tensor, view2: torch.Tensor) -> None:
-        """Take one step on both views of a batch, L = β L_nce + α L_soft + γ L_con, and move its rows in the bank."""
+    def take_step(self, images: torch.Tensor, ids: torch.Tensor) -> torch.Tensor:
+        """Draw two views of a batch, take one step on them, and return the nearest prototypes, int64 [B]."""
+        batch = Batch(images, ids)
+        return self.update(batch, *self.draw_views(batch, self.generator))
+
+    def update(self, batch: Batch, view1: torch.Tensor, view2: torch.Tensor) -> torch.Tensor:
+        """Take one step on both views of a batch, L = β L_nce + α L_soft + γ L_con, and move its rows in the bank.
+
+        Returns the prototypes nearest to the first views, int64 [B].
+        """
         s = self.settings
         if self.prototypes_learn:
             self.net.normalize_prototypes()
@@ -191,10 +200,8 @@ class _Concurl:
             outputs = (output1, output2)[: s.nce_views]
             exemplar = torch.stack([self.exemplar_loss(output.nce, batch.ids) for output in outputs]).mean()
         if s.alpha or s.gamma:
-            q1, q2 = (
-                sinkhorn(output.cosines, s.epsilon, s.sinkhorn_iterations, self.context.all_gather)
-                for output in (output1, output2)
-            )
+            cosines = torch.stack([output1.cosines, output2.cosines])
+            q1, q2 = sinkhorn(cosines, s.epsilon, s.sinkhorn_iterations, self.context.all_gather)
             if s.alpha:
                 soft = swapped_loss(output1.cosines, output2.cosines, q1, q2, s.head_temperature)
             if s.gamma:
@@ -208,7 +215,8 @@ class _Concurl:
         # backward pass reads its rows.
         self.bank.update(batch.ids, output1.nce, s.bank_momentum)
         losses = torch.stack([loss, exemplar, consensus, soft, torch.stack(norms).norm()])
-        self.record_batch(batch.ids, output1, losses)
+        self.sums += torch.cat([losses.detach(), mean_cosine_of(output1.nce.detach())[None]])
+        return output1.cosines.detach().argmax(dim=1)
 
     def exemplar_loss(self, embeddings: torch.Tensor, ids: torch.Tensor) -> torch.Tensor:
         """Return L_nce of one view; the first batch of a run sets z_bar."""
@@ -229,14 +237,6 @@ class _Concurl:
             prototypes = prototypes.detach()
         cosines1, cosines2 = (transformed_cosines(head, prototypes, self.transforms) for head in (head1, head2))
         return swapped_loss(cosines1, cosines2, q1, q2, s.head_temperature)
-
-    @torch.no_grad()
-    def record_batch(self, ids: torch.Tensor, output: ConcurlOutput, losses: torch.Tensor) -> None:
-        """Collect what the metrics of an epoch need, on the device."""
-        size = len(ids)
-        mean_cosine = (output.nce.sum(dim=0).square().sum() - size) / (size * (size - 1))
-        self.sums += torch.cat([losses, mean_cosine[None]])
-        self.assignments.append(torch.stack([ids, output.cosines.argmax(dim=1)], dim=1))
 
     def describe_epoch(self) -> dict[str, Any]:
         """Combine the metrics of an epoch from all workers; this waits for the device."""
@@ -263,7 +263,7 @@ class _Concurl:
             "eta": seconds * (s.epochs - epoch - 1),
         }
         row["batch_size"] = min(self.feed.n, s.batch_size)
-        self.context.report(progress | row | speed | {"warnings": warnings_of(row)})
+        self.context.report(progress | row | speed | {"warnings": warnings_of(row) + self.step.remarks})
 
     def cluster(self, epoch: int) -> tuple[Clusterings, np.ndarray, np.ndarray]:
         """Cluster all images in four ways; return the clusterings, and this worker's ids and embeddings."""
@@ -323,3 +323,9 @@ class _Concurl:
         if self.transforms is not None:
             self.transforms = tensors["transforms"].to(self.context.device)
         return int(state["epoch"])
+
+
+def mean_cosine_of(embeddings: torch.Tensor) -> torch.Tensor:
+    """Return the mean cosine between different embeddings of unit length, float32 [B, d], as a tensor of shape ()."""
+    size = len(embeddings)
+    return (embeddings.sum(dim=0).square().sum() - size) / (size * (size - 1))

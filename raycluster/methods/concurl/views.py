@@ -7,8 +7,11 @@ floating point throughout.
 
 from __future__ import annotations
 
+import functools
 import math
+from collections.abc import Sequence
 from dataclasses import dataclass
+from typing import NamedTuple
 
 import torch
 from torch.nn import functional as F
@@ -51,67 +54,102 @@ VIEW_2 = {
 }
 
 
-def random_view(
+def random_views(
     images: torch.Tensor,
-    recipe: ViewRecipe,
+    recipes: Sequence[ViewRecipe],
     generator: torch.Generator | None = None,
     flip: bool = True,
-    smallest_crop: float = SMALLEST_CROP,
-) -> torch.Tensor:
-    """Return a random view of every image.
+    areas: tuple[float, float] = (SMALLEST_CROP, 1.0),
+    side: int | None = None,
+) -> list[torch.Tensor]:
+    """Return random views of every image, one for each recipe, all of them made at once.
 
     Parameters
     ----------
     images : Tensor of uint8, shape (B, 1 or 3, side, side)
-    recipe : ViewRecipe
+    recipes : sequence of ViewRecipe
     generator : Generator on the images' device
     flip : bool
         Mirror half of them.
-    smallest_crop : float
-        The smallest fraction of an image's area that a view shows.
+    areas : (float, float)
+        The smallest and the largest fraction of an image's area that a view shows.
+    side : int, optional
+        Of the views; by default that of the images.
 
     Returns
     -------
-    views : Tensor of float32, shape (B, 3, side, side)
+    views : list of Tensor of float32, shape (B, 3, side, side)
         In [0, 1].
     """
+    draws = [_draw(images, generator) for _ in recipes]
+    uniform, sizes, positions, order = (torch.cat(parts, dim=-1) for parts in zip(*draws, strict=True))
+    boxes = _boxes(images.shape[2], sizes, positions, areas)
+    mirrored = (uniform[0] < 0.5) & flip
+    floats = (images.float() / 255).repeat(len(recipes), 1, 1, 1)
+    views = crop(floats, boxes, mirrored, side).expand(-1, 3, -1, -1)
+    views = torch.where((uniform[1] < GRAY_SHARE).view(-1, 1, 1, 1), gray(views), views)
+    amounts = torch.cat([_amounts(recipe, draw.uniform) for recipe, draw in zip(recipes, draws, strict=True)], dim=1)
+    jittered = jitter(views, 1 + amounts[:3], amounts[3], order.argsort(dim=0).T)
+    made = []
+    parts = (each.split(len(images)) for each in (views, jittered))
+    for recipe, draw, plain, changed in zip(recipes, draws, *parts, strict=True):
+        view = changed
+        if recipe.jitter_share < 1:
+            view = torch.where((draw.uniform[6] < recipe.jitter_share).view(-1, 1, 1, 1), changed, plain)
+        if recipe.blur:
+            view = blur(view, BLUR_SIGMA[0] + (BLUR_SIGMA[1] - BLUR_SIGMA[0]) * draw.uniform[7])
+        made.append(view)
+    return made
+
+
+class _Draws(NamedTuple):
+    """Random numbers in [0, 1) for a view of every image; the last dimension is that of the images."""
+
+    uniform: torch.Tensor  # [8, B]: flip, gray, brightness, contrast, saturation, hue, jitter, blur
+    sizes: torch.Tensor  # [2, ATTEMPTS, B]: area and ratio of crops
+    positions: torch.Tensor  # [2, B]: of the crop
+    order: torch.Tensor  # [4, B]: the color changes come in the order of these
+
+
+def _draw(images: torch.Tensor, generator: torch.Generator | None) -> _Draws:
     batch, device = len(images), images.device
     uniform = torch.rand(8, batch, device=device, generator=generator)
-    mirrored = (uniform[0] < 0.5) & flip
-    views = crop(images.float() / 255, draw_boxes(images, generator, smallest_crop), mirrored).expand(-1, 3, -1, -1)
-    views = torch.where((uniform[1] < GRAY_SHARE).view(-1, 1, 1, 1), gray(views), views)
+    sizes = torch.rand(2, ATTEMPTS, batch, device=device, generator=generator)
+    positions = torch.rand(2, batch, device=device, generator=generator)
+    return _Draws(uniform, sizes, positions, torch.rand(batch, 4, device=device, generator=generator).T)
+
+
+def _amounts(recipe: ViewRecipe, uniform: torch.Tensor) -> torch.Tensor:
+    """Return by how much brightness, contrast, saturation and hue of every image change, float32 [4, B]."""
     spreads = (recipe.brightness, recipe.contrast, recipe.saturation, recipe.hue)
-    amounts = torch.stack([spread * (2 * u - 1) for spread, u in zip(spreads, uniform[2:6], strict=True)])
-    order = torch.rand(batch, 4, device=device, generator=generator).argsort(dim=1)
-    jittered = jitter(views, 1 + amounts[:3], amounts[3], order)
-    if recipe.jitter_share < 1:
-        jittered = torch.where((uniform[6] < recipe.jitter_share).view(-1, 1, 1, 1), jittered, views)
-    if recipe.blur:
-        jittered = blur(jittered, BLUR_SIGMA[0] + (BLUR_SIGMA[1] - BLUR_SIGMA[0]) * uniform[7])
-    return jittered
+    return torch.stack([spread * u for spread, u in zip(spreads, 2 * uniform[2:6] - 1, strict=True)])
 
 
 def draw_boxes(
-    images: torch.Tensor, generator: torch.Generator | None = None, smallest: float = SMALLEST_CROP
+    images: torch.Tensor,
+    generator: torch.Generator | None = None,
+    areas: tuple[float, float] = (SMALLEST_CROP, 1.0),
 ) -> torch.Tensor:
     """Draw ``top, left, height, width`` of a crop for every square image, float32 [4, B], like RandomResizedCrop."""
-    batch, side, device = len(images), images.shape[2], images.device
-    draws = torch.rand(2, ATTEMPTS, batch, device=device, generator=generator)
-    area = side**2 * (smallest + (1 - smallest) * draws[0])
+    draws = _draw(images, generator)
+    return _boxes(images.shape[2], draws.sizes, draws.positions, areas)
+
+
+def _boxes(side: int, sizes: torch.Tensor, positions: torch.Tensor, areas: tuple[float, float]) -> torch.Tensor:
+    smallest, largest = areas
+    area = side**2 * (smallest + (largest - smallest) * sizes[0])
     low, high = math.log(RATIO[0]), math.log(RATIO[1])
-    ratio = (low + (high - low) * draws[1]).exp()
+    ratio = (low + (high - low) * sizes[1]).exp()
     width, height = (area * ratio).sqrt().round(), (area / ratio).sqrt().round()
     fits = (width <= side) & (height <= side)
     first = fits.float().argmax(dim=0, keepdim=True)
-    any_fits = fits.any(dim=0)
-    height = torch.where(any_fits, height.gather(0, first)[0], side)
-    width = torch.where(any_fits, width.gather(0, first)[0], side)
-    position = torch.rand(2, batch, device=device, generator=generator)
-    top, left = (position * (side + 1 - torch.stack([height, width]))).floor()
-    return torch.stack([top, left, height, width])
+    extent = torch.stack([height, width]).gather(1, first.expand(2, 1, -1))[:, 0]
+    extent = torch.where(fits.any(dim=0), extent, side)
+    corner = (positions * (side + 1 - extent)).floor()
+    return torch.cat([corner, extent])
 
 
-def crop(images: torch.Tensor, boxes: torch.Tensor, mirrored: torch.Tensor) -> torch.Tensor:
+def crop(images: torch.Tensor, boxes: torch.Tensor, mirrored: torch.Tensor, side: int | None = None) -> torch.Tensor:
     """Crop to boxes, resize the crops to the size of the images by bilinear interpolation, and mirror some of them.
 
     Crops are never larger than the image, so no antialiasing is needed. Samples stay inside the box.
@@ -122,25 +160,33 @@ def crop(images: torch.Tensor, boxes: torch.Tensor, mirrored: torch.Tensor) -> t
     boxes : Tensor of float32, shape (4, B)
         Top, left, height and width in pixels.
     mirrored : Tensor of bool, shape (B,)
+    side : int, optional
+        Make squares of this many pixels instead.
     """
     height, width = images.shape[2:]
+    new_height, new_width = (side, side) if side else (height, width)
     tops, lefts, heights, widths = boxes[:, :, None]
-    rows = (torch.arange(height, device=images.device) + 0.5) * (heights / height) - 0.5
-    columns = (torch.arange(width, device=images.device) + 0.5) * (widths / width) - 0.5
+    rows = (torch.arange(new_height, device=images.device) + 0.5) * (heights / new_height) - 0.5
+    columns = (torch.arange(new_width, device=images.device) + 0.5) * (widths / new_width) - 0.5
     rows = tops + torch.minimum(rows.clamp(min=0), heights - 1)
     columns = lefts + torch.minimum(columns.clamp(min=0), widths - 1)
     columns = torch.where(mirrored[:, None], columns.flip(1), columns)
     # With align_corners, -1 and 1 are the centers of the first and the last pixel.
     rows, columns = 2 * rows / (height - 1) - 1, 2 * columns / (width - 1) - 1
-    shape = (-1, height, width)
+    shape = (-1, new_height, new_width)
     grid = torch.stack([columns[:, None, :].expand(shape), rows[:, :, None].expand(shape)], dim=3)
     return F.grid_sample(images, grid, mode="bilinear", padding_mode="border", align_corners=True)
 
 
 def gray(images: torch.Tensor) -> torch.Tensor:
     """Return the luma of images [B, 3, H, W] as [B, 1, H, W]."""
-    red, green, blue = images.unbind(1)
-    return (0.2989 * red + 0.587 * green + 0.114 * blue)[:, None]
+    return (images * _luma_weights(images.device)).sum(dim=1, keepdim=True)
+
+
+@functools.cache
+def _luma_weights(device: torch.device) -> torch.Tensor:
+    """Return the weights of red, green and blue, float32 [3, 1, 1], made once: a copy to a GPU cannot be captured."""
+    return torch.tensor([0.2989, 0.587, 0.114], device=device).view(3, 1, 1)
 
 
 def jitter(images: torch.Tensor, factors: torch.Tensor, hue: torch.Tensor, order: torch.Tensor) -> torch.Tensor:
@@ -161,12 +207,17 @@ def jitter(images: torch.Tensor, factors: torch.Tensor, hue: torch.Tensor, order
     order : Tensor of int64, shape (B, 4)
         What is changed first, second and so on: 0 brightness, 1 contrast, 2 saturation, 3 hue.
     """
-    hue_step = (order == 3).int().argmax(dim=1)
-    for step in range(3):
-        images = _blend(images, factors, order[:, step], step < hue_step)
+    hue_step, steps = (order == 3).int().argmax(dim=1, keepdim=True), torch.arange(4, device=images.device)
+    change = torch.cat([order[:, :3], order[:, 1:]], dim=1)
+    active = torch.cat([steps[:3] < hue_step, steps[1:] > hue_step], dim=1)
+    factor = torch.where(active, factors.T.gather(1, change.clamp(max=2)), 1)
+    rest = 1 - factor
+    blends = torch.stack([factor, rest * (change == 1), rest * (change == 2)])[..., None, None, None].unbind(2)
+    for own, mean_gray, own_gray in blends[:3]:
+        images = _blend(images, own, mean_gray, own_gray)
     images = shift_hue(images, hue)
-    for step in range(1, 4):
-        images = _blend(images, factors, order[:, step], step > hue_step)
+    for own, mean_gray, own_gray in blends[3:]:
+        images = _blend(images, own, mean_gray, own_gray)
     return images
 
 
@@ -199,11 +250,7 @@ def blur(images: torch.Tensor, sigma: torch.Tensor) -> torch.Tensor:
     return stacked.view(batch, channels, height, width)
 
 
-def _blend(images: torch.Tensor, factors: torch.Tensor, change: torch.Tensor, active: torch.Tensor) -> torch.Tensor:
-    """Apply each image's ``change``, 0 to 2, to the images that are ``active``; the others stay unchanged."""
-    factor = factors.gather(0, change.clamp(max=2)[None])[0]
-    factor = torch.where(active, factor, 1).view(-1, 1, 1, 1)
+def _blend(images: torch.Tensor, own: torch.Tensor, mean_gray: torch.Tensor, own_gray: torch.Tensor) -> torch.Tensor:
+    """Add up every image, its mean gray and the gray of its pixels, with weights of shape (B, 1, 1, 1)."""
     luma = gray(images)
-    target = (change == 1).view(-1, 1, 1, 1) * luma.mean(dim=(2, 3), keepdim=True)
-    target = target + (change == 2).view(-1, 1, 1, 1) * luma
-    return (factor * images + (1 - factor) * target).clamp(0, 1)
+    return (own * images + (mean_gray * luma.mean(dim=(2, 3), keepdim=True) + own_gray * luma)).clamp(0, 1)

@@ -41,6 +41,7 @@ from raycluster.methods.dccm.settings import DccmSettings
 from raycluster.metrics.health import clustering_health, embedding_health, probability_health
 from raycluster.metrics.quality import clustering_quality
 from raycluster.nn.batch_norm import population_statistics
+from raycluster.nn.captured_step import CapturedStep
 from raycluster.nn.pixels import rgb
 from raycluster.nn.seeds import hash_seed
 from raycluster.runtime.checkpoint import optimizer_state, restore_optimizer, with_prefix, without_prefix
@@ -102,9 +103,17 @@ class _Dccm:
         # Each worker's BatchNorm sees only its own small batch, as in training with one worker.
         self.model = context.wrap(self.net, sync_batchnorm=False)
         self.optimizer = torch.optim.RMSprop(
-            self.model.parameters(), lr=s.learning_rate, alpha=0.9, eps=1e-8, foreach=True
+            self.model.parameters(),
+            lr=s.learning_rate,
+            alpha=0.9,
+            eps=1e-8,
+            foreach=True,
+            capturable=context.device.type == "cuda",
         )
         self.labels = None if context.labels is None else torch.from_numpy(context.labels).to(context.device)
+        self.generator = torch.Generator(context.device)
+        self.step = CapturedStep(self.take_step, context.device, context.world_size, (self.generator,))
+        self.losses = torch.zeros(6, device=context.device)
         self.begin_epoch(0)
 
     def run(self) -> Outcome:
@@ -116,9 +125,8 @@ class _Dccm:
         return self.finish()
 
     def begin_epoch(self, epoch: int) -> None:
-        self.generator = torch.Generator(self.context.device)
         self.generator.manual_seed(hash_seed(self.context.seed, epoch, self.context.rank))
-        self.sums: dict[str, torch.Tensor] = {}
+        self.sums: dict[str, torch.Tensor] = {"losses": self.losses.zero_()}
         self.updates = 0
 
     def train_epoch(self, epoch: int) -> dict[str, Any]:
@@ -182,16 +190,34 @@ class _Dccm:
         return Partners(*draw_partners(links, self.generator))
 
     def update(self, view: torch.Tensor, partners: Partners, small: SmallBatch) -> None:
-        """Take one step on one augmented small batch: L = L_PG + α L_PL + β L_MI."""
-        s = self.settings
+        """Take one step on one augmented small batch."""
+        self.step(view, small.clean, *partners, *small.targets)
+        self.updates += 1
+
+    def take_step(
+        self,
+        view: torch.Tensor,
+        clean: torch.Tensor,
+        chosen: torch.Tensor,
+        has_fake: torch.Tensor,
+        links: torch.Tensor,
+        labels: torch.Tensor,
+        confident: torch.Tensor,
+    ) -> torch.Tensor:
+        """Take one step with L = L_PG + α L_PL + β L_MI.
+
+        The arguments are those of a :class:`SmallBatch`. Returns the loss, its three parts without their weights, and
+        the norm of the gradient, float32 [5].
+        """
+        s, partners, targets = self.settings, Partners(chosen, has_fake), Targets(links, labels, confident)
         with self.context.autocast():
             output, scores = self.model(view, partners.chosen, self.draw_positions())
-        graph, label = self.supervised_losses(output.probabilities, small.targets)
+        graph, label = self.supervised_losses(output.probabilities, targets)
         loss = graph + s.alpha * label
         if s.loss_on_clean:
             with self.context.autocast():
-                clean, _ = self.model(small.clean)
-            on_clean = self.supervised_losses(clean.probabilities, small.targets)
+                passed, _ = self.model(clean)
+            on_clean = self.supervised_losses(passed.probabilities, targets)
             loss = loss + on_clean[0] + s.alpha * on_clean[1]
         information = torch.zeros_like(loss)
         if scores is not None:
@@ -201,8 +227,9 @@ class _Dccm:
         loss.backward()
         norms = torch._foreach_norm([p.grad for p in self.net.parameters() if p.grad is not None])
         self.optimizer.step()
-        self.updates += 1
-        self.accumulate("losses", torch.stack([loss, graph, label, information, torch.stack(norms).norm()]).detach())
+        found = torch.stack([loss, graph, label, information, torch.stack(norms).norm()]).detach()
+        self.losses += torch.cat([found, found.new_ones(1)])
+        return found
 
     def supervised_losses(self, probabilities: torch.Tensor, targets: Targets) -> tuple[torch.Tensor, torch.Tensor]:
         """Return the pseudo-graph loss L_PG and the pseudo-label loss L_PL.
@@ -266,7 +293,7 @@ class _Dccm:
             "updates_per_second": self.updates / seconds,
             "eta": seconds * (s.epochs - epoch - 1),
         }
-        self.context.report(progress | row | speed | {"warnings": warnings_of(row)})
+        self.context.report(progress | row | speed | {"warnings": warnings_of(row) + self.step.remarks})
 
     @torch.no_grad()
     def finish(self) -> Outcome:

@@ -41,6 +41,8 @@ from raycluster.metrics.effect import Effect
 from raycluster.metrics.health import clustering_health
 from raycluster.metrics.quality import clustering_quality
 from raycluster.nn.affine import random_affine
+from raycluster.nn.captured_step import CapturedStep
+from raycluster.nn.learning_rate import initial_rate, set_learning_rate
 from raycluster.nn.seeds import hash_seed
 from raycluster.runtime.checkpoint import optimizer_state, restore_optimizer, with_prefix, without_prefix
 
@@ -116,7 +118,7 @@ class _Jule:
         self.model = context.wrap(self.net)
         self.optimizer = torch.optim.SGD(
             self.model.parameters(),
-            lr=settings.learning_rate,
+            lr=initial_rate(settings.learning_rate, context.device),
             momentum=settings.momentum,
             weight_decay=settings.weight_decay,
             fused=True,
@@ -124,6 +126,10 @@ class _Jule:
         for parameter in self.model.parameters():
             # Otherwise, skipping the first step would leave them as uninitialized memory.
             self.optimizer.state[parameter]["momentum_buffer"] = torch.zeros_like(parameter)
+        self.generator, self.shared_generator = torch.Generator(context.device), torch.Generator(context.device)
+        self.totals = torch.zeros(3, device=context.device)
+        generators = (self.generator, self.shared_generator)
+        self.step = CapturedStep(self.take_step, context.device, context.world_size, generators)
         self.progress = Progress()
         self.clusterings: dict[str, np.ndarray] = {}
         self.labels = np.empty(0, np.int32)
@@ -218,40 +224,51 @@ class _Jule:
             self.progress.epoch = epoch + 1
             row |= {"seconds": seconds, "images_per_second": images / seconds, "epochs": epochs}
             row |= {"clusters": self.n_current, "eta": seconds * (epochs - epoch - 1 + self.epochs_after_this_period())}
-            self.context.report(self.progress_row("epoch") | row | {"warnings": warnings_of(row, self.settings)})
+            warnings = warnings_of(row, self.settings) + self.step.remarks
+            self.context.report(self.progress_row("epoch") | row | {"warnings": warnings})
             self.save()
 
     def train_epoch(self, labels: torch.Tensor, epoch: int) -> dict[str, float]:
         """Go through all images once; nothing in the loop waits for the device."""
-        s, context, device = self.settings, self.context, self.context.device
+        s, context = self.settings, self.context
         number = self.progress.period * 1_000_000 + epoch
-        generator = torch.Generator(device).manual_seed(hash_seed(context.seed, number, context.rank))
-        shared_generator = torch.Generator(device).manual_seed(hash_seed(context.seed, number, -1))
-        totals = torch.zeros(3, device=device)
+        self.generator.manual_seed(hash_seed(context.seed, number, context.rank))
+        self.shared_generator.manual_seed(hash_seed(context.seed, number, -1))
+        self.totals.zero_()
         groups = self.labels if s.grouped_batches else None
         self.model.train()
         for batch in self.feed.train_batches(s.batch_size, number, groups):
-            images = self.net.prepare(batch.images)
-            if s.rotation or s.shift or s.zoom:
-                images = random_affine(images, s.rotation, s.shift, s.zoom, generator)
-            with context.autocast():
-                local = self.model(images)
-            # Every worker computes the loss of the whole batch, so that all stay in step, and N workers together
-            # compute the gradient that a single one would.
-            embeddings, clusters = context.all_gather(local), context.all_gather(labels[batch.ids])
-            loss, triplets = triplet_loss(embeddings, clusters, s.margin, s.gamma, s.negatives, shared_generator)
-            self.optimizer.zero_grad()
-            loss.backward()
-            for group in self.optimizer.param_groups:
-                group["lr"] = s.learning_rate * (1 + 1e-4 * self.progress.iteration) ** -0.75
-            # A batch without a pair is skipped on the device: the fused step leaves weights and momentum unchanged.
-            self.optimizer.found_inf = (triplets == 0).float()  # type: ignore[attr-defined]
-            self.optimizer.step()
+            set_learning_rate(self.optimizer, s.learning_rate * (1 + 1e-4 * self.progress.iteration) ** -0.75)
+            self.step(batch.images, labels[batch.ids])
             self.progress.iteration += 1
-            norms = torch._foreach_norm([p.grad for p in self.net.parameters() if p.grad is not None])
-            totals += torch.stack([loss.detach(), torch.stack(norms).norm(), (triplets == 0).float()])
-        loss, norm, empty = (totals / self.feed.steps(s.batch_size)).tolist()
+        loss, norm, empty = (self.totals / self.feed.steps(s.batch_size)).tolist()
         return {"loss": loss, "gradient_norm": norm, "batches_without_pair": empty}
+
+    def take_step(self, images: torch.Tensor, clusters: torch.Tensor) -> torch.Tensor:
+        """Take one step on this worker's part of a batch, uint8 [B, C, H, W], and its clusters, int64 [B].
+
+        Returns the loss, the norm of the gradient, and whether the batch was without a pair, float32 [3].
+        """
+        s, context = self.settings, self.context
+        inputs = self.net.prepare(images)
+        if s.rotation or s.shift or s.zoom:
+            inputs = random_affine(inputs, s.rotation, s.shift, s.zoom, self.generator)
+        with context.autocast():
+            local = self.model(inputs)
+        # Every worker computes the loss of the whole batch, so that all stay in step, and N workers together compute
+        # the gradient that a single one would.
+        embeddings, clusters = context.all_gather(local), context.all_gather(clusters)
+        loss, triplets = triplet_loss(embeddings, clusters, s.margin, s.gamma, s.negatives, self.shared_generator)
+        self.optimizer.zero_grad()
+        loss.backward()
+        # A batch without a pair is skipped on the device: the fused step leaves weights and momentum unchanged.
+        empty = (triplets == 0).float()
+        self.optimizer.found_inf = empty  # type: ignore[attr-defined]
+        self.optimizer.step()
+        norms = torch._foreach_norm([p.grad for p in self.net.parameters() if p.grad is not None])
+        found = torch.stack([loss.detach(), torch.stack(norms).norm(), empty])
+        self.totals += found
+        return found
 
     @property
     def n_current(self) -> int:

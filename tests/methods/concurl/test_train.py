@@ -17,6 +17,7 @@ from raycluster.methods.concurl.train import CLUSTERINGS, cluster_all, on_images
 from raycluster.nn.pixels import rgb
 from raycluster.runtime.checkpoint import load_latest
 from raycluster.training.local_context import LocalContext
+from tests.simulated_capture import let_capture
 
 N, K = 30, 3
 # The trunk for larger images, which is fast at 32 pixels.
@@ -72,7 +73,8 @@ def test_the_learning_rate_falls_tenfold_at_four_epochs():
 def test_short_trainings_use_all_learning_rates_too(digits):
     rates = []
     method = on_images(replace(QUICK, epochs=2, batch_size=3), K, context_on(digits[0]))
-    method.update = lambda *batch: rates.append(method.optimizer.param_groups[0]["lr"])
+    method.draw_views = lambda batch, generator: ()
+    method.update = lambda batch: rates.append(method.optimizer.param_groups[0]["lr"]) or batch.ids
     method.describe_epoch = dict
     reported = [method.train_epoch(epoch)["learning_rate"] for epoch in range(2)]
     assert rates == pytest.approx([0.015] * 6 + [1.5e-3] * 4 + [1.5e-4] * 3 + [1.5e-5] * 4 + [1.5e-6] * 3)
@@ -118,11 +120,11 @@ def test_prototypes_stay_bit_identical_unless_a_loss_moves_them(digits, switch, 
 
 def test_the_ensemble_is_kept_or_replaced_but_never_grows(digits):
     method, *_ = first_batch(digits[0])
-    first = method.transforms
+    first = method.transforms.clone()
     method.begin_epoch(1)
     assert torch.equal(method.transforms, first)
     method, *_ = first_batch(digits[0], redraw="epoch")
-    first = method.transforms
+    first = method.transforms.clone()
     method.begin_epoch(1)
     assert method.transforms.shape == first.shape == (4, 8, 256)
     assert not torch.equal(method.transforms, first)
@@ -290,3 +292,27 @@ def test_settings_that_contradict_each_other_are_errors():
         replace(QUICK, beta=0.0, gamma=0.0)
     with pytest.raises(UserError, match="--bank partitioned: choose replicated"):
         replace(QUICK, noise=0, bank="partitioned")
+
+
+@pytest.mark.parametrize(
+    "setting",
+    [
+        {},
+        pytest.param({"view2": "strong", "redraw": "epoch", "noise": 0, "nce_views": 2}, marks=pytest.mark.slow),
+        pytest.param({"alpha": 0.5, "proto_grad": "through_projection"}, marks=pytest.mark.slow),
+    ],
+)
+def test_captured_steps_train_as_plain_ones_do(digits, simulated_capture, setting):
+    def trained(captured):
+        settings = replace(QUICK, batch_size=5, epochs=2, milestones=(0.5,), **setting)
+        method = on_images(settings, K, context_on(digits[0]))
+        if captured:
+            let_capture(method.step)
+        return [method.train_epoch(epoch) for epoch in range(2)], method
+
+    (rows, captured), (plain_rows, plain) = trained(True), trained(False)
+    assert (len(captured.step._graphs), captured.step.remarks) == (1, [])
+    assert rows == plain_rows
+    assert torch.equal(captured.bank.rows, plain.bank.rows)
+    for name, value in captured.net.state_dict().items():
+        assert torch.equal(value, plain.net.state_dict()[name]), name

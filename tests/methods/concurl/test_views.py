@@ -15,7 +15,7 @@ from raycluster.methods.concurl.views import (
     draw_boxes,
     gray,
     jitter,
-    random_view,
+    random_views,
     shift_hue,
 )
 
@@ -108,10 +108,10 @@ def test_hue_gray_and_blur_match_torchvision_image_by_image(images):
 @pytest.mark.parametrize("recipe", [VIEW_1, *VIEW_2.values()], ids=["first", *VIEW_2])
 def test_views_are_in_range_differ_by_image_and_are_the_same_for_the_same_seed(recipe):
     images = torch.randint(256, (1, 3, SIDE, SIDE), dtype=torch.uint8, generator=seeded()).expand(8, -1, -1, -1)
-    views = random_view(images, recipe, seeded())
+    (views,) = random_views(images, [recipe], seeded())
     assert (views.shape, views.dtype) == ((8, 3, SIDE, SIDE), torch.float32)
     assert ((views >= 0) & (views <= 1)).all()
-    assert torch.equal(views, random_view(images, recipe, seeded()))
+    assert torch.equal(views, random_views(images, [recipe], seeded())[0])
     differences = (views[:, None] - views[None]).abs().flatten(2).amax(2)
     assert (differences + torch.eye(8)).min() > 0.01
 
@@ -120,14 +120,14 @@ def test_views_are_in_range_differ_by_image_and_are_the_same_for_the_same_seed(r
 def test_a_fifth_is_gray_half_is_mirrored_and_gray_images_stay_gray():
     ramp = torch.arange(SIDE, dtype=torch.uint8).expand(3_000, 3, SIDE, SIDE).clone() * 4
     ramp[:, 0] += 100
-    views = random_view(ramp, VIEW_1, seeded())
+    (views,) = random_views(ramp, [VIEW_1], seeded())
     is_gray = (views[:, 0] - views[:, 1]).abs().amax((1, 2)) < 1e-5
     assert is_gray.float().mean().item() == pytest.approx(0.2, abs=0.02)
     falls = views[:, :, :, 0].sum((1, 2)) > views[:, :, :, -1].sum((1, 2))
     assert falls.float().mean().item() == pytest.approx(0.5, abs=0.04)
-    unflipped = random_view(ramp, VIEW_1, seeded(), flip=False)
+    (unflipped,) = random_views(ramp, [VIEW_1], seeded(), flip=False)
     assert not (unflipped[:, :, :, 0].sum((1, 2)) > unflipped[:, :, :, -1].sum((1, 2))).any()
-    gray_views = random_view(ramp[:50, :1], VIEW_1, seeded())
+    (gray_views,) = random_views(ramp[:50, :1], [VIEW_1], seeded())
     assert (gray_views - gray_views[:, :1]).abs().max() < 1e-5
 
 
@@ -135,6 +135,32 @@ def test_a_fifth_is_gray_half_is_mirrored_and_gray_images_stay_gray():
 def test_a_fifth_of_strong_views_keep_their_colors(monkeypatch):
     flat = torch.full((3_000, 3, SIDE, SIDE), 100, dtype=torch.uint8)
     flat[:, 1] = 50
-    views = random_view(flat, VIEW_2["strong"], seeded())
+    (views,) = random_views(flat, [VIEW_2["strong"]], seeded())
     same = (views[:, :, 5, 5] - flat[:, :, 5, 5] / 255).abs().amax(1) < 1e-4
     assert same.float().mean().item() == pytest.approx(0.2 * 0.8, abs=0.02)  # a fifth of them are gray
+
+
+def test_views_made_together_are_those_made_one_after_the_other(images):
+    pixels, recipes = (255 * images).byte(), (VIEW_1, VIEW_2["strong"])
+    together, generator = random_views(pixels, recipes, seeded()), seeded()
+    for view, recipe in zip(together, recipes, strict=True):
+        assert torch.equal(view, random_views(pixels, [recipe], generator)[0])
+
+
+def test_views_of_another_side_show_their_share_of_the_image(images):
+    pixels = (255 * images).byte()
+    (small,) = random_views(pixels, [VIEW_1], seeded(), areas=(0.08, 0.4), side=18)
+    assert small.shape == (len(images), 3, 18, 18)
+    _, _, height, width = draw_boxes(pixels.repeat(40, 1, 1, 1), seeded(), (0.08, 0.4))
+    shares = height * width / SIDE**2
+    assert 0.07 < shares.min() < 0.1
+    assert 0.38 < shares.max() < 0.43
+    boxes, unmirrored = draw_boxes(images, seeded()), torch.zeros(len(images), dtype=torch.bool)
+    shrunk = crop(images, boxes, unmirrored, 18)
+    for i, image in enumerate(images):
+        top, left, height, width = boxes[:, i].int().tolist()
+        size = [18, 18]
+        close(
+            shrunk[i],
+            tv.resized_crop(image, top, left, height, width, size, InterpolationMode.BILINEAR, antialias=False),
+        )

@@ -16,6 +16,7 @@ from raycluster.methods.dccm.settings import PRESETS
 from raycluster.methods.dccm.train import _Dccm, train_dccm
 from raycluster.nn.pixels import rgb
 from raycluster.training.local_context import LocalContext
+from tests.simulated_capture import let_capture
 
 QUICK = replace(PRESETS["default"], epochs=2, large_batch=24, small_batch=8, repeats=1, mi_places=4, learning_rate=1e-3)
 
@@ -219,3 +220,25 @@ def test_one_image_per_worker_is_an_error(digits):
 def test_invalid_settings_are_errors_that_name_the_flag(setting):
     with pytest.raises(UserError, match=f"--{next(iter(setting)).replace('_', '-')} "):
         replace(QUICK, **setting)
+
+
+@pytest.mark.parametrize(
+    "setting",
+    [
+        {},
+        {"beta": 0.0, "loss_on_clean": True},
+        pytest.param({"mi_places": None, "augment": False}, marks=pytest.mark.slow),
+    ],
+)
+def test_captured_steps_train_as_plain_ones_do(digits, simulated_capture, setting):
+    def trained(captured):
+        method = _Dccm(replace(QUICK, **setting), 10, context_on(digits[0]))
+        if captured:
+            let_capture(method.step)
+        return [method.train_epoch(epoch) for epoch in range(2)], method
+
+    (rows, captured), (plain_rows, plain) = trained(True), trained(False)
+    assert (len(captured.step._graphs), captured.step.remarks) == (1, [])
+    assert rows == plain_rows
+    for name, value in captured.net.state_dict().items():
+        assert torch.equal(value, plain.net.state_dict()[name]), name

@@ -13,6 +13,7 @@ from raycluster.methods.jule.network import JuleCNN
 from raycluster.methods.jule.settings import PRESETS
 from raycluster.methods.jule.train import _Jule, first_rows, train_jule
 from raycluster.training.local_context import LocalContext
+from tests.simulated_capture import let_capture
 
 QUICK = replace(PRESETS["default"], epochs_per_period=2, rounds=1, epochs_per_round=2)
 
@@ -155,3 +156,25 @@ def test_a_network_that_has_learned_nothing_but_noise_is_not_reported(digits):
     found = method.judge(np.arange(300)[::-1], noise[::-1])
     assert not found.effect.helped
     np.testing.assert_array_equal(found.labels, method.clusterings["pixels"])
+
+
+@pytest.mark.parametrize("setting", [{}, {"negatives": 5, "rotation": 0.0, "shift": 0.0, "zoom": 0.0}])
+def test_captured_steps_train_as_plain_ones_do(digits, simulated_capture, setting):
+    def trained(captured):
+        images = digits[0][:300]
+        torch.manual_seed(0)
+        context, net = context_on(images), JuleCNN((1, 8, 8))
+        method = _Jule(replace(QUICK, batch_size=50, **setting), 10, context, context.feed, net, "pixels", pixel_rows)
+        method.optimizer.param_groups[0]["lr"] = torch.zeros(())  # as on a GPU
+        method.labels = recluster(pixel_rows(images), 10, QUICK).labels
+        if captured:
+            let_capture(method.step)
+        rows = [method.train_epoch(torch.from_numpy(method.labels).long(), epoch) for epoch in range(3)]
+        return rows, net.state_dict(), method.step
+
+    (rows, weights, step), (plain_rows, plain_weights, _) = trained(True), trained(False)
+    assert (len(step._graphs), step.remarks) == (1, [])
+    assert rows == plain_rows
+    assert rows[2]["loss"] < rows[0]["loss"]
+    for name, value in weights.items():
+        assert torch.equal(value, plain_weights[name]), name
