@@ -24,12 +24,14 @@ from dataclasses import dataclass, field
 from pathlib import Path
 
 import numpy as np
-import psutil
 import pyarrow as pa
 import pyarrow.parquet as pq
+import ray  # noqa: F401
 import tyro
 from safetensors.numpy import load_file
 from sklearn.datasets import load_digits
+
+import psutil  # isort: skip  # Ray brings it, so Ray is imported first
 
 N = 300
 KILLS_IN_A_ROW = 4

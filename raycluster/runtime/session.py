@@ -28,11 +28,15 @@ from raycluster.runtime.resources import Node
 
 SMALL = 2**26  # bytes of encoded images: a few hundred photos, or thousands of small images
 
-# Read by Ray's processes when they start. Values that the user has set are kept. What Ray Data reads when it is
+# Read by Ray's processes when they start, or by their allocator (glibc, elsewhere without effect): memory that a
+# training step has freed is kept for the next one, instead of being returned to the system and asked for again.
+# Values that the user has set are kept. What Ray Data reads when it is
 # imported is not here, because that may have happened by now: it is set for each dataset (data/pipeline.py).
 ENVIRONMENT = {
     "RAY_TRAIN_HEALTH_CHECK_INTERVAL_S": "0.2",  # the default of 2 s prolongs the end of every run
     "RAY_ENABLE_AUTO_CONNECT": "0",  # by default, threads of Ray Data that outlive a cluster start another one
+    "MALLOC_TRIM_THRESHOLD_": str(2**30),
+    "MALLOC_MMAP_THRESHOLD_": str(2**25),  # the highest that glibc takes
 }
 
 

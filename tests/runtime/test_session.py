@@ -6,7 +6,7 @@ from types import SimpleNamespace
 import pytest
 
 from raycluster.runtime import session
-from raycluster.runtime.session import RaySession, prepare_environment, private_node
+from raycluster.runtime.session import ENVIRONMENT, RaySession, prepare_environment, private_node
 
 START = """
 import os, signal, sys
@@ -56,6 +56,14 @@ def test_a_connected_ray_is_used_and_left_alone(ray_session):
     with ray_session() as cluster:
         assert [node.cpus for node in cluster.nodes] == [4]
     assert ray.is_initialized()
+
+
+def test_workers_keep_the_memory_of_a_step_for_the_next_one(ray_session):
+    import ray
+
+    names = [name for name in ENVIRONMENT if name.startswith("MALLOC_")]
+    read = ray.remote(lambda: {name: os.environ.get(name) for name in names})
+    assert ray.get(read.remote()) == {"MALLOC_TRIM_THRESHOLD_": "1073741824", "MALLOC_MMAP_THRESHOLD_": "33554432"}
 
 
 def test_a_job_waits_for_other_jobs_only_where_there_can_be_some(monkeypatch):
