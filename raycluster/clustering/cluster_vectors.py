@@ -12,7 +12,7 @@ from raycluster.clustering.rivals import check_installed
 from raycluster.data.files.location import public_name
 from raycluster.data.files.sources import check_apart, resolve_source
 from raycluster.data.vectors.files import find_vector_files
-from raycluster.data.vectors.metric import placed
+from raycluster.data.vectors.metric import MetricSpace, placed
 from raycluster.data.vectors.vector_set import VectorSet, open_vectors, read_vector_files
 from raycluster.errors import UserError
 from raycluster.graph.memory import clustering_bytes
@@ -71,7 +71,7 @@ def _cluster_vectors(options: ClusterOptions, console: Console) -> RunSummary:
     check_apart(source, files.listing, run_dir.path, "--embeddings")
     console.say(memory_sentence(files.rows, files.numbers, options, available_memory()))
     found = read_vector_files(files)
-    found = placed(found, metric)
+    found = placed(found, MetricSpace(metric, found.vectors))
     n, size = found.vectors.shape
     for note in found.notes:
         console.say(note)

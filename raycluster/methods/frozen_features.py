@@ -4,7 +4,6 @@ from __future__ import annotations
 
 import time
 from collections.abc import Callable
-from dataclasses import dataclass
 from functools import partial
 from pathlib import Path
 from typing import Any
@@ -22,18 +21,6 @@ FEATURES_STEP = -1  # of the driver, before the first clustering
 BLOCK = 1000  # images; a run that is killed embeds those of one block again
 
 
-@dataclass(frozen=True)
-class Features:
-    """The features of all images, float32 [n, d]."""
-
-    rows: np.ndarray
-
-
-def all_features(rows: np.ndarray) -> Features:
-    """Return what the driver has gathered."""
-    return Features(rows)
-
-
 def load_named(settings: PretrainedSettings, image_size: int | None) -> Backbone:
     """Return the pretrained network that the settings name, ready to predict."""
     assert settings.backbone is not None
@@ -49,7 +36,7 @@ def gather_features(backbone: Backbone, context: Context, function: Callable[...
         On the device of the context.
     context : Context
     function : callable
-        :func:`all_features`, or what else takes them, float32 [n, d].
+        :func:`raycluster.methods.gathered.all_rows`, or what else takes them, float32 [n, d].
     """
     ids, features = embed_share(backbone, context)
     return context.run_on_driver(FEATURES_STEP, function, ids, features, **kwargs)

@@ -77,7 +77,7 @@ def assign_vectors(options: AssignOptions, run_dir: RunDir, console: Console) ->
         )
     space = MetricSpace(settings["metric"], vectors)
     vectors, _ = space.place(vectors)
-    new = placed(new, settings["metric"], space)
+    new = placed(new, space)
     for note in new.notes:
         console.say(note)
     rejected = f", {len(new.rejected):,} rejected" if new.rejected else ""

@@ -15,6 +15,7 @@ from raycluster.errors import TrainingFailed, UserError, has_no_room
 from raycluster.runtime.console import Console
 from raycluster.runtime.files import remove_tree
 from raycluster.runtime.machine import load_of_machine
+from raycluster.runtime.replaced import replaced
 from raycluster.runtime.resources import Node
 
 NAMESPACE = "raycluster"
@@ -160,11 +161,8 @@ def _on_loopback() -> Iterator[None]:
     """Let Ray take the loopback address for that of this machine, as it does by itself on macOS."""
     from ray._private import ray_constants
 
-    before, ray_constants.ENABLE_RAY_CLUSTER = ray_constants.ENABLE_RAY_CLUSTER, False
-    try:
+    with replaced(ray_constants, "ENABLE_RAY_CLUSTER", False):
         yield
-    finally:
-        ray_constants.ENABLE_RAY_CLUSTER = before
 
 
 @contextlib.contextmanager
@@ -188,8 +186,5 @@ def _patience(console: Console | None) -> Iterator[None]:
                     console.progress("starting Ray", f"starting Ray: {load_of_machine()}")
                 time.sleep(LOOK_S)
 
-    services.get_node = get_node
-    try:
+    with replaced(services, "get_node", get_node):
         yield
-    finally:
-        services.get_node = ask

@@ -9,6 +9,8 @@ import logging
 import os
 from collections.abc import Iterator
 
+from raycluster.runtime.replaced import replaced
+
 
 @contextlib.contextmanager
 def quiet_core() -> Iterator[None]:
@@ -19,11 +21,8 @@ def quiet_core() -> Iterator[None]:
     that leads nowhere. Python's standard error is another object, and works as ever.
     """
     stderr, nowhere = _c_streams()
-    before, stderr.value = stderr.value, nowhere
-    try:
+    with replaced(stderr, "value", nowhere):
         yield
-    finally:
-        stderr.value = before
 
 
 @contextlib.contextmanager
@@ -31,11 +30,8 @@ def quiet_raylets() -> Iterator[None]:
     """Keep a thread of Ray from printing what raylets report, such as the end of the log of one that has died."""
     import ray._private.worker
 
-    before, ray._private.worker._worker_logs_enabled = ray._private.worker._worker_logs_enabled, False
-    try:
+    with replaced(ray._private.worker, "_worker_logs_enabled", False):
         yield
-    finally:
-        ray._private.worker._worker_logs_enabled = before
 
 
 def quiet_threads() -> None:

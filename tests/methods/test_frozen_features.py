@@ -5,7 +5,8 @@ from sklearn.datasets import load_sample_images
 
 from raycluster.data.feed import ResidentFeed
 from raycluster.methods import frozen_features
-from raycluster.methods.frozen_features import all_features, gather_features, load_named, principal_directions
+from raycluster.methods.frozen_features import gather_features, load_named, principal_directions
+from raycluster.methods.gathered import all_rows
 from raycluster.methods.pretrained import PretrainedSettings
 from raycluster.training.local_context import LocalContext
 
@@ -30,7 +31,7 @@ def images():
 def test_every_image_has_the_features_that_the_network_computes(backbone, images, monkeypatch):
     monkeypatch.setattr(frozen_features, "BLOCK", 4)
     context = LocalContext(ResidentFeed(images))
-    features = gather_features(backbone, context, all_features).rows
+    features = gather_features(backbone, context, all_rows).rows
     with torch.inference_mode():
         expected = backbone(backbone.prepare(torch.from_numpy(images))).numpy()
     np.testing.assert_allclose(features, expected, atol=1e-5)
@@ -51,12 +52,10 @@ def test_a_run_that_was_killed_embeds_only_what_is_missing(backbone, images, mon
     hook = backbone.register_forward_pre_hook(lambda _, inputs: seen.append(len(inputs[0])))
     with hook:
         with pytest.raises(KeyboardInterrupt):
-            gather_features(backbone, LocalContext(ResidentFeed(images), folder=tmp_path, on_report=stop), all_features)
-        again = gather_features(backbone, LocalContext(ResidentFeed(images), folder=tmp_path), all_features).rows
+            gather_features(backbone, LocalContext(ResidentFeed(images), folder=tmp_path, on_report=stop), all_rows)
+        again = gather_features(backbone, LocalContext(ResidentFeed(images), folder=tmp_path), all_rows).rows
     assert seen == [4, 4, 2]
-    np.testing.assert_array_equal(
-        again, gather_features(backbone, LocalContext(ResidentFeed(images)), all_features).rows
-    )
+    np.testing.assert_array_equal(again, gather_features(backbone, LocalContext(ResidentFeed(images)), all_rows).rows)
 
 
 def test_principal_directions_are_those_of_most_of_the_features_first():

@@ -28,10 +28,14 @@ class MetricSpace:
         By default, and with "euclidean", vectors stay as they are.
     vectors : ndarray of float32, shape (n, d)
         All that are clustered; they decide the mean.
+
+    Attributes
+    ----------
+    metric : str or None
     """
 
     def __init__(self, metric: str | None, vectors: np.ndarray) -> None:
-        self._scales = metric in ("cosine", "centered")
+        self.metric = metric
         self._mean = vectors.mean(axis=0, dtype=np.float64).astype(np.float32) if metric == "centered" else None
 
     def place(self, vectors: np.ndarray) -> tuple[np.ndarray, np.ndarray]:
@@ -40,7 +44,7 @@ class MetricSpace:
         Vectors without a direction have none; they become zeros. All are changed in place where they can be written to:
         there may be gigabytes of them.
         """
-        if not self._scales:
+        if self.metric not in WITHOUT_DIRECTION:
             return vectors, np.ones(len(vectors), bool)
         vectors = np.require(vectors, requirements="W")
         if self._mean is not None:
@@ -48,9 +52,10 @@ class MetricSpace:
         return vectors, scale_to_unit_length(vectors)
 
 
-def placed(found: VectorSet, metric: str, space: MetricSpace | None = None) -> VectorSet:
-    """Return a set with its vectors in their own space, or in a given one; reject those that have no place there."""
-    space = space or MetricSpace(metric, found.vectors)
+def placed(found: VectorSet, space: MetricSpace) -> VectorSet:
+    """Return a set with its vectors in a space, without those that have no place there, which are rejected."""
     vectors, has_place = space.place(found.vectors)
     found = replace(found, vectors=vectors)
-    return found if has_place.all() else found.without(~has_place, WITHOUT_DIRECTION[metric])
+    if has_place.all() or space.metric is None:
+        return found
+    return found.without(~has_place, WITHOUT_DIRECTION[space.metric])

@@ -12,7 +12,6 @@ Knowledge-Based Systems, 2022. The prototypes and the multi-crop are those of Ca
 from __future__ import annotations
 
 import time
-from dataclasses import dataclass
 from typing import Any
 
 import numpy as np
@@ -28,6 +27,7 @@ from raycluster.methods.concurl.crops import LARGE_CROPS, multi_crop
 from raycluster.methods.concurl.information import information_loss, joint_distribution, large_logits_loss
 from raycluster.methods.concurl.settings import ConcurlSettings
 from raycluster.methods.concurl.train import mean_cosine_of
+from raycluster.methods.gathered import all_rows
 from raycluster.metrics.health import Advice, clustering_health, embedding_health, warnings_for
 from raycluster.metrics.quality import clustering_quality
 from raycluster.nn.captured_step import CapturedStep
@@ -230,15 +230,3 @@ class ClassifierTraining:
         self.net.load_state_dict(without_prefix("model", tensors))
         restore_optimizer(self.optimizer, without_prefix("adam", tensors))
         return int(state["epoch"])
-
-
-@dataclass(frozen=True)
-class AllRows:
-    """The cluster of every image, float32 [n, 1], in the order of their ids."""
-
-    rows: np.ndarray
-
-
-def all_rows(rows: np.ndarray) -> AllRows:
-    """Return the rows of all workers unchanged: the driver has sorted them and checked that each is there once."""
-    return AllRows(rows)

@@ -14,7 +14,6 @@ from __future__ import annotations
 import math
 import time
 from collections.abc import Iterator
-from dataclasses import dataclass
 from typing import Any, NamedTuple
 
 import numpy as np
@@ -38,6 +37,7 @@ from raycluster.methods.dccm.losses import (
 )
 from raycluster.methods.dccm.network import DccmCNN, DccmOutput, Discriminator
 from raycluster.methods.dccm.settings import DccmSettings
+from raycluster.methods.gathered import all_rows
 from raycluster.metrics.health import clustering_health, embedding_health, probability_health
 from raycluster.metrics.quality import clustering_quality
 from raycluster.nn.batch_norm import population_statistics
@@ -316,7 +316,7 @@ class _Dccm:
         ids = torch.cat([batch_ids for batch_ids, _ in outputs]).cpu().numpy()
         features = torch.cat([output.features for _, output in outputs]).cpu().numpy()
         largest = torch.cat([torch.stack(output.probabilities.max(dim=1), dim=1) for _, output in outputs])
-        everyone = context.run_on_driver(0, gathered_rows, ids, largest.cpu().numpy()).rows
+        everyone = context.run_on_driver(0, all_rows, ids, largest.cpu().numpy()).rows
         probability, population = everyone[:, 0], everyone[:, 1].astype(np.int32)
         # The few images outside the batches get the prediction with the population's statistics.
         by_batch = np.where(by_batch < 0, population, by_batch)
@@ -356,15 +356,3 @@ def assignments_of(ids: torch.Tensor, probabilities: torch.Tensor) -> torch.Tens
     """Return the id, cluster and probability of each image, float64 [B, 3]."""
     probability, clusters = probabilities.max(dim=1)
     return torch.stack([ids.double(), clusters.double(), probability.double()], dim=1)
-
-
-@dataclass(frozen=True)
-class GatheredRows:
-    """The probability and cluster of every image, float32 [n, 2], in the order of their ids."""
-
-    rows: np.ndarray
-
-
-def gathered_rows(rows: np.ndarray) -> GatheredRows:
-    """Return the rows of all workers unchanged: the driver has sorted them and checked that each is there once."""
-    return GatheredRows(rows)

@@ -10,7 +10,8 @@ from dataclasses import replace
 
 from raycluster.data.feed import ResidentFeed
 from raycluster.methods.base import Clusters, Context, Outcome
-from raycluster.methods.frozen_features import all_features, gather_features, load_named
+from raycluster.methods.frozen_features import gather_features, load_named
+from raycluster.methods.gathered import all_rows
 from raycluster.methods.jule.head import FeatureHead, JuleHead
 from raycluster.methods.jule.settings import JuleSettings
 from raycluster.methods.jule.train import take_turns
@@ -19,7 +20,7 @@ from raycluster.methods.jule.train import take_turns
 def train_head(settings: JuleSettings, n_clusters: Clusters, context: Context) -> Outcome:
     """Train a head on the features of the images of ``context.feed``."""
     backbone = load_named(settings, context.feed.shape[1]).to(context.device).eval()
-    features = gather_features(backbone, context, all_features).rows
+    features = gather_features(backbone, context, all_rows).rows
     feed = ResidentFeed(features[:, :, None, None], context.device, context.rank, context.world_size, context.seed)
     head = FeatureHead(features.shape[1])
     head.start_from(features)

@@ -13,7 +13,7 @@ def found(tmp_path):
 
 
 def test_centered_vectors_have_the_directions_that_they_have_from_their_mean(found):
-    centered = placed(found, "centered")
+    centered = placed(found, MetricSpace("centered", found.vectors))
     np.testing.assert_allclose(centered.vectors, [[0, 1], [0, -1], [1, 0], [-1, 0]], atol=1e-7)
     (rejected,) = centered.rejected
     assert (
@@ -23,9 +23,9 @@ def test_centered_vectors_have_the_directions_that_they_have_from_their_mean(fou
 
 
 def test_cosines_compare_directions_from_the_origin_and_euclidean_distances_the_vectors_themselves(found):
-    by_distance = placed(found, "euclidean").vectors.copy()
+    by_distance = placed(found, MetricSpace("euclidean", found.vectors)).vectors.copy()
     np.testing.assert_array_equal(by_distance, [[10, 3], [10, -3], [14, 0], [6, 0], [10, 0]])
-    directions = placed(found, "cosine").vectors
+    directions = placed(found, MetricSpace("cosine", found.vectors)).vectors
     np.testing.assert_allclose(directions, by_distance / np.linalg.norm(by_distance, axis=1, keepdims=True), rtol=1e-6)
 
 
