@@ -182,7 +182,8 @@ def _pieces_of_rows(n: int, left: np.ndarray, right: np.ndarray, pieces: np.ndar
 @compiled
 def _add_rows(sums: np.ndarray, piece: np.ndarray, features: np.ndarray) -> None:
     for i in range(len(piece)):
-        sums[piece[i]] += features[i]
+        for j in range(features.shape[1]):  # numba takes seconds to compile an assignment to a whole row
+            sums[piece[i], j] += features[i, j]
 
 
 @compiled

@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+import contextlib
+import importlib
 import threading
 from collections.abc import Callable
 from concurrent.futures import Future, wait
@@ -10,6 +12,21 @@ from typing import TypeVar
 TICK_S = 0.3
 
 T = TypeVar("T")
+
+
+def load_beside(*libraries: str) -> None:
+    """Import libraries in a thread; whoever needs one meanwhile waits until it is there.
+
+    They must not be parts of one another, nor of what the calling thread imports at the same time: threads that need
+    each other's half-loaded modules fail.
+    """
+
+    def load() -> None:
+        for library in libraries:
+            with contextlib.suppress(Exception):  # told where it is needed
+                importlib.import_module(library)
+
+    threading.Thread(target=load, daemon=True).start()
 
 
 def run_beside(work: Callable[[], T], meanwhile: Callable[[], None]) -> T:

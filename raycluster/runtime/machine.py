@@ -1,11 +1,16 @@
-"""What this machine has to offer to this process: CPU cores and memory."""
+"""What this machine has to offer to this process: CPU cores, GPUs and memory."""
 
 from __future__ import annotations
 
 import contextlib
+import ctypes
 import math
 import os
+import sys
 from pathlib import Path
+
+DRIVER = "libcuda.so.1"  # of every NVIDIA GPU
+AMD = Path("/dev/kfd")
 
 
 def available_cores() -> int:
@@ -16,6 +21,18 @@ def available_cores() -> int:
     except (OSError, ValueError):
         return cores
     return cores if quota == "max" else max(1, min(cores, int(quota) // int(period)))
+
+
+def available_gpus() -> int:
+    """Return how many GPUs torch can use here; it takes seconds to import, so it is asked only if there can be some."""
+    if sys.platform == "linux" and not AMD.exists():
+        try:
+            ctypes.CDLL(DRIVER)
+        except OSError:
+            return 0
+    import torch
+
+    return torch.cuda.device_count()
 
 
 def load_of_machine() -> str:

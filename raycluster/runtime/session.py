@@ -19,7 +19,7 @@ from raycluster.data.files.kinds import ARRAY_KINDS, LEFT_OUT
 from raycluster.data.files.sources import Listing
 from raycluster.errors import UserError
 from raycluster.runtime.console import Console
-from raycluster.runtime.machine import available_cores, load_of_machine
+from raycluster.runtime.machine import available_cores, available_gpus, load_of_machine
 from raycluster.runtime.paths import under_job_submit
 from raycluster.runtime.private_ray import NAMESPACE, cleared_away, start_private
 from raycluster.runtime.ray_output import quiet_core, quiet_raylets, quiet_threads
@@ -52,11 +52,14 @@ class RaySession:
         The folder of Ray's own logs.
     nodes_now : callable
         Returns the machines that are alive now, without waiting for an answer.
+    is_private : bool
+        Whether it was started on this machine, for this command alone.
     """
 
     nodes: list[Node]
     logs: str
     nodes_now: Callable[[], list[Node]]
+    is_private: bool = False
 
     @property
     def reason_to_wait(self) -> str:
@@ -97,7 +100,7 @@ def ray_session(console: Console | None = None) -> Iterator[RaySession]:
         with cleared_away(session) if node else contextlib.nullcontext(), watch.last_words():
             try:
                 with watched(watch):
-                    yield RaySession(watch.nodes, logs, lambda: watch.nodes)
+                    yield RaySession(watch.nodes, logs, lambda: watch.nodes, watch.is_private)
             except BaseException:
                 quiet_threads()  # what they were doing ends here
                 raise
@@ -135,10 +138,8 @@ def private_node() -> Node | None:
     ray = sys.modules.get("ray")
     if os.environ.get("RAY_ADDRESS") or (ray and ray.is_initialized()):
         return None
-    import torch
-
     # A single core counts as two for Ray, because Ray Data needs one beside the trainer.
-    return Node(max(2, available_cores()), torch.cuda.device_count())
+    return Node(max(2, available_cores()), available_gpus())
 
 
 def _join() -> str:

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import asyncio
 import os
+import threading
 import time
 from collections.abc import Callable
 from dataclasses import dataclass, field
@@ -43,10 +44,14 @@ class ClusterDriver:
         Where the answers are kept.
     n : int
         How many rows every step must have.
+    rehearse : callable, optional
+        Called in a thread while the workers start, to load and compile what the first step needs.
     """
 
-    def __init__(self, folder: str, n: int) -> None:
+    def __init__(self, folder: str, n: int, rehearse: Callable[[], object] | None = None) -> None:
         use_all_cores()
+        if rehearse:
+            threading.Thread(target=rehearse, daemon=True).start()
         self._folder, self._n = Path(folder), n
         self._answers: dict[int, dict[str, np.ndarray]] = {
             state["step"]: {name: tensor.numpy() for name, tensor in tensors.items()}

@@ -6,7 +6,8 @@ import time
 import uuid
 from typing import Any
 
-import ray.train.torch
+import ray.train
+from ray.train.torch import TorchConfig, TorchTrainer
 
 from raycluster.errors import TrainingFailed, UserError
 from raycluster.runtime.background import run_beside
@@ -18,6 +19,7 @@ from raycluster.runtime.resources import Plan, has_room
 from raycluster.runtime.run_dir import RunDir
 from raycluster.runtime.session import RaySession
 from raycluster.training.gloo import GlooConfig
+from raycluster.training.private_trainer import PrivateTrainer
 from raycluster.training.progress import TrainingProgress
 from raycluster.training.worker import WorkerJob, train_worker
 from raycluster.training.worker_results import WorkerResults
@@ -78,7 +80,7 @@ def fit(job: WorkerJob, plan: Plan, run_dir: RunDir, cluster: RaySession, consol
             console.progress("training", f"waiting for {plan}{busy}")
 
     try:
-        result: Any = run_beside(build_trainer(job, plan, run_dir).fit, meanwhile)
+        result: Any = run_beside(build_trainer(job, plan, run_dir, cluster.is_private).fit, meanwhile)
         results: WorkerResults = result.return_value
         return results
     except Exception as error:
@@ -89,16 +91,17 @@ def fit(job: WorkerJob, plan: Plan, run_dir: RunDir, cluster: RaySession, consol
         remove_tree(run_dir.checkpoints / "ray")
 
 
-def build_trainer(job: WorkerJob, plan: Plan, run_dir: RunDir) -> ray.train.torch.TorchTrainer:
+def build_trainer(job: WorkerJob, plan: Plan, run_dir: RunDir, is_private: bool) -> TorchTrainer:
     """Return the trainer. Checkpoints are our own, so that Ray Train's storage holds nothing of value."""
+    trainer = PrivateTrainer if is_private else TorchTrainer
     resources = {"CPU": plan.cpus_per_worker}
     if plan.gpus_per_worker:
         resources["GPU"] = plan.gpus_per_worker
-    return ray.train.torch.TorchTrainer(
+    return trainer(
         train_worker,  # type: ignore[arg-type]  # Ray Train returns what worker 0 returns
         train_loop_config={"job": job},
         # NCCL needs a whole GPU for every worker.
-        torch_config=ray.train.torch.TorchConfig(backend="nccl") if plan.gpus_per_worker > 0.5 else GlooConfig(),
+        torch_config=TorchConfig(backend="nccl") if plan.gpus_per_worker > 0.5 else GlooConfig(),
         scaling_config=ray.train.ScalingConfig(
             num_workers=plan.workers, use_gpu=plan.gpus_per_worker > 0, resources_per_worker=resources
         ),

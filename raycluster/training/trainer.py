@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import contextlib
+import functools
 import os
 import time
 import uuid
@@ -19,6 +20,7 @@ from raycluster.data.reading import USUAL, Reading
 from raycluster.errors import UserError, check_setting
 from raycluster.methods.base import Method
 from raycluster.methods.pretrained import is_pretrained
+from raycluster.runtime.background import load_beside
 from raycluster.runtime.clock import Clock
 from raycluster.runtime.console import Console
 from raycluster.runtime.machine import available_cores
@@ -30,7 +32,6 @@ from raycluster.runtime.session import private_node, ray_session
 from raycluster.runtime.summary import RunSummary, repeat_summary, show_summary
 from raycluster.runtime.units import count, size
 from raycluster.runtime.versions import installed_versions
-from raycluster.training.finish import finish
 
 if TYPE_CHECKING:
     from raycluster.data.images import ImageSet
@@ -122,12 +123,15 @@ def _run_training(run: TrainingRun, console: Console) -> RunSummary:
         return repeat_summary(console, run_dir, "run")
     listing = check_early(run)
     run_dir.check_writable()
-    with ray_session(console) as cluster:
-        import ray
+    import ray
 
+    load_beside("torch", "sklearn.decomposition")  # while Ray starts
+    with ray_session(console) as cluster:
         from raycluster.data.feed import choose_feed
         from raycluster.data.pipeline import check_seen
+        from raycluster.training.finish import finish
         from raycluster.training.fit import fit
+        from raycluster.training.rehearsal import rehearse
         from raycluster.training.worker import WorkerJob
 
         plan_resources(cluster.nodes, run.workers, run.gpus_per_worker)
@@ -150,7 +154,8 @@ def _run_training(run: TrainingRun, console: Console) -> RunSummary:
             threads = begin(run, run_dir, images, max(1, min(int(plan.cpus_per_worker), available_cores())))
             clock.lap("images")
             run_dir.error_log.unlink(missing_ok=True)
-            with driver_actor(run_dir, images.n, plan) as driver:
+            first_step = functools.partial(rehearse, run.method.name, run.settings, run.clusters)
+            with driver_actor(run_dir, images.n, plan, first_step) as driver:
                 job = WorkerJob(
                     out=str(run_dir.path),
                     train=run.method.train,
@@ -303,8 +308,8 @@ def begin(run: TrainingRun, run_dir: RunDir, images: ImageSet, threads: int) -> 
 
 
 @contextlib.contextmanager
-def driver_actor(run_dir: RunDir, n: int, plan: Plan) -> Iterator[str]:
-    """Keep a driver actor for ``n`` rows alive, and yield its name."""
+def driver_actor(run_dir: RunDir, n: int, plan: Plan, rehearsal: Callable[[], object]) -> Iterator[str]:
+    """Keep a driver actor for ``n`` rows alive, and yield its name. While the workers start, it rehearses."""
     import ray
 
     from raycluster.training.driver import ClusterDriver
@@ -315,7 +320,7 @@ def driver_actor(run_dir: RunDir, n: int, plan: Plan) -> Iterator[str]:
     driver: Any = (
         ray.remote(ClusterDriver)
         .options(**options, scheduling_strategy="DEFAULT")
-        .remote(str(run_dir.checkpoints / "driver"), n)
+        .remote(str(run_dir.checkpoints / "driver"), n, rehearsal)
     )
     try:
         yield name

@@ -1,9 +1,12 @@
+import ctypes
 import os
+import subprocess
+import sys
 from pathlib import Path
 
 import pytest
 
-from raycluster.runtime.machine import available_cores, available_memory
+from raycluster.runtime.machine import DRIVER, available_cores, available_gpus, available_memory
 
 FILES = {"/proc/meminfo": "MemTotal: 9 kB\nMemAvailable: 4 kB\n"}
 
@@ -42,3 +45,20 @@ def test_memory_is_what_the_machine_and_the_container_have_left(container):
     assert available_memory() == 2000
     container["/sys/fs/cgroup/memory.max"] = "9999"
     assert available_memory() == 4096
+
+
+def test_gpus_are_those_that_torch_can_use():
+    import torch
+
+    assert available_gpus() == torch.cuda.device_count()
+
+
+def test_without_a_driver_of_gpus_torch_is_not_even_loaded():
+    try:
+        ctypes.CDLL(DRIVER)
+    except OSError:
+        pass
+    else:
+        pytest.skip("there is a driver of GPUs here")
+    ask = "import sys; from raycluster.runtime.machine import *; print(available_gpus(), 'torch' in sys.modules)"
+    assert subprocess.run([sys.executable, "-c", ask], capture_output=True, text=True).stdout == "0 False\n"

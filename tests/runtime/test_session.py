@@ -21,6 +21,8 @@ with Console() as console, ray_session(console) as cluster:
     processes = {process.pid for process in [psutil.Process(), *psutil.Process().children(recursive=True)]}
     listening = [one for one in psutil.net_connections() if one.pid in processes and one.status == "LISTEN"]
     print(len(listening) > 5, {one.laddr.ip.removeprefix("::ffff:") for one in listening}, flush=True)
+    words = " ".join(word for process in psutil.Process().children(recursive=True) for word in process.cmdline())
+    print([name for name in ("gcs_server", "raylet", "dashboard.py", "monitor.py") if name in words], flush=True)
     print(os.path.dirname(cluster.logs), file=sys.stderr)
     os.kill(os.getpid(), signal.SIGTERM)
     signal.pause()
@@ -35,7 +37,7 @@ def test_a_private_ray_listens_on_loopback_only_leaves_nothing_behind_and_is_sto
     )
     first, *middle, last = done.stdout.splitlines()
     assert (first, last) == ("starting Ray", "stopping Ray")
-    assert middle == ["True True raycluster token 64", "True {'127.0.0.1'}"]
+    assert middle == ["True True raycluster token 64", "True {'127.0.0.1'}", "['gcs_server', 'raylet']"]
     session, stopped = done.stderr.splitlines()
     assert (stopped, done.returncode) == ("stopped", 1)
     assert not os.path.exists(session)

@@ -10,7 +10,6 @@ from typing import Any
 from urllib.parse import urlparse
 
 import torch
-import torchvision
 
 from raycluster.errors import UserError
 from raycluster.nn.backbone.libraries import Library
@@ -66,6 +65,8 @@ def _from_hugging_face(name: str) -> Path:
 
 
 def _from_pytorch(name: str) -> Path:
+    import torchvision  # takes seconds, and most runs do without
+
     url = torchvision.models.get_model_weights(name).DEFAULT.url
     path = Path(torch.hub.get_dir()) / "checkpoints" / os.path.basename(urlparse(url).path)
     if path.exists():

@@ -9,7 +9,6 @@ from collections.abc import Mapping
 from typing import Any, Literal, NamedTuple
 
 import torch
-import torchvision
 from torch import nn
 
 from raycluster.data.canvas import Interpolation
@@ -111,10 +110,14 @@ def in_names_of(library: Library, state: dict[str, torch.Tensor], net: nn.Module
 
 
 def _torchvision_names() -> list[str]:
+    import torchvision  # takes seconds, and most runs do without
+
     return torchvision.models.list_models(module=torchvision.models)  # the classifiers
 
 
 def _torchvision_network(name: str, side: int | None) -> Headless:
+    import torchvision
+
     transform = torchvision.models.get_model_weights(name).DEFAULT.transforms()
     (own_side,) = set(transform.crop_size)
     sized = {"image_size": own_side} if name.startswith("vit_") else {}  # their weights depend on it
