@@ -11,6 +11,9 @@ from raycluster.graph.neighbors.nearest import NeighborIndex
 COMPONENTS = 50
 LANDMARKS = 10_000  # rows placed by t-SNE, whose time grows faster than linearly
 PERPLEXITY = 30
+# scikit-learn's default of 1,000 takes twice as long. Of the 10 nearest rows, the map keeps as many: .561 instead of
+# .563 in embeddings of digits, .584 instead of .585 in their pixels, .506 instead of .508 in 3,000 images of USPS.
+ITERATIONS = 500
 NEAREST = 3
 
 
@@ -41,7 +44,7 @@ def project(vectors: np.ndarray, seed: int = 0, landmarks: int = LANDMARKS) -> n
         reduced = pca.fit_transform(vectors).astype(np.float32)
     placed = np.sort(np.random.default_rng(seed).permutation(n)[:landmarks])
     init = "pca" if reduced.shape[1] > 1 else "random"
-    tsne = TSNE(perplexity=min(PERPLEXITY, (len(placed) - 1) / 3), random_state=seed, init=init)
+    tsne = TSNE(perplexity=min(PERPLEXITY, (len(placed) - 1) / 3), random_state=seed, init=init, max_iter=ITERATIONS)
     places = np.empty((n, 2), np.float32)
     places[placed] = tsne.fit_transform(reduced[placed])
     others = np.setdiff1d(np.arange(n), placed)
