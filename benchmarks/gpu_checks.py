@@ -153,6 +153,8 @@ def resumes(options: Options) -> Iterator[dict[str, Any]]:
         "fast": (train_classifier, fast, squares),
         "dccm": (train_dccm, dccm, squares),
     }
+    if options.tiny:
+        cases = {"jule": cases["jule"]}
     for name, (train, settings, images) in cases.items():
         folder = options.runs / f"resume-{name}"
         shutil.rmtree(folder, ignore_errors=True)

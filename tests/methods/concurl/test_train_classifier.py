@@ -189,11 +189,12 @@ def small_trunk(name):
 def test_it_learns_digits_without_labels(monkeypatch):
     monkeypatch.setattr(classifier_network, "build_trunk", small_trunk)
     data = load_digits()
-    images = np.stack([prepare(np.rint(image * 15.9).astype(np.uint8), Canvas(1, 32, 32)) for image in data.images])
+    some = np.rint(data.images[:900] * 15.9).astype(np.uint8)
+    images = np.stack([prepare(image, Canvas(1, 32, 32)) for image in some])
     settings = replace(
         PRESETS["fast"], epochs=30, batch_size=128, learning_rate=2e-3, smallest_crop=0.5, flip=False, evaluate_every=1
     )
-    context = context_on(images, labels=data.target.astype(np.int64))
+    context = context_on(images, labels=data.target[:900].astype(np.int64))
     train_classifier(settings, 10, context, prototypes=60, small_crops=2)
     acc = [row["quality"]["acc"] for row in context.rows if row["kind"] == "period"]
     losses = [row["agreement_loss"] for row in context.rows if row["kind"] == "epoch"]
