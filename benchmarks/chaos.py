@@ -7,7 +7,8 @@ In turn, each command is started, and at a random moment one of its processes is
 kinds: the command itself, Ray's raylet or control service, a worker, the driver. If the command ends without a result,
 it is run again, and harmed again. After a few kills it is left alone, and its files are compared with those of an
 undisturbed run, bit for bit except for times. A command that was not killed itself must not end without a sentence, or
-with a traceback, and no process may be left over.
+with a traceback. Nothing may be left over: all runs on a machine of its own (see machines.py), whose processes, shared
+memory, sockets, open files, and files of Ray are counted before and after.
 """
 
 from __future__ import annotations
@@ -16,6 +17,7 @@ import json
 import os
 import random
 import shutil
+import subprocess
 import sys
 import tempfile
 import time
@@ -28,8 +30,11 @@ import pyarrow as pa
 import pyarrow.parquet as pq
 import ray  # noqa: F401
 import tyro
+from machines import go_apart
 from safetensors.numpy import load_file
 from sklearn.datasets import load_digits
+
+from raycluster.runtime.private_ray import LOCK
 
 import psutil  # isort: skip  # Ray brings it, so Ray is imported first
 
@@ -37,7 +42,7 @@ N = 300
 KILLS_IN_A_ROW = 4
 LIMIT_S = 300.0  # for one run of a command
 GONE_S = 30.0  # after the end of a command, for its processes
-MARK = "RAYCLUSTER_CHAOS"
+SHARED_MEMORY = Path("/dev/shm")
 SHORT = {
     "jule": "--epochs-per-period 20 --rounds 1 --epochs-per-round 10",
     "dccm": "--epochs 3 --large-batch 64 --small-batch 16 --repeats 1 --mi-places 4",
@@ -98,12 +103,11 @@ class Chaos:
         out.mkdir(exist_ok=True)
         with open(log, "wb") as file:
             command = [sys.executable, "-m", "raycluster", *words, "--out", str(target)]
-            environment = os.environ | {MARK: str(self.folder)}
-            return psutil.Popen(command, stdout=file, stderr=file, env=environment), log
+            return psutil.Popen(command, stdout=file, stderr=file), log
 
-    def calm(self, name: str) -> tuple[Path, float]:
+    def calm(self, name: str, which: str = "calm") -> tuple[Path, float]:
         """Return the results of an undisturbed run, and the seconds that it took."""
-        out = self.folder / f"{name}-calm"
+        out = self.folder / f"{name}-{which}"
         began = time.monotonic()
         process, log = self.start(name, out)
         if process.wait(LIMIT_S):
@@ -156,7 +160,7 @@ class Chaos:
     def check_leftovers(self, log: Path) -> None:
         """Note processes that a command has left over."""
         began = time.monotonic()
-        while left := [one for one in psutil.process_iter() if _is_marked(one, str(self.folder))]:
+        while left := others():
             if time.monotonic() - began > GONE_S:
                 self.problem(log, f"left over: {', '.join(one.name() for one in left)}")
                 for one in left:
@@ -184,11 +188,38 @@ class Chaos:
             self.problem(out, f"another result: {difference}")
 
 
-def _is_marked(process: psutil.Process, value: str) -> bool:
-    try:
-        return process.environ().get(MARK) == value and process.status() != psutil.STATUS_ZOMBIE
-    except psutil.Error:
-        return False
+def others() -> list[psutil.Process]:
+    """Return all processes of this machine but this one and its parents."""
+    mine = {os.getpid(), *(parent.pid for parent in psutil.Process().parents())}
+    return [one for one in psutil.process_iter() if one.pid not in mine and one.is_running()]
+
+
+def furnish(temporary: Path) -> None:
+    """Give this machine a folder of temporary files, shared memory, and a loopback interface of its own."""
+    temporary.mkdir(exist_ok=True)
+    os.environ["TMPDIR"] = str(temporary)
+    subprocess.run(["mount", "-t", "tmpfs", "tmpfs", SHARED_MEMORY], check=True)
+    subprocess.run(["ip", "link", "set", "lo", "up"], check=True)
+
+
+def counts(temporary: Path) -> dict[str, int]:
+    """Return how much there is of everything that could leak."""
+    running = [one for one in psutil.process_iter() if one.is_running()]
+    return {
+        "processes": len(running),
+        "sockets": len(psutil.net_connections("all")),
+        "open files": sum(one.num_fds() for one in running),
+        "files in shared memory": sum(path.is_file() for path in SHARED_MEMORY.rglob("*")),
+        "temporary files": sum(path.is_file() for path in temporary.rglob("*") if "ray" not in path.parts),
+        "sessions of Ray": len([path for path in temporary.glob("ray/session_*") if not path.is_symlink()]),
+        "MB of temporary files": sum(path.stat().st_size for path in temporary.rglob("*") if path.is_file()) // 10**6,
+    }
+
+
+def age(temporary: Path) -> None:
+    """Let two days go by for the sessions of Ray that killed commands have left."""
+    for lock in temporary.glob(f"ray/session_*/{LOCK}"):
+        os.utime(lock, (0, 0))
 
 
 def differences(out: Path, calm: Path) -> list[str]:
@@ -244,18 +275,30 @@ def main(
     keep
         Keep all results and logs in this folder.
     """
+    go_apart()
     began, folder = time.monotonic(), keep or Path(tempfile.mkdtemp(prefix="chaos-"))
     folder.mkdir(parents=True, exist_ok=True)
+    temporary = folder / "tmp"
+    furnish(temporary)
     chaos = Chaos(folder, seed)
     needed = ["train-jule", *(name for name in commands if name != "train-jule")]
     calm = {name: chaos.calm(name) for name in needed}
     print({name: round(seconds, 1) for name, (_, seconds) in calm.items()}, flush=True)
-    score, turn = chaos.score, 0
+    score, turn, before = chaos.score, 0, counts(temporary)
     while score.killed.total() < kills and time.monotonic() - began < 60 * minutes:
         name = commands[turn % len(commands)]
         left = kills - score.killed.total()
         chaos.turn(name, *calm[name], min(left, chaos.random.randint(1, KILLS_IN_A_ROW)))
         turn += 1
+    after = counts(temporary)
+    age(temporary)
+    chaos.calm(commands[0], "again")
+    print(
+        "\n".join(
+            f"{name}: {before[name]} before, {after[name]} after, {left} then"
+            for name, left in counts(temporary).items()
+        )
+    )
     print(f"{score.killed.total()} kills, seed {seed}, {', '.join(commands)}: {dict(score.killed.most_common())}")
     print(
         f"{score.survived} survived by the command; {score.compared} results compared; {len(score.problems)} problems"
