@@ -170,8 +170,7 @@ class Chaos:
 
     def turn(self, name: str, calm: Path, seconds: float, kills: int) -> None:
         """Kill a command some times, let it end, and compare."""
-        out = self.folder / f"{name}-harmed"
-        shutil.rmtree(out, ignore_errors=True)
+        out = self.folder / f"{name}-harmed-{self._n}"
         is_done = False
         for _ in range(kills):
             is_done = self.harm(name, out, seconds)
@@ -191,7 +190,12 @@ class Chaos:
 def others() -> list[psutil.Process]:
     """Return all processes of this machine but this one and its parents."""
     mine = {os.getpid(), *(parent.pid for parent in psutil.Process().parents())}
-    return [one for one in psutil.process_iter() if one.pid not in mine and one.is_running()]
+    return [one for one in living() if one.pid not in mine]
+
+
+def living() -> list[psutil.Process]:
+    """Return all processes of this machine; it has nobody to bury the dead."""
+    return [one for one in psutil.process_iter(["status"]) if one.info["status"] != psutil.STATUS_ZOMBIE]
 
 
 def furnish(temporary: Path) -> None:
@@ -204,7 +208,7 @@ def furnish(temporary: Path) -> None:
 
 def counts(temporary: Path) -> dict[str, int]:
     """Return how much there is of everything that could leak."""
-    running = [one for one in psutil.process_iter() if one.is_running()]
+    running = living()
     return {
         "processes": len(running),
         "sockets": len(psutil.net_connections("all")),

@@ -24,6 +24,8 @@ from machines import PORT, Machine, go_apart, make_machines
 from safetensors.numpy import load_file
 from sklearn.datasets import load_digits
 
+from raycluster.runtime.run_dir import RunDir
+
 N = 300
 LIMIT_S = 300.0  # for one command
 ATOL, RTOL = 1e-4, 1e-3
@@ -32,6 +34,8 @@ QUICK = {
     "dccm": "--epochs 2 --large-batch 64 --small-batch 16 --repeats 1 --mi-places 4",
     "concurl": "--preset cpu --epochs 2 --evaluate-every 2",
 }
+SOME_EPOCHS = 5
+LONGER = "--epochs-per-period 1500 --rounds 0"  # and to get it back
 LONG = "--epochs-per-period 60 --rounds 0"  # long enough to lose a machine on the way
 
 
@@ -129,6 +133,17 @@ def epochs(out: Path) -> int:
     return metrics.read_text().count('"kind": "epoch"') if metrics.exists() else 0
 
 
+def wait_for_epochs(command: Command, out: Path, workers: int) -> None:
+    """Wait until a training has gone on with this number of workers for some epochs."""
+
+    def has_gone_on() -> bool:
+        kinds = [(row["kind"], row.get("workers")) for row in RunDir(out).rows()]
+        starts = [place for place, (kind, _) in enumerate(kinds) if kind == "start"] or [0]
+        return ("start", workers) in kinds[starts[-1] :] and len(kinds) > starts[-1] + SOME_EPOCHS
+
+    wait_for(command, has_gone_on)
+
+
 def plain(bench: Bench, words: str, out: str) -> str:
     """Run a command on both machines."""
     alone = bench.alone(words, out)
@@ -216,6 +231,26 @@ def cut(bench: Bench) -> str:
     return _train_and(bench, "cut", 0, harm, bench.both)
 
 
+def elastic(bench: Bench) -> str:
+    """Start on one machine, let the second one join, and lose it again; the training follows."""
+    first, second = bench.machines
+    second.lose()
+    first.join(first)
+    words = f"train jule --data {bench.digits} --clusters 10 --workers 1:2 {LONGER}"
+    command = bench.run(words, "elastic", first)
+    out = bench.folder / "elastic"
+    began = command.began
+    log = []
+    for change, workers in ((lambda: None, 1), (lambda: second.join(first), 2), (second.lose, 1)):
+        change()
+        changed = time.monotonic()
+        wait_for_epochs(command, out, workers)
+        log.append(f"{workers} after {time.monotonic() - changed:.0f} s")
+    assert command.end() == 0, command.log.read_text()
+    assert len(pq.read_table(out / "assignments.parquet")) == N
+    return f"workers: {', '.join(log)}; {epochs(out)} epochs in {time.monotonic() - began:.0f} s"
+
+
 def embed_lost(bench: Bench) -> str:
     """Lose the second machine for good while it embeds."""
     model = bench.alone(f"train jule --data {bench.digits} --clusters 10 --workers 2 {QUICK['jule']}", "jule")
@@ -259,6 +294,7 @@ DRILLS: dict[str, Callable[[Bench], str]] = {
     "node-back": node_back,
     "node-lost": node_lost,
     "cut": cut,
+    "elastic": elastic,
     "embed-lost": embed_lost,
     "head-lost": head_lost,
 }
@@ -283,7 +319,7 @@ def main() -> int:
             failed.append(name)
             said = f"FAILED: {error}"
         print(f"| {name} | {time.monotonic() - began:.0f} s | {said} |", flush=True)
-        if name in failed or "lost" in name or name == "cut":
+        if name in failed or "lost" in name or name in ("cut", "elastic"):
             bench.both()
     if not arguments.keep:
         shutil.rmtree(folder)

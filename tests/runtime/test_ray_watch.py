@@ -75,8 +75,8 @@ def test_a_death_takes_the_place_of_the_errors_that_it_causes_but_not_of_mistake
 def test_a_process_that_is_dying_may_still_take_connections_for_a_moment(raylet, head, monkeypatch):
     watch = RayWatch(raylet.getsockname(), head.getsockname(), True, "/ray/logs")
     monkeypatch.setattr(ray_watch, "CHECK_S", 30.0)
+    threading.Timer(0.2, raylet.close).start()
     with pytest.raises(TrainingFailed, match="raylet on this machine has died"), watched(watch):
-        threading.Timer(0.2, raylet.close).start()
         raise ConnectionError("Broken pipe")
 
 
