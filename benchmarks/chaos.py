@@ -34,7 +34,7 @@ from machines import go_apart
 from safetensors.numpy import load_file
 from sklearn.datasets import load_digits
 
-from raycluster.runtime.private_ray import LOCK
+from raycluster.runtime.private_ray import LOCK, PREFIX
 
 import psutil  # isort: skip  # Ray brings it, so Ray is imported first
 
@@ -217,15 +217,15 @@ def counts(temporary: Path) -> dict[str, int]:
         "sockets": len(psutil.net_connections("all")),
         "open files": sum(one.num_fds() for one in running),
         "files in shared memory": sum(path.is_file() for path in SHARED_MEMORY.rglob("*")),
-        "temporary files": sum(path.is_file() for path in temporary.rglob("*") if "ray" not in path.parts),
-        "sessions of Ray": len([path for path in temporary.glob("ray/session_*") if not path.is_symlink()]),
+        "temporary files": sum(path.is_file() for path in temporary.rglob("*") if PREFIX not in str(path)),
+        "folders of Ray": len(list(temporary.glob(f"{PREFIX}*"))),
         "MB of temporary files": sum(path.stat().st_size for path in temporary.rglob("*") if path.is_file()) // 10**6,
     }
 
 
 def age(temporary: Path) -> None:
-    """Let two days go by for the sessions of Ray that killed commands have left."""
-    for lock in temporary.glob(f"ray/session_*/{LOCK}"):
+    """Let two days go by for the folders of Ray that killed commands have left."""
+    for lock in temporary.glob(f"{PREFIX}*/{LOCK}"):
         os.utime(lock, (0, 0))
 
 
