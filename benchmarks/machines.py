@@ -54,13 +54,13 @@ class Machine:
             time.sleep(0.01)
         _do(f"ip link add {self._cable} type veth peer name eth0 netns {self._holder.pid}")
         _do(f"ip link set {self._cable} master switch up")
-        hosts = tempfile.NamedTemporaryFile("w", delete=False)  # noqa: SIM115  # bound below
-        with hosts:
-            hosts.write(f"127.0.0.1 localhost\n127.0.1.1 {self._name}\n")
         for folder in ("/tmp/ray", "/dev/shm"):
             os.makedirs(folder, exist_ok=True)
             self.do(f"mount -t tmpfs tmpfs {folder}")
-        self.do(f"mount --bind {hosts.name} /etc/hosts")
+        with tempfile.NamedTemporaryFile("w") as hosts:
+            hosts.write(f"127.0.0.1 localhost\n127.0.1.1 {self._name}\n")
+            hosts.flush()
+            self.do(f"mount --bind {hosts.name} /etc/hosts")
         self.do(f"hostname {self._name}")
         self.do("ip link set lo up")
         self.do("ip link set eth0 up")
