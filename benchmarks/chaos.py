@@ -41,7 +41,8 @@ import psutil  # isort: skip  # Ray brings it, so Ray is imported first
 N = 300
 KILLS_IN_A_ROW = 4
 LIMIT_S = 300.0  # for one run of a command
-GONE_S = 30.0  # after the end of a command, for its processes
+LAST_WORDS_S = 2.0  # if Ray has ended a command, another process says why
+GONE_S = 120.0  # after the end of a command, for its processes
 SHARED_MEMORY = Path("/dev/shm")
 SHORT = {
     "jule": "--epochs-per-period 20 --rounds 1 --epochs-per-round 10",
@@ -148,6 +149,8 @@ class Chaos:
             self.score.survived += code == 0
             took = time.monotonic() - killed_at
             print(f"{log.name}: {kind} killed after {delay:.1f} s, exit code {code} {took:.0f} s later", flush=True)
+        if code not in (0, -9):
+            time.sleep(LAST_WORDS_S)
         said = log.read_text()
         if "Traceback" in said:
             self.problem(log, f"a traceback after the death of {kind}")

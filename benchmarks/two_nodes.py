@@ -10,6 +10,7 @@ from __future__ import annotations
 
 import argparse
 import shutil
+import signal
 import subprocess
 import sys
 import tempfile
@@ -231,6 +232,17 @@ def cut(bench: Bench) -> str:
     return _train_and(bench, "cut", 0, harm, bench.both)
 
 
+def slow(bench: Bench) -> str:
+    """Stop every process of the second machine for 10 seconds, as if it were far too busy."""
+
+    def harm() -> None:
+        bench.machines[1].signal(signal.SIGSTOP)
+        time.sleep(10)
+        bench.machines[1].signal(signal.SIGCONT)
+
+    return _train_and(bench, "slow", 0, harm, bench.both)
+
+
 def elastic(bench: Bench) -> str:
     """Start on one machine, let the second one join, and lose it again; the training follows."""
     first, second = bench.machines
@@ -293,6 +305,7 @@ DRILLS: dict[str, Callable[[Bench], str]] = {
     "blind": blind,
     "node-back": node_back,
     "node-lost": node_lost,
+    "slow": slow,
     "cut": cut,
     "elastic": elastic,
     "embed-lost": embed_lost,
@@ -319,7 +332,7 @@ def main() -> int:
             failed.append(name)
             said = f"FAILED: {error}"
         print(f"| {name} | {time.monotonic() - began:.0f} s | {said} |", flush=True)
-        if name in failed or "lost" in name or name in ("cut", "elastic"):
+        if name in failed or "lost" in name or name in ("slow", "cut", "elastic"):
             bench.both()
     if not arguments.keep:
         shutil.rmtree(folder)

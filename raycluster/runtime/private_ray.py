@@ -29,7 +29,8 @@ SHORT_FOLDER = "/tmp"
 PREFIX = "raycluster-"  # of the folders of our private Rays
 LOCK = "raycluster.lock"  # in each of them, locked while it is in use
 KEPT_S = 86_400.0  # how long the logs of a killed or failed command are kept
-SPILLED = "session_*/ray_spilled_objects*"
+INSIDE = "ray"  # Ray makes its own folder writable for everybody; the one around it is not even readable
+SPILLED = f"{INSIDE}/session_*/ray_spilled_objects*"
 
 
 def start_private(node: Node, folder: Path, console: Console | None = None) -> str:
@@ -70,7 +71,7 @@ def start_private(node: Node, folder: Path, console: Console | None = None) -> s
                     include_dashboard=False,
                     log_to_driver=False,
                     logging_level=logging.ERROR,
-                    _temp_dir=str(folder),
+                    _temp_dir=str(folder / INSIDE),
                 )
             break
         except Exception as error:  # Ray raises nothing more specific if it takes too long
@@ -152,7 +153,7 @@ def place_for_sockets() -> tuple[str, bool]:
     """
     usual = os.environ.get("RAY_TMPDIR") or os.environ.get("TMPDIR") or SHORT_FOLDER
     session = f"session_0000-00-00_00-00-00_000000_{os.getpid()}"
-    socket_path = os.path.join(usual, f"{PREFIX}12345678", session, "sockets", "plasma_store")
+    socket_path = os.path.join(usual, f"{PREFIX}12345678", INSIDE, session, "sockets", "plasma_store")
     if len(os.fsencode(socket_path)) <= LONGEST_SOCKET_PATH:
         return usual, True
     if not os.access(SHORT_FOLDER, os.W_OK | os.X_OK):

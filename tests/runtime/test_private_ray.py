@@ -51,7 +51,7 @@ def test_a_temporary_folder_whose_path_is_too_long_for_sockets_is_replaced(monke
     from ray._private.utils import validate_socket_filepath
 
     monkeypatch.delenv("RAY_TMPDIR", raising=False)
-    session = f"raycluster-ab12cd34/session_2026-11-27_09-18-23_123456_{os.getpid()}/sockets/plasma_store"
+    session = f"raycluster-ab12cd34/ray/session_2026-11-27_09-18-23_123456_{os.getpid()}/sockets/plasma_store"
     longest = 107 - len(session) - 1
     for length, is_usual in ((longest, True), (longest + 1, False)):
         place = "/" + "t" * (length - 1)
@@ -102,6 +102,7 @@ def test_the_folder_of_a_private_ray_is_removed_unless_the_command_fails(tmp_pat
     for error, is_kept in ((None, False), (UserError("a mistake"), False), (SystemExit(143), False), (OSError(), True)):
         with contextlib.suppress(UserError, SystemExit, OSError), own_folder() as folder:
             assert folder.parent == tmp_path / "new"
+            assert folder.stat().st_mode & 0o777 == 0o700
             if error:
                 raise error
         assert folder.exists() == is_kept
@@ -110,7 +111,7 @@ def test_the_folder_of_a_private_ray_is_removed_unless_the_command_fails(tmp_pat
 def test_only_what_killed_commands_of_ours_have_left_is_removed(tmp_path):
     names = ("raycluster-abandoned", "raycluster-recent", "raycluster-in-use", "ray")
     abandoned, recent, in_use, other = (tmp_path / name for name in names)
-    spilled = "session_2026-11-27_09-18-23_123456_1/ray_spilled_objects_1"
+    spilled = "ray/session_2026-11-27_09-18-23_123456_1/ray_spilled_objects_1"
     for folder in (abandoned, recent, in_use, other):
         (folder / spilled).mkdir(parents=True)
         (folder / LOCK).touch()
