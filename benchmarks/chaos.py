@@ -92,7 +92,7 @@ class Chaos:
         data, vectors = folder / "digits.npz", folder / "vectors.npy"
         digits = load_digits()
         np.savez(data, images=(digits.images[:N] * 15).astype(np.uint8), labels=digits.target[:N])
-        np.save(vectors, np.random.default_rng(0).normal(size=(20_000, 16)).astype(np.float32))
+        np.save(vectors, np.random.default_rng(0).normal(size=(4_000, 16)).astype(np.float32))
         self.names = {"data": data, "vectors": vectors, "run": folder / "train-jule-calm"}
         self._n = 0
 
@@ -217,7 +217,7 @@ def counts(temporary: Path) -> dict[str, int]:
     running = living()
     return {
         "processes": len(running),
-        "sockets": len(psutil.net_connections("all")),
+        "sockets": sum(one.status != psutil.CONN_TIME_WAIT for one in psutil.net_connections("all")),
         "open files": sum(one.num_fds() for one in running),
         "files in shared memory": sum(path.is_file() for path in SHARED_MEMORY.rglob("*")),
         "temporary files": sum(path.is_file() for path in temporary.rglob("*") if PREFIX not in str(path)),

@@ -28,6 +28,7 @@ from sklearn.datasets import load_digits
 from raycluster.runtime.run_dir import RunDir
 
 N = 300
+MANY = 30_000  # in several shards
 LIMIT_S = 300.0  # for one command
 ATOL, RTOL = 1e-4, 1e-3
 QUICK = {
@@ -68,9 +69,10 @@ class Bench:
 
     def __init__(self, folder: Path) -> None:
         self.folder, self.machines = folder, make_machines(1, 1)
-        self.digits, self.vectors = folder / "digits.npz", folder / "vectors.npy"
+        self.digits, self.many, self.vectors = (folder / name for name in ("digits.npz", "many.npz", "vectors.npy"))
         digits = load_digits()
         np.savez(self.digits, images=(digits.images[:N] * 15).astype(np.uint8), labels=digits.target[:N])
+        np.savez(self.many, images=np.resize((digits.images * 15).astype(np.uint8), (MANY, 8, 8)))
         np.save(self.vectors, np.random.default_rng(0).normal(size=(20_000, 16)).astype(np.float32))
         self._n = 0
 
@@ -164,7 +166,7 @@ def train(method: str) -> Callable[[Bench], str]:
 def embed(bench: Bench) -> str:
     """Embed with two workers."""
     model = bench.alone(f"train jule --data {bench.digits} --clusters 10 --workers 2 {QUICK['jule']}", "jule")
-    return plain(bench, f"embed --model {model} --data {bench.digits} --workers 2", "embed")
+    return plain(bench, f"embed --model {model} --data {bench.many} --workers 2", "embed")
 
 
 def cluster(bench: Bench) -> str:
@@ -266,7 +268,7 @@ def elastic(bench: Bench) -> str:
 def embed_lost(bench: Bench) -> str:
     """Lose the second machine for good while it embeds."""
     model = bench.alone(f"train jule --data {bench.digits} --clusters 10 --workers 2 {QUICK['jule']}", "jule")
-    words = f"embed --model {model} --data {bench.digits} --workers 2"
+    words = f"embed --model {model} --data {bench.many} --workers 2"
     alone = bench.alone(words, "embed")
     command = bench.run(words, "embed-lost", bench.machines[0])
     wait_for(command, lambda: "Embeddings go to" in command.log.read_text())
