@@ -302,7 +302,7 @@ def main(
         turn += 1
     after = counts(temporary)
     age(temporary)
-    chaos.calm(commands[0], f"again-{seed}")
+    chaos.check_leftovers(chaos.calm(commands[0], f"again-{seed}")[0])
     print(
         "\n".join(
             f"{name}: {before[name]} before, {after[name]} after, {left} then"

@@ -248,7 +248,8 @@ def slow(bench: Bench) -> str:
 def elastic(bench: Bench) -> str:
     """Start on one machine, let the second one join, and lose it again; the training follows."""
     first, second = bench.machines
-    second.lose()
+    for machine in bench.machines:
+        machine.lose()
     first.join(first)
     words = f"train jule --data {bench.digits} --clusters 10 --workers 1:2 {LONGER}"
     command = bench.run(words, "elastic", first)

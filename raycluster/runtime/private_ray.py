@@ -6,7 +6,9 @@ import contextlib
 import logging
 import os
 import secrets
+import sys
 import tempfile
+import threading
 import time
 from collections.abc import Iterator
 from pathlib import Path
@@ -62,7 +64,7 @@ def start_private(node: Node, folder: Path, console: Console | None = None) -> s
     os.environ.setdefault("RAY_AUTH_TOKEN", secrets.token_hex(32))
     for attempt in range(1, ATTEMPTS + 1):
         try:
-            with _on_loopback(), _patience(console):
+            with _on_loopback(), _patience(console), _last_words(folder):
                 context: Any = ray.init(
                     address="local",
                     num_cpus=int(node.cpus),
@@ -174,9 +176,45 @@ def _on_loopback() -> Iterator[None]:
 
 
 @contextlib.contextmanager
+def _last_words(folder: Path) -> Iterator[None]:
+    """End this process with a sentence if Ray's control service dies inside of this.
+
+    Left to itself, Ray ends it after a minute without one; no exception can be raised in its compiled code.
+    """
+    started = threading.Event()
+
+    def look() -> None:
+        was_there = False
+        while not started.wait(LOOK_S):
+            is_there = "gcs_server" in _running()
+            if was_there and not is_there and not started.is_set():
+                what = "Ray's gcs_server on this machine has died, maybe because memory ran out."
+                where = f"Ray's logs are in {folder}. Run the same command again."
+                print(f"\nerror: {what}\n{where}", file=sys.stderr, flush=True)
+                os._exit(1)
+            was_there = is_there
+
+    threading.Thread(target=look, daemon=True).start()
+    try:
+        yield
+    finally:
+        started.set()
+
+
+def _running() -> list[str]:
+    """Return the names of the processes of Ray that this process has started."""
+    import psutil  # it comes with Ray
+
+    names = []
+    for child in psutil.Process().children():
+        with contextlib.suppress(psutil.NoSuchProcess):
+            names += [child.name()] if child.status() != psutil.STATUS_ZOMBIE else []
+    return names
+
+
+@contextlib.contextmanager
 def _patience(console: Console | None) -> Iterator[None]:
     """Let Ray wait for its raylet for minutes as long as that is running, and say what is waited for."""
-    import psutil  # it comes with Ray
     from ray._private import services
 
     ask, began = services.get_node, time.monotonic()
@@ -187,8 +225,7 @@ def _patience(console: Console | None) -> Iterator[None]:
                 return ask(*arguments)
             except RuntimeError:
                 waited = time.monotonic() - began
-                names = [child.name() for child in psutil.Process().children() if child.status() != "zombie"]
-                if waited > PATIENCE_S or "raylet" not in names:
+                if waited > PATIENCE_S or "raylet" not in _running():
                     raise
                 if waited > BUSY_AFTER_S and console:
                     console.progress("starting Ray", f"starting Ray: {load_of_machine()}")

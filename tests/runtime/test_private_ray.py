@@ -1,7 +1,9 @@
 import contextlib
 import errno
 import fcntl
+import itertools
 import os
+import threading
 import time
 
 import pytest
@@ -94,6 +96,17 @@ def test_ray_is_waited_for_as_long_as_its_raylet_runs(monkeypatch, capsys):
     assert len(asked) == 1
     assert services.get_node is not_yet
     assert "starting Ray: this machine has" in capsys.readouterr().out
+
+
+def test_a_control_service_that_dies_while_ray_starts_ends_the_command_with_a_sentence(monkeypatch, capsys, tmp_path):
+    there = itertools.chain([[], ["gcs_server"], ["gcs_server", "raylet"]], itertools.repeat(["raylet"]))
+    ended = threading.Event()
+    monkeypatch.setattr(private_ray, "LOOK_S", 0.0)
+    monkeypatch.setattr(private_ray, "_running", lambda: next(there))
+    monkeypatch.setattr(os, "_exit", lambda code: ended.set())
+    with private_ray._last_words(tmp_path):
+        assert ended.wait(60)
+    assert "error: Ray's gcs_server on this machine has died" in capsys.readouterr().err
 
 
 def test_the_folder_of_a_private_ray_is_removed_unless_the_command_fails(tmp_path, monkeypatch):
