@@ -1,6 +1,6 @@
 """Drills on two machines, made by machines.py: each command, with and without a loss, against one machine.
 
-    python benchmarks/two_nodes.py                       all drills, a table at the end; about 20 minutes on two cores
+    python benchmarks/two_nodes.py                       all drills, a table at the end; about 40 minutes on two cores
     python benchmarks/two_nodes.py train-jule node-lost  these only
 
 Each command must end with the result of one machine up to the order of sums, or stop with a sentence, and continue.
