@@ -7,7 +7,8 @@ In turn, each command is started, and at a random moment one of its processes is
 kinds: the command itself, Ray's raylet or control service, a worker, the driver. If the command ends without a result,
 it is run again, and harmed again. After a few kills it is left alone, and its files are compared with those of an
 undisturbed run, bit for bit except for times. A command that was not killed itself must not end without a sentence, or
-with a traceback, and no process may be left over.
+with a traceback. Nothing may be left over: all runs on a machine of its own (see machines.py), whose processes, shared
+memory, sockets, open files, and files of Ray are counted before and after.
 """
 
 from __future__ import annotations
@@ -16,6 +17,7 @@ import json
 import os
 import random
 import shutil
+import subprocess
 import sys
 import tempfile
 import time
@@ -28,16 +30,20 @@ import pyarrow as pa
 import pyarrow.parquet as pq
 import ray  # noqa: F401
 import tyro
+from machines import go_apart
 from safetensors.numpy import load_file
 from sklearn.datasets import load_digits
+
+from raycluster.runtime.private_ray import LOCK, PREFIX
 
 import psutil  # isort: skip  # Ray brings it, so Ray is imported first
 
 N = 300
 KILLS_IN_A_ROW = 4
 LIMIT_S = 300.0  # for one run of a command
-GONE_S = 30.0  # after the end of a command, for its processes
-MARK = "RAYCLUSTER_CHAOS"
+LAST_WORDS_S = 2.0  # if Ray has ended a command, another process says why
+GONE_S = 120.0  # after the end of a command, for its processes
+SHARED_MEMORY = Path("/dev/shm")
 SHORT = {
     "jule": "--epochs-per-period 20 --rounds 1 --epochs-per-round 10",
     "dccm": "--epochs 3 --large-batch 64 --small-batch 16 --repeats 1 --mi-places 4",
@@ -56,7 +62,7 @@ COMMANDS = {
 }
 # Times, and what is said of the last call only.
 PASSING = (
-    *("seconds", "stages", "work", "images_per_second", "spilled_bytes"),
+    *("seconds", "stages", "work", "images_per_second", "graph_seconds", "merge_seconds", "spilled_bytes"),
     *("embedded_now", "blank_now", "blank_paths", "folder"),
 )
 
@@ -82,33 +88,35 @@ class Chaos:
 
     def __init__(self, folder: Path, seed: int) -> None:
         self.folder, self.random, self.score = folder, random.Random(seed), Score()
+        self.seed = seed
         data, vectors = folder / "digits.npz", folder / "vectors.npy"
         digits = load_digits()
         np.savez(data, images=(digits.images[:N] * 15).astype(np.uint8), labels=digits.target[:N])
-        np.save(vectors, np.random.default_rng(0).normal(size=(20_000, 16)).astype(np.float32))
+        np.save(vectors, np.random.default_rng(0).normal(size=(4_000, 16)).astype(np.float32))
         self.names = {"data": data, "vectors": vectors, "run": folder / "train-jule-calm"}
         self._n = 0
 
     def start(self, name: str, out: Path) -> tuple[psutil.Popen, Path]:
         """Start a command, and return its process and its log."""
         self._n += 1
-        log = self.folder / f"{self._n:03d}-{out.name}.log"
+        log = self.folder / f"{self.seed}-{self._n:03d}-{out.name}.log"
         words = COMMANDS[name].format(**self.names).split()
         target = out / "assigned.parquet" if name == "assign" else out
         out.mkdir(exist_ok=True)
         with open(log, "wb") as file:
             command = [sys.executable, "-m", "raycluster", *words, "--out", str(target)]
-            environment = os.environ | {MARK: str(self.folder)}
-            return psutil.Popen(command, stdout=file, stderr=file, env=environment), log
+            return psutil.Popen(command, stdout=file, stderr=file), log
 
-    def calm(self, name: str) -> tuple[Path, float]:
+    def calm(self, name: str, which: str = "calm") -> tuple[Path, float]:
         """Return the results of an undisturbed run, and the seconds that it took."""
-        out = self.folder / f"{name}-calm"
-        began = time.monotonic()
-        process, log = self.start(name, out)
-        if process.wait(LIMIT_S):
-            raise RuntimeError(f"{name} fails undisturbed: {log.read_text()}")
-        return out, time.monotonic() - began
+        out, took = self.folder / f"{name}-{which}", self.folder / f"{name}-{which}.seconds"
+        if not took.exists():
+            began = time.monotonic()
+            process, log = self.start(name, out)
+            if process.wait(LIMIT_S):
+                raise RuntimeError(f"{name} fails undisturbed: {log.read_text()}")
+            took.write_text(str(time.monotonic() - began))
+        return out, float(took.read_text())
 
     def kill_one(self, process: psutil.Popen) -> str | None:
         """Kill one process of a command, and return which, or None if it has ended."""
@@ -141,6 +149,8 @@ class Chaos:
             self.score.survived += code == 0
             took = time.monotonic() - killed_at
             print(f"{log.name}: {kind} killed after {delay:.1f} s, exit code {code} {took:.0f} s later", flush=True)
+        if code not in (0, -9):
+            time.sleep(LAST_WORDS_S)
         said = log.read_text()
         if "Traceback" in said:
             self.problem(log, f"a traceback after the death of {kind}")
@@ -156,7 +166,7 @@ class Chaos:
     def check_leftovers(self, log: Path) -> None:
         """Note processes that a command has left over."""
         began = time.monotonic()
-        while left := [one for one in psutil.process_iter() if _is_marked(one, str(self.folder))]:
+        while left := others():
             if time.monotonic() - began > GONE_S:
                 self.problem(log, f"left over: {', '.join(one.name() for one in left)}")
                 for one in left:
@@ -166,8 +176,7 @@ class Chaos:
 
     def turn(self, name: str, calm: Path, seconds: float, kills: int) -> None:
         """Kill a command some times, let it end, and compare."""
-        out = self.folder / f"{name}-harmed"
-        shutil.rmtree(out, ignore_errors=True)
+        out = self.folder / f"{name}-harmed-{self.seed}-{self._n}"
         is_done = False
         for _ in range(kills):
             is_done = self.harm(name, out, seconds)
@@ -184,11 +193,43 @@ class Chaos:
             self.problem(out, f"another result: {difference}")
 
 
-def _is_marked(process: psutil.Process, value: str) -> bool:
-    try:
-        return process.environ().get(MARK) == value and process.status() != psutil.STATUS_ZOMBIE
-    except psutil.Error:
-        return False
+def others() -> list[psutil.Process]:
+    """Return all processes of this machine but this one and its parents."""
+    mine = {os.getpid(), *(parent.pid for parent in psutil.Process().parents())}
+    return [one for one in living() if one.pid not in mine]
+
+
+def living() -> list[psutil.Process]:
+    """Return all processes of this machine; it has nobody to bury the dead."""
+    return [one for one in psutil.process_iter(["status"]) if one.info["status"] != psutil.STATUS_ZOMBIE]
+
+
+def furnish(temporary: Path) -> None:
+    """Give this machine a folder of temporary files, shared memory, and a loopback interface of its own."""
+    temporary.mkdir(exist_ok=True)
+    os.environ["TMPDIR"] = str(temporary)
+    subprocess.run(["mount", "-t", "tmpfs", "tmpfs", SHARED_MEMORY], check=True)
+    subprocess.run(["ip", "link", "set", "lo", "up"], check=True)
+
+
+def counts(temporary: Path) -> dict[str, int]:
+    """Return how much there is of everything that could leak."""
+    running = living()
+    return {
+        "processes": len(running),
+        "sockets": sum(one.status != psutil.CONN_TIME_WAIT for one in psutil.net_connections("all")),
+        "open files": sum(one.num_fds() for one in running),
+        "files in shared memory": sum(path.is_file() for path in SHARED_MEMORY.rglob("*")),
+        "temporary files": sum(path.is_file() for path in temporary.rglob("*") if PREFIX not in str(path)),
+        "folders of Ray": len(list(temporary.glob(f"{PREFIX}*"))),
+        "MB of temporary files": sum(path.stat().st_size for path in temporary.rglob("*") if path.is_file()) // 10**6,
+    }
+
+
+def age(temporary: Path) -> None:
+    """Let two days go by for the folders of Ray that killed commands have left."""
+    for lock in temporary.glob(f"{PREFIX}*/{LOCK}"):
+        os.utime(lock, (0, 0))
 
 
 def differences(out: Path, calm: Path) -> list[str]:
@@ -242,20 +283,32 @@ def main(
     commands
         Which, in turn.
     keep
-        Keep all results and logs in this folder.
+        Keep all results and logs in this folder, and use the undisturbed ones that are there.
     """
+    go_apart()
     began, folder = time.monotonic(), keep or Path(tempfile.mkdtemp(prefix="chaos-"))
     folder.mkdir(parents=True, exist_ok=True)
+    temporary = folder / "tmp"
+    furnish(temporary)
     chaos = Chaos(folder, seed)
     needed = ["train-jule", *(name for name in commands if name != "train-jule")]
     calm = {name: chaos.calm(name) for name in needed}
     print({name: round(seconds, 1) for name, (_, seconds) in calm.items()}, flush=True)
-    score, turn = chaos.score, 0
+    score, turn, before = chaos.score, 0, counts(temporary)
     while score.killed.total() < kills and time.monotonic() - began < 60 * minutes:
         name = commands[turn % len(commands)]
         left = kills - score.killed.total()
         chaos.turn(name, *calm[name], min(left, chaos.random.randint(1, KILLS_IN_A_ROW)))
         turn += 1
+    after = counts(temporary)
+    age(temporary)
+    chaos.check_leftovers(chaos.calm(commands[0], f"again-{seed}")[0])
+    print(
+        "\n".join(
+            f"{name}: {before[name]} before, {after[name]} after, {left} then"
+            for name, left in counts(temporary).items()
+        )
+    )
     print(f"{score.killed.total()} kills, seed {seed}, {', '.join(commands)}: {dict(score.killed.most_common())}")
     print(
         f"{score.survived} survived by the command; {score.compared} results compared; {len(score.problems)} problems"

@@ -1,4 +1,4 @@
-"""Machines made of Linux namespaces, each with a network, a host name, and shared memory of its own, for drills.
+"""Machines made of Linux namespaces, each with a network, a name, processes, and shared memory of its own, for drills.
 
 As on many Debian machines, the name of each one resolves to loopback. All ends with the process that made them.
 """
@@ -49,18 +49,20 @@ class Machine:
     def __init__(self, number: int, cpus: int = 1) -> None:
         self.address, self.cpus = f"10.77.0.{number}", cpus
         self._name, self._cable = f"node{number}", f"cable{number}"
-        self._holder = subprocess.Popen(["unshare", "--net", "--uts", "--mount", "sleep", "infinity"])
-        while os.readlink(f"/proc/{self._holder.pid}/ns/net") == os.readlink("/proc/self/ns/net"):
+        spaces = ["--net", "--uts", "--mount", "--pid", "--mount-proc", "--fork", "--kill-child"]
+        holder = subprocess.Popen(["unshare", *spaces, "sleep", "infinity"])
+        while not (inside := Path(f"/proc/{holder.pid}/task/{holder.pid}/children").read_text().split()):
             time.sleep(0.01)
-        _do(f"ip link add {self._cable} type veth peer name eth0 netns {self._holder.pid}")
+        self._holder, self._init = holder.pid, int(inside[0])
+        _do(f"ip link add {self._cable} type veth peer name eth0 netns {self._init}")
         _do(f"ip link set {self._cable} master switch up")
-        hosts = tempfile.NamedTemporaryFile("w", delete=False)  # noqa: SIM115  # bound below
-        with hosts:
-            hosts.write(f"127.0.0.1 localhost\n127.0.1.1 {self._name}\n")
         for folder in ("/tmp/ray", "/dev/shm"):
             os.makedirs(folder, exist_ok=True)
             self.do(f"mount -t tmpfs tmpfs {folder}")
-        self.do(f"mount --bind {hosts.name} /etc/hosts")
+        with tempfile.NamedTemporaryFile("w") as hosts:
+            hosts.write(f"127.0.0.1 localhost\n127.0.1.1 {self._name}\n")
+            hosts.flush()
+            self.do(f"mount --bind {hosts.name} /etc/hosts")
         self.do(f"hostname {self._name}")
         self.do("ip link set lo up")
         self.do("ip link set eth0 up")
@@ -69,7 +71,8 @@ class Machine:
 
     def start(self, command: list[str], log: Path, **environment: str) -> subprocess.Popen[bytes]:
         """Start a command on this machine; its output goes to ``log``."""
-        inside = ["nsenter", "--target", str(self._holder.pid), "--net", "--uts", "--mount", f"--wdns={os.getcwd()}"]
+        spaces = ["--net", "--uts", "--mount", "--pid", f"--wdns={os.getcwd()}"]
+        inside = ["nsenter", "--target", str(self._init), *spaces]
         kept = {name: value for name, value in os.environ.items() if not name.startswith("RAY_")}
         with open(log, "ab") as file:
             return subprocess.Popen(
@@ -95,10 +98,10 @@ class Machine:
 
     def signal(self, number: signal.Signals) -> None:
         """Send a signal to every process on this machine."""
-        mine = os.readlink(f"/proc/{self._holder.pid}/ns/net")
+        mine = os.readlink(f"/proc/{self._init}/ns/net")
         for entry in Path("/proc").iterdir():
             with contextlib.suppress(OSError, ValueError):
-                if os.readlink(entry / "ns/net") == mine and int(entry.name) != self._holder.pid:
+                if os.readlink(entry / "ns/net") == mine and int(entry.name) not in (self._holder, self._init):
                     os.kill(int(entry.name), number)
 
     def lose(self) -> None:

@@ -1,6 +1,6 @@
 """Drills on two machines, made by machines.py: each command, with and without a loss, against one machine.
 
-    python benchmarks/two_nodes.py                       all drills, a table at the end; about 20 minutes on two cores
+    python benchmarks/two_nodes.py                       all drills, a table at the end; about 40 minutes on two cores
     python benchmarks/two_nodes.py train-jule node-lost  these only
 
 Each command must end with the result of one machine up to the order of sums, or stop with a sentence, and continue.
@@ -10,6 +10,7 @@ from __future__ import annotations
 
 import argparse
 import shutil
+import signal
 import subprocess
 import sys
 import tempfile
@@ -24,7 +25,10 @@ from machines import PORT, Machine, go_apart, make_machines
 from safetensors.numpy import load_file
 from sklearn.datasets import load_digits
 
+from raycluster.runtime.run_dir import RunDir
+
 N = 300
+MANY = 30_000  # in several shards
 LIMIT_S = 300.0  # for one command
 ATOL, RTOL = 1e-4, 1e-3
 QUICK = {
@@ -32,6 +36,8 @@ QUICK = {
     "dccm": "--epochs 2 --large-batch 64 --small-batch 16 --repeats 1 --mi-places 4",
     "concurl": "--preset cpu --epochs 2 --evaluate-every 2",
 }
+SOME_EPOCHS = 5
+LONGER = "--epochs-per-period 1500 --rounds 0"  # and to get it back
 LONG = "--epochs-per-period 60 --rounds 0"  # long enough to lose a machine on the way
 
 
@@ -63,9 +69,10 @@ class Bench:
 
     def __init__(self, folder: Path) -> None:
         self.folder, self.machines = folder, make_machines(1, 1)
-        self.digits, self.vectors = folder / "digits.npz", folder / "vectors.npy"
+        self.digits, self.many, self.vectors = (folder / name for name in ("digits.npz", "many.npz", "vectors.npy"))
         digits = load_digits()
         np.savez(self.digits, images=(digits.images[:N] * 15).astype(np.uint8), labels=digits.target[:N])
+        np.savez(self.many, images=np.resize((digits.images * 15).astype(np.uint8), (MANY, 8, 8)))
         np.save(self.vectors, np.random.default_rng(0).normal(size=(20_000, 16)).astype(np.float32))
         self._n = 0
 
@@ -129,6 +136,17 @@ def epochs(out: Path) -> int:
     return metrics.read_text().count('"kind": "epoch"') if metrics.exists() else 0
 
 
+def wait_for_epochs(command: Command, out: Path, workers: int) -> None:
+    """Wait until a training has gone on with this number of workers for some epochs."""
+
+    def has_gone_on() -> bool:
+        kinds = [(row["kind"], row.get("workers")) for row in RunDir(out).rows()]
+        starts = [place for place, (kind, _) in enumerate(kinds) if kind == "start"] or [0]
+        return ("start", workers) in kinds[starts[-1] :] and len(kinds) > starts[-1] + SOME_EPOCHS
+
+    wait_for(command, has_gone_on)
+
+
 def plain(bench: Bench, words: str, out: str) -> str:
     """Run a command on both machines."""
     alone = bench.alone(words, out)
@@ -148,7 +166,7 @@ def train(method: str) -> Callable[[Bench], str]:
 def embed(bench: Bench) -> str:
     """Embed with two workers."""
     model = bench.alone(f"train jule --data {bench.digits} --clusters 10 --workers 2 {QUICK['jule']}", "jule")
-    return plain(bench, f"embed --model {model} --data {bench.digits} --workers 2", "embed")
+    return plain(bench, f"embed --model {model} --data {bench.many} --workers 2", "embed")
 
 
 def cluster(bench: Bench) -> str:
@@ -216,10 +234,42 @@ def cut(bench: Bench) -> str:
     return _train_and(bench, "cut", 0, harm, bench.both)
 
 
+def slow(bench: Bench) -> str:
+    """Stop every process of the second machine for 10 seconds, as if it were far too busy."""
+
+    def harm() -> None:
+        bench.machines[1].signal(signal.SIGSTOP)
+        time.sleep(10)
+        bench.machines[1].signal(signal.SIGCONT)
+
+    return _train_and(bench, "slow", 0, harm, bench.both)
+
+
+def elastic(bench: Bench) -> str:
+    """Start on one machine, let the second one join, and lose it again; the training follows."""
+    first, second = bench.machines
+    for machine in bench.machines:
+        machine.lose()
+    first.join(first)
+    words = f"train jule --data {bench.digits} --clusters 10 --workers 1:2 {LONGER}"
+    command = bench.run(words, "elastic", first)
+    out = bench.folder / "elastic"
+    began = command.began
+    log = []
+    for change, workers in ((lambda: None, 1), (lambda: second.join(first), 2), (second.lose, 1)):
+        change()
+        changed = time.monotonic()
+        wait_for_epochs(command, out, workers)
+        log.append(f"{workers} after {time.monotonic() - changed:.0f} s")
+    assert command.end() == 0, command.log.read_text()
+    assert len(pq.read_table(out / "assignments.parquet")) == N
+    return f"workers: {', '.join(log)}; {epochs(out)} epochs in {time.monotonic() - began:.0f} s"
+
+
 def embed_lost(bench: Bench) -> str:
     """Lose the second machine for good while it embeds."""
     model = bench.alone(f"train jule --data {bench.digits} --clusters 10 --workers 2 {QUICK['jule']}", "jule")
-    words = f"embed --model {model} --data {bench.digits} --workers 2"
+    words = f"embed --model {model} --data {bench.many} --workers 2"
     alone = bench.alone(words, "embed")
     command = bench.run(words, "embed-lost", bench.machines[0])
     wait_for(command, lambda: "Embeddings go to" in command.log.read_text())
@@ -258,7 +308,9 @@ DRILLS: dict[str, Callable[[Bench], str]] = {
     "blind": blind,
     "node-back": node_back,
     "node-lost": node_lost,
+    "slow": slow,
     "cut": cut,
+    "elastic": elastic,
     "embed-lost": embed_lost,
     "head-lost": head_lost,
 }
@@ -283,7 +335,7 @@ def main() -> int:
             failed.append(name)
             said = f"FAILED: {error}"
         print(f"| {name} | {time.monotonic() - began:.0f} s | {said} |", flush=True)
-        if name in failed or "lost" in name or name == "cut":
+        if name in failed or "lost" in name or name in ("slow", "cut", "elastic"):
             bench.both()
     if not arguments.keep:
         shutil.rmtree(folder)

@@ -37,6 +37,7 @@ from raycluster.options import (
 )
 from raycluster.runtime.console import Console
 from raycluster.runtime.paths import absolute_out, under_job_submit
+from raycluster.runtime.resources import parse_workers
 from raycluster.runtime.summary import RunSummary
 
 if TYPE_CHECKING:
@@ -56,7 +57,7 @@ def train(
     method: str | None = None,
     preset: str = "default",
     settings: Any = None,
-    workers: int | None = None,
+    workers: int | str | None = None,
     gpus_per_worker: float | None = None,
     feed: FeedMode = "auto",
     image_size: ImageSize | None = None,
@@ -89,8 +90,9 @@ def train(
         has.
     settings : JuleSettings, DccmSettings or ConcurlSettings, optional
         The settings of the method, from its module ``raycluster.methods.METHOD.settings``.
-    workers : int, optional
-        The number of processes that train together; by default one per GPU, or one if there is no GPU.
+    workers : int or str, optional
+        The number of processes that train together; or the fewest and the most, such as "1:4", to follow the machines
+        of a cluster. By default one per GPU, or one if there is no GPU.
     gpus_per_worker : float, optional
         GPUs for each worker; by default 0.9 of one, so that the driver actor has the rest, or 0 if there is no GPU.
     feed : {"auto", "resident", "streaming"}
@@ -775,7 +777,7 @@ def train_with(options: TrainOptions, method: str, settings: Any, console: Conso
         color=options.color,
         fit=options.fit,
         value_range=options.value_range,
-        workers=options.workers,
+        workers=parse_workers(options.workers),
         gpus_per_worker=options.gpus_per_worker,
         feed=options.feed,
     )

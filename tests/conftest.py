@@ -3,7 +3,6 @@
 import os
 from concurrent.futures import ProcessPoolExecutor
 from datetime import timedelta
-from pathlib import Path
 
 import pytest
 import torch
@@ -18,12 +17,13 @@ torch.set_num_threads(1)
 @pytest.fixture(scope="session")
 def ray_session():
     """A Ray of four logical CPUs and no GPU that all tests of a session share; starting one costs seconds."""
-    from raycluster.runtime.private_ray import cleared_away, start_private
+    from raycluster.runtime.private_ray import own_folder, start_private
     from raycluster.runtime.resources import Node
     from raycluster.runtime.session import prepare_environment
 
     prepare_environment()
-    with cleared_away(Path(start_private(Node(4)))):
+    with own_folder() as folder:
+        start_private(Node(4), folder)
         import ray
 
         yield

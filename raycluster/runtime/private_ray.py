@@ -6,6 +6,9 @@ import contextlib
 import logging
 import os
 import secrets
+import sys
+import tempfile
+import threading
 import time
 from collections.abc import Iterator
 from pathlib import Path
@@ -25,12 +28,14 @@ LOOK_S = 0.5
 BUSY_AFTER_S = 15.0
 LONGEST_SOCKET_PATH = 107  # bytes, of the address of a Unix socket
 SHORT_FOLDER = "/tmp"
-LOCK = "raycluster.lock"  # in the session folders of our own, locked while they are in use
+PREFIX = "raycluster-"  # of the folders of our private Rays
+LOCK = "raycluster.lock"  # in each of them, locked while it is in use
 KEPT_S = 86_400.0  # how long the logs of a killed or failed command are kept
-SPILLED = "ray_spilled_objects*"
+INSIDE = "ray"  # Ray makes its own folder writable for everybody; the one around it is not even readable
+SPILLED = f"{INSIDE}/session_*/ray_spilled_objects*"
 
 
-def start_private(node: Node, console: Console | None = None) -> str:
+def start_private(node: Node, folder: Path, console: Console | None = None) -> str:
     """Start a private Ray cluster on this machine, and return its session folder.
 
     Its processes listen on the loopback interface only, and there is no dashboard.
@@ -38,13 +43,13 @@ def start_private(node: Node, console: Console | None = None) -> str:
     Parameters
     ----------
     node : Node
+    folder : Path
+        Where its files go, as :func:`own_folder` makes it.
     console : Console, optional
-        Told where Ray's files go if not into the usual folder, and what is waited for.
+        Told what is waited for.
 
     Raises
     ------
-    UserError
-        If there is no folder for Ray's sockets.
     TrainingFailed
         If it does not start, as on a machine that is far too busy.
     OSError
@@ -57,12 +62,9 @@ def start_private(node: Node, console: Console | None = None) -> str:
     # Ray protects a cluster that it starts with a token. Ours lives as long as this process. Ray's own would be written
     # to the home folder, readable by everyone, and the next `ray start --head` would require it from everybody.
     os.environ.setdefault("RAY_AUTH_TOKEN", secrets.token_hex(32))
-    folder = folder_of_sockets()
-    if folder and console:
-        console.say(f"The path of TMPDIR is too long for Ray's sockets: Ray's files go to {folder}")
     for attempt in range(1, ATTEMPTS + 1):
         try:
-            with _on_loopback(), _only_what_is_needed(), _patience(console):
+            with _on_loopback(), _only_what_is_needed(), _patience(console), _last_words(folder):
                 context: Any = ray.init(
                     address="local",
                     num_cpus=int(node.cpus),
@@ -71,7 +73,7 @@ def start_private(node: Node, console: Console | None = None) -> str:
                     include_dashboard=False,
                     log_to_driver=False,
                     logging_level=logging.ERROR,
-                    _temp_dir=folder,
+                    _temp_dir=str(folder / INSIDE),
                 )
             break
         except Exception as error:  # Ray raises nothing more specific if it takes too long
@@ -88,20 +90,37 @@ def start_private(node: Node, console: Console | None = None) -> str:
 
 
 @contextlib.contextmanager
-def cleared_away(session: Path) -> Iterator[None]:
-    """Mark the session folder of a private Ray as in use, and remove it at the end, unless a failure needs its logs.
+def own_folder(console: Console | None = None) -> Iterator[Path]:
+    """Make a folder for the files of a private Ray, and remove it at the end, unless a failure needs its logs.
 
-    Ray itself leaves session folders for ever.
+    Ray itself leaves its files for ever. What a killed command leaves, the next one removes.
+
+    Parameters
+    ----------
+    console : Console, optional
+        Told where the folder is if not in the usual place.
+
+    Raises
+    ------
+    UserError
+        If there is no place for Ray's sockets.
+    OSError
+        If its disk has no room.
     """
-    remove_abandoned(session.parent)
+    place, is_usual = place_for_sockets()
+    if not is_usual and console:
+        console.say(f"The path of TMPDIR is too long for Ray's sockets: Ray's files go to {place}")
+    os.makedirs(place, exist_ok=True)
+    remove_abandoned(Path(place))
+    folder = Path(tempfile.mkdtemp(prefix=PREFIX, dir=place))
     keep = False
-    with open(session / LOCK, "w") as file:
+    with open(folder / LOCK, "w") as file:
         with contextlib.suppress(ImportError, OSError):  # Windows and some file systems have no locks
             import fcntl
 
             fcntl.flock(file, fcntl.LOCK_EX | fcntl.LOCK_NB)
         try:
-            yield
+            yield folder
         except UserError:
             raise
         except Exception:
@@ -109,51 +128,42 @@ def cleared_away(session: Path) -> Iterator[None]:
             raise
         finally:
             if not keep:
-                remove_tree(session)
+                remove_tree(folder)
 
 
-def remove_abandoned(folder: Path) -> None:
-    """Remove what private Rays of killed commands have left: spilled objects at once, logs after a day.
+def remove_abandoned(place: Path) -> None:
+    """Remove what private Rays of killed commands have left in a place: spilled objects at once, logs after a day."""
+    for lock in place.glob(f"{PREFIX}*/{LOCK}"):
+        with contextlib.suppress(ImportError, OSError):  # in use, or another user's
+            import fcntl
 
-    Parameters
-    ----------
-    folder : Path
-        Where Ray keeps its session folders.
-    """
-    import fcntl
-
-    for lock in folder.glob(f"session_*/{LOCK}"):
-        session = lock.parent
-        with contextlib.suppress(OSError):  # in use, or another user's
-            if session.is_symlink():
-                continue
             with open(lock, "r+") as file:
                 fcntl.flock(file, fcntl.LOCK_EX | fcntl.LOCK_NB)
-                for spilled in session.glob(SPILLED):
+                for spilled in lock.parent.glob(SPILLED):
                     remove_tree(spilled)
                 if time.time() - lock.stat().st_mtime > KEPT_S:
-                    remove_tree(session)
+                    remove_tree(lock.parent)
 
 
-def folder_of_sockets() -> str | None:
-    """Return where a private Ray should keep its files if its usual folder has too long a path for sockets, or None.
+def place_for_sockets() -> tuple[str, bool]:
+    """Return where the folder of a private Ray should be, and whether that is the usual place.
 
     Raises
     ------
     UserError
-        If there is no such place.
+        If the path of the usual place is too long for sockets, and there is no other.
     """
     usual = os.environ.get("RAY_TMPDIR") or os.environ.get("TMPDIR") or SHORT_FOLDER
     session = f"session_0000-00-00_00-00-00_000000_{os.getpid()}"
-    socket_path = os.path.join(usual, "ray", session, "sockets", "plasma_store")
+    socket_path = os.path.join(usual, f"{PREFIX}12345678", INSIDE, session, "sockets", "plasma_store")
     if len(os.fsencode(socket_path)) <= LONGEST_SOCKET_PATH:
-        return None
+        return usual, True
     if not os.access(SHORT_FOLDER, os.W_OK | os.X_OK):
         raise UserError(
             f"The path of the temporary folder {usual} is too long for Ray's sockets: set TMPDIR to a folder with a "
             "shorter one."
         )
-    return os.path.join(SHORT_FOLDER, "ray")
+    return SHORT_FOLDER, False
 
 
 @contextlib.contextmanager
@@ -186,9 +196,45 @@ def _only_what_is_needed() -> Iterator[None]:
 
 
 @contextlib.contextmanager
+def _last_words(folder: Path) -> Iterator[None]:
+    """End this process with a sentence if Ray's control service dies inside of this.
+
+    Left to itself, Ray ends it after a minute without one; no exception can be raised in its compiled code.
+    """
+    started = threading.Event()
+
+    def look() -> None:
+        was_there = False
+        while not started.wait(LOOK_S):
+            is_there = "gcs_server" in _running()
+            if was_there and not is_there and not started.is_set():
+                what = "Ray's gcs_server on this machine has died, maybe because memory ran out."
+                where = f"Ray's logs are in {folder}. Run the same command again."
+                print(f"\nerror: {what}\n{where}", file=sys.stderr, flush=True)
+                os._exit(1)
+            was_there = is_there
+
+    threading.Thread(target=look, daemon=True).start()
+    try:
+        yield
+    finally:
+        started.set()
+
+
+def _running() -> list[str]:
+    """Return the names of the processes of Ray that this process has started."""
+    import psutil  # it comes with Ray
+
+    names = []
+    for child in psutil.Process().children():
+        with contextlib.suppress(psutil.NoSuchProcess):
+            names += [child.name()] if child.status() != psutil.STATUS_ZOMBIE else []
+    return names
+
+
+@contextlib.contextmanager
 def _patience(console: Console | None) -> Iterator[None]:
     """Let Ray wait for its raylet for minutes as long as that is running, and say what is waited for."""
-    import psutil  # it comes with Ray
     from ray._private import services
 
     ask, began = services.get_node, time.monotonic()
@@ -199,8 +245,7 @@ def _patience(console: Console | None) -> Iterator[None]:
                 return ask(*arguments)
             except RuntimeError:
                 waited = time.monotonic() - began
-                names = [child.name() for child in psutil.Process().children() if child.status() != "zombie"]
-                if waited > PATIENCE_S or "raylet" not in names:
+                if waited > PATIENCE_S or "raylet" not in _running():
                     raise
                 if waited > BUSY_AFTER_S and console:
                     console.progress("starting Ray", f"starting Ray: {load_of_machine()}")

@@ -151,7 +151,7 @@ def watched(watch: RayWatch) -> Iterator[None]:
             raise TrainingFailed(told[0]) from None
         raise
     except Exception as error:
-        sentence = None if isinstance(error, UserError) or has_no_room(error) else watch.death()
+        sentence = None if isinstance(error, UserError) or has_no_room(error) else _death_by_now(watch)
         if sentence:
             raise TrainingFailed(sentence) from error
         raise
@@ -160,6 +160,14 @@ def watched(watch: RayWatch) -> Iterator[None]:
             signal.signal(number, before)
         for thread in threads:
             thread.join(LEAVE_S)  # one that asks Ray after the disconnection would end the whole process
+
+
+def _death_by_now(watch: RayWatch) -> str | None:
+    """Return what has died, or None; a dying process breaks connections for a moment before it refuses new ones."""
+    until = time.monotonic() + CHECK_S
+    while not (sentence := watch.death()) and time.monotonic() < until:
+        time.sleep(0.05)
+    return sentence
 
 
 def _interrupt(number: int, frame: Any) -> None:

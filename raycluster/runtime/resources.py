@@ -3,12 +3,14 @@
 from __future__ import annotations
 
 import math
-from dataclasses import dataclass
+import re
+from dataclasses import dataclass, replace
 
 from raycluster.errors import UserError
 from raycluster.runtime.units import count
 
 DRIVER_GPU_SHARE = 0.1
+Workers = int | tuple[int, int]  # their number, or the fewest and the most
 
 
 @dataclass(frozen=True)
@@ -26,26 +28,49 @@ class Plan:
     Attributes
     ----------
     workers : int
+        Their number, or the smallest one that will do.
     cpus_per_worker, gpus_per_worker : float
     driver_gpus : float
         The share of a GPU on which the driver actor builds its graphs; 0 if there is none to spare.
+    most_workers : int, optional
+        Up to how many there may be, where the number follows the machines.
     """
 
     workers: int
     cpus_per_worker: float
     gpus_per_worker: float
     driver_gpus: float
+    most_workers: int | None = None
 
     def __str__(self) -> str:
         cores = f"{self.cpus_per_worker:g} CPU {'core' if self.cpus_per_worker == 1 else 'cores'}"
         gpus = f" and {self.gpus_per_worker:g} GPU" if self.gpus_per_worker else ""
-        each = " each" if self.workers > 1 else ""
-        return f"{count(self.workers, 'worker')} with {cores}{gpus}{each}"
+        workers = (
+            f"{self.workers} to {self.most_workers} workers" if self.most_workers else count(self.workers, "worker")
+        )
+        each = " each" if workers != "1 worker" else ""
+        return f"{workers} with {cores}{gpus}{each}"
+
+
+def parse_workers(workers: int | str | None) -> Workers | None:
+    """Return a number as it is, and a text such as ``1:4`` as the fewest and the most.
+
+    Raises
+    ------
+    UserError
+        If it is another text.
+    """
+    if not isinstance(workers, str):
+        return workers
+    fewest, most = map(int, workers.split(":")) if re.fullmatch(r"\d+:\d+", workers) else (0, 0)
+    if not 1 <= fewest <= most:
+        raise UserError(f"--workers {workers}: choose a number, or the fewest and the most, such as 1:4.")
+    return fewest, most
 
 
 def plan_resources(
     nodes: list[Node],
-    workers: int | None = None,
+    workers: Workers | None = None,
     gpus_per_worker: float | None = None,
     streaming: bool = False,
     most_cpus: float | None = None,
@@ -56,10 +81,14 @@ def plan_resources(
     actor. While images are streamed, Ray Data decodes them alongside the training, and needs at least one core on one
     of the machines: a trainer that holds every core would wait for its first batch forever.
 
+    Where the number of workers follows the machines, each gets as much as if there were one for each GPU, or without
+    GPUs one for each machine, and at least a whole core, because Ray Train counts in whole cores.
+
     Parameters
     ----------
     nodes : list of Node
-    workers : int, optional
+    workers : int or (int, int), optional
+        Their number, or the fewest and the most.
     gpus_per_worker : float, optional
     streaming : bool
     most_cpus : float, optional
@@ -70,6 +99,8 @@ def plan_resources(
     UserError
         If the cluster cannot provide what was requested.
     """
+    if isinstance(workers, tuple):
+        return _plan_range(nodes, *workers, gpus_per_worker, streaming, most_cpus)
     cpus, gpus = sum(node.cpus for node in nodes), sum(node.gpus for node in nodes)
     if workers is not None and workers < 1:
         raise UserError(f"--workers {workers}: choose at least 1.")
@@ -112,6 +143,25 @@ def plan_resources(
     taken = workers * gpus_per_worker
     driver_gpus = DRIVER_GPU_SHARE if gpus and gpus - taken >= DRIVER_GPU_SHARE - 1e-9 else 0.0
     return Plan(workers, cpus_per_worker, gpus_per_worker, driver_gpus)
+
+
+def _plan_range(
+    nodes: list[Node],
+    fewest: int,
+    most: int,
+    gpus_per_worker: float | None,
+    streaming: bool,
+    most_cpus: float | None,
+) -> Plan:
+    gpus = sum(node.gpus for node in nodes) if gpus_per_worker != 0 else 0
+    now = max(fewest, min(most, int(gpus) or len(nodes)))
+    plan = plan_resources(nodes, now, gpus_per_worker, streaming, most_cpus)
+    if plan.cpus_per_worker < 1:
+        beside = " beside a streaming feed" if streaming else ""
+        raise UserError(
+            f"--workers {fewest}:{most} needs a whole core for each of {count(now, 'worker')}{beside}: choose fewer."
+        )
+    return replace(plan, workers=fewest, most_workers=most)
 
 
 def has_room(nodes: list[Node], plan: Plan) -> bool:

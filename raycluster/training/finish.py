@@ -30,7 +30,6 @@ def finish(
     run_dir: RunDir,
     method: str,
     images: ImageSet,
-    workers: int,
     found: WorkerResults,
     clock: Clock,
     console: Console | None = None,
@@ -43,14 +42,13 @@ def finish(
         Where the workers have written the embeddings and the model.
     method : str
     images : ImageSet
-    workers : int
     found : WorkerResults
         The results of worker 0.
     clock : Clock
     console : Console, optional
         Shows that the page is written; without it, neither the page is, nor what TensorBoard's projector shows.
     """
-    ids, embeddings = run_dir.read_embeddings(workers)
+    ids, embeddings = run_dir.read_embeddings(found.workers)
     if not np.array_equal(ids, images.ids):
         raise RuntimeError("not every image was embedded exactly once")
     for name, clustering in found.clusterings.items():

@@ -26,6 +26,7 @@ from raycluster.training.worker_results import WorkerResults
 
 MAX_RESTARTS = 3
 BUSY_AFTER_S = 60.0
+GROW_AFTER_S = 20.0  # how often Ray looks for machines that have joined the cluster
 LOST_AFTER_S = 10.0  # without room for the workers; a machine may come back by itself
 
 
@@ -93,17 +94,21 @@ def fit(job: WorkerJob, plan: Plan, run_dir: RunDir, cluster: RaySession, consol
 
 def build_trainer(job: WorkerJob, plan: Plan, run_dir: RunDir, is_private: bool) -> TorchTrainer:
     """Return the trainer. Checkpoints are our own, so that Ray Train's storage holds nothing of value."""
-    trainer = PrivateTrainer if is_private else TorchTrainer
     resources = {"CPU": plan.cpus_per_worker}
     if plan.gpus_per_worker:
         resources["GPU"] = plan.gpus_per_worker
+    number = (plan.workers, plan.most_workers) if plan.most_workers else plan.workers
+    trainer = PrivateTrainer if is_private and not plan.most_workers else TorchTrainer
     return trainer(
         train_worker,  # type: ignore[arg-type]  # Ray Train returns what worker 0 returns
         train_loop_config={"job": job},
         # NCCL needs a whole GPU for every worker.
         torch_config=TorchConfig(backend="nccl") if plan.gpus_per_worker > 0.5 else GlooConfig(),
-        scaling_config=ray.train.ScalingConfig(
-            num_workers=plan.workers, use_gpu=plan.gpus_per_worker > 0, resources_per_worker=resources
+        scaling_config=ray.train.ScalingConfig(  # type: ignore[call-arg]  # as below
+            num_workers=number,  # type: ignore[arg-type]  # as below
+            elastic_resize_monitor_interval_s=GROW_AFTER_S,
+            use_gpu=plan.gpus_per_worker > 0,
+            resources_per_worker=resources,
         ),
         run_config=ray.train.RunConfig(  # type: ignore[call-arg]  # mypy knows Ray Train's former class of this name
             name=uuid.uuid4().hex,

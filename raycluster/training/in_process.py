@@ -154,7 +154,7 @@ def train_in_process(
         assert found is not None  # of rank 0
         clock.lap("training")
         clock.stages["training"] = found.seconds_in_all
-        return finish(run_dir, run.method.name, images, 1, found, clock)
+        return finish(run_dir, run.method.name, images, found, clock)
 
 
 def compute_with(threads: int) -> None:

@@ -26,7 +26,7 @@ from raycluster.runtime.console import Console
 from raycluster.runtime.machine import available_cores
 from raycluster.runtime.object_store import memory_for_images
 from raycluster.runtime.private_ray import NAMESPACE
-from raycluster.runtime.resources import Plan, plan_resources
+from raycluster.runtime.resources import Plan, Workers, plan_resources
 from raycluster.runtime.run_dir import LOCK, RunDir
 from raycluster.runtime.session import private_node, ray_session
 from raycluster.runtime.summary import RunSummary, repeat_summary, show_summary
@@ -75,7 +75,7 @@ class TrainingRun:
     color: Literal["keep", "gray", "rgb"] = "keep"
     fit: Fit = "pad"
     value_range: tuple[float, float] | None = None
-    workers: int | None = None
+    workers: Workers | None = None
     gpus_per_worker: float | None = None
     feed: Literal["auto", "resident", "streaming"] = "auto"
     cpus_per_worker: float | None = None
@@ -176,7 +176,7 @@ def _run_training(run: TrainingRun, console: Console) -> RunSummary:
             clock.stages["worker_start"] -= found.seconds
             clock.stages["training"] = found.seconds_in_all
             console.progress("writing results")
-            summary = finish(run_dir, run.method.name, images, plan.workers, found, clock, console)
+            summary = finish(run_dir, run.method.name, images, found, clock, console)
     show_summary(console, run_dir.path, summary)
     return summary
 
@@ -267,7 +267,7 @@ def check_enough(run: TrainingRun, images: ImageSet) -> None:
         raise UserError(
             f"clusters={run.clusters}, but only {images.n} images were readable{see}: choose at most {images.n}."
         )
-    fewest = max(2, run.workers or 1)
+    fewest = max(2, max(run.workers) if isinstance(run.workers, tuple) else run.workers or 1)
     if images.n < fewest:
         raise UserError(
             f"Only {images.n} images were readable, but {fewest} are needed: one for each worker, and at least 2."

@@ -20,6 +20,8 @@ class WorkerResults:
     ----------
     clusterings, reported, outliers, merges
         As in :class:`raycluster.methods.base.Outcome`.
+    workers : int
+        How many there were at the end.
     seconds, seconds_in_all : float
         Of this start, and of the whole training, including what led to the checkpoint that it continued from.
     """
@@ -28,6 +30,7 @@ class WorkerResults:
     reported: str
     outliers: np.ndarray | None
     merges: dict[str, np.ndarray] | None
+    workers: int
     seconds: float
     seconds_in_all: float
 
@@ -58,6 +61,7 @@ def write_worker_results(
         reported=outcome.reported,
         outliers=outcome.outliers,
         merges=outcome.merges,
+        workers=context.world_size,
         seconds=context.seconds,
         seconds_in_all=context.seconds_in_all,
     )

@@ -72,6 +72,14 @@ def test_a_death_takes_the_place_of_the_errors_that_it_causes_but_not_of_mistake
         raise UserError("choose fewer")
 
 
+def test_a_process_that_is_dying_may_still_take_connections_for_a_moment(raylet, head, monkeypatch):
+    watch = RayWatch(raylet.getsockname(), head.getsockname(), True, "/ray/logs")
+    monkeypatch.setattr(ray_watch, "CHECK_S", 30.0)
+    threading.Timer(0.2, raylet.close).start()
+    with pytest.raises(TrainingFailed, match="raylet on this machine has died"), watched(watch):
+        raise ConnectionError("Broken pipe")
+
+
 def test_ctrl_c_stays_what_it_is(raylet, head):
     alive = RayWatch(raylet.getsockname(), head.getsockname(), True, "/ray/logs")
     with pytest.raises(KeyboardInterrupt), watched(alive):
@@ -112,10 +120,12 @@ def work():
         def kill():
             time.sleep(1)
             for child in psutil.Process().children(recursive=True):
-                if child.name() == "gcs_server":
+                if child.name() == sys.argv[1]:
                     child.kill()
 
         threading.Thread(target=kill, daemon=True).start()
+        while sys.argv[2] == "busy":
+            ray.wait([ray.put(0)])
         ray.get(ray.remote(lambda: time.sleep(600)).remote())
 
 sys.exit(run_command(work, "stopped"))
@@ -123,11 +133,12 @@ sys.exit(run_command(work, "stopped"))
 
 
 @pytest.mark.slow
-def test_a_command_whose_private_ray_dies_ends_with_a_sentence_alone():
+@pytest.mark.parametrize(("process", "driver"), [("raylet", "busy"), ("gcs_server", "waiting")])
+def test_a_command_whose_private_ray_dies_ends_with_a_sentence_alone(process, driver):
     keep = {name: value for name, value in os.environ.items() if not name.startswith("RAY_")}
-    command = [sys.executable, "-c", KILLED]
+    command = [sys.executable, "-c", KILLED, process, driver]
     done = subprocess.run(command, env=keep, capture_output=True, text=True, timeout=120)
     first, second = done.stderr.splitlines()
-    assert first == "error: Ray's gcs_server on this machine has died, maybe because memory ran out."
+    assert first == f"error: Ray's {process} on this machine has died, maybe because memory ran out."
     assert second.endswith("Run the same command again to continue.")
     assert (done.stdout, done.returncode) == ("", 1)

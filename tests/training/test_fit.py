@@ -36,3 +36,9 @@ def test_a_cluster_that_loses_a_machine_for_good_ends_the_run_with_a_sentence(tm
     ):
         fit(None, Plan(2, 1, 0, 0), RunDir(tmp_path), cluster, console)
     assert "the cluster has lost machines: waiting for 2 workers" in capsys.readouterr().out
+
+
+def test_the_number_of_workers_may_follow_the_machines(tmp_path):
+    plans = Plan(2, 1, 0, 0), Plan(1, 8, 0, 0, 4)
+    numbers = [fit_module.build_trainer(None, plan, RunDir(tmp_path)).scaling_config.num_workers for plan in plans]
+    assert numbers == [2, (1, 4)]
