@@ -58,11 +58,11 @@ LONG = "--fixed epochs_per_period=5 rounds=1 epochs_per_round=10"
 SHORT = "--fixed epochs_per_period=3 rounds=1 epochs_per_round=5"
 PAPER = "--preset paper --fixed epochs_per_period=3"
 DCCM = (
-    "--preset cpu --trials 8 --image-size 32 --fixed epochs=2 flip=false "
+    "--preset cpu --trials 8 --image-size 32 --fixed epochs=4 flip=false "
     "--space learning_rate=log:1e-4:1e-2 alpha=log:0.5:10 graph_threshold=0.8:0.98 label_threshold=0.8:0.95"
 )
 CONCURL = (
-    "--preset cpu --trials 8 --image-size 32 --fixed epochs=4 flip=false "
+    "--preset cpu --trials 8 --image-size 32 --fixed epochs=10 batch_size=48 flip=false "
     "--space learning_rate=log:3e-3:3e-1 tau=0.3:1 beta=0.25:2 gamma=0.25:2"
 )
 TENS = "--search grid --space clusters=4,6,8,9,10,11,12,14,17,20,25,30"

@@ -32,11 +32,6 @@ def check_objective(name: str, labels: np.ndarray | None = None, data: str | Non
         )
 
 
-def running_objective(name: str) -> str:
-    """Return the score that a trial has by itself, for schedulers and for Optuna: the objective, or stability."""
-    return STABILITY if name in BY_TRIALS else name
-
-
 def own_scores(
     embeddings: np.ndarray, clusters: np.ndarray, pixels: np.ndarray, labels: np.ndarray | None
 ) -> dict[str, float]:

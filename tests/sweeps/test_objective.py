@@ -10,7 +10,6 @@ from raycluster.sweeps.objective import (
     comparable,
     own_score,
     own_scores,
-    running_objective,
 )
 
 RNG = np.random.default_rng(0)
@@ -44,12 +43,6 @@ def test_the_default_asks_for_no_labels():
 def test_an_unknown_objective_is_refused_with_those_that_there_are():
     with pytest.raises(UserError, match="There is no objective 'loss': choose one of pooled_rank"):
         check_objective("loss")
-
-
-def test_while_it_runs_a_trial_has_a_score_of_its_own_in_the_place_of_the_pooled_one():
-    everything = own_scores(EMBEDDINGS, CLUSTERS, PIXELS, LABELS)
-    assert all(running_objective(name) in everything for name in BY_TRIALS)
-    assert all(running_objective(name) == name for name in everything)
 
 
 def test_what_is_no_number_comes_last():

@@ -65,6 +65,20 @@ def test_trials_that_are_compared_already_are_not_compared_again(ledger, finish,
     assert [ledger.outcome(number) for number in range(3)] == before
 
 
+def test_the_embeddings_of_a_trial_are_read_once(ledger, finish, monkeypatch):
+    read = []
+
+    def counted(run_dir):
+        read.append(run_dir.path.name)
+        return read_clustered_embeddings(run_dir)
+
+    monkeypatch.setattr(module, "read_clustered_embeddings", counted)
+    for number in range(3):
+        finish(ledger, number, WRONG)
+        pool_scores(ledger, POOLED)
+    assert read == ["0000", "0001", "0002"]
+
+
 def test_without_a_finished_trial_there_is_nothing_to_do(ledger):
     pool_scores(ledger, POOLED)
     assert ledger.outcomes() == {}
