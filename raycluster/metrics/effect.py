@@ -2,7 +2,8 @@
 
 from __future__ import annotations
 
-from typing import NamedTuple
+from dataclasses import dataclass, fields
+from typing import Any
 
 import numpy as np
 
@@ -14,7 +15,8 @@ PREDICTABILITY_LOSS = 0.05
 CLEAR_GAIN = 0.1  # of the silhouette; below it, training made the clusters worse now and then
 
 
-class Effect(NamedTuple):
+@dataclass(frozen=True)
+class Effect:
     """Two scores of the clusters before and after training; training helped if neither is clearly lower after it.
 
     The silhouette is that in the embedding that was trained. It favors the clusters that the embedding was trained on,
@@ -61,6 +63,11 @@ class Effect(NamedTuple):
             f"training did not help: its clusters can hardly be told from the {start} (predictability "
             f"{self.predictability_before:.2f} before, {self.predictability_after:.2f} after it)"
         )
+
+    def described(self, start: str) -> dict[str, Any]:
+        """Return the scores, whether training helped, and the sentence, for a row of metrics."""
+        scores = {field.name: getattr(self, field.name) for field in fields(Effect)}
+        return scores | {"helped": self.helped, "sentence": self.sentence(start)}
 
 
 def effect_of_training(rows: np.ndarray, embeddings: np.ndarray, before: np.ndarray, after: np.ndarray) -> Effect:
