@@ -12,6 +12,9 @@ from raycluster.metrics.label_free import predictability, sample_rows, silhouett
 # Smaller losses than these say nothing; benchmarks/effect.py says how often the answer is right.
 SILHOUETTE_LOSS = 0.02
 PREDICTABILITY_LOSS = 0.05
+CLEAR_START = (
+    0.7  # predictability of the start's own clusters; below it, as with pixels of photographs, they are no judge
+)
 CLEAR_GAIN = 0.1  # of the silhouette; below it, training made the clusters worse now and then
 
 
@@ -22,7 +25,7 @@ class Effect:
     The silhouette is that in the embedding that was trained. It favors the clusters that the embedding was trained on,
     and is still lower for them if training merged what it had better kept apart. Predictability is that from what
     training started from, the pixels or frozen features: clusters that cannot be seen there are those of the network
-    alone.
+    alone. Where not even the start's own clusters can be, as in the pixels of photographs, that says nothing.
 
     Attributes
     ----------
@@ -48,11 +51,21 @@ class Effect:
 
     @property
     def _is_no_less_predictable(self) -> bool:
-        return self.predictability_after > self.predictability_before - PREDICTABILITY_LOSS
+        no_less = self.predictability_after > self.predictability_before - PREDICTABILITY_LOSS
+        return no_less or not self._start_is_clear
+
+    @property
+    def _start_is_clear(self) -> bool:
+        return self.predictability_before >= CLEAR_START
 
     def sentence(self, start: str) -> str:
         """Say whether training helped, and why; ``start`` names what it started from, such as "pixels"."""
         compact = f"silhouette {self.silhouette_before:.2f} before, {self.silhouette_after:.2f} after it"
+        if self.helped and not self._start_is_clear:
+            return (
+                f"whether training helped cannot be told: the {start} show no clear clusters to compare with "
+                f"(predictability {self.predictability_before:.2f})"
+            )
         if self.helped:
             gain = self.silhouette_after - self.silhouette_before
             how = "training helped" if gain >= CLEAR_GAIN else "training may have helped a little"
