@@ -18,7 +18,7 @@ from raycluster.metrics.label_free import sample_rows
 from raycluster.nn.features import frozen_features
 from raycluster.runtime.files import atomic_write, remove_tree
 from raycluster.runtime.run_dir import RunDir
-from raycluster.sweeps.objective import BY_LABELS, BY_TRIALS, own_score
+from raycluster.sweeps.objective import BY_TRIALS, scores_by_labels
 from raycluster.sweeps.sample import Sample, save_sample
 from raycluster.sweeps.search import METRIC, TIME
 from raycluster.training.in_process import InProcessContext
@@ -32,9 +32,9 @@ DIVERGED = -1.0  # the score of a network whose embeddings are not finite: no sc
 class ObjectiveCallback:
     """Reports to Ray Tune when trials are compared, without any effect on the training.
 
-    A score that the trial has by itself is reported; for a pooled one, the sample that the others are compared with is
-    written. The clusters are those that k-means finds in the embeddings at that time, because what a method itself
-    reports in training has a different number of clusters in every run, or no clusters at all.
+    A score by labels is reported; for a pooled one, the sample that the others are compared with is written. The
+    clusters are those that k-means finds in the embeddings at that time, because what a method itself reports in
+    training has a different number of clusters in every run, or no clusters at all.
 
     Parameters
     ----------
@@ -63,7 +63,7 @@ class ObjectiveCallback:
         self._n_clusters, self._objective, self._number = n_clusters, objective, number
         self._folder_at, self._hand_over = folder_at, hand_over
         labels, rows = images.labels, np.arange(images.n)
-        if labels is not None and objective in BY_LABELS:
+        if labels is not None and objective not in BY_TRIALS:
             rows = np.flatnonzero(labels >= 0)
         rows = rows[sample_rows(len(rows))]
         self._pixels, self._labels = images.pixels[rows], None if labels is None else labels[rows]
@@ -88,7 +88,7 @@ class ObjectiveCallback:
             tune.report(found, checkpoint=tune.Checkpoint.from_directory(handed_over))
 
     def _look(self, model: torch.nn.Module, path: Path) -> float | None:
-        """Return the score that the trial has by itself, or write its sample, and return None."""
+        """Return the score by labels, or write the sample for a pooled one, and return None."""
         embeddings = embedding_now(model, self._pixels)
         if not np.isfinite(embeddings).all():
             return DIVERGED
@@ -96,7 +96,7 @@ class ObjectiveCallback:
         if self._objective in BY_TRIALS:
             save_sample(path, Sample(embeddings, clusters))
             return None
-        return own_score(self._objective, embeddings, clusters, self._pixels, self._labels)
+        return scores_by_labels(self._labels, clusters)[self._objective]
 
 
 def adopt_checkpoint(run: TrainingRun, folder: Path) -> None:

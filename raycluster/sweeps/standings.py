@@ -1,4 +1,4 @@
-"""How the trials in training stand, for schedulers: by what they say of each other, or by a score of their own."""
+"""How the trials in training stand, for schedulers: by what they say of each other, or by known classes."""
 
 from __future__ import annotations
 
@@ -58,7 +58,7 @@ class Standings:
         ----------
         number : int
         score : float or None
-            Its own; None if it has left a sample.
+            By labels, or that of a network that has diverged; None if it has left a sample.
         """
         self._own.pop(number, None)
         if score is None:

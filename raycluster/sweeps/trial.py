@@ -19,7 +19,7 @@ from raycluster.runtime.machine import available_cores
 from raycluster.runtime.ray_errors import root_cause
 from raycluster.runtime.run_dir import RunDir
 from raycluster.sweeps.ledger import Ledger
-from raycluster.sweeps.objective import own_scores
+from raycluster.sweeps.objective import scores_by_labels
 from raycluster.sweeps.objective_callback import ObjectiveCallback, adopt_checkpoint
 from raycluster.sweeps.pooling import read_clustered_embeddings
 from raycluster.sweeps.search_space import CLUSTERS
@@ -111,8 +111,8 @@ def _train(run: TrainingRun, job: TrialJob, images: LoadedImages, number: int) -
             )
         shared = share_pixel_graph(Path(job.out) / "graphs", run.method)
         summary = train_in_process(run, images, job.threads, look, shared)
-    embeddings, clusters = read_clustered_embeddings(run_dir)
-    scores = own_scores(embeddings, clusters, images.pixels, images.labels)
+    _, clusters = read_clustered_embeddings(run_dir)  # which says so if the training has diverged
+    scores = scores_by_labels(images.labels, clusters)
     return {
         "objective": scores.get(job.objective),  # pooled ones need the other trials
         "scores": scores,

@@ -62,7 +62,7 @@ def test_looks_are_taken_at_their_interval_and_change_nothing(method, digits_npz
         digits_npz,
         tmp_path / "looked",
         method,
-        lambda images: ObjectiveCallback(images, 5, "stability", 0, every(2), False),
+        lambda images: ObjectiveCallback(images, 5, "nmi", 0, every(2), False),
     )
     unseen, _ = train(digits_npz, tmp_path / "unseen", method)
     epochs = [metrics["epochs"] for metrics, _ in told]
@@ -98,7 +98,7 @@ def test_a_trial_goes_on_from_anothers_checkpoint_with_its_own_settings(digits_n
     train(
         digits_npz,
         tmp_path / "giver",
-        on_save=lambda images: ObjectiveCallback(images, 5, "stability", 0, every(2), True),
+        on_save=lambda images: ObjectiveCallback(images, 5, "nmi", 0, every(2), True),
     )
     assert {path.name for path in handed.iterdir()} == {"000001", "metrics.jsonl"}
 
@@ -128,7 +128,7 @@ def test_a_trial_goes_on_from_anothers_checkpoint_with_its_own_settings(digits_n
     assert config["identity"]["learning_rate"] == 0.02
 
 
-def look_at(model, images, objective="stability", folder=Path("nowhere")):
+def look_at(model, images, objective="nmi", folder=Path("nowhere")):
     ObjectiveCallback(images, 5, objective, 3, every(1, folder), False)(SimpleNamespace(model=model, epochs=1), None)
 
 

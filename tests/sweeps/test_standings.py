@@ -69,7 +69,7 @@ def test_a_trial_that_has_diverged_comes_last_until_it_has_a_sample_again(tmp_pa
 
 
 def test_scores_of_their_own_are_taken_as_they_are(tmp_path, samples):
-    standings = Standings("stability", tmp_path)
+    standings = Standings("nmi", tmp_path)
     assert standings.update(0, 0.5) == {0: 0.5}
     assert standings.update(1, 0.7) == {0: 0.5, 1: 0.7}
     assert standings.update(0, 0.9) == {0: 0.9, 1: 0.7}
