@@ -33,7 +33,7 @@ class PlannedSearch(Searcher):
     def __init__(
         self, ledger: Ledger, to_do: list[int], trials: int, think: Callable[[], dict[str, Any]] | None = None
     ) -> None:
-        super().__init__(metric=METRIC, mode="max")
+        super().__init__()
         self._ledger, self._to_do, self._trials, self._think = ledger, list(to_do), trials, think
 
     def suggest(self, trial_id: str) -> dict[str, Any] | str | None:  # type: ignore[override]  # FINISHED is a str

@@ -95,6 +95,7 @@ def _sweep(options: SweepOptions, method: str, preset: str, console: Console) ->
     ledger.run_dir.check_writable()
     os.environ.setdefault("RAY_AIR_NEW_OUTPUT", "0")  # no tables of Tune's own
     os.environ.setdefault("TUNE_DISABLE_SIGINT_HANDLER", "1")  # which would take Ctrl-C for a normal end
+    os.environ.setdefault("TUNE_DISABLE_STRICT_METRIC_CHECKING", "1")  # a trial alone has no pooled score to report
     cores = available_cores() if private_node() else None
     began = time.monotonic()
     with ray_session(console) as cluster:
