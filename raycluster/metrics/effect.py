@@ -11,7 +11,7 @@ from raycluster.metrics.label_free import predictability, sample_rows, silhouett
 
 # Smaller losses than these say nothing; benchmarks/effect.py says how often the answer is right.
 SILHOUETTE_LOSS = 0.02
-PREDICTABILITY_LOSS = 0.05
+PREDICTABILITY_LOSS = 0.03
 CLEAR_START = (
     0.7  # predictability of the start's own clusters; below it, as with pixels of photographs, they are no judge
 )
