@@ -6,8 +6,8 @@
 
 Training helped if the clusters after it have a higher NMI with the classes than as many clusters of what it started
 from, by the graph on pixels or on features. Differences up to 0.01 count as none. Known classes serve for nothing else;
-the two thresholds of raycluster.metrics.effect were chosen on 83 runs of JULE and one of DCCM, half of which are
-repeated here. Every run appends a line to the results file; those that stand there are not repeated.
+the thresholds of raycluster.metrics.effect were chosen on these runs, on those of benchmarks/run_warnings.py, and on 42
+others of JULE. Every run appends a line to the results file; those that stand there are not repeated.
 """
 
 from __future__ import annotations

@@ -11,19 +11,28 @@ that the network found are compared with as many of the graph on pixels, by NMI 
 from __future__ import annotations
 
 import json
+from collections.abc import Callable
 from dataclasses import dataclass
+from functools import partial
 from pathlib import Path
 from typing import Annotated, Any
 
 import numpy as np
 import tyro
 from confidence import machine
+from effect import SCORES
 
 from raycluster.graph.settings import GraphSettings
+from raycluster.methods.concurl.health import warnings_of as concurl_warnings
+from raycluster.methods.dccm.health import warnings_of as dccm_warnings
 from raycluster.methods.jule.clustering import pixel_rows, recluster
+from raycluster.methods.jule.health import warnings_of as jule_warnings
+from raycluster.methods.start import effect_on_sample
+from raycluster.metrics.effect import Effect
 from raycluster.metrics.quality import clustering_quality
 from raycluster.runtime.run_dir import RunDir
 from raycluster.sweeps.ledger import Ledger
+from raycluster.sweeps.pooling import read_clustered_embeddings
 
 RESULTS = Path(__file__).with_name("run_warnings.jsonl")
 TIE, MUCH = 0.01, 0.1  # of NMI
@@ -39,6 +48,11 @@ WARNINGS = {
     "are linked to all others": "images are linked to all others",
     "no two images of the same cluster": "batches are without pairs",
     "training did not help": "training did not help",
+}
+WARNINGS_OF: dict[str, Callable[[dict[str, Any]], list[str]]] = {
+    "jule": partial(jule_warnings, graph=GraphSettings()),
+    "dccm": dccm_warnings,
+    "concurl": concurl_warnings,
 }
 EFFECTS = ("helped", "made no difference", "lost up to .1", "lost more")
 
@@ -69,27 +83,36 @@ def main(command: Measure | Table) -> None:
 
 
 def measured(folder: Path) -> list[dict[str, Any]]:
+    """Return what every finished trial of a sweep warns of, by the present rules, and what training did to it."""
     ledger = Ledger(folder)
-    finished = [n for n, outcome in ledger.outcomes().items() if outcome["state"] == "finished"]
+    finished = [number for number, outcome in ledger.outcomes().items() if outcome["state"] == "finished"]
     with np.load(RunDir(ledger.trial_dir(finished[0])).config()["identity"]["data"], allow_pickle=False) as part:
         images, labels = part["images"], part["labels"]
-    rows = []
+    pixels, rows = pixel_rows(images), []
     for number in finished:
         run_dir = RunDir(ledger.trial_dir(number))
-        summary, identity = run_dir.summary(), run_dir.config()["identity"]
-        start = recluster(pixel_rows(images), identity["clusters"], GraphSettings()).labels
-        network = "rc" if summary.method == "jule" else summary.reported
+        summary, n_clusters = run_dir.summary(), run_dir.config()["identity"]["clusters"]
+        last = {row["kind"]: row for row in run_dir.rows() if row["kind"] in ("epoch", "period")}
+        warnings = [warning for row in last.values() for warning in WARNINGS_OF[summary.method](row)]
+        if summary.method == "jule":
+            names = ("pixels", "rc")
+            before, after = (summary.quality[name]["nmi"] for name in names)
+            effect = Effect(*(last["period"]["training"][name] for name in SCORES))
+        else:
+            embeddings, clusters = read_clustered_embeddings(run_dir)
+            start = recluster(pixels, n_clusters, GraphSettings()).labels
+            before, after = clustering_quality(labels, start)["nmi"], summary.quality[summary.reported]["nmi"]
+            effect = effect_on_sample(embeddings, pixels, clusters, n_clusters)
         rows.append(
             {
                 "method": summary.method,
                 "trial": number,
-                "clusters": identity["clusters"],
+                "clusters": n_clusters,
                 "classes": len(np.unique(labels)),
                 "settings": ledger.plan()[number],
-                "nmi": [clustering_quality(labels, start)["nmi"], summary.quality[network]["nmi"]],
-                "training": summary.health.get("training", {}),
-                "figures": {name: summary.health.get(name) for name in ("mean_cosine", "largest_share")},
-                "warnings": summary.health.get("warnings", []),
+                "nmi": [before, after],
+                **effect.described("pixels"),
+                "warnings": warnings + ([] if effect.helped else [effect.sentence("pixels")]),
             }
         )
     return rows
@@ -102,7 +125,8 @@ def effect_of(row: dict[str, Any]) -> str:
 
 
 def print_table(rows: list[dict[str, Any]]) -> None:
-    print(f"| a run warns that | {' | '.join(EFFECTS)} |\n|---|{'---|' * len(EFFECTS)}")
+    print(f"| a run warns that | {' | '.join(f'training {effect}' for effect in EFFECTS)} |")
+    print(f"|---|{'---|' * len(EFFECTS)}")
     groups = [[row for row in rows if effect_of(row) == effect] for effect in EFFECTS]
     for part, name in WARNINGS.items():
         fired = [sum(any(part in warning for warning in row["warnings"]) for row in group) for group in groups]
