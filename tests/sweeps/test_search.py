@@ -21,6 +21,7 @@ def test_trials_that_are_to_do_are_handed_out_by_their_numbers(tmp_path):
     assert search.suggest("a") == {"number": 0, "learning_rate": 0.1}
     assert search.suggest("b") == {"number": 2, "learning_rate": 0.3}
     assert search.suggest("c") == Searcher.FINISHED
+    assert search.metric is None  # or Ray Tune would reject trials without a score of their own
 
 
 def test_settings_that_are_thought_of_are_noted_before_they_are_tried(tmp_path):
