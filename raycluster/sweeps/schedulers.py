@@ -60,7 +60,7 @@ class Halving(FIFOScheduler):
 
     def on_trial_result(self, tune_controller: Any, trial: Trial, result: dict[str, Any]) -> str:
         """Stop the trial unless it is among the best third."""
-        folder = comparison_folder(self._sweep, "asha", self._interval, result[TIME])
+        folder = comparison_folder(self._sweep, "asha", self._interval, result[TIME]) if TIME in result else None
         if folder is None:
             return str(TrialScheduler.CONTINUE)
         rung = self._rungs.setdefault(folder, Standings(self._objective, folder))

@@ -58,7 +58,7 @@ class TrialJob:
 def run_trial(config: dict[str, Any], job: TrialJob, images: LoadedImages) -> None:
     """Train with the settings in ``config``, or continue the training, and record the outcome in the ledger.
 
-    Runs inside Ray Tune, which is told of comparisons on the way only.
+    Runs inside Ray Tune. The outcome is recorded before it is reported to Tune.
 
     Raises
     ------
@@ -90,6 +90,8 @@ def run_trial(config: dict[str, Any], job: TrialJob, images: LoadedImages) -> No
         ledger.write_outcome(number, {"state": "failed", "error": f"{type(cause).__name__}: {reason}"})
         raise
     ledger.write_outcome(number, {"state": "finished"} | outcome)
+    if job.scheduler != "pbt":  # which would continue a finished trial from another's checkpoint
+        tune.report({"finished": True})  # or Ray Tune would print that it has heard nothing
 
 
 def variant(run: TrainingRun, config: dict[str, Any]) -> TrainingRun:

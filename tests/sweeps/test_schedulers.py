@@ -43,6 +43,7 @@ def test_between_rungs_all_go_on_and_each_rung_compares_its_own(tmp_path):
         for number, epochs, score in reports
     ]
     assert decisions == ["CONTINUE", "CONTINUE", "CONTINUE", "STOP"]
+    assert scheduler.on_trial_result(None, trial_of(0), {"finished": True}) == "CONTINUE"
 
 
 def leave(folder, number, clusters):
