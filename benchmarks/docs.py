@@ -23,6 +23,7 @@ import effect
 import numpy as np
 import objectives
 import quality
+import run_warnings
 import tyro
 
 HERE = Path(__file__).parent
@@ -133,6 +134,7 @@ TABLES: dict[str, Callable[[], str]] = {
     "dccm_ablation": printed(dccm_ablation),
     "confidence": printed(confidence),
     "effect": printed(effect),
+    "run_warnings": printed(run_warnings),
     "objectives": printed(objectives),
     "objectives_by_score": objectives_by_score,
     "sweeps_over_k": sweeps_over_k,

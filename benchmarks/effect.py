@@ -6,8 +6,8 @@
 
 Training helped if the clusters after it have a higher NMI with the classes than as many clusters of what it started
 from, by the graph on pixels or on features. Differences up to 0.01 count as none. Known classes serve for nothing else;
-the two thresholds of raycluster.metrics.effect were chosen on 83 runs of JULE and one of DCCM, half of which are
-repeated here. Every run appends a line to the results file; those that stand there are not repeated.
+the thresholds of raycluster.metrics.effect were chosen on these runs, on those of benchmarks/run_warnings.py, and on 42
+others of JULE. Every run appends a line to the results file; those that stand there are not repeated.
 """
 
 from __future__ import annotations
@@ -16,7 +16,7 @@ import json
 import logging
 import time
 from collections.abc import Iterator
-from dataclasses import dataclass, replace
+from dataclasses import asdict, dataclass, fields, replace
 from pathlib import Path
 from typing import Annotated, Any, Literal
 
@@ -43,6 +43,7 @@ from raycluster.training.local_context import LocalContext
 
 RESULTS = Path(__file__).with_name("effect.jsonl")
 TIE = 0.01
+SCORES = [field.name for field in fields(Effect)]
 DEFAULT = PRESETS["default"]
 JULE = {
     "default": DEFAULT,
@@ -157,7 +158,7 @@ def outcome_of(run: Planned) -> dict[str, Any]:
     return {
         "nmi": [score["nmi"] for score in scores],
         "acc": [score["acc"] for score in scores],
-        **effect._asdict(),
+        **asdict(effect),
     }
 
 
@@ -170,7 +171,7 @@ def print_table(rows: list[dict[str, Any]]) -> None:
     for method in [*dict.fromkeys(row["method"] for row in rows), None]:
         some = [row for row in rows if method in (None, row["method"])]
         before, after = np.array([row["nmi"] for row in some]).T
-        prefers = np.array([Effect(*(row[name] for name in Effect._fields)).helped for row in some])
+        prefers = np.array([Effect(*(row[name] for name in SCORES)).helped for row in some])
         reported = np.where(prefers, after, before)
         helped, hurt = after > before + TIE, after < before - TIE
         cells = [len(some), helped.sum(), (~helped & ~hurt).sum(), hurt.sum()]
@@ -181,7 +182,7 @@ def print_table(rows: list[dict[str, Any]]) -> None:
     print("\n| the run said | runs | training helped | no difference | it did not |\n|---|---|---|---|---|")
     verdicts: dict[str, list[float]] = {}
     for row in rows:
-        said, _, _ = Effect(*(row[name] for name in Effect._fields)).sentence("start").partition(":")
+        said, _, _ = Effect(*(row[name] for name in SCORES)).sentence("start").partition(":")
         verdicts.setdefault(said, []).append(row["nmi"][1] - row["nmi"][0])
     for said, found in sorted(verdicts.items()):
         gains = np.array(found)

@@ -13,7 +13,9 @@ to the results file, in the place of an earlier one. Known classes serve for the
 - `ACE` (arXiv 2403.14830): embeddings that are not multimodal by a dip test (pip install diptest) are left out, the
   others grouped by what they say, those of a group weighted by PageRank, and the highest-scoring group believed;
 - `CH`: the same with the index of Calinski and Harabasz in the place of silhouettes;
-- `agreement, NMI`, `AMI`: by normalized or adjusted mutual information instead of the adjusted Rand index.
+- `agreement, NMI`, `AMI`: by normalized or adjusted mutual information instead of the adjusted Rand index;
+- `stability`: how well graph degree linkage finds the clusters again on random 70% subsets of the trial's embedding;
+- `pixel agreement`: how often nearest neighbors in pixels share a cluster, beyond chance.
 """
 
 from __future__ import annotations
@@ -37,15 +39,18 @@ from sklearn.metrics import (
     normalized_mutual_info_score,
 )
 
+from raycluster.graph.estimator import GraphDegreeLinkage
+from raycluster.graph.neighbors.nearest import nearest_neighbors
 from raycluster.graph.settings import GraphSettings
 from raycluster.methods.jule.clustering import pixel_rows, recluster
+from raycluster.metrics.health import neighbor_agreement
 from raycluster.metrics.label_free import sample_rows
 from raycluster.metrics.pooled import cosine_silhouette, mean_agreements, mean_ranks, pooled_silhouettes
 from raycluster.metrics.quality import clustering_quality
 from raycluster.runtime.run_dir import RunDir
 from raycluster.sweeps.counting import suggest_n_clusters
 from raycluster.sweeps.ledger import Ledger
-from raycluster.sweeps.objective import ALONE, BY_TRIALS, POOLED
+from raycluster.sweeps.objective import BY_TRIALS, POOLED
 from raycluster.sweeps.pooling import read_clustered_embeddings
 
 RESULTS = Path(__file__).with_name("objectives.jsonl")
@@ -54,6 +59,9 @@ SIGNIFICANT = 0.1  # level of the correlations that PageRank follows
 UNIMODAL = 0.05  # level of the dip test, over all embeddings
 PAIRS = 5_000  # of rows, whose distances the dip test sees
 DAMPING = 0.85
+NEIGHBORS = 10
+SHOWN = (*BY_TRIALS, "stability", "ACE")
+RESAMPLES, RESAMPLED_SHARE = 3, 0.7  # of stability
 
 
 @dataclass
@@ -99,8 +107,6 @@ def measured(folder: Path) -> dict[str, Any]:
     started = time.process_time()
     scores = judged(spaces, clusterings, pixels[rows])
     seconds = time.process_time() - started
-    own = [outcome["scores"] for outcome in finished.values()]
-    kept = [name for name in own[0] if name not in (*quality[0], *BY_TRIALS)]
     return {
         "method": config["identity"]["method"],
         "images": len(labels),
@@ -111,8 +117,7 @@ def measured(folder: Path) -> dict[str, Any]:
         "auto_pixels": auto(pixel_rows(images)),
         "nmi": [row["nmi"] for row in quality],
         "acc": [row["acc"] for row in quality],
-        "scores": {name: values.tolist() for name, values in scores.items()}
-        | {name: [score[name] for score in own] for name in kept},
+        "scores": {name: values.tolist() for name, values in scores.items()},
         "cpu_seconds": seconds,
     }
 
@@ -155,6 +160,8 @@ def judged(spaces: list[np.ndarray], clusterings: list[np.ndarray], pixels: np.n
         "ACE": ace(silhouettes, is_multimodal),
         "plain mean, CH": ratios.mean(axis=1),
         "ACE, CH": ace(ratios, is_multimodal),
+        "stability": np.array([stability(*pair) for pair in zip(spaces, clusterings, strict=True)]),
+        "pixel agreement": np.array([agreement_beyond_chance(pixels, one) for one in clusterings]),
     }
 
 
@@ -167,6 +174,38 @@ INDICES: dict[str, Callable[[np.ndarray, np.ndarray], float]] = {
 
 def calinski_harabasz(rows: np.ndarray, clusters: np.ndarray) -> float:
     return float(calinski_harabasz_score(rows, clusters)) if 2 <= len(np.unique(clusters)) < len(rows) else 0.0
+
+
+def stability(features: np.ndarray, clusters: np.ndarray) -> float:
+    """Return how well graph degree linkage on random subsets of the rows finds the same clusters again.
+
+    The score is the mean adjusted Rand index over three random subsets of 70% each; 0 for a single cluster, or one per
+    row.
+    """
+    if not 2 <= len(np.unique(clusters)) < len(clusters):
+        return 0.0
+    n_clusters, rng = len(np.unique(clusters)), np.random.default_rng(0)
+    size = max(n_clusters, round(RESAMPLED_SHARE * len(features)))
+    scores = []
+    for _ in range(RESAMPLES):
+        part = np.sort(rng.choice(len(features), size, replace=False))
+        again = GraphDegreeLinkage(n_clusters).fit_predict(np.ascontiguousarray(features[part], np.float32))
+        scores.append(adjusted_rand_score(clusters[part], again))
+    return float(np.mean(scores))
+
+
+def agreement_beyond_chance(features: np.ndarray, clusters: np.ndarray) -> float:
+    """Return how much more often the nearest neighbors share a cluster than random rows do.
+
+    The score is (a - c) / (1 - c), where a is the share of the 10 nearest neighbors that are in the row's own cluster,
+    and c the share of all other rows that are. It is 0 for a single cluster, and for 10 rows or fewer.
+    """
+    n, sizes = len(clusters), np.unique(clusters, return_counts=True)[1]
+    if len(sizes) == 1 or n <= NEIGHBORS:
+        return 0.0
+    chance = float((sizes * (sizes - 1)).sum() / (n * (n - 1)))
+    neighbors, _ = nearest_neighbors(features, NEIGHBORS)
+    return (float(neighbor_agreement(neighbors, clusters).mean()) - chance) / (1 - chance)
 
 
 def compared(clusterings: list[np.ndarray], index: Callable[[np.ndarray, np.ndarray], float]) -> np.ndarray:
@@ -260,15 +299,15 @@ def print_n_clusters(rows: list[dict[str, Any]]) -> None:
 
 
 def print_summary(rows: list[dict[str, Any]]) -> None:
-    """Print what the scores that a sweep can maximize are worth, and ACE."""
+    """Print what the scores that a sweep can maximize are worth, and two others."""
     print("| score | Spearman with NMI | lowest | regret, median | highest |")
     print("|---|---|---|---|---|")
-    for name in (*BY_TRIALS, *ALONE, "ACE"):
+    for name in SHOWN:
         pairs = [(np.array(row["scores"][name]), np.array(row["nmi"])) for row in rows]
         ranks = [spearman(score, nmi) for score, nmi in pairs]
         lost = [nmi.max() - nmi[score.argmax()] for score, nmi in pairs]
         cells = [short(np.mean(ranks)), short(min(ranks)), *(f"{x:.3f}"[1:] for x in (np.median(lost), max(lost)))]
-        print(f"| {name if name == 'ACE' else f'`{name}`'} | {' | '.join(cells)} |")
+        print(f"| {f'`{name}`' if name in BY_TRIALS else name} | {' | '.join(cells)} |")
 
 
 def print_sweeps(rows: list[dict[str, Any]]) -> None:

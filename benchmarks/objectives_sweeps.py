@@ -58,13 +58,17 @@ LONG = "--fixed epochs_per_period=5 rounds=1 epochs_per_round=10"
 SHORT = "--fixed epochs_per_period=3 rounds=1 epochs_per_round=5"
 PAPER = "--preset paper --fixed epochs_per_period=3"
 DCCM = (
-    "--preset cpu --trials 8 --image-size 32 --fixed epochs=2 flip=false "
+    "--preset cpu --trials 8 --image-size 32 --fixed epochs=4 flip=false "
     "--space learning_rate=log:1e-4:1e-2 alpha=log:0.5:10 graph_threshold=0.8:0.98 label_threshold=0.8:0.95"
 )
 CONCURL = (
-    "--preset cpu --trials 8 --image-size 32 --fixed epochs=4 flip=false "
+    "--preset cpu --trials 8 --image-size 32 --fixed epochs=10 batch_size=48 flip=false "
     "--space learning_rate=log:3e-3:3e-1 tau=0.3:1 beta=0.25:2 gamma=0.25:2"
 )
+# Settings that ruin a run, for benchmarks/run_warnings.py alone.
+RUINED = "--search grid --space learning_rate=1e-9,0.01,3,1000 rotation=0,180"
+RUINED_DCCM = "--preset cpu --image-size 32 --fixed epochs=2 flip=false --search grid"
+RUINED_CONCURL = "--preset cpu --image-size 32 --fixed epochs=4 batch_size=48 flip=false --search grid"
 TENS = "--search grid --space clusters=4,6,8,9,10,11,12,14,17,20,25,30"
 
 SWEEPS = {
@@ -82,6 +86,15 @@ SWEEPS = {
     "usps-k": Planned("usps-1000", "jule", f"{TENS} {SHORT}"),
     "umist-k": Planned("umist", "jule", f"--search grid --space clusters=6,10,14,17,19,20,22,25,30,36,43,50 {SHORT}"),
     "letters-k": Planned("letters", "jule", f"--search grid --space clusters=5,7,9,11,12,13,15,18,22,26,32,40 {SHORT}"),
+    "digits-ruined": Planned("digits", "jule", f"--clusters 10 {RUINED} {SHORT}"),
+    "usps-ruined": Planned("usps-1000", "jule", f"--clusters 10 {RUINED} {SHORT}"),
+    "umist-ruined": Planned("umist", "jule", f"--clusters 20 {RUINED} {SHORT}"),
+    "dccm-ruined": Planned(
+        "usps-240", "dccm", f"--clusters 10 {RUINED_DCCM} --space learning_rate=1e-7,1e-1 graph_threshold=0.3,0.95"
+    ),
+    "concurl-ruined": Planned(
+        "usps-240", "concurl", f"--clusters 10 {RUINED_CONCURL} --space learning_rate=1e-7,3 beta=0,1"
+    ),
 }
 
 

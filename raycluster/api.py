@@ -624,8 +624,8 @@ def sweep(
         Run all trials to the end, stop those that are not among the best third, or let bad ones go on from the network
         of good ones with another learning rate.
     objective : str
-        The score to maximize: pooled_rank, pooled_silhouette, agreement, stability or pixel_agreement, which need no
-        classes, or nmi, acc or ari, which compare with known ones.
+        The score to maximize: pooled_rank, pooled_silhouette or agreement, which need no classes, or nmi, acc or ari,
+        which compare with known ones.
     max_concurrent : int, optional
         The number of trials at a time; by default one per GPU, or one per core.
     time_budget : float, optional

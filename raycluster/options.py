@@ -377,7 +377,7 @@ class SweepOptions(SizedImageOptions, ClusteringOptions, OutputOptions):
     the network of good ones with another learning rate (pbt)."""
     objective: str = DEFAULT_OBJECTIVE
     """The score to maximize. Without known classes: pooled_rank, pooled_silhouette or agreement, by what all trials say
-    of each other; stability or pixel_agreement, by a trial alone. By known classes: nmi, acc or ari."""
+    of each other. By known classes: nmi, acc or ari."""
     max_concurrent: int | None = None
     """The number of trials at a time, which share the cores. Default: one for each GPU, or one for each core."""
     time_budget: float | None = None

@@ -2,7 +2,8 @@
 
 from __future__ import annotations
 
-from typing import NamedTuple
+from dataclasses import dataclass, fields
+from typing import Any
 
 import numpy as np
 
@@ -10,17 +11,21 @@ from raycluster.metrics.label_free import predictability, sample_rows, silhouett
 
 # Smaller losses than these say nothing; benchmarks/effect.py says how often the answer is right.
 SILHOUETTE_LOSS = 0.02
-PREDICTABILITY_LOSS = 0.05
+PREDICTABILITY_LOSS = 0.03
+CLEAR_START = (
+    0.7  # predictability of the start's own clusters; below it, as with pixels of photographs, they are no judge
+)
 CLEAR_GAIN = 0.1  # of the silhouette; below it, training made the clusters worse now and then
 
 
-class Effect(NamedTuple):
+@dataclass(frozen=True)
+class Effect:
     """Two scores of the clusters before and after training; training helped if neither is clearly lower after it.
 
     The silhouette is that in the embedding that was trained. It favors the clusters that the embedding was trained on,
     and is still lower for them if training merged what it had better kept apart. Predictability is that from what
     training started from, the pixels or frozen features: clusters that cannot be seen there are those of the network
-    alone.
+    alone. Where not even the start's own clusters can be, as in the pixels of photographs, that says nothing.
 
     Attributes
     ----------
@@ -46,11 +51,21 @@ class Effect(NamedTuple):
 
     @property
     def _is_no_less_predictable(self) -> bool:
-        return self.predictability_after > self.predictability_before - PREDICTABILITY_LOSS
+        no_less = self.predictability_after > self.predictability_before - PREDICTABILITY_LOSS
+        return no_less or not self._start_is_clear
+
+    @property
+    def _start_is_clear(self) -> bool:
+        return self.predictability_before >= CLEAR_START
 
     def sentence(self, start: str) -> str:
         """Say whether training helped, and why; ``start`` names what it started from, such as "pixels"."""
         compact = f"silhouette {self.silhouette_before:.2f} before, {self.silhouette_after:.2f} after it"
+        if self.helped and not self._start_is_clear:
+            return (
+                f"whether training helped cannot be told: the {start} show no clear clusters to compare with "
+                f"(predictability {self.predictability_before:.2f})"
+            )
         if self.helped:
             gain = self.silhouette_after - self.silhouette_before
             how = "training helped" if gain >= CLEAR_GAIN else "training may have helped a little"
@@ -61,6 +76,11 @@ class Effect(NamedTuple):
             f"training did not help: its clusters can hardly be told from the {start} (predictability "
             f"{self.predictability_before:.2f} before, {self.predictability_after:.2f} after it)"
         )
+
+    def described(self, start: str) -> dict[str, Any]:
+        """Return the scores, whether training helped, and the sentence, for a row of metrics."""
+        scores = {field.name: getattr(self, field.name) for field in fields(Effect)}
+        return scores | {"helped": self.helped, "sentence": self.sentence(start)}
 
 
 def effect_of_training(rows: np.ndarray, embeddings: np.ndarray, before: np.ndarray, after: np.ndarray) -> Effect:

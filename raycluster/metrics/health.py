@@ -102,13 +102,13 @@ def warnings_for(row: dict[str, Any], advice: Advice, rows: str = "images") -> l
     """
     warnings = []
     k = round(math.exp(row["entropy_at_best"])) if "entropy_at_best" in row else 0
-    if k != 1 and row.get("largest_share", 0) > max(0.5, min(0.9, 4 / max(k, 1))):
+    if k != 1 and row.get("largest_share", 0) > max(0.5, min(0.9, 2.5 / max(k, 1))):
         warnings.append(f"{row['largest_share']:.0%} of the {rows} are in one cluster: {advice.one_cluster}")
     if row.get("clusters_in_use", k) < k:
         warnings.append(f"only {row['clusters_in_use']} of {k} clusters are in use: try fewer --clusters")
-    if row.get("mean_cosine", 0) > 0.95:
+    if row.get("mean_cosine", 0) > 0.999:
         warnings.append(
-            f"random {rows} have a mean cosine of {row['mean_cosine']:.2f}: the embedding has collapsed to a point, or "
+            f"random {rows} have a mean cosine of {row['mean_cosine']:.4f}: the embedding has collapsed to a point, or "
             f"has not learned to tell {rows} apart yet; {advice.collapsed}"
         )
     for name in ("loss", "gradient_norm"):

@@ -11,21 +11,15 @@ import numpy as np
 from sklearn.decomposition import PCA
 from sklearn.exceptions import ConvergenceWarning
 from sklearn.linear_model import LogisticRegression
-from sklearn.metrics import adjusted_rand_score, cohen_kappa_score, silhouette_score
+from sklearn.metrics import cohen_kappa_score, silhouette_score
 from sklearn.model_selection import KFold, cross_val_predict
 from sklearn.pipeline import make_pipeline
 from sklearn.preprocessing import StandardScaler
 
-from raycluster.graph.estimator import GraphDegreeLinkage
-from raycluster.graph.neighbors.nearest import nearest_neighbors
-from raycluster.metrics.health import neighbor_agreement
-
 SAMPLE = 3_000
-NEIGHBORS = 10
 DIMENSIONS = 10  # of the space in which silhouettes are measured
 PIXEL_DIMENSIONS = 32  # of the space from which clusters are predicted
 FOLDS = 3
-RESAMPLES, RESAMPLED_SHARE = 3, 0.7
 
 
 def sample_rows(n: int) -> np.ndarray:
@@ -33,20 +27,6 @@ def sample_rows(n: int) -> np.ndarray:
     if n <= SAMPLE:
         return np.arange(n)
     return np.sort(np.random.default_rng(0).choice(n, SAMPLE, replace=False))
-
-
-def agreement_beyond_chance(features: np.ndarray, clusters: np.ndarray) -> float:
-    """Return how much more often the nearest neighbors share a cluster than random rows do.
-
-    The score is (a - c) / (1 - c), where a is the share of the 10 nearest neighbors that are in the row's own cluster,
-    and c the share of all other rows that are. It is 0 for a single cluster, and for 10 rows or fewer.
-    """
-    n, sizes = len(clusters), np.unique(clusters, return_counts=True)[1]
-    if len(sizes) == 1 or n <= NEIGHBORS:
-        return 0.0
-    chance = float((sizes * (sizes - 1)).sum() / (n * (n - 1)))
-    neighbors, _ = nearest_neighbors(features, NEIGHBORS)
-    return (float(neighbor_agreement(neighbors, clusters).mean()) - chance) / (1 - chance)
 
 
 def silhouette(features: np.ndarray, clusters: np.ndarray) -> float:
@@ -76,24 +56,6 @@ def predictability(features: np.ndarray, clusters: np.ndarray) -> float:
         warnings.simplefilter("ignore", ConvergenceWarning)
         predicted = cross_val_predict(classifier, features, clusters, cv=folds)
     return float(cohen_kappa_score(clusters, predicted))
-
-
-def stability(features: np.ndarray, clusters: np.ndarray) -> float:
-    """Return how well graph degree linkage on random subsets of the rows finds the same clusters again.
-
-    The score is the mean adjusted Rand index over three random subsets of 70% each; 0 for a single cluster, or one per
-    row.
-    """
-    if not _is_nontrivial(clusters):
-        return 0.0
-    n_clusters, rng = len(np.unique(clusters)), np.random.default_rng(0)
-    size = max(n_clusters, round(RESAMPLED_SHARE * len(features)))
-    scores = []
-    for _ in range(RESAMPLES):
-        part = np.sort(rng.choice(len(features), size, replace=False))
-        again = GraphDegreeLinkage(n_clusters).fit_predict(np.ascontiguousarray(features[part], np.float32))
-        scores.append(adjusted_rand_score(clusters[part], again))
-    return float(np.mean(scores))
 
 
 def _is_nontrivial(clusters: np.ndarray) -> bool:

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import shutil
 import tempfile
+from collections.abc import Callable
 from pathlib import Path
 
 import numpy as np
@@ -17,20 +18,22 @@ from raycluster.metrics.label_free import sample_rows
 from raycluster.nn.features import frozen_features
 from raycluster.runtime.files import atomic_write, remove_tree
 from raycluster.runtime.run_dir import RunDir
-from raycluster.sweeps.objective import BY_LABELS, own_score
+from raycluster.sweeps.objective import BY_TRIALS, scores_by_labels
+from raycluster.sweeps.sample import Sample, save_sample
 from raycluster.sweeps.search import METRIC, TIME
 from raycluster.training.in_process import InProcessContext
 from raycluster.training.trainer import TrainingRun
 
 BATCH = 500  # images whose statistics are measured together
 STARTS = 3  # of k-means
-DIVERGED = -1.0  # the objective of a network whose embeddings are not finite: no score is lower
+DIVERGED = -1.0  # the score of a network whose embeddings are not finite: no score is lower
 
 
 class ObjectiveCallback:
-    """Reports the objective to Ray Tune every few epochs, without any effect on the training.
+    """Reports to Ray Tune when trials are compared, without any effect on the training.
 
-    The clusters are those that k-means finds in the embeddings at that time, because what a method itself reports in
+    A score by labels is reported; for a pooled one, the sample that the others are compared with is written. The
+    clusters are those that k-means finds in the embeddings at that time, because what a method itself reports in
     training has a different number of clusters in every run, or no clusters at all.
 
     Parameters
@@ -39,28 +42,42 @@ class ObjectiveCallback:
         Of more than 3,000, a sample is used; for an objective by labels, a sample of those whose class is known.
     n_clusters : int
     objective : str
-    interval : int
-        Epochs between two reports.
+    number : int
+        Of the trial.
+    folder_at : callable
+        Takes a number of epochs, and returns the folder in which the trials that have trained as long are compared, or
+        None if they are not.
     hand_over : bool
         Give Ray Tune the checkpoint too, so that another trial can continue from it.
     """
 
-    def __init__(self, images: LoadedImages, n_clusters: int, objective: str, interval: int, hand_over: bool) -> None:
-        self._n_clusters, self._objective, self._interval, self._hand_over = n_clusters, objective, interval, hand_over
+    def __init__(
+        self,
+        images: LoadedImages,
+        n_clusters: int,
+        objective: str,
+        number: int,
+        folder_at: Callable[[int], Path | None],
+        hand_over: bool,
+    ) -> None:
+        self._n_clusters, self._objective, self._number = n_clusters, objective, number
+        self._folder_at, self._hand_over = folder_at, hand_over
         labels, rows = images.labels, np.arange(images.n)
-        if labels is not None and objective in BY_LABELS:
+        if labels is not None and objective not in BY_TRIALS:
             rows = np.flatnonzero(labels >= 0)
         rows = rows[sample_rows(len(rows))]
         self._pixels, self._labels = images.pixels[rows], None if labels is None else labels[rows]
         self._reported = 0
 
     def __call__(self, context: InProcessContext, folder: Path) -> None:
-        """Report the objective, and for population-based training hand over the checkpoint."""
+        """Report how the trial is, and for population-based training hand over the checkpoint."""
         epochs = context.epochs
-        if epochs % self._interval or epochs <= self._reported:
+        compared_in = self._folder_at(epochs)
+        if compared_in is None or epochs <= self._reported:
             return
         self._reported = epochs
-        found = {METRIC: self._objective_now(context.model), TIME: epochs}
+        score = self._look(context.model, compared_in / f"{self._number:04d}.npz")
+        found = {TIME: epochs} | ({} if score is None else {METRIC: score})
         if not self._hand_over:
             tune.report(found)
             return
@@ -70,12 +87,16 @@ class ObjectiveCallback:
             shutil.copy(folder.parents[1] / "metrics.jsonl", handed_over)
             tune.report(found, checkpoint=tune.Checkpoint.from_directory(handed_over))
 
-    def _objective_now(self, model: torch.nn.Module) -> float:
+    def _look(self, model: torch.nn.Module, path: Path) -> float | None:
+        """Return the score by labels, or write the sample for a pooled one, and return None."""
         embeddings = embedding_now(model, self._pixels)
         if not np.isfinite(embeddings).all():
             return DIVERGED
         clusters = kmeans(embeddings, min(self._n_clusters, len(embeddings)), starts=STARTS).labels
-        return own_score(self._objective, embeddings, clusters, self._pixels, self._labels)
+        if self._objective in BY_TRIALS:
+            save_sample(path, Sample(embeddings, clusters))
+            return None
+        return scores_by_labels(self._labels, clusters)[self._objective]
 
 
 def adopt_checkpoint(run: TrainingRun, folder: Path) -> None:

@@ -2,8 +2,7 @@
 
 from __future__ import annotations
 
-from functools import cache
-from typing import Any
+from typing import Any, NamedTuple
 
 import numpy as np
 from sklearn.metrics import adjusted_rand_score
@@ -15,6 +14,32 @@ from raycluster.metrics.pooled import cosine_silhouette, mean_agreements, mean_r
 from raycluster.runtime.run_dir import RunDir
 from raycluster.sweeps.ledger import Ledger
 from raycluster.sweeps.objective import AGREEMENT, POOLED, POOLED_SILHOUETTE
+from raycluster.sweeps.sample import Sample, load_sample, save_sample
+
+
+class Opinion(NamedTuple):
+    """What a trial says of clusters: their silhouette in its embedding, and their adjusted Rand index with its own."""
+
+    silhouette: float
+    agreement: float
+
+
+def opinion_of(judged: Sample, by: Sample) -> Opinion:
+    """Return what a trial says of the clusters of another, or of its own."""
+    silhouette = cosine_silhouette(by.embeddings, judged.clusters)
+    return Opinion(silhouette, float(adjusted_rand_score(by.clusters, judged.clusters)))
+
+
+def pooled_scores(silhouettes: np.ndarray, agreements: np.ndarray) -> dict[str, np.ndarray]:
+    """Return the pooled scores of all trials, each float64 [m], by name.
+
+    Parameters
+    ----------
+    silhouettes, agreements : ndarray of float64, shape (m, m)
+        The opinions of trials, by column, of the clusters of trials, by row.
+    """
+    pooled, agreed = pooled_silhouettes(silhouettes), mean_agreements(agreements)
+    return {POOLED: mean_ranks(pooled, agreed), POOLED_SILHOUETTE: pooled, AGREEMENT: agreed}
 
 
 def pool_scores(ledger: Ledger, objective: str) -> None:
@@ -33,27 +58,28 @@ def pool_scores(ledger: Ledger, objective: str) -> None:
     outcomes = {number: outcome for number, outcome in ledger.outcomes().items() if outcome["state"] == "finished"}
     if not outcomes:
         return
-
-    @cache
-    def read(number: int) -> tuple[np.ndarray, np.ndarray]:
-        embeddings, clusters = read_clustered_embeddings(RunDir(ledger.trial_dir(number)))
-        rows = sample_rows(len(clusters))
-        return embeddings[rows], clusters[rows]
-
     for number, outcome in outcomes.items():
         silhouettes, agreements = outcome.setdefault("silhouettes", {}), outcome.setdefault("agreements", {})
         for other in outcomes:
             if str(other) not in silhouettes:
-                silhouettes[str(other)] = cosine_silhouette(read(other)[0], read(number)[1])
-                agreements[str(other)] = float(adjusted_rand_score(read(other)[1], read(number)[1]))
-    pooled = pooled_silhouettes(_table(outcomes, "silhouettes"))
-    agreed = mean_agreements(_table(outcomes, "agreements"))
-    scores = {POOLED: mean_ranks(pooled, agreed), POOLED_SILHOUETTE: pooled, AGREEMENT: agreed}
+                opinion = opinion_of(_sample_of(ledger, number), _sample_of(ledger, other))
+                silhouettes[str(other)], agreements[str(other)] = opinion
+    scores = pooled_scores(_table(outcomes, "silhouettes"), _table(outcomes, "agreements"))
     for i, (number, outcome) in enumerate(outcomes.items()):
         outcome["scores"] |= {name: float(values[i]) for name, values in scores.items()}
         if objective in scores:
             outcome["objective"] = outcome["scores"][objective]
         ledger.write_outcome(number, outcome)
+
+
+def _sample_of(ledger: Ledger, number: int) -> Sample:
+    """Return the sample of a finished trial; it is taken once, because all embeddings take long to read."""
+    path = ledger.path / "samples" / f"{number:04d}.npz"
+    if not path.exists():
+        embeddings, clusters = read_clustered_embeddings(RunDir(ledger.trial_dir(number)))
+        rows = sample_rows(len(clusters))
+        save_sample(path, Sample(embeddings[rows], clusters[rows]))
+    return load_sample(path)
 
 
 def _table(outcomes: dict[int, dict[str, Any]], name: str) -> np.ndarray:

@@ -8,6 +8,7 @@ import os
 import time
 import uuid
 from dataclasses import replace
+from functools import partial
 from typing import TYPE_CHECKING, Any, Literal
 
 from raycluster.data.files.location import public_name
@@ -31,7 +32,7 @@ from raycluster.runtime.versions import installed_versions
 from raycluster.sweeps.allocation import Allocation, allocate
 from raycluster.sweeps.counting import n_clusters_sentence, suggest_n_clusters
 from raycluster.sweeps.ledger import Ledger
-from raycluster.sweeps.objective import check_objective, running_objective
+from raycluster.sweeps.objective import check_objective
 from raycluster.sweeps.pooling import pool_scores
 from raycluster.sweeps.results import best_row, header, line, page_of, rank_agreement, write_results
 from raycluster.sweeps.search_space import (
@@ -94,6 +95,7 @@ def _sweep(options: SweepOptions, method: str, preset: str, console: Console) ->
     ledger.run_dir.check_writable()
     os.environ.setdefault("RAY_AIR_NEW_OUTPUT", "0")  # no tables of Tune's own
     os.environ.setdefault("TUNE_DISABLE_SIGINT_HANDLER", "1")  # which would take Ctrl-C for a normal end
+    os.environ.setdefault("TUNE_DISABLE_STRICT_METRIC_CHECKING", "1")  # a trial alone has no pooled score to report
     cores = available_cores() if private_node() else None
     began = time.monotonic()
     with ray_session(console) as cluster:
@@ -248,7 +250,8 @@ def _run_trials(
     from ray import tune
 
     from raycluster.sweeps.progress_callback import ProgressCallback
-    from raycluster.sweeps.search import METRIC, PlannedSearch, make_scheduler, optuna_search, population
+    from raycluster.sweeps.schedulers import make_scheduler
+    from raycluster.sweeps.search import PlannedSearch, optuna_suggestion, population
     from raycluster.sweeps.trial import TrialJob, run_trial
 
     interval = run.method.epochs_between_checks(run.settings)
@@ -256,8 +259,7 @@ def _run_trials(
     job = TrialJob(str(ledger.path), run, options.objective, options.scheduler, interval, int(max(1, shares.cpus)))
     # A trial that starts a trainer takes next to nothing itself, or its workers would wait for the core that it holds.
     resources = {"cpu": 0.01} if run.workers else {"cpu": shares.cpus, "gpu": shares.gpus}
-    score = running_objective(options.objective)
-    searcher = optuna_search(space, options.seed, ledger, score) if options.search == "optuna" else None
+    think = partial(optuna_suggestion, space, options.seed, ledger) if options.search == "optuna" else None
     to_do, is_population = ledger.to_do(trials), options.scheduler == "pbt"
     deadline = None if options.time_budget is None else time.monotonic() + 60 * options.time_budget
     progress = ProgressCallback(ledger, run, options.objective, options.scheduler, trials, deadline)
@@ -266,10 +268,8 @@ def _run_trials(
         tune.with_resources(tune.with_parameters(run_trial, job=job, images=images), resources),
         param_space=dict.fromkeys(["number", *space]) if is_population else None,
         tune_config=tune.TuneConfig(
-            metric=METRIC,
-            mode="max",
-            search_alg=population(ledger, to_do) if is_population else PlannedSearch(ledger, to_do, trials, searcher),
-            scheduler=make_scheduler(options.scheduler, interval, space),
+            search_alg=population(ledger, to_do) if is_population else PlannedSearch(ledger, to_do, trials, think),
+            scheduler=make_scheduler(options.scheduler, options.objective, ledger.path, interval, space),
             num_samples=ledger.left(trials),
             # More would fit if trials take next to nothing, or if cores do not divide evenly. Population-based training
             # has no limit, because trials that it has paused count too.
@@ -293,6 +293,8 @@ def _run_trials(
     finally:
         progress.show(console)
     remove_tree(ledger.path / "tune")
+    if not ledger.left(trials):
+        remove_tree(ledger.path / "running")
 
 
 def _write_best_page(ledger: Ledger, console: Console) -> None:

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from dataclasses import dataclass, replace
+from functools import partial
 from pathlib import Path
 from typing import Any
 
@@ -11,18 +12,19 @@ from ray.util import get_node_ip_address
 
 from raycluster.data.loaded_images import LoadedImages
 from raycluster.errors import UserError
+from raycluster.options import Scheduler
 from raycluster.runtime.console import Console
 from raycluster.runtime.files import remove_tree
 from raycluster.runtime.machine import available_cores
 from raycluster.runtime.ray_errors import root_cause
 from raycluster.runtime.run_dir import RunDir
 from raycluster.sweeps.ledger import Ledger
-from raycluster.sweeps.objective import own_scores, running_objective
+from raycluster.sweeps.objective import scores_by_labels
 from raycluster.sweeps.objective_callback import ObjectiveCallback, adopt_checkpoint
 from raycluster.sweeps.pooling import read_clustered_embeddings
-from raycluster.sweeps.search import METRIC, TIME
 from raycluster.sweeps.search_space import CLUSTERS
 from raycluster.sweeps.shared_work import share_pixel_graph
+from raycluster.sweeps.standings import comparison_folder
 from raycluster.training.in_process import compute_with, train_in_process
 from raycluster.training.trainer import TrainingRun, run_training
 
@@ -40,7 +42,7 @@ class TrialJob:
     objective : str
     scheduler : {"none", "asha", "pbt"}
     interval : int
-        Epochs between two reports of the objective, if there is a scheduler.
+        Epochs to the first comparison of trials, if there is a scheduler.
     threads : int
         How many threads a trial uses.
     """
@@ -48,7 +50,7 @@ class TrialJob:
     out: str
     run: TrainingRun
     objective: str
-    scheduler: str
+    scheduler: Scheduler
     interval: int
     threads: int
 
@@ -81,7 +83,7 @@ def run_trial(config: dict[str, Any], job: TrialJob, images: LoadedImages) -> No
         if checkpoint := tune.get_checkpoint():
             with checkpoint.as_directory() as handed_over:
                 adopt_checkpoint(run, Path(handed_over))
-        outcome = _train(run, job, images)
+        outcome = _train(run, job, images, number)
     except Exception as error:
         cause = root_cause(error)
         reason = (str(cause).strip() or "no message").splitlines()[0]
@@ -89,7 +91,7 @@ def run_trial(config: dict[str, Any], job: TrialJob, images: LoadedImages) -> No
         raise
     ledger.write_outcome(number, {"state": "finished"} | outcome)
     if job.scheduler != "pbt":  # which would continue a finished trial from another's checkpoint
-        tune.report({METRIC: outcome["objective"], TIME: outcome["epochs"] + 1})
+        tune.report({"finished": True})  # or Ray Tune would print that it has heard nothing
 
 
 def variant(run: TrainingRun, config: dict[str, Any]) -> TrainingRun:
@@ -98,24 +100,23 @@ def variant(run: TrainingRun, config: dict[str, Any]) -> TrainingRun:
     return replace(run, settings=replace(run.settings, **settings), clusters=config.get(CLUSTERS, run.clusters))
 
 
-def _train(run: TrainingRun, job: TrialJob, images: LoadedImages) -> dict[str, Any]:
+def _train(run: TrainingRun, job: TrialJob, images: LoadedImages, number: int) -> dict[str, Any]:
     run_dir = RunDir(run.out)
     if run.workers:
         summary = run_training(run, Console(quiet=True))
     else:
-        hand_over = job.scheduler == "pbt"
-        clusters_wanted = int(run.clusters) if job.scheduler != "none" else 0
-        look = (
-            ObjectiveCallback(images, clusters_wanted, running_objective(job.objective), job.interval, hand_over)
-            if clusters_wanted
-            else None
-        )
+        look = None
+        if job.scheduler != "none":
+            folder_at = partial(comparison_folder, Path(job.out), job.scheduler, job.interval)
+            look = ObjectiveCallback(
+                images, int(run.clusters), job.objective, number, folder_at, hand_over=job.scheduler == "pbt"
+            )
         shared = share_pixel_graph(Path(job.out) / "graphs", run.method)
         summary = train_in_process(run, images, job.threads, look, shared)
-    embeddings, clusters = read_clustered_embeddings(run_dir)
-    scores = own_scores(embeddings, clusters, images.pixels, images.labels)
+    _, clusters = read_clustered_embeddings(run_dir)  # which says so if the training has diverged
+    scores = scores_by_labels(images.labels, clusters)
     return {
-        "objective": scores[running_objective(job.objective)],
+        "objective": scores.get(job.objective),  # pooled ones need the other trials
         "scores": scores,
         "clusters": summary.clusters,
         "seconds": summary.seconds,

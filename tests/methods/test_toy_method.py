@@ -78,7 +78,7 @@ def test_it_is_evaluated_also_on_shifted_images(toy_run):
 @pytest.mark.slow
 def test_it_is_swept_over_its_own_search_space(toy, digits_npz, tmp_path):
     out = tmp_path / "sweep"
-    words = f"sweep toy --data {digits_npz} --clusters 5 --trials 2 --fixed epochs=1 --objective stability --out {out}"
+    words = f"sweep toy --data {digits_npz} --clusters 5 --trials 2 --fixed epochs=1 --out {out}"
     assert main(words.split()) == 0
     trials = pq.read_table(out / "trials.parquet").to_pylist()
     assert [row["state"] for row in trials] == ["finished", "finished"]

@@ -51,7 +51,7 @@ def test_probability_health_has_quantiles_of_the_probabilities():
         ),
         ({"entropy_at_best": math.log(10), "clusters_in_use": 7}, "only 7 of 10"),
         (
-            {"mean_cosine": 0.99},
+            {"mean_cosine": 0.9995},
             "collapsed to a point, or has not learned to tell images apart yet; try a larger margin",
         ),
         ({"loss": float("nan")}, "loss is not finite"),
@@ -78,3 +78,8 @@ def test_a_healthy_run_gives_no_warning():
         "neighbor_agreement": 0.95,
     }
     assert warnings_for(healthy, ADVICE) == []
+    # Unlike each other in small ways, as faces are, in a network that still puts them all into one corner.
+    assert warnings_for(healthy | {"mean_cosine": 0.99}, ADVICE) == []
+    # Few clusters are more unequal than many.
+    assert warnings_for(clustering_health(np.repeat(np.arange(4), [60, 20, 10, 10]), 4), ADVICE) == []
+    assert warnings_for(clustering_health(np.repeat(np.arange(4), [70, 10, 10, 10]), 4), ADVICE) != []

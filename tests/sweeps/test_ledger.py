@@ -6,7 +6,7 @@ def begun(tmp_path):
     """A sweep of four trials: one finished, one failed, one begun, one not."""
     ledger = Ledger(tmp_path)
     ledger.write_plan([{"learning_rate": rate} for rate in (0.1, 0.2, 0.3, 0.4)])
-    ledger.write_outcome(0, {"state": "finished", "objective": 0.5, "scores": {"stability": 1.0}, "seconds": 2.0})
+    ledger.write_outcome(0, {"state": "finished", "objective": 0.5, "scores": {"nmi": 1.0}, "seconds": 2.0})
     ledger.write_outcome(1, {"state": "failed", "error": "ValueError: no"})
     folder = ledger.trial_dir(2)
     folder.mkdir(parents=True)
@@ -36,7 +36,7 @@ def test_a_trial_goes_on_with_the_settings_that_it_has_come_to(tmp_path):
 def test_every_planned_trial_has_a_row(tmp_path):
     rows = begun(tmp_path).rows()
     assert [row["trial"] for row in rows] == [0, 1, 2, 3]
-    assert rows[0]["scores"] == {"stability": 1.0}
+    assert rows[0]["scores"] == {"nmi": 1.0}
     assert rows[1]["error"] == "ValueError: no"
     assert rows[3]["objective"] is None
     assert rows[2]["folder"] == str(tmp_path / "trials" / "0002")

@@ -8,30 +8,19 @@ from raycluster.sweeps.objective import (
     OBJECTIVES,
     check_objective,
     comparable,
-    own_score,
-    own_scores,
-    running_objective,
+    scores_by_labels,
 )
 
-RNG = np.random.default_rng(0)
 CLUSTERS = np.repeat([0, 1, 2], 40)
-EMBEDDINGS = (np.eye(3)[CLUSTERS] * 9 + RNG.standard_normal((120, 3))).astype(np.float32)
-PIXELS = RNG.integers(0, 256, (120, 1, 4, 4), np.uint8)
 LABELS = np.where(CLUSTERS == 2, 1, CLUSTERS)
 
 
-def test_its_own_scores_hold_every_objective_but_those_by_all_trials_and_those_by_labels_only_where_there_are_some():
-    found = own_scores(EMBEDDINGS, CLUSTERS, PIXELS, LABELS)
+def test_scores_by_labels_are_there_only_where_labels_are():
+    found = scores_by_labels(LABELS, CLUSTERS)
     assert set(found) == set(OBJECTIVES) - set(BY_TRIALS)
     # 40 of the 80 images of the second class are in the wrong one of its two clusters.
     assert found["acc"] == pytest.approx(80 / 120)
-    assert set(OBJECTIVES) - set(own_scores(EMBEDDINGS, CLUSTERS, PIXELS, None)) == {*BY_TRIALS, "nmi", "acc", "ari"}
-
-
-@pytest.mark.parametrize("name", OBJECTIVES[len(BY_TRIALS) :])
-def test_an_objective_alone_is_that_among_all_scores(name):
-    everything = own_scores(EMBEDDINGS, CLUSTERS, PIXELS, LABELS)
-    assert own_score(name, EMBEDDINGS, CLUSTERS, PIXELS, LABELS) == everything[name]
+    assert scores_by_labels(None, CLUSTERS) == scores_by_labels(np.full(120, -1), CLUSTERS) == {}
 
 
 def test_the_default_asks_for_no_labels():
@@ -44,12 +33,6 @@ def test_the_default_asks_for_no_labels():
 def test_an_unknown_objective_is_refused_with_those_that_there_are():
     with pytest.raises(UserError, match="There is no objective 'loss': choose one of pooled_rank"):
         check_objective("loss")
-
-
-def test_while_it_runs_a_trial_has_a_score_of_its_own_in_the_place_of_the_pooled_one():
-    everything = own_scores(EMBEDDINGS, CLUSTERS, PIXELS, LABELS)
-    assert all(running_objective(name) in everything for name in BY_TRIALS)
-    assert all(running_objective(name) == name for name in everything)
 
 
 def test_what_is_no_number_comes_last():

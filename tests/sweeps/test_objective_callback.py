@@ -1,6 +1,7 @@
 import json
 import shutil
 from dataclasses import replace
+from pathlib import Path
 from types import SimpleNamespace
 
 import numpy as np
@@ -19,6 +20,7 @@ from raycluster.runtime.run_dir import RunDir
 from raycluster.sweeps import objective_callback as module
 from raycluster.sweeps.objective_callback import BATCH, ObjectiveCallback, adopt_checkpoint, embedding_now
 from raycluster.sweeps.pooling import read_clustered_embeddings
+from raycluster.sweeps.sample import load_sample
 from raycluster.training.in_process import train_in_process
 from raycluster.training.trainer import TrainingRun
 
@@ -37,6 +39,10 @@ def train(digits_npz, out, method="jule", on_save=None, **settings):
     return run, images
 
 
+def every(interval, folder=Path("nowhere")):
+    return lambda epochs: None if epochs % interval else folder
+
+
 @pytest.fixture
 def told(monkeypatch):
     """Return what a look tells Ray Tune: metrics and checkpoint folders."""
@@ -53,7 +59,10 @@ def told(monkeypatch):
 @pytest.mark.parametrize("method", ["jule", pytest.param("dccm", marks=pytest.mark.slow)])
 def test_looks_are_taken_at_their_interval_and_change_nothing(method, digits_npz, tmp_path, told):
     looked, _ = train(
-        digits_npz, tmp_path / "looked", method, lambda images: ObjectiveCallback(images, 5, "stability", 2, False)
+        digits_npz,
+        tmp_path / "looked",
+        method,
+        lambda images: ObjectiveCallback(images, 5, "nmi", 0, every(2), False),
     )
     unseen, _ = train(digits_npz, tmp_path / "unseen", method)
     epochs = [metrics["epochs"] for metrics, _ in told]
@@ -86,7 +95,11 @@ def test_a_trial_goes_on_from_anothers_checkpoint_with_its_own_settings(digits_n
             module.shutil.copytree(checkpoint.path, handed)
 
     monkeypatch.setattr(module.tune, "report", keep_first)
-    train(digits_npz, tmp_path / "giver", on_save=lambda images: ObjectiveCallback(images, 5, "stability", 2, True))
+    train(
+        digits_npz,
+        tmp_path / "giver",
+        on_save=lambda images: ObjectiveCallback(images, 5, "nmi", 0, every(2), True),
+    )
     assert {path.name for path in handed.iterdir()} == {"000001", "metrics.jsonl"}
 
     class Stop(Exception):
@@ -115,8 +128,23 @@ def test_a_trial_goes_on_from_anothers_checkpoint_with_its_own_settings(digits_n
     assert config["identity"]["learning_rate"] == 0.02
 
 
-def look_at(model, images, objective="stability"):
-    ObjectiveCallback(images, 5, objective, 1, False)(SimpleNamespace(model=model, epochs=1), None)
+def look_at(model, images, objective="nmi", folder=Path("nowhere")):
+    ObjectiveCallback(images, 5, objective, 3, every(1, folder), False)(SimpleNamespace(model=model, epochs=1), None)
+
+
+def test_for_a_pooled_score_a_sample_is_left_for_the_other_trials(digits_npz, tmp_path, told):
+    images = load_images(open_images(digits_npz))
+    net = JuleCNN(images.shape).eval()
+    look_at(net, images, "pooled_rank", tmp_path / "000001")
+    assert told == [({"epochs": 1}, None)]
+    sample = load_sample(tmp_path / "000001" / "0003.npz")
+    np.testing.assert_array_equal(sample.embeddings, embedding_now(net, images.pixels))
+    assert len(np.unique(sample.clusters)) == 5
+    with torch.no_grad():
+        next(net.parameters()).fill_(float("nan"))
+    look_at(net, images, "pooled_rank", tmp_path / "000002")
+    assert told[1] == ({"epochs": 1, "objective": -1.0}, None)
+    assert not (tmp_path / "000002").exists()
 
 
 def test_a_network_that_has_diverged_is_told_as_the_worst_of_all(digits_npz, told):

@@ -32,7 +32,7 @@ def test_the_clusters_of_a_trial_are_compared_with_the_embeddings_and_the_cluste
         agreements = [adjusted_rand_score(clusters, other) for k, other in clusterings.items() if k != number]
         assert outcome["scores"]["pooled_silhouette"] == pytest.approx(pooled_silhouettes(table)[i])
         assert outcome["scores"]["agreement"] == pytest.approx(np.mean(agreements))
-        assert outcome["scores"]["stability"] == 0.5
+        assert outcome["scores"]["nmi"] == 0.5
         assert (outcome["state"], outcome["epochs"]) == ("finished", 3)
     assert [ledger.outcome(number)["objective"] for number in clusterings] == pytest.approx([1, 1 / 3, 2 / 3])
     assert ledger.outcome(2) == {"state": "failed", "error": "no"}
@@ -40,7 +40,7 @@ def test_the_clusters_of_a_trial_are_compared_with_the_embeddings_and_the_cluste
 
 def test_another_objective_stays(ledger, finish):
     finish(ledger, 0, RIGHT)
-    pool_scores(ledger, "stability")
+    pool_scores(ledger, "nmi")
     assert ledger.outcome(0)["objective"] == 0.5
     assert ledger.outcome(0)["scores"][POOLED] == 1.0
 
@@ -63,6 +63,20 @@ def test_trials_that_are_compared_already_are_not_compared_again(ledger, finish,
     pool_scores(ledger, POOLED)
     assert len(compared) == 5
     assert [ledger.outcome(number) for number in range(3)] == before
+
+
+def test_the_embeddings_of_a_trial_are_read_once(ledger, finish, monkeypatch):
+    read = []
+
+    def counted(run_dir):
+        read.append(run_dir.path.name)
+        return read_clustered_embeddings(run_dir)
+
+    monkeypatch.setattr(module, "read_clustered_embeddings", counted)
+    for number in range(3):
+        finish(ledger, number, WRONG)
+        pool_scores(ledger, POOLED)
+    assert read == ["0000", "0001", "0002"]
 
 
 def test_without_a_finished_trial_there_is_nothing_to_do(ledger):

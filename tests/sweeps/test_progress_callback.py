@@ -35,7 +35,7 @@ def ledger(tmp_path):
 
 
 def progress_of(ledger, scheduler="none", deadline=None):
-    return ProgressCallback(ledger, RUN, "stability", scheduler, 2, deadline)
+    return ProgressCallback(ledger, RUN, "nmi", scheduler, 2, deadline)
 
 
 def said_by(progress):
@@ -96,11 +96,11 @@ def test_the_live_line_counts_trials_and_names_the_best(ledger, finish):
     trials[0].status, trials[1].status = "TERMINATED", "RUNNING"
     progress.on_trial_complete(0, trials, trials[0])
     progress.on_step_end(0, trials)
-    assert progress.describe() == "1 of 2 trials done  1 running  best stability 0.5000 (trial 0)"
+    assert progress.describe() == "1 of 2 trials done  1 running  best nmi 0.5000 (trial 0)"
     progress.on_trial_error(0, trials, trials[1])
     trials[1].status = "ERROR"
     progress.on_step_end(0, trials)
-    assert progress.describe() == "2 of 2 trials done  best stability 0.5000 (trial 0)"
+    assert progress.describe() == "2 of 2 trials done  best nmi 0.5000 (trial 0)"
 
 
 def test_a_trial_that_failed_in_an_earlier_sweep_is_left_to_be_tried_again(ledger):

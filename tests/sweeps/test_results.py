@@ -17,7 +17,7 @@ def swept(tmp_path):
     ledger = Ledger(tmp_path)
     ledger.write_plan([{"learning_rate": rate, "n_neighbors": None} for rate in (0.1, 0.2, 0.3, 0.4, 0.5)])
     for number, (objective, nmi) in enumerate([(0.5, 0.6), (0.7, 0.9), (0.6, 0.8)]):
-        scores = {"stability": objective, "agreement": -objective, "nmi": nmi, "acc": nmi, "ari": nmi}
+        scores = {"pooled_rank": objective, "agreement": -objective, "nmi": nmi, "acc": nmi, "ari": nmi}
         outcome = {"state": "finished", "objective": objective, "scores": scores, "seconds": 61.0, "epochs": 4}
         ledger.write_outcome(number, outcome)
     ledger.write_outcome(3, {"state": "stopped", "objective": 0.99, "epochs": 1, "seconds": 1.0})
@@ -27,7 +27,7 @@ def swept(tmp_path):
 
 def test_the_best_settings_are_those_of_the_finished_trial_with_the_largest_objective(tmp_path):
     ledger = swept(tmp_path)
-    write_results(ledger, RUN, "stability")
+    write_results(ledger, RUN, "pooled_rank")
     best = json.loads((tmp_path / "best.json").read_text())
     assert best["learning_rate"] == 0.2
     assert (best["method"], best["data"], best["clusters"], best["seed"]) == ("jule", "/photos", 5, 3)
@@ -37,7 +37,7 @@ def test_the_best_settings_are_those_of_the_finished_trial_with_the_largest_obje
 
 
 def test_the_table_holds_every_trial_with_its_settings_and_scores(tmp_path):
-    write_results(swept(tmp_path), RUN, "stability")
+    write_results(swept(tmp_path), RUN, "pooled_rank")
     table = pq.read_table(tmp_path / "trials.parquet").to_pydict()
     assert table["state"] == ["finished"] * 3 + ["stopped", "failed"]
     assert table["setting.learning_rate"] == [0.1, 0.2, 0.3, 0.4, 0.5]
@@ -58,9 +58,9 @@ def test_settings_of_several_kinds_become_text():
 
 def test_a_score_that_ranks_trials_as_nmi_does_has_the_correlation_one(tmp_path):
     table = {row["score"]: row for row in rank_agreement(swept(tmp_path).rows())}
-    assert table["stability"]["nmi"] == pytest.approx(1.0)
+    assert table["pooled_rank"]["nmi"] == pytest.approx(1.0)
     assert table["agreement"]["nmi"] == pytest.approx(-1.0)
-    assert table["stability"]["trials"] == 3
+    assert table["pooled_rank"]["trials"] == 3
 
 
 def test_nothing_is_said_of_ranks_where_no_labels_are_known(tmp_path):
@@ -73,7 +73,7 @@ def test_nothing_is_said_of_ranks_where_no_labels_are_known(tmp_path):
 def test_lines_stand_below_their_header(tmp_path):
     rows = swept(tmp_path).rows()
     names = list(rows[0]["settings"])
-    above, below = header(names, "stability"), line(rows[1], names)
+    above, below = header(names, "pooled_rank"), line(rows[1], names)
     assert len(above) == len(below)
     assert below.split() == ["1", "finished", "0.7000", "0.900", "0.2", "1", "min", "01", "s"]
     assert line(rows[4], names).endswith("ValueError: no")
@@ -82,6 +82,6 @@ def test_lines_stand_below_their_header(tmp_path):
 def test_before_any_trial_is_finished_there_is_no_best(tmp_path):
     ledger = Ledger(tmp_path)
     ledger.write_plan([{"learning_rate": 0.1}])
-    write_results(ledger, RUN, "stability")
+    write_results(ledger, RUN, "pooled_rank")
     assert best_row(ledger.rows()) is None
     assert not (tmp_path / "best.json").exists()

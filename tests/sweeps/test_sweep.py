@@ -143,7 +143,7 @@ def test_asha_ends_trials_that_are_behind(ray_session, digits_npz, tmp_path):
 def test_with_population_based_training_bad_trials_go_on_from_good_ones(ray_session, digits_npz, tmp_path):
     space, fixed = ("learning_rate=log:1e-4:1e-1",), ("epochs_per_period=1", "rounds=0", "unroll_rate=0.3")
     # One at a time: they take turns after every look, so that none is at its end before it has been compared.
-    run(digits_npz, tmp_path, space=space, fixed=fixed, scheduler="pbt", trials=2, max_concurrent=1, objective="nmi")
+    run(digits_npz, tmp_path, space=space, fixed=fixed, scheduler="pbt", trials=2, max_concurrent=1)
     ledger = Ledger(tmp_path)
     rows = ledger.rows()
     assert [row["state"] for row in rows] == ["finished"] * 2

@@ -32,6 +32,7 @@ from raycluster.methods.concurl.nce import mean_exponential, nce_loss, softmax_l
 from raycluster.methods.concurl.network import HEAD_SIZE, NCE_SIZE, ConcurlNet, ConcurlOutput, TwoHeads
 from raycluster.methods.concurl.settings import ConcurlSettings
 from raycluster.methods.concurl.views import VIEW_1, VIEW_2, random_views
+from raycluster.methods.start import judge_network
 from raycluster.metrics.health import clustering_health
 from raycluster.metrics.quality import clustering_quality
 from raycluster.nn.captured_step import CapturedStep
@@ -288,8 +289,19 @@ class _Concurl:
                 each: clustering_quality(self.context.labels, labels) for each, labels in clusterings.items()
             }
             row["quality"] = row["qualities"][name]
-        self.context.report({"kind": "period"} | row | {"warnings": warnings_of(row)}, clusterings[name])
+        warnings = warnings_of(row)
+        if epoch == s.epochs:
+            judged, doubts = self.judge(ids, embeddings, clusterings[name])
+            row, warnings = row | judged, warnings + doubts
+        self.context.report({"kind": "period"} | row | {"warnings": warnings}, clusterings[name])
         return result, ids, embeddings
+
+    def judge(self, ids: np.ndarray, embeddings: np.ndarray, clusters: np.ndarray) -> tuple[dict[str, Any], list[str]]:
+        """Compare the final clusters with those of what training started from."""
+        known = (self.context, self.settings.epochs + 1, self.n_clusters, ids, embeddings, clusters, self.feed)
+        if self.settings.backbone is None:
+            return judge_network(*known)
+        return judge_network(*known, "features", lambda rows: rows[:, :, 0, 0])
 
     def finish(self) -> Outcome:
         """Cluster one last time, and store the centroids in the network."""

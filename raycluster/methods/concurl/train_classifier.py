@@ -28,6 +28,7 @@ from raycluster.methods.concurl.information import information_loss, joint_distr
 from raycluster.methods.concurl.settings import ConcurlSettings
 from raycluster.methods.concurl.train import mean_cosine_of
 from raycluster.methods.gathered import all_rows
+from raycluster.methods.start import judge_network
 from raycluster.metrics.health import Advice, clustering_health, embedding_health, warnings_for
 from raycluster.metrics.quality import clustering_quality
 from raycluster.nn.captured_step import CapturedStep
@@ -202,7 +203,13 @@ class ClassifierTraining:
         row |= {"epoch": epoch, "clusters": len(np.unique(clusters)), "clustering": "classifier"}
         if self.context.labels is not None:
             row["quality"] = clustering_quality(self.context.labels, clusters)
-        self.context.report({"kind": "period"} | row | {"warnings": warnings_for(row, ADVICE)}, clusters)
+        warnings = warnings_for(row, ADVICE)
+        if epoch == self.settings.epochs:
+            judged, doubts = judge_network(
+                self.context, epoch + 1, self.n_clusters, ids, embeddings, clusters, self.feed
+            )
+            row, warnings = row | judged, warnings + doubts
+        self.context.report({"kind": "period"} | row | {"warnings": warnings}, clusters)
         return Outcome(self.net.eval(), {"classifier": clusters}, "classifier", ids, embeddings)
 
     @torch.inference_mode()

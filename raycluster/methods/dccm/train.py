@@ -38,6 +38,7 @@ from raycluster.methods.dccm.losses import (
 from raycluster.methods.dccm.network import DccmCNN, DccmOutput, Discriminator
 from raycluster.methods.dccm.settings import DccmSettings
 from raycluster.methods.gathered import all_rows
+from raycluster.methods.start import judge_network
 from raycluster.metrics.health import clustering_health, embedding_health, probability_health
 from raycluster.metrics.quality import clustering_quality
 from raycluster.nn.batch_norm import population_statistics
@@ -320,7 +321,7 @@ class _Dccm:
         probability, population = everyone[:, 0], everyone[:, 1].astype(np.int32)
         # The few images outside the batches get the prediction with the population's statistics.
         by_batch = np.where(by_batch < 0, population, by_batch)
-        self.report_end(population, probability, features)
+        self.report_end(ids, population, probability, features)
         return Outcome(
             model=net,
             clusterings={"population": population, "batch": by_batch},
@@ -329,13 +330,14 @@ class _Dccm:
             embeddings=features,
         )
 
-    def report_end(self, clusters: np.ndarray, probability: np.ndarray, features: np.ndarray) -> None:
+    def report_end(self, ids: np.ndarray, clusters: np.ndarray, probability: np.ndarray, features: np.ndarray) -> None:
         row: dict[str, Any] = clustering_health(clusters, self.n_clusters) | probability_health(probability)
         row |= embedding_health(features)
         row |= {"clusters": len(np.unique(clusters)), "clustering": "population"}
         if self.context.labels is not None:
             row["quality"] = clustering_quality(self.context.labels, clusters)
-        self.context.report({"kind": "period"} | row | {"warnings": warnings_of(row)}, clusters)
+        judged, warnings = judge_network(self.context, 1, self.n_clusters, ids, features, clusters, self.feed)
+        self.context.report({"kind": "period"} | row | judged | {"warnings": warnings_of(row) + warnings}, clusters)
 
     def save(self, epoch: int) -> None:
         tensors = with_prefix("model", self.net.state_dict()) | with_prefix("rmsprop", optimizer_state(self.optimizer))

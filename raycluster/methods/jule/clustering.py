@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import time
-from dataclasses import dataclass, replace
+from dataclasses import asdict, dataclass, replace
 from typing import Any
 
 import numpy as np
@@ -109,13 +109,11 @@ def recluster(
 
 
 @dataclass(frozen=True)
-class Judgement:
+class Judgement(Effect):
     """Whether training helped, and the start's own clusters and merge tree if it did not.
 
     Attributes
     ----------
-    silhouette_before, silhouette_after, predictability_before, predictability_after : float
-        As in :class:`raycluster.metrics.effect.Effect`.
     labels : ndarray of int32, shape (n,), or None
         As many clusters of what training started from.
     outliers : ndarray of bool, shape (n,), or None
@@ -124,23 +122,12 @@ class Judgement:
         Their merge tree.
     """
 
-    silhouette_before: float
-    silhouette_after: float
-    predictability_before: float
-    predictability_after: float
     labels: np.ndarray | None = None
     outliers: np.ndarray | None = None
     left: np.ndarray | None = None
     right: np.ndarray | None = None
     affinity: np.ndarray | None = None
     size: np.ndarray | None = None
-
-    @property
-    def effect(self) -> Effect:
-        """The scores alone."""
-        return Effect(
-            self.silhouette_before, self.silhouette_after, self.predictability_before, self.predictability_after
-        )
 
 
 def judge(features: np.ndarray, split: int, before: np.ndarray, after: np.ndarray, graph: GraphSettings) -> Judgement:
@@ -162,9 +149,17 @@ def judge(features: np.ndarray, split: int, before: np.ndarray, after: np.ndarra
         before = start.labels
     effect = effect_of_training(rows, embeddings, before, after)
     if effect.helped:
-        return Judgement(*effect)
+        return Judgement(**asdict(effect))
     start = start or recluster(rows, n_clusters, graph)
-    return Judgement(*effect, start.labels, start.outliers, start.left, start.right, start.affinity, start.size)
+    return Judgement(
+        **asdict(effect),
+        labels=start.labels,
+        outliers=start.outliers,
+        left=start.left,
+        right=start.right,
+        affinity=start.affinity,
+        size=start.size,
+    )
 
 
 def merges_of(found: Clustering | Judgement) -> dict[str, np.ndarray]:

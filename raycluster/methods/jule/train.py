@@ -185,7 +185,7 @@ class _Jule:
         self.clusterings["rc"] = clustering.labels
         progress.period += 1
         judgement = self.judge(ids, features)
-        self.report_clustering("rc", clustering.labels, clustering, judgement.effect)
+        self.report_clustering("rc", clustering.labels, clustering, judgement)
         if judgement.labels is not None:
             self.clusterings[self.start] = judgement.labels
         return Outcome(
@@ -319,7 +319,7 @@ class _Jule:
         is_final = n_clusters == self.progress.target
         row["warnings"] = [*clustering.remarks, *warnings_of(checked, self.settings)] if is_final else []
         if effect is not None:
-            row["training"] = effect._asdict() | {"helped": effect.helped, "sentence": effect.sentence(self.start)}
+            row["training"] = effect.described(self.start)
             if not effect.helped:
                 row["warnings"].append(f"{effect.sentence(self.start)}; these are reported")
         self.context.report(self.progress_row("period") | row | clustering.counted, labels)

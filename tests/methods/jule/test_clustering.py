@@ -81,11 +81,11 @@ def test_training_that_did_not_help_is_answered_with_the_clusters_and_the_tree_o
     embeddings = (np.eye(4)[of_network] * 10 + rng.normal(size=(200, 4))).astype(np.float32)
     both = np.hstack([rows, embeddings])
     found = judge(both, 4, of_start, of_network, DEFAULT)
-    assert not found.effect.helped
+    assert not found.helped
     assert found.labels.tolist() == of_start.tolist()
     assert MergeTree(200, **merges_of(found)).cut(4).tolist() == of_start.tolist()
     better = judge(np.hstack([rows, rows]), 4, of_network, of_start, DEFAULT)
-    assert better.effect.helped
+    assert better.helped
     assert (better.labels, merges_of(better)) == (None, {})
 
 

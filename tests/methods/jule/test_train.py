@@ -154,7 +154,7 @@ def test_a_network_that_has_learned_nothing_but_noise_is_not_reported(digits):
     noise = np.random.default_rng(0).normal(size=(300, 16)).astype(np.float32)
     method.clusterings["rc"] = recluster(noise, 10, QUICK).labels
     found = method.judge(np.arange(300)[::-1], noise[::-1])
-    assert not found.effect.helped
+    assert not found.helped
     np.testing.assert_array_equal(found.labels, method.clusterings["pixels"])
 
 
