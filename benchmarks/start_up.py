@@ -16,8 +16,9 @@ import sys
 import tempfile
 import time
 from dataclasses import dataclass
+from typing import Any
 
-import psutil
+import ray
 import torch
 import tyro
 
@@ -47,7 +48,8 @@ class Options:
 
 
 def main(options: Options) -> None:
-    print(f"{available_cores()} cores, {torch.cuda.device_count()} GPUs, torch {torch.__version__}", flush=True)
+    versions = f"torch {torch.__version__}, Ray {ray.__version__}"
+    print(f"{available_cores()} cores, {torch.cuda.device_count()} GPUs, {versions}", flush=True)
     with tempfile.TemporaryDirectory() as folder:
         script = RAY_ALONE.format(cores=max(2, available_cores()), folder=folder)
         train = [sys.executable, "-m", "raycluster", "train", "--out"]
@@ -73,6 +75,8 @@ def watch(command: list[str], environment: dict[str, str] | None = None) -> tupl
 
     The command is stopped as soon as it has clustered, or ends by itself.
     """
+    import psutil  # it comes with Ray
+
     began = time.monotonic()
     process = subprocess.Popen(
         command, stdout=subprocess.PIPE, stderr=subprocess.STDOUT, text=True, env=os.environ | (environment or {})
@@ -92,7 +96,7 @@ def watch(command: list[str], environment: dict[str, str] | None = None) -> tupl
     return begun, cpu, clustered
 
 
-def cpu_seconds(root: psutil.Process) -> float:
+def cpu_seconds(root: Any) -> float:
     """Return the CPU seconds of a process and its descendants, also of those that have ended and been waited for."""
     times = [process.cpu_times() for process in [root, *root.children(recursive=True)]]
     return sum(one.user + one.system + one.children_user + one.children_system for one in times)

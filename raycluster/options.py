@@ -126,15 +126,13 @@ class OutputOptions:
 
 
 @dataclass(frozen=True, kw_only=True)
-class TrainOptions(SizedImageOptions, ClusteringOptions):
+class TrainOptions(SizedImageOptions, ClusteringOptions, ResourceOptions):
     """What every method can be told; the only command that knows by itself where its results go."""
 
     data: str = "digits"
-    workers: int | str | None = None
+    workers: int | str | None = None  # type: ignore[assignment]  # to embed, it is a number
     """The number of processes; or the fewest and the most, such as 1:4, to follow the machines of a cluster. Default:
     one per GPU, or one on CPUs."""
-    gpus_per_worker: float | None = None
-    """GPUs for each worker; 0 computes on CPUs. Default: 0.9 if there are any."""
     out: str | None = None
     """The run folder; the same command again continues it. Default: runs/DATA-METHOD-seedN."""
     feed: FeedMode = "auto"

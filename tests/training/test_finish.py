@@ -37,7 +37,7 @@ def trained(tmp_path, images):
     run_dir.metrics.write_text('{"kind": "period", "clusters_in_use": 2, "warnings": ["look here"]}\n')
     clusters = np.array([1, 1, 0, 0], np.int32)
     return run_dir, WorkerResults(
-        {"rc": clusters}, "rc", np.array([False, True, False, False]), None, seconds=1.0, seconds_in_all=2.0
+        {"rc": clusters}, "rc", np.array([False, True, False, False]), None, seconds=1.0, seconds_in_all=2.0, workers=2
     )
 
 
@@ -45,7 +45,7 @@ def finished(images, trained, console=None):
     run_dir, found = trained
     if not (run_dir.path / "config.json").exists():
         run_dir.write_config({"identity": {"method": "jule", "data": "blocks.npz"}})
-    return finish(run_dir, "jule", images, 2, found, Clock(time.perf_counter(), "training"), console)
+    return finish(run_dir, "jule", images, found, Clock(time.perf_counter(), "training"), console)
 
 
 def test_the_run_ends_with_every_row_written(images, trained):

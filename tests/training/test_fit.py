@@ -4,6 +4,7 @@ from types import SimpleNamespace
 
 import pytest
 from ray.exceptions import ActorDiedError
+from ray.train.torch import TorchTrainer
 
 from raycluster.errors import TrainingFailed, UserError
 from raycluster.runtime.console import Console
@@ -12,6 +13,7 @@ from raycluster.runtime.run_dir import RunDir
 from raycluster.runtime.session import RaySession
 from raycluster.training import fit as fit_module
 from raycluster.training.fit import StopOnLastingErrors, fit
+from raycluster.training.private_trainer import PrivateTrainer
 
 DEATH, COLLATERAL = ActorDiedError(), RuntimeError("Connection closed by peer")
 FULL = OSError(errno.ENOSPC, "No space left on device", "checkpoints/000001")
@@ -40,5 +42,11 @@ def test_a_cluster_that_loses_a_machine_for_good_ends_the_run_with_a_sentence(tm
 
 def test_the_number_of_workers_may_follow_the_machines(tmp_path):
     plans = Plan(2, 1, 0, 0), Plan(1, 8, 0, 0, 4)
-    numbers = [fit_module.build_trainer(None, plan, RunDir(tmp_path)).scaling_config.num_workers for plan in plans]
-    assert numbers == [2, (1, 4)]
+    trainers = [fit_module.build_trainer(None, plan, RunDir(tmp_path), is_private=True) for plan in plans]
+    assert [trainer.scaling_config.num_workers for trainer in trainers] == [2, (1, 4)]
+    assert [type(trainer) for trainer in trainers] == [PrivateTrainer, TorchTrainer]  # the first one's never changes
+
+
+def test_a_cluster_that_is_shared_has_all_of_ray_train(tmp_path):
+    trainer = fit_module.build_trainer(None, Plan(2, 1, 0, 0), RunDir(tmp_path), is_private=False)
+    assert type(trainer) is TorchTrainer

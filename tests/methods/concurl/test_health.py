@@ -9,7 +9,7 @@ from raycluster.methods.concurl.health import warnings_of
     ("row", "words"),
     [
         ({"entropy_at_best": math.log(10), "largest_share": 0.9}, ("90%", "--beta")),
-        ({"mean_cosine": 0.99}, ("collapsed", "--beta")),
+        ({"mean_cosine": 0.9995}, ("collapsed", "--beta")),
         (
             {"entropy_at_best": math.log(10), "consensus_loss": 2.31},
             ("has not learned anything about the clusters yet",),

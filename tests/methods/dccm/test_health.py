@@ -9,7 +9,7 @@ from raycluster.methods.dccm.health import warnings_of
     ("row", "words"),
     [
         ({"entropy_at_best": math.log(10), "largest_share": 0.9}, ("90%", "--graph-threshold")),
-        ({"mean_cosine": 0.99}, ("collapsed", "--beta")),
+        ({"mean_cosine": 0.9995}, ("collapsed", "--beta")),
         ({"entropy_at_best": math.log(10), "link_density": 0.8}, ("80% of all pairs are linked",)),
         ({"without_unlinked": 0.3}, ("30% of the images are linked to all others",)),
     ],

@@ -12,7 +12,7 @@ DEFAULT = PRESETS["default"]
     ("row", "words"),
     [
         ({"entropy_at_best": math.log(10), "largest_share": 0.9}, ("90%", "--n-neighbors")),
-        ({"mean_cosine": 0.99}, ("collapsed", "--margin")),
+        ({"mean_cosine": 0.9995}, ("collapsed", "--margin")),
         ({"batches_without_pair": 0.8}, ("80% of the batches", "--batch-size")),
     ],
 )
