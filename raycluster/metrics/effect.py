@@ -12,9 +12,8 @@ from raycluster.metrics.label_free import predictability, sample_rows, silhouett
 # Smaller losses than these say nothing; benchmarks/effect.py says how often the answer is right.
 SILHOUETTE_LOSS = 0.02
 PREDICTABILITY_LOSS = 0.03
-CLEAR_START = (
-    0.7  # predictability of the start's own clusters; below it, as with pixels of photographs, they are no judge
-)
+# Predictability of the start's own clusters. Below it, as with the pixels of photographs, they are no judge.
+CLEAR_START = 0.7
 CLEAR_GAIN = 0.1  # of the silhouette; below it, training made the clusters worse now and then
 
 
