@@ -19,7 +19,7 @@ from raycluster.nn.features import frozen_features
 from raycluster.runtime.files import atomic_write, remove_tree
 from raycluster.runtime.run_dir import RunDir
 from raycluster.sweeps.objective import BY_TRIALS, scores_by_labels
-from raycluster.sweeps.sample import Sample, save_sample
+from raycluster.sweeps.sample import Sample, sample_path, save_sample
 from raycluster.sweeps.search import METRIC, TIME
 from raycluster.training.in_process import InProcessContext
 from raycluster.training.trainer import TrainingRun
@@ -76,7 +76,7 @@ class ObjectiveCallback:
         if compared_in is None or epochs <= self._reported:
             return
         self._reported = epochs
-        score = self._look(context.model, compared_in / f"{self._number:04d}.npz")
+        score = self._look(context.model, sample_path(compared_in, self._number))
         found = {TIME: epochs} | ({} if score is None else {METRIC: score})
         if not self._hand_over:
             tune.report(found)

@@ -14,7 +14,7 @@ from raycluster.metrics.pooled import cosine_silhouette, mean_agreements, mean_r
 from raycluster.runtime.run_dir import RunDir
 from raycluster.sweeps.ledger import Ledger
 from raycluster.sweeps.objective import AGREEMENT, POOLED, POOLED_SILHOUETTE
-from raycluster.sweeps.sample import Sample, load_sample, save_sample
+from raycluster.sweeps.sample import Sample, load_sample, sample_path, save_sample
 
 
 class Opinion(NamedTuple):
@@ -74,7 +74,7 @@ def pool_scores(ledger: Ledger, objective: str) -> None:
 
 def _sample_of(ledger: Ledger, number: int) -> Sample:
     """Return the sample of a finished trial; it is taken once, because all embeddings take long to read."""
-    path = ledger.path / "samples" / f"{number:04d}.npz"
+    path = sample_path(ledger.path / "samples", number)
     if not path.exists():
         embeddings, clusters = read_clustered_embeddings(RunDir(ledger.trial_dir(number)))
         rows = sample_rows(len(clusters))

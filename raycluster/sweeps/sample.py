@@ -17,6 +17,11 @@ class Sample(NamedTuple):
     clusters: np.ndarray
 
 
+def sample_path(folder: Path, number: int) -> Path:
+    """Return the file of a trial's sample, by the number of the trial."""
+    return folder / f"{number:04d}.npz"
+
+
 def save_sample(path: Path, sample: Sample) -> None:
     """Write a sample atomically."""
     path.parent.mkdir(parents=True, exist_ok=True)

@@ -61,7 +61,7 @@ class PlannedSearch(Searcher):
 def optuna_suggestion(space: Space, seed: int, ledger: Ledger) -> dict[str, Any]:
     """Return the settings that Optuna suggests for the next trial, by the objectives of the finished ones.
 
-    It is told of these anew every time, because the pooled objective of every trial changes when another one finishes.
+    They are looked up every time, because the pooled objective of every trial changes when another one finishes.
     """
     import optuna
 

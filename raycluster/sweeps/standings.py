@@ -9,7 +9,7 @@ import numpy as np
 from raycluster.options import Scheduler
 from raycluster.sweeps.objective import BY_TRIALS
 from raycluster.sweeps.pooling import Opinion, opinion_of, pooled_scores
-from raycluster.sweeps.sample import load_sample
+from raycluster.sweeps.sample import load_sample, sample_path
 
 REDUCTION = 3  # of the trials that reach a rung, one in three goes on
 
@@ -73,9 +73,9 @@ class Standings:
 
     def _compare(self, number: int) -> None:
         self._forget(number)
-        new = load_sample(self._folder / f"{number:04d}.npz")
+        new = load_sample(sample_path(self._folder, number))
         for other in {first for first, _ in self._opinions}:
-            old = load_sample(self._folder / f"{other:04d}.npz")
+            old = load_sample(sample_path(self._folder, other))
             self._opinions[number, other] = opinion_of(new, old)
             self._opinions[other, number] = opinion_of(old, new)
         self._opinions[number, number] = opinion_of(new, new)
