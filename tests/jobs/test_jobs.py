@@ -44,7 +44,7 @@ def test_a_killed_job_goes_on_where_it_was_and_embeds_nothing_twice(ray_session,
     flags = f"--backbone resnet18 --weights {tmp_path}/w.safetensors --image-size 64 --data digits --out {tmp_path}/out"
     parts = tmp_path / "out" / "embeddings"
     with subprocess.Popen([sys.executable, SCRIPTS["embed"], *flags.split()], stderr=subprocess.DEVNULL) as begun:
-        while not list(parts.glob("*.parquet")):
+        while not parts.exists() or not list(parts.glob("*.parquet")):
             assert begun.poll() is None
             time.sleep(0.02)
         begun.kill()

@@ -134,7 +134,8 @@ def test_killed_it_continues_with_the_same_command(photos_run):
     command = [sys.executable, "-m", "raycluster", "export", "--run", photos_run, "--format", "folders", "--out", out]
     command.append("--execute")
     process = subprocess.Popen(command, stdout=subprocess.DEVNULL)
-    while len(list(out.glob("*/*.png"))) < 20:
+    while not out.exists() or len(list(out.glob("*/*.png"))) < 20:
+        assert process.poll() is None
         time.sleep(0.001)
     process.kill()
     process.wait()

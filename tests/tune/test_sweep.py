@@ -30,7 +30,7 @@ def test_a_killed_sweep_keeps_finished_trials_and_continues_the_others(tmp_path)
     command += ["--fixed", "epochs_per_period=20", "rounds=0"]
     first = subprocess.Popen(command, stdout=subprocess.PIPE, stderr=subprocess.STDOUT, text=True)
     second = out / "trials" / "0001" / "checkpoints" / "training"
-    while not list(second.glob("*[0-9]")):
+    while not second.exists() or not list(second.glob("*[0-9]")):
         assert first.poll() is None, first.communicate()[0]
         time.sleep(0.02)
     os.kill(first.pid, signal.SIGKILL)
