@@ -81,7 +81,7 @@ def main(command: Run | Table) -> None:
                 waiting.append(train_once.remote(key, pixels, images.labels, settings, command.clusters, seed))
     while waiting:
         (finished,), waiting = ray.wait(waiting)
-        row = ray.get(finished) | {"images": images.n} | machine()
+        row = ray.get(finished) | {"images": images.n} | machine("cpu")
         with RESULTS.open("a") as file:
             file.write(json.dumps(row) + "\n")
         print(row["data"], row["model"], "seed", row["seed"], f"{row['cpu_seconds']:.0f} s", row["quality"], flush=True)

@@ -50,7 +50,9 @@ class Run:
     seeds: tuple[int, ...] = (0, 1, 2, 3, 4)
     """One run each."""
     at_once: int | None = None
-    """How many runs side by side. Default: one for each core."""
+    """How many runs side by side. Default: one for each core, or one on a GPU."""
+    device: Literal["cpu", "cuda"] = "cpu"
+    """Where to train."""
     preset: Literal["default", "paper"] = "default"
     """Which settings."""
     unroll_rate: float | None = None
@@ -66,13 +68,13 @@ class Table:
 
 def main(command: Run | Table) -> None:
     if isinstance(command, Table):
-        print_table([json.loads(line) for line in RESULTS.read_text().splitlines()])
+        print_table(rows_of(RESULTS))
         return
     settings = PRESETS[command.preset]
     if command.unroll_rate:
         settings = replace(settings, unroll_rate=command.unroll_rate)
-    done = [json.loads(line) for line in RESULTS.read_text().splitlines()] if RESULTS.exists() else []
-    key = {"data": command.name, "preset": command.preset, "settings": asdict(settings)}
+    done = rows_of(RESULTS)
+    key = {"data": command.name, "preset": command.preset, "device": command.device, "settings": asdict(settings)}
     seeds = [seed for seed in command.seeds if not any(row.items() >= (key | {"seed": seed}).items() for row in done)]
     ray.init(
         address="local",
@@ -84,58 +86,83 @@ def main(command: Run | Table) -> None:
     if images.labels is None:
         raise SystemExit("This source has no labels, so there is nothing to measure.")
     pixels = ray.put(images.pixels)
-    once = train_once.options(num_cpus=(os.cpu_count() or 1) / command.at_once if command.at_once else 1)
-    waiting = [once.remote(pixels, images.labels, settings, command.clusters, seed) for seed in seeds]
+    n_cores, n_gpus = os.cpu_count() or 1, int(command.device == "cuda")
+    at_once = command.at_once or (1 if n_gpus else n_cores)
+    once = train_once.options(num_cpus=n_cores / at_once, num_gpus=n_gpus / at_once)
+    waiting = [once.remote(pixels, images.labels, settings, command.clusters, command.device, seed) for seed in seeds]
     while waiting:
         (finished,), waiting = ray.wait(waiting)
-        row = key | {"images": images.n} | ray.get(finished) | machine()
+        row = key | {"images": images.n} | ray.get(finished)
         with RESULTS.open("a") as file:
             file.write(json.dumps(row) + "\n")
         print(
-            row["data"], row["preset"], "seed", row["seed"], f"{row['cpu_seconds']:.0f} s", row["quality"], flush=True
+            row["data"], row["preset"], "seed", row["seed"], f"{row['wall_seconds']:.0f} s", row["quality"], flush=True
         )
+
+
+def rows_of(path: Path) -> list[dict[str, Any]]:
+    """Return all runs so far."""
+    lines = path.read_text().splitlines() if path.exists() else []
+    return [{"device": "cpu"} | json.loads(line) for line in lines]
 
 
 @ray.remote(num_cpus=1)
 def train_once(
-    images: np.ndarray, labels: np.ndarray, settings: JuleSettings, n_clusters: int, seed: int
+    images: np.ndarray, labels: np.ndarray, settings: JuleSettings, n_clusters: int, device: str, seed: int
 ) -> dict[str, Any]:
+    from torch.backends import cudnn  # Ray cannot send this module with the function
+
     torch.set_num_threads(1)
+    cudnn.deterministic = True
+    where = torch.device(device)
     started, began = time.process_time(), time.perf_counter()
-    outcome = train_jule(settings, n_clusters, LocalContext(ResidentFeed(images.copy(), seed=seed), seed=seed))
+    feed = ResidentFeed(images.copy(), where, seed=seed)
+    outcome = train_jule(settings, n_clusters, LocalContext(feed, where, seed=seed))
     seconds, wall = time.process_time() - started, time.perf_counter() - began
     quality = {name: clustering_quality(labels, found) for name, found in outcome.clusterings.items()}
-    return {"seed": seed, "cpu_seconds": round(seconds, 1), "wall_seconds": round(wall, 1), "quality": quality}
+    spent = {"cpu_seconds": round(seconds, 1), "wall_seconds": round(wall, 1)}
+    return {"seed": seed, **spent, "quality": quality, **machine(device)}
 
 
-def machine() -> dict[str, str]:
+def machine(device: str) -> dict[str, str]:
     lines = Path("/proc/cpuinfo").read_text().splitlines() if Path("/proc/cpuinfo").exists() else []
     cpu = next((line.split(": ")[1] for line in lines if line.startswith("model name")), platform.processor())
-    return {"machine": f"{cpu}, {os.cpu_count()} cores, torch {torch.__version__}", "date": time.strftime("%Y-%m-%d")}
+    gpu = f"{torch.cuda.get_device_name()}, " if device == "cuda" else ""
+    name = f"{gpu}{cpu}, {os.cpu_count()} cores, torch {torch.__version__}"
+    return {"machine": name, "date": time.strftime("%Y-%m-%d")}
 
 
-def newest(rows: list[dict[str, Any]]) -> list[dict[str, Any]]:
-    """Return the runs with the settings that each set of images was last trained with, by preset."""
+def newest(rows: list[dict[str, Any]]) -> dict[tuple[str, str, str], list[dict[str, Any]]]:
+    """Return the runs by data, preset and device, of the settings that each set was last trained with."""
     last = {(row["data"], row["preset"]): row["settings"] for row in rows}
-    return [row for row in rows if row["settings"] == last[row["data"], row["preset"]]]
+    groups: dict[tuple[str, str, str], list[dict[str, Any]]] = defaultdict(list)
+    for row in rows:
+        if row["settings"] == last[row["data"], row["preset"]]:
+            groups[row["data"], row["preset"], row["device"]].append(row)
+    return groups
 
 
 def print_table(rows: list[dict[str, Any]]) -> None:
-    groups: dict[tuple[str, str], list[dict[str, Any]]] = defaultdict(list)
-    for row in newest(rows):
-        groups[row["data"], row["preset"]].append(row)
+    groups = newest(rows)
     print(
         "| data | settings | graph on pixels | JULE-SF | JULE-RC | RC: NMI (arithmetic) / ARI | seeds "
-        "| CPU seconds a run | measured |"
+        "| seconds a run | measured |"
     )
     print("|---|---|---|---|---|---|---|---|---|")
-    for (data, preset), runs in sorted(groups.items()):
+    for (data, preset, device), runs in sorted(groups.items()):
         cells = [" / ".join(spread(runs, name, score) for score in ("nmi_geometric", "acc")) for name in CLUSTERINGS]
         cells.append(" / ".join(spread(runs, "rc", score) for score in ("nmi", "ari")))
-        seconds, date = np.mean([row["cpu_seconds"] for row in runs]), max(row["date"] for row in runs)
-        print(f"| {data} | {preset} | {' | '.join(cells)} | {len(runs)} | {seconds:.0f} | {date} |")
-    print("\nNMI (geometric) / ACC, mean ± standard deviation over seeds; one thread a run.")
-    print("; ".join(sorted({row["machine"] for row in newest(rows)})))
+        date = max(row["date"] for row in runs)
+        print(f"| {data} | {preset} | {' | '.join(cells)} | {len(runs)} | {seconds(runs, device)} | {date} |")
+    print("\nNMI (geometric) / ACC, mean ± standard deviation over seeds.")
+    print("; ".join(sorted({row["machine"] for runs in groups.values() for row in runs})))
+
+
+def seconds(runs: list[dict[str, Any]], device: str) -> str:
+    """Return how long a run takes on average."""
+    if device == "cpu":
+        return f"{np.mean([row['cpu_seconds'] for row in runs]):.0f} of one core"
+    return f"{np.mean([row['wall_seconds'] for row in runs]):.0f} on a GPU"
 
 
 CLUSTERINGS = ("pixels", "sf", "rc")
