@@ -51,7 +51,7 @@ from raycluster.runtime.run_dir import RunDir
 from raycluster.sweeps.counting import suggest_n_clusters
 from raycluster.sweeps.ledger import Ledger
 from raycluster.sweeps.objective import BY_TRIALS, POOLED
-from raycluster.sweeps.pooling import read_clustered_embeddings
+from raycluster.sweeps.pooling import has_none_helped, ranks_by_pixels, read_clustered_embeddings
 
 RESULTS = Path(__file__).with_name("objectives.jsonl")
 DRAWS = 1000  # of trials, for the intervals
@@ -107,6 +107,15 @@ def measured(folder: Path) -> dict[str, Any]:
     started = time.process_time()
     scores = judged(spaces, clusterings, pixels[rows])
     seconds = time.process_time() - started
+    outcomes = [
+        {
+            "clusters": len(np.unique(clusters)),
+            "training": RunDir(ledger.trial_dir(number)).summary().health["training"],
+        }
+        for number, (_, clusters) in zip(finished, found, strict=True)
+    ]
+    if has_none_helped(outcomes):
+        scores[POOLED] = ranks_by_pixels(outcomes)
     return {
         "method": config["identity"]["method"],
         "images": len(labels),

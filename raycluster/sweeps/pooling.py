@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from collections.abc import Collection
 from typing import Any, NamedTuple
 
 import numpy as np
@@ -49,6 +50,9 @@ def pool_scores(ledger: Ledger, objective: str) -> None:
     kept in the outcome as ``silhouettes`` and ``agreements``, by the number of the other trial. If there are more than
     3,000 images, the same random sample serves for all trials.
 
+    Trials that have all learned too little cannot judge each other. If no trial's training helped, they are ranked by
+    how well their clusters can be told from the pixels.
+
     Parameters
     ----------
     ledger : Ledger
@@ -65,11 +69,33 @@ def pool_scores(ledger: Ledger, objective: str) -> None:
                 opinion = opinion_of(_sample_of(ledger, number), _sample_of(ledger, other))
                 silhouettes[str(other)], agreements[str(other)] = opinion
     scores = pooled_scores(_table(outcomes, "silhouettes"), _table(outcomes, "agreements"))
+    if has_none_helped(outcomes.values()):
+        scores[POOLED] = ranks_by_pixels(outcomes.values())
     for i, (number, outcome) in enumerate(outcomes.items()):
         outcome["scores"] |= {name: float(values[i]) for name, values in scores.items()}
         if objective in scores:
             outcome["objective"] = outcome["scores"][objective]
         ledger.write_outcome(number, outcome)
+
+
+def has_none_helped(outcomes: Collection[dict[str, Any]]) -> bool:
+    """Return whether the training of no finished trial helped, if all have the same number of clusters.
+
+    The fewer the clusters, the more easily they can be told from the pixels, so others are not compared by that.
+
+    Parameters
+    ----------
+    outcomes : collection of dict
+        ``clusters`` and ``training`` of each; trials of earlier versions do not say the latter.
+    """
+    verdicts = [outcome.get("training") for outcome in outcomes]
+    same = len({outcome["clusters"] for outcome in outcomes}) == 1
+    return same and all(verdict and not verdict["helped"] for verdict in verdicts)
+
+
+def ranks_by_pixels(outcomes: Collection[dict[str, Any]]) -> np.ndarray:
+    """Return the rank of each trial by how well its clusters can be told from the pixels, as a share, float64 [m]."""
+    return mean_ranks(np.array([outcome["training"]["predictability_after"] for outcome in outcomes]))
 
 
 def _sample_of(ledger: Ledger, number: int) -> Sample:

@@ -15,8 +15,14 @@ from raycluster.runtime.files import atomic_write, plain, write_json, write_parq
 from raycluster.runtime.units import duration
 from raycluster.sweeps.counting import n_clusters_sentence, suggest_n_clusters
 from raycluster.sweeps.ledger import Ledger
-from raycluster.sweeps.objective import BY_LABELS, OBJECTIVES, comparable
+from raycluster.sweeps.objective import BY_LABELS, OBJECTIVES, POOLED, comparable
+from raycluster.sweeps.pooling import has_none_helped
 from raycluster.training.trainer import TrainingRun
+
+NONE_HELPED = (
+    f"No trial's training helped, so {POOLED} ranks them by how well their clusters can be told from the pixels: train "
+    "longer, or try raycluster train jule, which starts from the clusters of the pixels."
+)
 
 
 def write_results(ledger: Ledger, run: TrainingRun, objective: str) -> None:
@@ -34,8 +40,14 @@ def write_results(ledger: Ledger, run: TrainingRun, objective: str) -> None:
         write_json(ledger.path / "best.json", {"method": run.method.name} | given | settings)
     with atomic_write(ledger.path / "sweep.html") as partial:
         title = f"{run.method.name} on {public_name(run.data)}"
-        note = n_clusters_sentence(suggest_n_clusters(rows, objective))
-        partial.write_text(sweep_page(rows, objective, title, page_of(ledger, best), note))
+        partial.write_text(sweep_page(rows, objective, title, page_of(ledger, best), " ".join(notes(rows, objective))))
+
+
+def notes(rows: list[dict[str, Any]], objective: str) -> list[str]:
+    """Return what is to be known about the trials beside their scores, in sentences."""
+    suggested = n_clusters_sentence(suggest_n_clusters(rows, objective))
+    none_helped = has_none_helped([row for row in rows if row["state"] == "finished"])
+    return [sentence for sentence in (suggested, none_helped and NONE_HELPED) if sentence]
 
 
 def page_of(ledger: Ledger, best: dict[str, Any] | None) -> str | None:

@@ -30,11 +30,10 @@ from raycluster.runtime.session import private_node, ray_session
 from raycluster.runtime.units import count, duration
 from raycluster.runtime.versions import installed_versions
 from raycluster.sweeps.allocation import Allocation, allocate
-from raycluster.sweeps.counting import n_clusters_sentence, suggest_n_clusters
 from raycluster.sweeps.ledger import Ledger
 from raycluster.sweeps.objective import check_objective
 from raycluster.sweeps.pooling import pool_scores
-from raycluster.sweeps.results import best_row, header, line, page_of, rank_agreement, write_results
+from raycluster.sweeps.results import best_row, header, line, notes, page_of, rank_agreement, write_results
 from raycluster.sweeps.search_space import (
     CLUSTERS,
     Range,
@@ -330,7 +329,7 @@ def _show_outcome(
     finished = [row for row in rows if row["state"] == "finished" and row["objective"] is not None]
     for row in sorted(finished, key=lambda row: -row["objective"])[:MOST_SHOWN]:
         console.say(line(row, names))
-    if sentence := n_clusters_sentence(suggest_n_clusters(rows, options.objective)):
+    for sentence in notes(rows, options.objective):
         console.say(sentence)
     for row in rank_agreement(rows):
         if row["score"] == options.objective and row["nmi"] is not None:
