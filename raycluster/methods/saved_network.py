@@ -7,13 +7,19 @@ from collections.abc import Mapping
 from pathlib import Path
 from typing import Any
 
+import numpy as np
+import torch
 from safetensors import SafetensorError
+from torch.optim.swa_utils import update_bn
 
 from raycluster.errors import UserError
 from raycluster.methods import METHODS, find_method
+from raycluster.methods.network import MethodNetwork
 from raycluster.nn.backbone.network import Backbone
 from raycluster.nn.network import Network
 from raycluster.runtime.tensor_file import load_tensors
+
+BATCH = 500  # images whose statistics are measured together
 
 
 def load_network(folder: Path) -> Network:
@@ -49,6 +55,29 @@ def load_network(folder: Path) -> Network:
             raise
         reason = (str(error).strip() or type(error).__name__).splitlines()[0].rstrip(".:")
         raise UserError(f"The network in {folder} is damaged ({reason}): name the folder of a finished run.") from None
+    return net.eval()
+
+
+def untrained_network(folder: Path, pixels: np.ndarray, seed: int) -> MethodNetwork | None:
+    """Return the network of a run with random weights, as before its training; None if it began with others.
+
+    Parameters
+    ----------
+    folder : Path
+        The ``model/`` folder of a run.
+    pixels : ndarray of uint8, shape (n, C, H, W)
+        What the statistics of BatchNorm are measured on.
+    seed : int
+    """
+    torch.manual_seed(seed)
+    net = _build(json.loads((folder / "model.json").read_text()), folder)
+    if not isinstance(net, MethodNetwork) or any(isinstance(part, Backbone) for part in net.modules()):
+        return None
+    order = np.random.default_rng(seed).permutation(len(pixels))
+    parts = np.array_split(order, -(-len(order) // BATCH))
+    batches = [net.prepare(torch.from_numpy(pixels[rows])) for rows in parts]
+    update_bn(batches, net.train())
+    net.calibrate(batches)
     return net.eval()
 
 

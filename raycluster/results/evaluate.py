@@ -13,6 +13,7 @@ from raycluster.data.images import ImageSet, open_images
 from raycluster.data.reading import Reading
 from raycluster.errors import UserError
 from raycluster.methods import METHODS, find_method
+from raycluster.methods.saved_network import untrained_network
 from raycluster.metrics.consensus import consensus_score
 from raycluster.metrics.probe import few_label_accuracy, probe_accuracy
 from raycluster.metrics.quality import clustering_quality
@@ -33,9 +34,10 @@ MOST_IMAGES = 20_000
 def evaluate_run(options: EvaluateOptions, console: Console | None = None) -> dict[str, Any]:
     """Train a classifier on the frozen features of each layer, and write ``evaluation.json`` into the run folder.
 
-    Pixels and the embedding are compared: clustered by other algorithms, as a measure of whether pairs are of the same
-    class, and classified with few labels. The scores of the run's clusters on these images are reported too: frozen as
-    they are, and for ConCURL found anew; and with ``shift``, how well the clusters hold up on changed images.
+    Pixels, the embedding by random weights, and the trained embedding are compared: clustered by other algorithms, as a
+    measure of whether pairs are of the same class, and classified with few labels. The scores of the run's clusters on
+    these images are reported too: frozen as they are, and for ConCURL found anew; and with ``shift``, how well the
+    clusters hold up on changed images.
 
     Parameters
     ----------
@@ -81,10 +83,10 @@ def _evaluate_run(options: EvaluateOptions, console: Console) -> dict[str, Any]:
     for layer, features in layers.items():
         console.progress("training classifiers", f"training a classifier on {layer}")
         found[layer] = probe_accuracy(features, labels, options.seed)
-    spaces = {
-        "pixels": pixels.reshape(len(pixels), -1).astype(np.float32) / 255,
-        "embedding": list(layers.values())[-1],
-    }
+    spaces = {"pixels": pixels.reshape(len(pixels), -1).astype(np.float32) / 255}
+    if untrained := untrained_network(run_dir.path / "model", pixels, options.seed):
+        spaces["untrained"] = list(frozen_features(untrained, pixels).values())[-1]
+    spaces["embedding"] = list(layers.values())[-1]
     transfer, pairs, few = {}, {}, {}
     for space, features in spaces.items():
         console.progress("comparing with pixels", f"clustering and classifying by {space}")
@@ -128,7 +130,7 @@ def comparison_lines(
     pairs: dict[str, dict[str, float]],
     few: dict[str, dict[str, dict[str, float]]],
 ) -> list[str]:
-    """Return what was measured on pixels and on the embedding as lines."""
+    """Return what was measured in each space as lines."""
     rows: dict[str, list[str]] = {"": list(transfer)}
     for algorithm in transfer["pixels"]:
         scores = [transfer[space][algorithm] for space in transfer]

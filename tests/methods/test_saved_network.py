@@ -1,13 +1,16 @@
 import json
 
+import numpy as np
 import pytest
 import torch
 
 from raycluster.errors import UserError
 from raycluster.methods.concurl.network import ConcurlNet
 from raycluster.methods.dccm.network import DccmCNN
+from raycluster.methods.jule.head import JuleHead
 from raycluster.methods.jule.network import JuleCNN
-from raycluster.methods.saved_network import load_network
+from raycluster.methods.saved_network import load_network, untrained_network
+from raycluster.nn.backbone.network import Backbone
 from raycluster.runtime.run_dir import RunDir
 
 
@@ -21,6 +24,29 @@ def test_the_model_of_a_run_is_rebuilt_with_its_weights(net, tmp_path):
     again = load_network(tmp_path / "model")
     assert (type(again), again.training) == (type(net), False)
     assert all(torch.equal(value, net.state_dict()[name]) for name, value in again.state_dict().items())
+
+
+@pytest.mark.parametrize(
+    "net",
+    [JuleCNN((1, 16, 16), 20), DccmCNN((1, 32, 32), 7), ConcurlNet((1, 32, 32), 7)],
+    ids=["jule", "dccm", "concurl"],
+)
+def test_the_network_before_training_has_random_weights_and_statistics_of_the_images(net, tmp_path):
+    RunDir(tmp_path).write_model(net, net.architecture())
+    pixels = np.random.default_rng(0).integers(0, 256, (24, *net.shape), np.uint8)
+    one, same, other = (untrained_network(tmp_path / "model", pixels, seed).state_dict() for seed in (1, 1, 2))
+    name = next(name for name in one if name.endswith("running_mean"))
+    kernel = next(name for name, value in one.items() if value.ndim == 4)
+    assert all(torch.equal(value, same[name]) for name, value in one.items())
+    assert not torch.equal(one[kernel], other[kernel])
+    assert not torch.equal(one[kernel], net.state_dict()[kernel])
+    assert one[name].abs().max() > 0
+
+
+def test_a_network_on_frozen_features_has_no_state_before_training(tmp_path):
+    net = JuleHead(Backbone("resnet18"))
+    RunDir(tmp_path).write_model(net, net.architecture())
+    assert untrained_network(tmp_path / "model", np.zeros((4, *net.shape), np.uint8), 0) is None
 
 
 def test_a_missing_model_and_an_unknown_one_are_clear_errors(tmp_path):
