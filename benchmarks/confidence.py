@@ -15,9 +15,7 @@ ConCURL with the preset cpu (the latter for 6 epochs), or of the graph on featur
 
 from __future__ import annotations
 
-import json
 import logging
-import platform
 import time
 from dataclasses import dataclass, replace
 from itertools import pairwise
@@ -28,6 +26,7 @@ import numpy as np
 import ray
 import torch
 import tyro
+from records import append_record, is_of, machine, machines_of, read_records
 from sklearn.metrics import roc_auc_score
 from torch.nn import functional as F
 
@@ -85,7 +84,7 @@ class Table:
 
 
 def main(command: Run | Table) -> None:
-    rows = [json.loads(line) for line in RESULTS.read_text().splitlines()] if RESULTS.exists() else []
+    rows = read_records(RESULTS)
     if isinstance(command, Table):
         print_table(rows)
         return
@@ -94,11 +93,10 @@ def main(command: Run | Table) -> None:
     for how in command.how:
         for seed in command.seeds if how in ("jule", "dccm", "concurl") else (0,):
             line = {"data": Path(command.source).stem.removesuffix("-*"), "how": how, "seed": seed}
-            if any(row.items() >= line.items() for row in rows):
+            if any(is_of(row, line) for row in rows):
                 continue
             line |= measure(*clustered(command, how, seed)) | machine()
-            with RESULTS.open("a") as file:
-                file.write(json.dumps(line) + "\n")
+            append_record(RESULTS, line)
             print(line, flush=True)
 
 
@@ -185,10 +183,6 @@ def by_network(outcome: Outcome, feed: ResidentFeed) -> Clustered:
     return outcome.embeddings, clusters, torch.cat(shares).numpy()[np.arange(len(clusters)), clusters]
 
 
-def machine() -> dict[str, str]:
-    return {"machine": f"{platform.machine()}, torch {torch.__version__}", "date": time.strftime("%Y-%m-%d")}
-
-
 def print_table(rows: list[dict[str, Any]]) -> None:
     groups: dict[tuple[str, str], list[dict[str, Any]]] = {}
     for row in sorted(rows, key=lambda row: list(MADE_BY).index(row["how"])):
@@ -217,7 +211,7 @@ def print_table(rows: list[dict[str, Any]]) -> None:
             f"{short(shares.min())} | {short(shares.max())} |"
         )
     print("\nThe second table: means over the lines with at least 20 such images.")
-    print("; ".join(sorted({f"{row['machine']}, {row['date']}" for row in rows})))
+    print(machines_of(rows))
 
 
 def short(number: float) -> str:

@@ -11,7 +11,6 @@ epoch and for nothing else.
 
 from __future__ import annotations
 
-import json
 import logging
 import time
 from dataclasses import asdict, dataclass, replace
@@ -22,7 +21,8 @@ import numpy as np
 import ray
 import torch
 import tyro
-from quality import machine, spread
+from quality import spread
+from records import append_record, is_of, machine, machines_of, read_records
 
 from raycluster.data.feed import ResidentFeed
 from raycluster.data.images import CanvasSettings, open_images
@@ -63,7 +63,7 @@ class Table:
 
 
 def main(command: Run | Table) -> None:
-    done = [json.loads(line) for line in RESULTS.read_text().splitlines()] if RESULTS.exists() else []
+    done = read_records(RESULTS)
     if isinstance(command, Table):
         print_table(done)
         return
@@ -77,13 +77,12 @@ def main(command: Run | Table) -> None:
         for model, changes in MODELS.items():
             settings = replace(PRESETS["cpu"], flip=False, epochs=command.epochs, **changes)
             key = {"data": command.name, "model": model, "settings": asdict(settings), "seed": seed}
-            if not any(row.items() >= key.items() for row in done):
+            if not any(is_of(row, key) for row in done):
                 waiting.append(train_once.remote(key, pixels, images.labels, settings, command.clusters, seed))
     while waiting:
         (finished,), waiting = ray.wait(waiting)
-        row = ray.get(finished) | {"images": images.n} | machine("cpu")
-        with RESULTS.open("a") as file:
-            file.write(json.dumps(row) + "\n")
+        row = ray.get(finished) | {"images": images.n} | machine()
+        append_record(RESULTS, row)
         print(row["data"], row["model"], "seed", row["seed"], f"{row['cpu_seconds']:.0f} s", row["quality"], flush=True)
 
 
@@ -114,7 +113,7 @@ def print_table(rows: list[dict[str, Any]]) -> None:
             seconds = np.mean([row["cpu_seconds"] for row in runs])
             print(f"| {data} | {model} | {scores} | {curve} | {epochs} | {len(runs)} | {seconds:.0f} |")
     print("\nMean ± standard deviation over seeds, last epoch; one thread a run.")
-    print("; ".join(sorted({f"{row['machine']}, {row['date']}" for row in rows})))
+    print(machines_of(rows))
 
 
 if __name__ == "__main__":

@@ -10,7 +10,6 @@ from __future__ import annotations
 
 import contextlib
 import io
-import json
 import re
 import sys
 from collections.abc import Callable
@@ -24,6 +23,7 @@ import objectives
 import quality
 import run_warnings
 import tyro
+from records import read_records
 
 HERE = Path(__file__).parent
 ROOT = HERE.parent
@@ -99,9 +99,7 @@ def printed(module: Any) -> Callable[[], str]:
 
 def rows_of(module: Any) -> list[dict[str, Any]]:
     """Return the runs that a benchmark has recorded."""
-    if module is quality:
-        return quality.rows_of(quality.RESULTS)
-    return [json.loads(line) for line in module.RESULTS.read_text(encoding="utf-8").splitlines()]
+    return read_records(module.RESULTS)
 
 
 def text(name: str) -> Callable[[], str]:

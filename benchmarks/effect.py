@@ -12,7 +12,6 @@ others of JULE. Every run appends a line to the results file; those that stand t
 
 from __future__ import annotations
 
-import json
 import logging
 import time
 from collections.abc import Iterator
@@ -24,7 +23,8 @@ import numpy as np
 import ray
 import torch
 import tyro
-from confidence import SIDE, machine, read, short
+from confidence import SIDE, read, short
+from records import append_record, is_of, machine, read_records
 
 from raycluster.data.feed import ResidentFeed
 from raycluster.graph.settings import GraphSettings
@@ -91,7 +91,7 @@ class Planned:
 
 
 def main(command: Run | Table) -> None:
-    rows = [json.loads(line) for line in RESULTS.read_text().splitlines()] if RESULTS.exists() else []
+    rows = read_records(RESULTS)
     if isinstance(command, Table):
         print_table(rows)
         return
@@ -99,12 +99,11 @@ def main(command: Run | Table) -> None:
     ray.init(address="local", include_dashboard=False, log_to_driver=False, logging_level=logging.ERROR)
     for run in planned(command):
         line: dict[str, Any] = {"data": run.data, "method": run.method, "run": run.name, "clusters": run.n_clusters}
-        if any(row.items() >= line.items() for row in rows):
+        if any(is_of(row, line) for row in rows):
             continue
         started = time.process_time()
         line |= {"images": len(run.labels), **outcome_of(run), "cpu_seconds": round(time.process_time() - started, 1)}
-        with RESULTS.open("a") as file:
-            file.write(json.dumps(line | machine()) + "\n")
+        append_record(RESULTS, line | machine())
         print(line, flush=True)
 
 

@@ -20,7 +20,6 @@ to the results file, in the place of an earlier one. Known classes serve for the
 
 from __future__ import annotations
 
-import json
 import time
 from collections.abc import Callable
 from dataclasses import dataclass
@@ -29,7 +28,7 @@ from typing import Annotated, Any
 
 import numpy as np
 import tyro
-from confidence import machine
+from records import machine, machines_of, read_records, replace_records
 from scipy.stats import kendalltau, rankdata, spearmanr
 from sklearn.cluster import HDBSCAN
 from sklearn.metrics import (
@@ -78,14 +77,12 @@ class Table:
 
 
 def main(command: Measure | Table) -> None:
-    rows = [json.loads(line) for line in RESULTS.read_text().splitlines()] if RESULTS.exists() else []
     if isinstance(command, Table):
-        print_table(rows)
+        print_table(read_records(RESULTS))
         return
     for folder in command.sweeps:
         line = {"sweep": folder.name} | measured(folder) | machine()
-        rows = [row for row in rows if row["sweep"] != folder.name] + [line]
-        RESULTS.write_text("".join(json.dumps(row) + "\n" for row in rows))
+        replace_records(RESULTS, {"sweep": folder.name}, [line])
         print(
             f"{folder.name}: {len(line['nmi'])} trials, {line['cpu_seconds']:.1f} CPU seconds for all scores",
             flush=True,
@@ -270,8 +267,7 @@ def print_table(rows: list[dict[str, Any]]) -> None:
     print_n_clusters(over_k)
     print()
     print_sweeps(rows)
-    machines = {f"{row['machine']}, {row['date']}" for row in rows}
-    print(f"\n{sum(len(row['nmi']) for row in rows)} trials. {'; '.join(sorted(machines))}")
+    print(f"\n{sum(len(row['nmi']) for row in rows)} trials. {machines_of(rows)}")
 
 
 def print_scores(rows: list[dict[str, Any]]) -> None:

@@ -10,10 +10,8 @@ compute the scores after a run and for nothing else.
 
 from __future__ import annotations
 
-import json
 import logging
 import os
-import platform
 import time
 from collections import defaultdict
 from dataclasses import asdict, dataclass, replace
@@ -24,6 +22,7 @@ import numpy as np
 import ray
 import torch
 import tyro
+from records import append_record, is_of, machine, machines_of, read_records
 
 from raycluster.data.feed import ResidentFeed
 from raycluster.data.images import open_images
@@ -68,14 +67,14 @@ class Table:
 
 def main(command: Run | Table) -> None:
     if isinstance(command, Table):
-        print_table(rows_of(RESULTS))
+        print_table(read_records(RESULTS))
         return
     settings = PRESETS[command.preset]
     if command.unroll_rate:
         settings = replace(settings, unroll_rate=command.unroll_rate)
-    done = rows_of(RESULTS)
+    done = read_records(RESULTS)
     key = {"data": command.name, "preset": command.preset, "device": command.device, "settings": asdict(settings)}
-    seeds = [seed for seed in command.seeds if not any(row.items() >= (key | {"seed": seed}).items() for row in done)]
+    seeds = [seed for seed in command.seeds if not any(is_of(row, key | {"seed": seed}) for row in done)]
     ray.init(
         address="local",
         include_dashboard=False,
@@ -93,17 +92,10 @@ def main(command: Run | Table) -> None:
     while waiting:
         (finished,), waiting = ray.wait(waiting)
         row = key | {"images": images.n} | ray.get(finished)
-        with RESULTS.open("a") as file:
-            file.write(json.dumps(row) + "\n")
+        append_record(RESULTS, row)
         print(
             row["data"], row["preset"], "seed", row["seed"], f"{row['wall_seconds']:.0f} s", row["quality"], flush=True
         )
-
-
-def rows_of(path: Path) -> list[dict[str, Any]]:
-    """Return all runs so far."""
-    lines = path.read_text().splitlines() if path.exists() else []
-    return [{"device": "cpu"} | json.loads(line) for line in lines]
 
 
 @ray.remote(num_cpus=1)
@@ -122,14 +114,6 @@ def train_once(
     quality = {name: clustering_quality(labels, found) for name, found in outcome.clusterings.items()}
     spent = {"cpu_seconds": round(seconds, 1), "wall_seconds": round(wall, 1)}
     return {"seed": seed, **spent, "quality": quality, **machine(device)}
-
-
-def machine(device: str) -> dict[str, str]:
-    lines = Path("/proc/cpuinfo").read_text().splitlines() if Path("/proc/cpuinfo").exists() else []
-    cpu = next((line.split(": ")[1] for line in lines if line.startswith("model name")), platform.processor())
-    gpu = f"{torch.cuda.get_device_name()}, " if device == "cuda" else ""
-    name = f"{gpu}{cpu}, {os.cpu_count()} cores, torch {torch.__version__}"
-    return {"machine": name, "date": time.strftime("%Y-%m-%d")}
 
 
 def newest(rows: list[dict[str, Any]]) -> dict[tuple[str, str, str], list[dict[str, Any]]]:
@@ -155,7 +139,7 @@ def print_table(rows: list[dict[str, Any]]) -> None:
         date = max(row["date"] for row in runs)
         print(f"| {data} | {preset} | {' | '.join(cells)} | {len(runs)} | {seconds(runs, device)} | {date} |")
     print("\nNMI (geometric) / ACC, mean ± standard deviation over seeds.")
-    print("; ".join(sorted({row["machine"] for runs in groups.values() for row in runs})))
+    print(machines_of([row for runs in groups.values() for row in runs]))
 
 
 def seconds(runs: list[dict[str, Any]], device: str) -> str:

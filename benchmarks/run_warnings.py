@@ -10,7 +10,6 @@ that the network found are compared with as many of the graph on pixels, by NMI 
 
 from __future__ import annotations
 
-import json
 from collections.abc import Callable
 from dataclasses import dataclass
 from functools import partial
@@ -19,8 +18,8 @@ from typing import Annotated, Any
 
 import numpy as np
 import tyro
-from confidence import machine
 from effect import SCORES
+from records import machine, machines_of, read_records, replace_records
 
 from raycluster.graph.settings import GraphSettings
 from raycluster.methods.concurl.health import warnings_of as concurl_warnings
@@ -71,15 +70,12 @@ class Table:
 
 
 def main(command: Measure | Table) -> None:
-    rows = [json.loads(line) for line in RESULTS.read_text().splitlines()] if RESULTS.exists() else []
     if isinstance(command, Table):
-        print_table(rows)
+        print_table(read_records(RESULTS))
         return
     for folder in command.sweeps:
-        rows = [row for row in rows if row["sweep"] != folder.name] + [
-            {"sweep": folder.name} | row | machine() for row in measured(folder)
-        ]
-        RESULTS.write_text("".join(json.dumps(row) + "\n" for row in rows))
+        key = {"sweep": folder.name}
+        replace_records(RESULTS, key, [key | row | machine() for row in measured(folder)])
 
 
 def measured(folder: Path) -> list[dict[str, Any]]:
@@ -134,8 +130,7 @@ def print_table(rows: list[dict[str, Any]]) -> None:
             print(f"| {name} | {' | '.join(map(str, fired))} |")
     print(f"| anything | {' | '.join(str(sum(bool(row['warnings']) for row in group)) for group in groups)} |")
     print(f"| runs | {' | '.join(str(len(group)) for group in groups)} |")
-    machines = {f"{row['machine']}, {row['date']}" for row in rows}
-    print(f"\n{len(rows)} runs of {len({row['sweep'] for row in rows})} sweeps. {'; '.join(sorted(machines))}")
+    print(f"\n{len(rows)} runs of {len({row['sweep'] for row in rows})} sweeps. {machines_of(rows)}")
 
 
 if __name__ == "__main__":

@@ -10,13 +10,12 @@ appends what it finds to the results file, in the place of earlier results. Know
 
 from __future__ import annotations
 
-import json
 from dataclasses import dataclass
 from pathlib import Path
 from typing import Annotated, Any
 
 import tyro
-from confidence import machine
+from records import machine, machines_of, read_records, replace_records
 
 from raycluster.metrics.transfer import ALGORITHMS
 from raycluster.options import EvaluateOptions
@@ -46,15 +45,13 @@ class Table:
 
 
 def main(command: Measure | Table) -> None:
-    rows = [json.loads(line) for line in RESULTS.read_text().splitlines()] if RESULTS.exists() else []
     if isinstance(command, Table):
-        print_table(rows)
+        print_table(read_records(RESULTS))
         return
     found = evaluate_run(EvaluateOptions(run=str(command.run), data=command.data))
     key = {"trained_on": command.name, "images_of": command.on or command.name}
     parts = {part: found[part] for part in ("images", "transfer", "pairs", "few_labels")}
-    rows = [row for row in rows if not row.items() >= key.items()] + [key | parts | machine()]
-    RESULTS.write_text("".join(json.dumps(row) + "\n" for row in rows))
+    replace_records(RESULTS, key, [key | parts | machine()])
 
 
 def print_table(rows: list[dict[str, Any]]) -> None:
@@ -85,7 +82,7 @@ def print_table(rows: list[dict[str, Any]]) -> None:
             cells = [short(pairs["auc"]), short(pairs["accuracy"])]
             cells += [f"{short(few[n]['neighbors'])} / {short(few[n]['linear'])}" for n in told]
             print(f"| {row['images_of']} | {title} | {' | '.join(cells)} |")
-    print(f"\nOne run each. {'; '.join(sorted({row['machine'] + ', ' + row['date'] for row in rows}))}")
+    print(f"\nOne run each. {machines_of(rows)}")
 
 
 def clustered(row: dict[str, Any], space: str) -> str:
