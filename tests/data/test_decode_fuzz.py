@@ -76,14 +76,14 @@ def reasons_of(name: str, data: bytes) -> list[str | None]:
 
 
 def fuzz(files: dict[str, bytes], count: int, seed: int) -> tuple[int, float]:
-    """Return how many of so many damaged files could still be read, and the most seconds that one took."""
+    """Return how many of so many damaged files could still be read, and the most CPU seconds that one took."""
     rng = random.Random(seed)
     slowest, n_readable = 0.0, 0
     for _ in range(count):
         name = rng.choice(sorted(files))
-        began = time.perf_counter()
+        began = time.thread_time()
         reasons = reasons_of(name, damage(files[name], rng))
-        slowest = max(slowest, time.perf_counter() - began)
+        slowest = max(slowest, time.thread_time() - began)
         assert "" not in reasons
         n_readable += reasons[0] is None
     return n_readable, slowest
