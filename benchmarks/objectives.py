@@ -6,7 +6,7 @@
 Measures sweeps on data with known classes, such as those of benchmarks/objectives_sweeps.py, and adds a line for each
 to the results file, in the place of an earlier one. Known classes serve for the table and for nothing else.
 
-`pooled_rank`, `pooled_silhouette` and `agreement` are those of raycluster.metrics.pooled. Beside them:
+`pooled_rank`, `pooled_silhouette` and `agreement` are those of raycluster.sweeps.pooling. Beside them:
 
 - `paired`: the silhouette of a trial's clusters in its own embedding; `pixels`, in the images themselves;
 - `plain mean`: the mean silhouette over the embeddings of all trials, each of which counts as much as the others;
@@ -50,7 +50,8 @@ from raycluster.runtime.run_dir import RunDir
 from raycluster.sweeps.counting import suggest_n_clusters
 from raycluster.sweeps.ledger import Ledger
 from raycluster.sweeps.objective import BY_TRIALS, POOLED
-from raycluster.sweeps.pooling import has_none_helped, ranks_by_pixels, read_clustered_embeddings
+from raycluster.sweeps.pooling import read_clustered_embeddings
+from raycluster.sweeps.verdict import ranks_by_pixels, verdict_of
 
 RESULTS = Path(__file__).with_name("objectives.jsonl")
 DRAWS = 1000  # of trials, for the intervals
@@ -104,15 +105,10 @@ def measured(folder: Path) -> dict[str, Any]:
     started = time.process_time()
     scores = judged(spaces, clusterings, pixels[rows])
     seconds = time.process_time() - started
-    outcomes = [
-        {
-            "clusters": len(np.unique(clusters)),
-            "training": RunDir(ledger.trial_dir(number)).summary().health["training"],
-        }
-        for number, (_, clusters) in zip(finished, found, strict=True)
-    ]
-    if has_none_helped(outcomes):
-        scores[POOLED] = ranks_by_pixels(outcomes)
+    trials = [row | verdict_of(RunDir(row["folder"]).summary()) for row in ledger.rows() if row["state"] == "finished"]
+    by_pixels = ranks_by_pixels(trials)
+    if by_pixels is not None:
+        scores[POOLED] = by_pixels
     return {
         "method": config["identity"]["method"],
         "images": len(labels),

@@ -145,7 +145,7 @@ def print_table(rows: list[dict[str, Any]]) -> None:
 def seconds(runs: list[dict[str, Any]], device: str) -> str:
     """Return how long a run takes on average."""
     if device == "cpu":
-        return f"{np.mean([row['cpu_seconds'] for row in runs]):.0f} of one core"
+        return f"{np.mean([row['cpu_seconds'] for row in runs]):.0f} on one core"
     return f"{np.mean([row['wall_seconds'] for row in runs]):.0f} on a GPU"
 
 

@@ -39,9 +39,9 @@ def machine(device: str = "cpu") -> dict[str, str]:
     """Return the machine, and the date of today."""
     lines = Path("/proc/cpuinfo").read_text().splitlines() if Path("/proc/cpuinfo").exists() else []
     cpu = next((line.split(": ")[1] for line in lines if line.startswith("model name")), platform.processor())
-    gpu = f"{torch.cuda.get_device_name()}, " if device == "cuda" else ""
-    name = f"{gpu}{cpu}, {os.cpu_count()} cores, torch {torch.__version__}"
-    return {"machine": name, "date": time.strftime("%Y-%m-%d")}
+    gpu = torch.cuda.get_device_name() if device == "cuda" else ""
+    parts = [part for part in (gpu, cpu, f"{os.cpu_count()} cores", f"torch {torch.__version__}") if part]
+    return {"machine": ", ".join(parts), "date": time.strftime("%Y-%m-%d")}
 
 
 def machines_of(records: list[dict[str, Any]]) -> str:

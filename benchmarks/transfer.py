@@ -4,8 +4,8 @@
     python benchmarks/transfer.py measure USPS runs/usps --on MNIST-test --data 'mnist/t10k-*'
     python benchmarks/transfer.py table
 
-Evaluates a finished run on its own images, or its network on those of another set, as `raycluster evaluate` does, and
-appends what it finds to the results file, in the place of earlier results. Known classes serve for scores alone.
+Evaluates a finished run on its own images, or its network on those of another set, as `raycluster evaluate` does. What
+it finds goes to the results file, and replaces what an earlier run has found. Known classes serve for scores alone.
 """
 
 from __future__ import annotations
@@ -57,31 +57,34 @@ def main(command: Measure | Table) -> None:
 def print_table(rows: list[dict[str, Any]]) -> None:
     own = [row for row in rows if row["trained_on"] == row["images_of"]]
     others = [row for row in rows if row not in own]
+    few_labels = sorted({n for row in own for n in row["few_labels"]["pixels"]}, key=int)
     print("Other clustering algorithms, NMI (geometric) / ACC:\n")
     print(f"| images | features | {' | '.join(ALGORITHMS)} |")
     print(f"|---|---|{'---|' * len(ALGORITHMS)}")
     for row in own:
-        for space, title in SPACES.items():
-            print(f"| {row['images_of']} | {title} | {clustered(row, space)} |")
+        for space in row["transfer"]:
+            print(f"| {row['images_of']} | {SPACES[space]} | {clustered(row, space)} |")
     print("\nNetworks trained on other images, with those trained on the same beside them:\n")
     print(f"| images | network trained on | {' | '.join(ALGORITHMS)} |")
     print(f"|---|---|{'---|' * len(ALGORITHMS)}")
-    for row in sorted(others, key=lambda row: str(row["images_of"])):
-        print(f"| {row['images_of']} | {row['trained_on']} | {clustered(row, 'embedding')} |")
-        for same in own:
-            if same["images_of"] == row["images_of"]:
-                print(f"| {row['images_of']} | the same | {clustered(same, 'embedding')} |")
-                print(f"| {row['images_of']} | none: pixels | {clustered(same, 'pixels')} |")
-    told = list(rows[0]["few_labels"]["pixels"])
-    print("\nPairs of the same class, and classification with few labels a class (nearest neighbors / linear):\n")
-    print(f"| images | features | area under the ROC | accuracy | {' | '.join(f'{n} labels' for n in told)} |")
-    print(f"|---|---|---|---|{'---|' * len(told)}")
+    for same in own:
+        foreign = [row for row in others if row["images_of"] == same["images_of"]]
+        for row in foreign:
+            print(f"| {row['images_of']} | {row['trained_on']} | {clustered(row, 'embedding')} |")
+        if foreign:
+            print(f"| {same['images_of']} | the same | {clustered(same, 'embedding')} |")
+            print(f"| {same['images_of']} | none: pixels | {clustered(same, 'pixels')} |")
+    print("\nPairs of the same class, and classification with so many labels a class (nearest neighbors / linear):\n")
+    print(f"| images | features | area under the ROC | accuracy | {' | '.join(map(str, few_labels))} |")
+    print(f"|---|---|---|---|{'---|' * len(few_labels)}")
     for row in own:
-        for space, title in SPACES.items():
-            pairs, few = row["pairs"][space], row["few_labels"][space]
+        for space, pairs in row["pairs"].items():
+            few = row["few_labels"][space]
             cells = [short(pairs["auc"]), short(pairs["accuracy"])]
-            cells += [f"{short(few[n]['neighbors'])} / {short(few[n]['linear'])}" for n in told]
-            print(f"| {row['images_of']} | {title} | {' | '.join(cells)} |")
+            cells += [
+                f"{short(few[n]['neighbors'])} / {short(few[n]['linear'])}" if n in few else "" for n in few_labels
+            ]
+            print(f"| {row['images_of']} | {SPACES[space]} | {' | '.join(cells)} |")
     print(f"\nOne run each. {machines_of(rows)}")
 
 

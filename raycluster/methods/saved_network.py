@@ -5,7 +5,7 @@ from __future__ import annotations
 import json
 from collections.abc import Mapping
 from pathlib import Path
-from typing import Any
+from typing import Any, cast
 
 import numpy as np
 import torch
@@ -15,6 +15,7 @@ from torch.optim.swa_utils import update_bn
 from raycluster.errors import UserError
 from raycluster.methods import METHODS, find_method
 from raycluster.methods.network import MethodNetwork
+from raycluster.metrics.label_free import sample_rows
 from raycluster.nn.backbone.network import Backbone
 from raycluster.nn.network import Network
 from raycluster.runtime.tensor_file import load_tensors
@@ -59,25 +60,26 @@ def load_network(folder: Path) -> Network:
 
 
 def untrained_network(folder: Path, pixels: np.ndarray, seed: int) -> MethodNetwork | None:
-    """Return the network of a run with random weights, as before its training; None if it began with others.
+    """Return the network of a run with random weights; None if its training began from others, as on a backbone.
 
     Parameters
     ----------
     folder : Path
         The ``model/`` folder of a run.
     pixels : ndarray of uint8, shape (n, C, H, W)
-        What the statistics of BatchNorm are measured on.
+        What the statistics of BatchNorm are measured on; of more than 3,000, a sample.
     seed : int
     """
-    torch.manual_seed(seed)
-    net = _build(json.loads((folder / "model.json").read_text()), folder)
-    if not isinstance(net, MethodNetwork) or any(isinstance(part, Backbone) for part in net.modules()):
+    architecture = json.loads((folder / "model.json").read_text())
+    if "backbone" in architecture or architecture["name"] == Backbone.ARCHITECTURE:
         return None
-    order = np.random.default_rng(seed).permutation(len(pixels))
+    with torch.random.fork_rng():
+        torch.manual_seed(seed)
+        net = cast("MethodNetwork", _build(architecture, folder))
+    order = np.random.default_rng(seed).permutation(sample_rows(len(pixels)))
     parts = np.array_split(order, -(-len(order) // BATCH))
-    batches = [net.prepare(torch.from_numpy(pixels[rows])) for rows in parts]
-    update_bn(batches, net.train())
-    net.calibrate(batches)
+    update_bn((net.prepare(torch.from_numpy(pixels[rows])) for rows in parts), net.train())
+    net.calibrate(net.prepare(torch.from_numpy(pixels[rows])) for rows in parts)
     return net.eval()
 
 

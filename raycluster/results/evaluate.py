@@ -76,6 +76,8 @@ def _evaluate_run(options: EvaluateOptions, console: Console) -> dict[str, Any]:
         rows, pixels = images.take(wanted)
         if len(rows) < len(wanted):
             console.say(f"{count(len(wanted) - len(rows), 'image')} could not be decoded: {len(rows):,} are left.")
+        if not len(rows):
+            raise UserError(f"None of the images in {public_name(data)} could be decoded: choose others with --data.")
         labels = known_labels(images)[rows]
     console.progress("computing features")
     layers = frozen_features(net, pixels)

@@ -46,7 +46,7 @@ class Ledger:
         return json.loads(path.read_text()) if path.exists() else None
 
     def write_outcome(self, number: int, outcome: dict[str, Any]) -> None:
-        """Write how a trial ended: ``state``, ``scores``, ``objective``, ``clusters``, ``training``, ``error``."""
+        """Write how a trial ended: ``state``, ``scores``, ``objective``, ``clusters``, ``seconds``, ``error``."""
         self._outcomes.mkdir(parents=True, exist_ok=True)
         write_json(self._outcomes / f"{number:04d}.json", outcome)
 
@@ -96,7 +96,8 @@ class Ledger:
                     "epochs": outcome.get("epochs"),
                     "scores": outcome.get("scores", {}),
                     "clusters": outcome.get("clusters"),
-                    "training": outcome.get("training"),
+                    "helped": outcome.get("helped"),
+                    "predictability": outcome.get("predictability"),
                     "seconds": outcome.get("seconds"),
                     "error": outcome.get("error"),
                     "folder": str(self.trial_dir(number)),

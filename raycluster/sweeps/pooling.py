@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-from collections.abc import Collection
 from typing import Any, NamedTuple
 
 import numpy as np
@@ -16,6 +15,7 @@ from raycluster.runtime.run_dir import RunDir
 from raycluster.sweeps.ledger import Ledger
 from raycluster.sweeps.objective import AGREEMENT, POOLED, POOLED_SILHOUETTE
 from raycluster.sweeps.sample import Sample, load_sample, sample_path, save_sample
+from raycluster.sweeps.verdict import ranks_by_pixels, verdict_of
 
 
 class Opinion(NamedTuple):
@@ -50,8 +50,8 @@ def pool_scores(ledger: Ledger, objective: str) -> None:
     kept in the outcome as ``silhouettes`` and ``agreements``, by the number of the other trial. If there are more than
     3,000 images, the same random sample serves for all trials.
 
-    Trials that have all learned too little cannot judge each other. If no trial's training helped, they are ranked by
-    how well their clusters can be told from the pixels.
+    If no trial's training helped, they cannot judge each other, and :func:`raycluster.sweeps.verdict.ranks_by_pixels`
+    ranks them.
 
     Parameters
     ----------
@@ -64,38 +64,22 @@ def pool_scores(ledger: Ledger, objective: str) -> None:
         return
     for number, outcome in outcomes.items():
         silhouettes, agreements = outcome.setdefault("silhouettes", {}), outcome.setdefault("agreements", {})
+        if "helped" not in outcome:
+            outcome |= verdict_of(RunDir(ledger.trial_dir(number)).summary())
         for other in outcomes:
             if str(other) not in silhouettes:
                 opinion = opinion_of(_sample_of(ledger, number), _sample_of(ledger, other))
                 silhouettes[str(other)], agreements[str(other)] = opinion
     scores = pooled_scores(_table(outcomes, "silhouettes"), _table(outcomes, "agreements"))
-    if has_none_helped(outcomes.values()):
-        scores[POOLED] = ranks_by_pixels(outcomes.values())
+    plan = ledger.plan()
+    by_pixels = ranks_by_pixels([outcome | {"settings": plan[number]} for number, outcome in outcomes.items()])
+    if by_pixels is not None:
+        scores[POOLED] = by_pixels
     for i, (number, outcome) in enumerate(outcomes.items()):
         outcome["scores"] |= {name: float(values[i]) for name, values in scores.items()}
         if objective in scores:
             outcome["objective"] = outcome["scores"][objective]
         ledger.write_outcome(number, outcome)
-
-
-def has_none_helped(outcomes: Collection[dict[str, Any]]) -> bool:
-    """Return whether the training of no finished trial helped, if all have the same number of clusters.
-
-    The fewer the clusters, the more easily they can be told from the pixels, so others are not compared by that.
-
-    Parameters
-    ----------
-    outcomes : collection of dict
-        ``clusters`` and ``training`` of each; trials of earlier versions do not say the latter.
-    """
-    verdicts = [outcome.get("training") for outcome in outcomes]
-    same = len({outcome["clusters"] for outcome in outcomes}) == 1
-    return same and all(verdict and not verdict["helped"] for verdict in verdicts)
-
-
-def ranks_by_pixels(outcomes: Collection[dict[str, Any]]) -> np.ndarray:
-    """Return the rank of each trial by how well its clusters can be told from the pixels, as a share, float64 [m]."""
-    return mean_ranks(np.array([outcome["training"]["predictability_after"] for outcome in outcomes]))
 
 
 def _sample_of(ledger: Ledger, number: int) -> Sample:

@@ -16,13 +16,8 @@ from raycluster.runtime.units import duration
 from raycluster.sweeps.counting import n_clusters_sentence, suggest_n_clusters
 from raycluster.sweeps.ledger import Ledger
 from raycluster.sweeps.objective import BY_LABELS, OBJECTIVES, POOLED, comparable
-from raycluster.sweeps.pooling import has_none_helped
+from raycluster.sweeps.verdict import no_training_helped, ranks_by_pixels
 from raycluster.training.trainer import TrainingRun
-
-NONE_HELPED = (
-    f"No trial's training helped, so {POOLED} ranks them by how well their clusters can be told from the pixels: train "
-    "longer, or try raycluster train jule, which starts from the clusters of the pixels."
-)
 
 
 def write_results(ledger: Ledger, run: TrainingRun, objective: str) -> None:
@@ -44,10 +39,14 @@ def write_results(ledger: Ledger, run: TrainingRun, objective: str) -> None:
 
 
 def notes(rows: list[dict[str, Any]], objective: str) -> list[str]:
-    """Return what is to be known about the trials beside their scores, in sentences."""
-    suggested = n_clusters_sentence(suggest_n_clusters(rows, objective))
-    none_helped = has_none_helped([row for row in rows if row["state"] == "finished"])
-    return [sentence for sentence in (suggested, none_helped and NONE_HELPED) if sentence]
+    """Return what else there is to say about the trials, in sentences."""
+    finished = [row for row in rows if row["state"] == "finished"]
+    sentences = [n_clusters_sentence(suggest_n_clusters(rows, objective))]
+    if no_training_helped(finished):
+        sentences.append("No finished trial's training helped: train longer, or try other settings.")
+        if objective == POOLED and len(finished) > 1 and ranks_by_pixels(finished) is not None:
+            sentences.append(f"Here {POOLED} ranks them by how well their clusters can be predicted from the pixels.")
+    return [sentence for sentence in sentences if sentence]
 
 
 def page_of(ledger: Ledger, best: dict[str, Any] | None) -> str | None:
@@ -64,6 +63,8 @@ def trials_table(rows: list[dict[str, Any]]) -> pa.Table:
         "state": pa.string(),
         "objective": pa.float64(),
         "clusters": pa.int32(),
+        "helped": pa.bool_(),
+        "predictability": pa.float64(),
         "epochs": pa.int32(),
         "seconds": pa.float64(),
         "error": pa.string(),

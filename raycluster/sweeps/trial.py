@@ -122,5 +122,4 @@ def _train(run: TrainingRun, job: TrialJob, images: LoadedImages, number: int) -
         "seconds": summary.seconds,
         "epochs": sum(row["kind"] == "epoch" for row in run_dir.rows()),
         "warnings": summary.health.get("warnings", []),
-        "training": summary.health.get("training"),
     }

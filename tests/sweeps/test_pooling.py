@@ -7,7 +7,7 @@ from raycluster.runtime.run_dir import RunDir
 from raycluster.sweeps import pooling as module
 from raycluster.sweeps.ledger import Ledger
 from raycluster.sweeps.objective import POOLED
-from raycluster.sweeps.pooling import has_none_helped, pool_scores, read_clustered_embeddings
+from raycluster.sweeps.pooling import pool_scores, read_clustered_embeddings
 
 RIGHT = np.repeat([0, 1, 2], 20)
 ALMOST = np.where(np.arange(60) == 20, 0, RIGHT)
@@ -92,27 +92,12 @@ def test_embeddings_and_clusters_are_read_in_order_of_id(ledger, finish):
 
 
 def test_trials_that_have_all_learned_too_little_are_ranked_by_what_the_pixels_say(ledger, finish):
-    predictabilities = {0: 0.3, 1: 0.6, 2: 0.5}
-    for number, clusters in enumerate((RIGHT, WRONG, ALMOST)):
-        finish(ledger, number, clusters)
-        training = {"helped": False, "predictability_after": predictabilities[number]}
-        ledger.write_outcome(number, ledger.outcome(number) | {"training": training})
+    training = {"helped": False, "predictability_before": 0.9}
+    for number, (clusters, seen) in enumerate([(RIGHT, 0.3), (WRONG, 0.6), (ALMOST, 0.5)]):
+        finish(ledger, number, clusters, training | {"predictability_after": seen})
     pool_scores(ledger, POOLED)
     assert [ledger.outcome(number)["objective"] for number in range(3)] == pytest.approx([1 / 3, 1, 2 / 3])
-    ledger.write_outcome(0, ledger.outcome(0) | {"training": {"helped": True, "predictability_after": 0.3}})
+    assert [ledger.outcome(number)["predictability"] for number in range(3)] == [0.3, 0.6, 0.5]
+    ledger.write_outcome(0, ledger.outcome(0) | {"helped": True})
     pool_scores(ledger, POOLED)
     assert [ledger.outcome(number)["objective"] for number in range(3)] == pytest.approx([1, 1 / 3, 2 / 3])
-
-
-@pytest.mark.parametrize(
-    ("second", "expected"),
-    [
-        ({"clusters": 3, "training": {"helped": False}}, True),
-        ({"clusters": 3, "training": {"helped": True}}, False),
-        ({"clusters": 4, "training": {"helped": False}}, False),
-        ({"clusters": 3}, False),
-    ],
-)
-def test_none_has_helped_if_all_say_so_of_the_same_number_of_clusters(second, expected):
-    assert has_none_helped([{"clusters": 3, "training": {"helped": False}}, second]) is expected
-    assert not has_none_helped([])

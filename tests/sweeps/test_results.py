@@ -1,3 +1,4 @@
+import html
 import json
 
 import pyarrow.parquet as pq
@@ -6,7 +7,7 @@ import pytest
 from raycluster.methods import find_method
 from raycluster.methods.jule.settings import JuleSettings
 from raycluster.sweeps.ledger import Ledger
-from raycluster.sweeps.results import best_row, header, line, rank_agreement, trials_table, write_results
+from raycluster.sweeps.results import best_row, header, line, notes, rank_agreement, trials_table, write_results
 from raycluster.training.trainer import TrainingRun
 
 RUN = TrainingRun(find_method("jule"), JuleSettings(rounds=0), "/photos", 5, "", seed=3)
@@ -47,10 +48,39 @@ def test_the_table_holds_every_trial_with_its_settings_and_scores(tmp_path):
     assert table["error"][4] == "ValueError: no"
 
 
+def test_a_sweep_in_which_no_training_helped_says_so_and_how_it_ranks(tmp_path):
+    ledger = swept(tmp_path)
+    assert notes(ledger.rows(), "pooled_rank") == []
+    for number in range(3):
+        ledger.write_outcome(number, ledger.outcome(number) | {"helped": False, "predictability": 0.1 * number})
+    useless, ranked = notes(ledger.rows(), "pooled_rank")
+    assert useless == "No finished trial's training helped: train longer, or try other settings."
+    assert ranked == "Here pooled_rank ranks them by how well their clusters can be predicted from the pixels."
+    assert notes(ledger.rows(), "nmi") == [useless]
+    write_results(ledger, RUN, "pooled_rank")
+    assert f"{useless} {ranked}" in html.unescape((tmp_path / "sweep.html").read_text())
+    table = pq.read_table(tmp_path / "trials.parquet").to_pydict()
+    assert table["helped"] == [False, False, False, None, None]
+    assert table["predictability"] == [0.0, 0.1, 0.2, None, None]
+
+
 def test_settings_of_several_kinds_become_text():
     rows = [
         {"settings": {"trunk": value}, "scores": {}}
-        | dict.fromkeys(("trial", "state", "objective", "clusters", "epochs", "seconds", "error", "folder"))
+        | dict.fromkeys(
+            (
+                "trial",
+                "state",
+                "objective",
+                "clusters",
+                "helped",
+                "predictability",
+                "epochs",
+                "seconds",
+                "error",
+                "folder",
+            )
+        )
         for value in (None, "resnet18", 3)
     ]
     assert trials_table(rows)["setting.trunk"].to_pylist() == [None, "resnet18", "3"]
