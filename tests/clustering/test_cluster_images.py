@@ -218,17 +218,30 @@ def test_a_set_that_cannot_be_clustered_is_told_in_a_sentence(photos, cluster, t
 
 
 @pytest.mark.slow
-def test_a_command_that_is_killed_goes_on_and_ends_alike(photos, lite0_weights, tmp_path):
+def test_a_command_that_is_killed_goes_on_and_ends_alike(photos, cluster, lite0_weights, tmp_path):
     """Killed for good, with all of its processes, when its images are embedded, but not clustered."""
-    words = [sys.executable, "-u", "-m", "raycluster", "cluster", str(photos), "--backbone", BACKBONE, "--workers", "1"]
-    command = [*words, "--weights", str(lite0_weights), "--clusters", "3", "--out"]
     out, uninterrupted = tmp_path / "killed", tmp_path / "uninterrupted"
-    process = subprocess.Popen([*command, out], stdout=subprocess.PIPE, text=True, start_new_session=True)
+    words = [sys.executable, "-u", "-m", "raycluster", "cluster", photos, "--labels", "folders", "--workers", "1"]
+    words += [
+        "--backbone",
+        BACKBONE,
+        "--weights",
+        lite0_weights,
+        "--image-size",
+        "128",
+        "--clusters",
+        "3",
+        "--out",
+        out,
+    ]
+    process = subprocess.Popen(map(str, words), stdout=subprocess.PIPE, text=True, start_new_session=True)
     assert any("neighbors of each vector" in line for line in process.stdout)
     os.killpg(process.pid, signal.SIGKILL)
     process.wait()
+    embedded = {path: path.stat().st_mtime_ns for path in (out / "embeddings").iterdir()}
     for folder in (out, uninterrupted):
-        subprocess.run([*command, folder], check=True, stdout=subprocess.DEVNULL)
+        cluster(photos, folder, clusters=3)
+    assert {path: path.stat().st_mtime_ns for path in embedded} == embedded
     for name in ("assignments", "merges", "rejected"):
         ours, theirs = (pq.read_table(run / f"{name}.parquet") for run in (out, uninterrupted))
         assert ours.equals(theirs), name

@@ -232,8 +232,10 @@ def test_deep_images_are_spread_over_the_levels_and_nearly_blank_ones_named(run,
 
 
 @pytest.mark.slow
-def test_ctrl_c_ends_with_a_sentence_and_without_tracebacks_of_threads(run, photos, tmp_path):
-    words = ["embed", "--data", photos, "--model", run, "--out", tmp_path / "out"]
+def test_ctrl_c_ends_with_a_sentence_and_without_tracebacks_of_threads(tmp_path):
+    save_file(torchvision.models.resnet50().state_dict(), tmp_path / "w.safetensors")  # digits take it a minute
+    words = ["embed", "--data", "digits", "--out", tmp_path / "out", "--backbone", "resnet50", "--image-size", "96"]
+    words += ["--weights", tmp_path / "w.safetensors"]
     environment = {name: value for name, value in os.environ.items() if not name.startswith("RAY_")}
     job = subprocess.Popen(
         [sys.executable, "-u", "-m", "raycluster", *map(str, words)],

@@ -5,11 +5,8 @@ import io
 import json
 from pathlib import Path
 
-import numpy as np
 import pyarrow.parquet as pq
 import pytest
-from PIL import Image
-from sklearn.datasets import load_digits
 
 from raycluster.errors import UserError
 from raycluster.options import DEFAULT_OBJECTIVE, SweepOptions
@@ -54,17 +51,12 @@ def test_a_sweep_leaves_a_table_the_best_settings_pictures_and_run_folders(swept
 
 
 @pytest.mark.slow
-def test_the_best_trial_has_a_page_with_pictures_and_the_sweep_leads_to_it(ray_session, tmp_path):
-    (tmp_path / "photos").mkdir()
-    for i, image in enumerate(load_digits().images[:60]):
-        Image.fromarray((image * 15).astype(np.uint8)).save(tmp_path / "photos" / f"{i:02}.png")
-    best, _ = run(str(tmp_path / "photos"), tmp_path / "swept", trials=2, max_concurrent=2)
-    assert best["state"] == "finished"
-    pages = list((tmp_path / "swept").glob("trials/*/report.html"))
+def test_the_best_trial_has_a_page_with_pictures_and_the_sweep_leads_to_it(swept):
+    out, _, best, _ = swept
+    pages = list(out.glob("trials/*/report.html"))
     assert pages == [Path(best["folder"]) / "report.html"]
-    assert pages[0].read_text(encoding="utf-8").count("png;base64,") == 60
-    leads_to = pages[0].relative_to(tmp_path / "swept").as_posix()
-    assert f'"best":"{leads_to}"' in (tmp_path / "swept" / "sweep.html").read_text(encoding="utf-8")
+    assert pages[0].read_text(encoding="utf-8").count("png;base64,") == 120
+    assert f'"best":"{pages[0].relative_to(out).as_posix()}"' in (out / "sweep.html").read_text(encoding="utf-8")
 
 
 @pytest.mark.slow
