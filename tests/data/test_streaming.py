@@ -20,15 +20,11 @@ def pixels() -> np.ndarray:
     return np.random.default_rng(0).integers(0, 256, (N, 5, 4), dtype=np.uint8)
 
 
-@pytest.fixture(scope="module", params=["npz", pytest.param("png", marks=pytest.mark.slow)])
-def image_set(request, ray_session, pixels, tmp_path_factory) -> ImageSet:
-    """103 images in ranges of at most 8, as one compressed array or as files."""
+@pytest.fixture(scope="module")
+def image_set(ray_session, pixels, tmp_path_factory) -> ImageSet:
+    """103 images in one compressed array, in ranges of at most 8."""
     folder = tmp_path_factory.mktemp("images")
-    if request.param == "npz":
-        np.savez_compressed(folder / "a.npz", images=pixels)
-    else:
-        for i, image in enumerate(pixels):
-            Image.fromarray(image).save(folder / f"{i:03}.png")
+    np.savez_compressed(folder / "a.npz", images=pixels)
     return open_images(str(folder))
 
 
@@ -65,6 +61,19 @@ def test_workers_take_equally_many_steps_and_share_no_image(image_set, pixels, w
         for batch in batches:
             assert len(batch.ids) == -(-20 // world_size)
             np.testing.assert_array_equal(batch.images[:, 0], pixels[batch.ids])
+
+
+@pytest.mark.slow
+def test_files_are_streamed_as_arrays_are(ray_session, pixels, tmp_path):
+    for i, image in enumerate(pixels):
+        Image.fromarray(image).save(tmp_path / f"{i:03}.png")
+    feed = StreamingFeed(open_images(str(tmp_path)))
+    for batches in (feed.eval_batches(10), feed.train_batches(20, epoch=1)):
+        seen = []
+        for batch in batches:
+            np.testing.assert_array_equal(batch.images[:, 0], pixels[batch.ids])
+            seen += batch.ids.tolist()
+        assert len(set(seen)) == len(seen) >= 100
 
 
 def order(image_set: ImageSet, seed: int, epoch: int, **settings) -> list[int]:
