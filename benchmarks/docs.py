@@ -22,6 +22,7 @@ import effect
 import objectives
 import quality
 import run_warnings
+import transfer
 import tyro
 from records import read_records
 
@@ -135,6 +136,7 @@ def k_hits() -> str:
 TABLES: dict[str, Callable[[], str]] = {
     "results": results,
     "quality": printed(quality),
+    "transfer": printed(transfer),
     "dccm_ablation": printed(dccm_ablation),
     "confidence": printed(confidence),
     "effect": printed(effect),
