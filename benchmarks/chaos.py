@@ -62,8 +62,8 @@ COMMANDS = {
 }
 # Times, and what is said of the last call only.
 PASSING = (
-    *("seconds", "stages", "work", "images_per_second", "graph_seconds", "merge_seconds", "spilled_bytes"),
-    *("embedded_now", "blank_now", "blank_paths", "folder"),
+    *("seconds", "stages", "work", "images_per_second", "updates_per_second", "graph_seconds", "merge_seconds"),
+    *("spilled_bytes", "embedded_now", "blank_now", "blank_paths", "folder"),
 )
 
 
