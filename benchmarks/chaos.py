@@ -235,7 +235,7 @@ def age(temporary: Path) -> None:
 def differences(out: Path, calm: Path) -> list[str]:
     """Return the names of files that are not the same in two folders, but for times."""
     names = {path.relative_to(calm) for path in calm.rglob("*") if path.suffix in (".parquet", ".safetensors", ".json")}
-    names = {name for name in names if name.parts[0] not in ("checkpoints", "tensorboard", "graphs")}
+    names = {name for name in names if not {"checkpoints", "tensorboard", "graphs"} & set(name.parts)}
     return [str(name) for name in sorted(names) if not (out / name).exists() or not same(out / name, calm / name)]
 
 

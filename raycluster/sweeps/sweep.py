@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import importlib.metadata
 import importlib.util
+import logging
 import os
 import time
 import uuid
@@ -95,6 +96,7 @@ def _sweep(options: SweepOptions, method: str, preset: str, console: Console) ->
     os.environ.setdefault("RAY_AIR_NEW_OUTPUT", "0")  # no tables of Tune's own
     os.environ.setdefault("TUNE_DISABLE_SIGINT_HANDLER", "1")  # which would take Ctrl-C for a normal end
     os.environ.setdefault("TUNE_DISABLE_STRICT_METRIC_CHECKING", "1")  # a trial alone has no pooled score to report
+    logging.getLogger("ray.tune").setLevel(logging.CRITICAL)  # it logs tracebacks, and the ledger has the reasons
     cores = available_cores() if private_node() else None
     began = time.monotonic()
     with ray_session(console) as cluster:
