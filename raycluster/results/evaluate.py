@@ -141,7 +141,7 @@ def comparison_lines(
         rows[f"pairs, {title}"] = [f"{pairs[space][name]:.3f}" for space in pairs]
     for told in few["pixels"]:
         for how in ("neighbors", "linear"):
-            rows[f"{told} labels a class, {how}"] = [f"{few[space][told][how]:.3f}" for space in few]
+            rows[f"{count(int(told), 'label')} a class, {how}"] = [f"{few[space][told][how]:.3f}" for space in few]
     return [f"{title:<28}" + "".join(f"{cell:>18}" for cell in cells) for title, cells in rows.items()]
 
 
