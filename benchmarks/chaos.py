@@ -168,7 +168,7 @@ class Chaos:
         began = time.monotonic()
         while left := others():
             if time.monotonic() - began > GONE_S:
-                self.problem(log, f"left over: {', '.join(one.name() for one in left)}")
+                self.problem(log, f"left over: {', '.join(map(described, left))}")
                 for one in left:
                     one.kill()
                 return
@@ -197,6 +197,12 @@ def others() -> list[psutil.Process]:
     """Return all processes of this machine but this one and its parents."""
     mine = {os.getpid(), *(parent.pid for parent in psutil.Process().parents())}
     return [one for one in living() if one.pid not in mine]
+
+
+def described(one: psutil.Process) -> str:
+    """Return the name of a process, its age, and its parent."""
+    parent = one.parent()
+    return f"{one.name()}, {time.time() - one.create_time():.0f} s old, of {parent.name() if parent else 'nobody'}"
 
 
 def living() -> list[psutil.Process]:
