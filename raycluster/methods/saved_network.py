@@ -73,7 +73,7 @@ def untrained_network(folder: Path, pixels: np.ndarray, seed: int) -> MethodNetw
     architecture = json.loads((folder / "model.json").read_text())
     if "backbone" in architecture or architecture["name"] == Backbone.ARCHITECTURE:
         return None
-    with torch.random.fork_rng():
+    with torch.random.fork_rng(devices=[]):
         torch.manual_seed(seed)
         net = cast("MethodNetwork", _build(architecture, folder))
     order = np.random.default_rng(seed).permutation(sample_rows(len(pixels)))

@@ -48,7 +48,7 @@ def evaluate_run(options: EvaluateOptions, console: Console | None = None) -> di
     Raises
     ------
     UserError
-        If the run is not finished, or no classes are known.
+        If the run is not finished, no classes are known, or no image can be decoded.
     """
     with console or Console() as shown:
         return _evaluate_run(options, shown)

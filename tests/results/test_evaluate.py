@@ -5,6 +5,7 @@ from dataclasses import asdict, replace
 
 import numpy as np
 import pytest
+from PIL import Image
 
 from raycluster.data.images import open_images
 from raycluster.errors import UserError
@@ -128,6 +129,16 @@ def test_other_images_are_read_as_asked_and_those_of_the_run_as_in_the_run(
     assert "Left out of 2 files: 1 × excluded by b.npz" in said.getvalue()
     with pytest.raises(UserError, match="--exclude, --frames and --array go with --data"):
         EvaluateOptions(run=str(run), array="bright")
+
+
+def test_images_of_which_none_can_be_decoded_are_refused(ray_session, jule_run, tmp_path):
+    for i in range(4):
+        file = io.BytesIO()
+        Image.effect_noise((64, 64), 50).save(file, "PNG")
+        (tmp_path / str(i % 2)).mkdir(exist_ok=True)
+        (tmp_path / str(i % 2) / f"{i}.png").write_bytes(file.getvalue()[:1000])
+    with pytest.raises(UserError, match=r"None of the images in .* could be decoded: choose others with --data"):
+        evaluate_run(EvaluateOptions(run=str(jule_run), data=str(tmp_path), labels="folders"), Console(quiet=True))
 
 
 def test_a_source_whose_secrets_were_not_stored_is_asked_for(jule_run, tmp_path):
