@@ -1,6 +1,7 @@
 """Fixtures for all tests."""
 
 import os
+import signal
 from concurrent.futures import ProcessPoolExecutor
 from datetime import timedelta
 
@@ -12,6 +13,12 @@ import torch.distributed as dist
 for library in ("OMP", "NUMBA"):
     os.environ.setdefault(f"{library}_NUM_THREADS", "1")
 torch.set_num_threads(1)
+
+
+@pytest.fixture(scope="session", autouse=True)
+def _ctrl_c_is_heard():
+    """Let this process and those it starts hear Ctrl-C, which shells make jobs in the background ignore."""
+    signal.signal(signal.SIGINT, signal.default_int_handler)
 
 
 @pytest.fixture(scope="session")
