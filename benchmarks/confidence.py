@@ -26,7 +26,7 @@ import numpy as np
 import ray
 import torch
 import tyro
-from records import append_record, is_of, machine, machines_of, read_records
+from records import Table, append_record, is_of, machine, machines_of, read_records, short
 from sklearn.metrics import roc_auc_score
 from torch.nn import functional as F
 
@@ -76,11 +76,6 @@ class Run:
     """One training each."""
     most: int = 2000
     """Images that a network is trained on, drawn once."""
-
-
-@dataclass
-class Table:
-    """Print what the results file holds."""
 
 
 def main(command: Run | Table) -> None:
@@ -212,11 +207,6 @@ def print_table(rows: list[dict[str, Any]]) -> None:
         )
     print("\nThe second table: means over the lines with at least 20 such images.")
     print(machines_of(rows))
-
-
-def short(number: float) -> str:
-    """Leave out the zero before the point."""
-    return f"{number:.3f}".removeprefix("0")
 
 
 if __name__ == "__main__":

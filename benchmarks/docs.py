@@ -31,12 +31,8 @@ ROOT = HERE.parent
 PLACE = re.compile(r"(<!-- table: (\S+) -->\n).*?(<!-- end -->)", re.DOTALL)
 
 CLASSES = {"UMIST": 20}  # the other sets have 10
-PUBLISHED = {
-    "MNIST-full": ".92",
-    "MNIST-test": ".915",
-    "UMIST": ".877",
-    "USPS": ".913",
-}  # NMI of JULE-RC (Yang et al., CVPR 2016)
+# NMI of JULE-RC (Yang et al., CVPR 2016)
+PUBLISHED = {"MNIST-full": ".92", "MNIST-test": ".915", "UMIST": ".877", "USPS": ".913"}
 
 HITS = {
     "ours": "`auto`",
@@ -74,7 +70,7 @@ def results() -> str:
         "| data | images | K | graph on pixels | raycluster, JULE | JULE paper, NMI | seeds | seconds a run |",
         "|---|---|---|---|---|---|---|---|",
     ]
-    groups = quality.newest(rows_of(quality))
+    groups = quality.newest(read_records(quality.RESULTS))
     for data in sorted({data for data, preset, _ in groups if preset == "default"}):
         device = "cpu" if (data, "default", "cpu") in groups else "cuda"
         runs = groups[data, "default", device]
@@ -92,15 +88,10 @@ def printed(module: Any) -> Callable[[], str]:
 
     def table() -> str:
         with contextlib.redirect_stdout(io.StringIO()) as text:
-            module.print_table(rows_of(module))
+            module.print_table(read_records(module.RESULTS))
         return text.getvalue().rstrip()
 
     return table
-
-
-def rows_of(module: Any) -> list[dict[str, Any]]:
-    """Return the runs that a benchmark has recorded."""
-    return read_records(module.RESULTS)
 
 
 def text(name: str) -> Callable[[], str]:
@@ -110,7 +101,7 @@ def text(name: str) -> Callable[[], str]:
 
 def objectives_by_score() -> str:
     """What each score that a sweep can maximize is worth where K is given, and what ACE is."""
-    rows = [row for row in rows_of(objectives) if not objectives.is_over_k(row)]
+    rows = [row for row in read_records(objectives.RESULTS) if not objectives.is_over_k(row)]
     with contextlib.redirect_stdout(io.StringIO()) as text:
         objectives.print_summary(rows)
     return text.getvalue().rstrip()
@@ -119,7 +110,7 @@ def objectives_by_score() -> str:
 def sweeps_over_k() -> str:
     """The numbers of clusters that sweeps over them suggest."""
     with contextlib.redirect_stdout(io.StringIO()) as text:
-        objectives.print_n_clusters([row for row in rows_of(objectives) if objectives.is_over_k(row)])
+        objectives.print_n_clusters([row for row in read_records(objectives.RESULTS) if objectives.is_over_k(row)])
     return text.getvalue().rstrip()
 
 

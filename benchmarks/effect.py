@@ -23,8 +23,8 @@ import numpy as np
 import ray
 import torch
 import tyro
-from confidence import SIDE, read, short
-from records import append_record, is_of, machine, read_records
+from confidence import SIDE, read
+from records import Table, append_record, is_of, machine, read_records, short
 
 from raycluster.data.feed import ResidentFeed
 from raycluster.graph.settings import GraphSettings
@@ -70,11 +70,6 @@ class Run:
     """Arrays of features, .npy, with the classes in ..._labels.npy, for a head trained by JULE."""
     most: int = 800
     """Images that a network is trained on, drawn once."""
-
-
-@dataclass
-class Table:
-    """Print what the results file holds."""
 
 
 @dataclass(frozen=True)

@@ -28,7 +28,7 @@ from typing import Annotated, Any
 
 import numpy as np
 import tyro
-from records import machine, machines_of, read_records, replace_records
+from records import Table, machine, machines_of, read_records, replace_records
 from scipy.stats import kendalltau, rankdata, spearmanr
 from sklearn.cluster import HDBSCAN
 from sklearn.metrics import (
@@ -70,11 +70,6 @@ class Measure:
 
     sweeps: tyro.conf.Positional[tuple[Path, ...]]
     """Folders of sweeps."""
-
-
-@dataclass
-class Table:
-    """Print what the results file holds."""
 
 
 def main(command: Measure | Table) -> None:

@@ -6,10 +6,16 @@ import json
 import os
 import platform
 import time
+from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
 
 import torch
+
+
+@dataclass
+class Table:
+    """Print what the results file holds."""
 
 
 def read_records(path: Path) -> list[dict[str, Any]]:
@@ -47,3 +53,8 @@ def machine(device: str = "cpu") -> dict[str, str]:
 def machines_of(records: list[dict[str, Any]]) -> str:
     """Return all machines that measured, with their dates."""
     return "; ".join(sorted({f"{record['machine']}, {record['date']}" for record in records}))
+
+
+def short(number: float) -> str:
+    """Leave out the zero before the point."""
+    return f"{number:.3f}".removeprefix("0")

@@ -19,7 +19,7 @@ from typing import Annotated, Any
 import numpy as np
 import tyro
 from effect import SCORES
-from records import machine, machines_of, read_records, replace_records
+from records import Table, machine, machines_of, read_records, replace_records
 
 from raycluster.graph.settings import GraphSettings
 from raycluster.methods.concurl.health import warnings_of as concurl_warnings
@@ -62,11 +62,6 @@ class Measure:
 
     sweeps: tyro.conf.Positional[tuple[Path, ...]]
     """Folders of sweeps."""
-
-
-@dataclass
-class Table:
-    """Print what the results file holds."""
 
 
 def main(command: Measure | Table) -> None:

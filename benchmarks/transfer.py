@@ -15,7 +15,7 @@ from pathlib import Path
 from typing import Annotated, Any
 
 import tyro
-from records import machine, machines_of, read_records, replace_records
+from records import Table, machine, machines_of, read_records, replace_records, short
 
 from raycluster.metrics.transfer import ALGORITHMS
 from raycluster.options import EvaluateOptions
@@ -37,11 +37,6 @@ class Measure:
     """What the tables call other images to evaluate it on."""
     data: str | None = None
     """Where these are."""
-
-
-@dataclass
-class Table:
-    """Print what the results file holds."""
 
 
 def main(command: Measure | Table) -> None:
@@ -92,11 +87,6 @@ def clustered(row: dict[str, Any], space: str) -> str:
     """Return the scores of all algorithms in a space as cells."""
     found = row["transfer"][space]
     return " | ".join(f"{short(found[name]['nmi_geometric'])} / {short(found[name]['acc'])}" for name in ALGORITHMS)
-
-
-def short(number: float) -> str:
-    """Leave out the zero before the point."""
-    return f"{number:.3f}".replace("0.", ".", 1)
 
 
 if __name__ == "__main__":

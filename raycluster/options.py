@@ -1,4 +1,4 @@
-"""What every command and every function of :mod:`raycluster` can be told.
+"""The options of every command and of every function of :mod:`raycluster`.
 
 Each option is declared once, here, and the commands are composed of groups of them. The sentence under an option is its
 help; an option that a command declares again has another default there, and the same help unless it says otherwise.
@@ -127,7 +127,7 @@ class OutputOptions:
 
 @dataclass(frozen=True, kw_only=True)
 class TrainOptions(SizedImageOptions, ClusteringOptions, ResourceOptions):
-    """What every method can be told; the only command that knows by itself where its results go."""
+    """The options of all methods; training is the only command that knows by itself where its results go."""
 
     data: str = "digits"
     workers: int | str | None = None  # type: ignore[assignment]  # to embed, it is a number

@@ -62,7 +62,7 @@ class Effect:
         compact = f"silhouette {self.silhouette_before:.2f} before, {self.silhouette_after:.2f} after it"
         if self.helped and not self._start_is_clear:
             return (
-                f"whether training helped cannot be told: the {start} show no clear clusters to compare with "
+                f"it is unclear whether training helped: the {start} show no clear clusters to compare with "
                 f"(predictability {self.predictability_before:.2f})"
             )
         if self.helped:
@@ -72,7 +72,7 @@ class Effect:
         if not self._is_no_less_compact:
             return f"training did not help: in the embedding, the clusters of the {start} are more compact ({compact})"
         return (
-            f"training did not help: its clusters can hardly be told from the {start} (predictability "
+            f"training did not help: its clusters can hardly be predicted from the {start} (predictability "
             f"{self.predictability_before:.2f} before, {self.predictability_after:.2f} after it)"
         )
 

@@ -221,20 +221,10 @@ def test_a_set_that_cannot_be_clustered_is_told_in_a_sentence(photos, cluster, t
 def test_a_command_that_is_killed_goes_on_and_ends_alike(photos, cluster, lite0_weights, tmp_path):
     """Killed for good, with all of its processes, when its images are embedded, but not clustered."""
     out, uninterrupted = tmp_path / "killed", tmp_path / "uninterrupted"
-    words = [sys.executable, "-u", "-m", "raycluster", "cluster", photos, "--labels", "folders", "--workers", "1"]
-    words += [
-        "--backbone",
-        BACKBONE,
-        "--weights",
-        lite0_weights,
-        "--image-size",
-        "128",
-        "--clusters",
-        "3",
-        "--out",
-        out,
-    ]
-    process = subprocess.Popen(map(str, words), stdout=subprocess.PIPE, text=True, start_new_session=True)
+    words = f"cluster {photos} --labels folders --workers 1 --backbone {BACKBONE} --weights {lite0_weights}"
+    words += f" --image-size 128 --clusters 3 --out {out}"
+    command = [sys.executable, "-u", "-m", "raycluster", *words.split()]
+    process = subprocess.Popen(command, stdout=subprocess.PIPE, text=True, start_new_session=True)
     assert any("neighbors of each vector" in line for line in process.stdout)
     os.killpg(process.pid, signal.SIGKILL)
     process.wait()

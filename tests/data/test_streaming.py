@@ -68,12 +68,11 @@ def test_files_are_streamed_as_arrays_are(ray_session, pixels, tmp_path):
     for i, image in enumerate(pixels):
         Image.fromarray(image).save(tmp_path / f"{i:03}.png")
     feed = StreamingFeed(open_images(str(tmp_path)))
-    for batches in (feed.eval_batches(10), feed.train_batches(20, epoch=1)):
-        seen = []
-        for batch in batches:
-            np.testing.assert_array_equal(batch.images[:, 0], pixels[batch.ids])
-            seen += batch.ids.tolist()
-        assert len(set(seen)) == len(seen) >= 100
+    evaluated, trained = list(feed.eval_batches(10)), list(feed.train_batches(20, epoch=1))
+    for batch in evaluated + trained:
+        np.testing.assert_array_equal(batch.images[:, 0], pixels[batch.ids])
+    assert [row for batch in evaluated for row in batch.ids.tolist()] == list(range(N))
+    assert len({row for batch in trained for row in batch.ids.tolist()}) == 100
 
 
 def order(image_set: ImageSet, seed: int, epoch: int, **settings) -> list[int]:

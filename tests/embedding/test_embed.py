@@ -247,7 +247,5 @@ def test_ctrl_c_ends_with_a_sentence_and_without_tracebacks_of_threads(tmp_path)
     )
     assert any("waiting for the first shard" in line for line in job.stdout)
     os.killpg(job.pid, signal.SIGINT)  # as a terminal does
-    told = job.stdout.read()
-    assert job.wait() == 130
-    assert "Traceback" not in told
-    assert told.splitlines()[-2:] == ["stopping Ray", "Stopped. The same command embeds what is missing."]
+    told = [line for line in job.stdout.read().splitlines() if not line.startswith("waiting for the first shard")]
+    assert (job.wait(), told) == (130, ["stopping Ray", "Stopped. The same command embeds what is missing."])

@@ -37,8 +37,7 @@ def test_the_sentence_claims_no_more_than_the_gain_shows():
 
 def test_where_the_start_shows_nothing_no_claim_is_made():
     assert Effect(0.1, 0.6, 0.55, 0.2).sentence("pixels") == (
-        "whether training helped cannot be told: the pixels show no clear clusters to compare with "
-        "(predictability 0.55)"
+        "it is unclear whether training helped: the pixels show no clear clusters to compare with (predictability 0.55)"
     )
 
 
@@ -46,7 +45,7 @@ def test_the_sentence_says_which_score_is_lower():
     assert "the clusters of the pixels are more compact (silhouette 0.50 before, 0.40 after it)" in Effect(
         0.5, 0.4, 0.9, 0.9
     ).sentence("pixels")
-    assert "can hardly be told from the features (predictability 0.90 before, 0.60 after it)" in Effect(
+    assert "can hardly be predicted from the features (predictability 0.90 before, 0.60 after it)" in Effect(
         0.5, 0.6, 0.9, 0.6
     ).sentence("features")
 

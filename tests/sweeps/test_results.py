@@ -64,25 +64,9 @@ def test_a_sweep_in_which_no_training_helped_says_so_and_how_it_ranks(tmp_path):
     assert table["predictability"] == [0.0, 0.1, 0.2, None, None]
 
 
-def test_settings_of_several_kinds_become_text():
-    rows = [
-        {"settings": {"trunk": value}, "scores": {}}
-        | dict.fromkeys(
-            (
-                "trial",
-                "state",
-                "objective",
-                "clusters",
-                "helped",
-                "predictability",
-                "epochs",
-                "seconds",
-                "error",
-                "folder",
-            )
-        )
-        for value in (None, "resnet18", 3)
-    ]
+def test_settings_of_several_kinds_become_text(tmp_path):
+    kinds = (None, "resnet18", 3)
+    rows = [row | {"settings": {"trunk": kind}} for row, kind in zip(swept(tmp_path).rows(), kinds, strict=False)]
     assert trials_table(rows)["setting.trunk"].to_pylist() == [None, "resnet18", "3"]
 
 

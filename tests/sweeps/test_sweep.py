@@ -110,8 +110,10 @@ def test_the_number_of_clusters_is_searched_for_like_a_setting(ray_session, digi
 
 
 @pytest.mark.slow
-def test_a_trial_that_fails_is_tried_once_more_and_does_not_end_the_sweep(ray_session, digits_npz, tmp_path, caplog):
-    logging.getLogger("ray").addHandler(caplog.handler)
+def test_a_trial_that_fails_is_tried_once_more_and_does_not_end_the_sweep(
+    ray_session, digits_npz, tmp_path, caplog, monkeypatch
+):
+    monkeypatch.setattr(logging.getLogger("ray"), "propagate", True)
     # Each value is good beside those of the preset, both together are not.
     space, fixed = ("small_batch=16,64", "large_batch=40"), ("epochs=1", "repeats=1", "augmentations=1", "mi_places=4")
     _, told = run(digits_npz, tmp_path, "dccm", space=space, fixed=fixed, search="grid", trials=None, max_concurrent=1)
@@ -120,7 +122,6 @@ def test_a_trial_that_fails_is_tried_once_more_and_does_not_end_the_sweep(ray_se
     assert "--small-batch 64: choose at most the large batch, 40" in table["error"][1]
     assert "warning: 1 trial failed" in told
     assert not [record for record in caplog.records if record.name.startswith("ray.tune") and record.exc_info]
-    logging.getLogger("ray").removeHandler(caplog.handler)
 
 
 @pytest.mark.slow
