@@ -206,7 +206,7 @@ def described(one: psutil.Process) -> str:
 
 
 def living() -> list[psutil.Process]:
-    """Return all processes of this machine; it has nobody to bury the dead."""
+    """Return all processes of this machine that are not dead."""
     return [one for one in psutil.process_iter(["status"]) if one.info["status"] != psutil.STATUS_ZOMBIE]
 
 

@@ -28,12 +28,16 @@ def can_make_machines() -> bool:
 
 
 def go_apart() -> None:
-    """Run this script again where it is root of namespaces of its own; whatever it starts there dies with it."""
+    """Run this script again where it is root of namespaces of its own; whatever it starts there dies with it.
+
+    A shell is the first process there, because it buries the dead: to Ray's workers, a raylet that is dead but not
+    buried is alive, and they stay.
+    """
     if APART in os.environ:
         return
     spaces = ["--map-root-user", "--mount", "--net", "--uts", "--pid", "--mount-proc", "--fork", "--kill-child"]
     os.environ[APART] = "1"
-    os.execvp("unshare", ["unshare", *spaces, *sys.orig_argv])
+    os.execvp("unshare", ["unshare", *spaces, "sh", "-c", '"$@"; exit $?', "sh", *sys.orig_argv])
 
 
 class Machine:

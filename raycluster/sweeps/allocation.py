@@ -18,15 +18,16 @@ class Allocation:
     gpus: float
 
 
-def allocate(nodes: list[Node], options: SweepOptions, left: int, cores: int | None = None) -> Allocation:
+def allocate(nodes: list[Node], options: SweepOptions, trials: int, cores: int | None = None) -> Allocation:
     """Share the cluster's cores and GPUs among trials, so that none waits forever and no core runs two threads.
 
     Parameters
     ----------
     nodes : list of Node
     options : SweepOptions
-    left : int
-        How many trials are still to be done; the fewer, the more cores for each.
+    trials : int
+        How many there are in all, done or not: sums that are split among another number of threads are rounded
+        differently, and a sweep that was interrupted must not end with other results.
     cores : int, optional
         The cores of this machine, if a private Ray assumes that there are more.
 
@@ -49,7 +50,7 @@ def allocate(nodes: list[Node], options: SweepOptions, left: int, cores: int | N
     at_a_time = options.max_concurrent or most
     if at_a_time > most:
         raise UserError(f"--max-concurrent {at_a_time}, but there are {here}: choose at most {most}.")
-    at_a_time = min(at_a_time, max(1, left))
+    at_a_time = min(at_a_time, trials)
     if options.workers:
         # The workers of a trial take the cores, and the trial itself next to nothing; one core is left to Ray Data.
         free = max(1, cpus - 1) / (at_a_time * options.workers)

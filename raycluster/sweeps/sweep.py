@@ -100,7 +100,7 @@ def _sweep(options: SweepOptions, method: str, preset: str, console: Console) ->
     cores = available_cores() if private_node() else None
     began = time.monotonic()
     with ray_session(console) as cluster:
-        shares = allocate(cluster.nodes, options, ledger.left(trials), cores)
+        shares = allocate(cluster.nodes, options, trials, cores)
         with ledger.run_dir.lock():
             images = _open(run, options, console)
             _begin(ledger, identity, images.fingerprint)

@@ -84,7 +84,7 @@ def test_the_same_call_again_keeps_what_is_done_and_more_trials_are_added(swept,
     half_made.mkdir()
     (half_made / "rejected.parquet").touch()
     _, told = run(digits_npz, out, space=space, max_concurrent=2, trials=4)
-    assert "4 trials, 1 at a time, 4 cores each; 3 are done already" in told
+    assert "4 trials, 2 at a time, 2 cores each; 3 are done already" in told
     assert pq.read_table(out / "trials.parquet")["state"].to_pylist() == ["finished"] * 4
     assert {path: path.stat().st_mtime_ns for path in before} == before
     _, told = run(digits_npz, out, space=space, trials=2)
