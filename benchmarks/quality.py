@@ -37,7 +37,7 @@ RESULTS = Path(__file__).with_name("quality.jsonl")
 
 
 @dataclass
-class Run:
+class Training:
     """Train over several seeds, one thread each."""
 
     source: tyro.conf.Positional[str]
@@ -52,12 +52,18 @@ class Run:
     """How many runs side by side. Default: one for each core, or one on a GPU."""
     device: Literal["cpu", "cuda"] = "cpu"
     """Where to train."""
-    preset: Literal["default", "paper"] = "default"
-    """Which settings."""
     unroll_rate: float | None = None
-    """η, if not the preset's."""
+    """η, if not that of the settings."""
     labels: Literal["auto", "folders"] = "auto"
     """Where the labels are."""
+
+
+@dataclass
+class Run(Training):
+    """Train over several seeds, one thread each."""
+
+    preset: Literal["default", "paper"] = "default"
+    """Which settings."""
 
 
 @dataclass
@@ -69,18 +75,23 @@ def main(command: Run | Table) -> None:
     if isinstance(command, Table):
         print_table(read_records(RESULTS))
         return
-    settings = PRESETS[command.preset]
-    if command.unroll_rate:
-        settings = replace(settings, unroll_rate=command.unroll_rate)
-    done = read_records(RESULTS)
-    key = {"data": command.name, "preset": command.preset, "device": command.device, "settings": asdict(settings)}
-    seeds = [seed for seed in command.seeds if not any(is_of(row, key | {"seed": seed}) for row in done)]
-    ray.init(
-        address="local",
-        include_dashboard=False,
-        log_to_driver=False,
-        logging_level=logging.ERROR,
-    )
+    train_missing(command, {command.preset: PRESETS[command.preset]}, "preset", RESULTS)
+
+
+def train_missing(command: Training, choices: dict[str, JuleSettings], kind: str, results: Path) -> None:
+    """Train with each of some settings and each seed, unless a run of the same stands in the results file already.
+
+    Parameters
+    ----------
+    command : Training
+    choices : dict of str to JuleSettings
+        Settings by name.
+    kind : str
+        What the results file calls the name.
+    results : Path
+    """
+    done = read_records(results)
+    ray.init(address="local", include_dashboard=False, log_to_driver=False, logging_level=logging.ERROR)
     images = load_images(open_images(command.source, Reading(command.labels)))
     if images.labels is None:
         raise SystemExit("This source has no labels, so there is nothing to measure.")
@@ -88,32 +99,37 @@ def main(command: Run | Table) -> None:
     n_cores, n_gpus = os.cpu_count() or 1, int(command.device == "cuda")
     at_once = command.at_once or (1 if n_gpus else n_cores)
     once = train_once.options(num_cpus=n_cores / at_once, num_gpus=n_gpus / at_once)
-    waiting = [once.remote(pixels, images.labels, settings, command.clusters, command.device, seed) for seed in seeds]
+    waiting = []
+    for seed in command.seeds:
+        for name, settings in choices.items():
+            if command.unroll_rate:
+                settings = replace(settings, unroll_rate=command.unroll_rate)
+            key = {"data": command.name, kind: name, "device": command.device, "settings": asdict(settings)}
+            if not any(is_of(row, key | {"seed": seed}) for row in done):
+                waiting.append(once.remote(key, pixels, images.labels, settings, command.clusters, seed))
     while waiting:
         (finished,), waiting = ray.wait(waiting)
-        row = key | {"images": images.n} | ray.get(finished)
-        append_record(RESULTS, row)
-        print(
-            row["data"], row["preset"], "seed", row["seed"], f"{row['wall_seconds']:.0f} s", row["quality"], flush=True
-        )
+        row = ray.get(finished) | {"images": images.n}
+        append_record(results, row)
+        print(row["data"], row[kind], "seed", row["seed"], f"{row['wall_seconds']:.0f} s", row["quality"], flush=True)
 
 
 @ray.remote(num_cpus=1)
 def train_once(
-    images: np.ndarray, labels: np.ndarray, settings: JuleSettings, n_clusters: int, device: str, seed: int
+    key: dict[str, Any], images: np.ndarray, labels: np.ndarray, settings: JuleSettings, n_clusters: int, seed: int
 ) -> dict[str, Any]:
     from torch.backends import cudnn  # Ray cannot send this module with the function
 
     torch.set_num_threads(1)
     cudnn.deterministic = True
-    where = torch.device(device)
+    where = torch.device(key["device"])
     started, began = time.process_time(), time.perf_counter()
     feed = ResidentFeed(images.copy(), where, seed=seed)
     outcome = train_jule(settings, n_clusters, LocalContext(feed, where, seed=seed))
     seconds, wall = time.process_time() - started, time.perf_counter() - began
     quality = {name: clustering_quality(labels, found) for name, found in outcome.clusterings.items()}
     spent = {"cpu_seconds": round(seconds, 1), "wall_seconds": round(wall, 1)}
-    return {"seed": seed, **spent, "quality": quality, **machine(device)}
+    return key | {"seed": seed, **spent, "quality": quality, **machine(key["device"])}
 
 
 def newest(rows: list[dict[str, Any]]) -> dict[tuple[str, str, str], list[dict[str, Any]]]:
