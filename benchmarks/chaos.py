@@ -90,9 +90,10 @@ class Chaos:
         self.folder, self.random, self.score = folder, random.Random(seed), Score()
         self.seed = seed
         data, vectors = folder / "digits.npz", folder / "vectors.npy"
-        digits = load_digits()
-        np.savez(data, images=(digits.images[:N] * 15).astype(np.uint8), labels=digits.target[:N])
-        np.save(vectors, np.random.default_rng(0).normal(size=(4_000, 16)).astype(np.float32))
+        if not vectors.exists():
+            digits = load_digits()
+            np.savez(data, images=(digits.images[:N] * 15).astype(np.uint8), labels=digits.target[:N])
+            np.save(vectors, np.random.default_rng(0).normal(size=(4_000, 16)).astype(np.float32))
         self.names = {"data": data, "vectors": vectors, "run": folder / "train-jule-calm"}
         self._n = 0
 

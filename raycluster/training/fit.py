@@ -7,7 +7,7 @@ import uuid
 from typing import Any
 
 import ray.train
-from ray.train.torch import TorchConfig, TorchTrainer
+from ray.train.torch import TorchConfig
 
 from raycluster.errors import TrainingFailed, UserError
 from raycluster.runtime.background import run_beside
@@ -21,6 +21,7 @@ from raycluster.runtime.session import RaySession
 from raycluster.training.gloo import GlooConfig
 from raycluster.training.private_trainer import PrivateTrainer
 from raycluster.training.progress import TrainingProgress
+from raycluster.training.start_again import RestartingTrainer
 from raycluster.training.worker import WorkerJob, train_worker
 from raycluster.training.worker_results import WorkerResults
 
@@ -92,13 +93,13 @@ def fit(job: WorkerJob, plan: Plan, run_dir: RunDir, cluster: RaySession, consol
         remove_tree(run_dir.checkpoints / "ray")
 
 
-def build_trainer(job: WorkerJob, plan: Plan, run_dir: RunDir, is_private: bool) -> TorchTrainer:
+def build_trainer(job: WorkerJob, plan: Plan, run_dir: RunDir, is_private: bool) -> RestartingTrainer:
     """Return the trainer. Checkpoints are our own, so that Ray Train's storage holds nothing of value."""
     resources = {"CPU": plan.cpus_per_worker}
     if plan.gpus_per_worker:
         resources["GPU"] = plan.gpus_per_worker
     number = (plan.workers, plan.most_workers) if plan.most_workers else plan.workers
-    trainer = PrivateTrainer if is_private and not plan.most_workers else TorchTrainer
+    trainer = PrivateTrainer if is_private and not plan.most_workers else RestartingTrainer
     return trainer(
         train_worker,  # type: ignore[arg-type]  # Ray Train returns what worker 0 returns
         train_loop_config={"job": job},

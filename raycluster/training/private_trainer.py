@@ -7,19 +7,19 @@ from __future__ import annotations
 
 from typing import Any
 
-from ray.train.torch import TorchTrainer
 from ray.train.v2._internal.callbacks import DatasetsCallback
 from ray.train.v2._internal.callbacks.placement_group_callback import PlacementGroupCleanerCallback
 from ray.train.v2._internal.execution.scaling_policy import FixedScalingPolicy
 from ray.train.v2.api import data_parallel_trainer
 
 from raycluster.runtime.replaced import replaced
+from raycluster.training.start_again import RestartingTrainer
 
 # The cleaner frees what a dead controller had reserved, for other jobs. Images do not come through Ray Train.
 NOT_NEEDED = (PlacementGroupCleanerCallback, DatasetsCallback)
 
 
-class PrivateTrainer(TorchTrainer):
+class PrivateTrainer(RestartingTrainer):
     """A trainer for a private cluster, which has no other jobs and gets no other machines."""
 
     def fit(self) -> Any:
@@ -28,8 +28,7 @@ class PrivateTrainer(TorchTrainer):
             return super().fit()
 
     def _create_default_callbacks(self) -> list[Any]:
-        callbacks = super()._create_default_callbacks()  # type: ignore[misc]  # mypy knows the former class
-        return [one for one in callbacks if not isinstance(one, NOT_NEEDED)]
+        return [one for one in super()._create_default_callbacks() if not isinstance(one, NOT_NEEDED)]
 
 
 class FixedWorkers(FixedScalingPolicy):

@@ -1,19 +1,16 @@
-"""ConCURL on several workers: one step on two gloo processes, and whole runs on Ray, in one of which a worker dies."""
+"""ConCURL on several workers: one step and an interrupted run on two gloo processes, and a whole run on Ray."""
 
+import contextlib
 import io
 import json
-import os
-import signal
-import sys
-from dataclasses import dataclass, replace
-from pathlib import Path
+from dataclasses import replace
+from functools import partial
 
 import numpy as np
 import pyarrow.parquet as pq
 import pytest
-import ray
 import torch
-from safetensors.torch import load_file
+import torch.distributed as dist
 from sklearn.datasets import load_digits
 
 from raycluster.data.feed import Batch, ResidentFeed
@@ -27,6 +24,7 @@ from raycluster.nn.sync_batch_norm import synchronize_batch_norm
 from raycluster.results.evaluate import EvaluateOptions, evaluate_run
 from raycluster.runtime.checkpoint import load_latest
 from raycluster.runtime.console import Console
+from raycluster.training.gather import gather_rows
 from raycluster.training.local_context import LocalContext
 from raycluster.training.trainer import TrainingRun, run_training
 
@@ -49,6 +47,19 @@ class OfTwo(LocalContext):
 
     def autocast(self):
         return torch.autocast("cpu", enabled=False)
+
+    def run_on_driver(self, step, function, ids, features, **kwargs):
+        parts = [None, None]
+        dist.all_gather_object(parts, (ids, features))
+        return function(gather_rows(parts, self.feed.n), **kwargs)
+
+    def keep(self, name, compute):
+        return super().keep(f"{name}-{self.rank}", compute)
+
+    def save(self, tensors, state):
+        if self.rank == 0:
+            super().save(tensors, state)
+        dist.barrier()
 
 
 def after_a_step(context, part):
@@ -85,35 +96,10 @@ def test_two_workers_take_the_same_step_as_one_with_the_whole_batch(on_two_worke
         np.testing.assert_array_equal(value, by_rank[1][name], err_msg=name)
 
 
-@dataclass(frozen=True, kw_only=True)
-class Breaking(ConcurlSettings):
-    """Settings with a folder that records whether a worker has already died."""
-
-    flags: str = ""
-
-
-QUICK = Breaking(
+QUICK = ConcurlSettings(
     epochs=2, batch_size=20, noise=64, ensemble=4, projection_size=8, trunk="resnet18", evaluate_every=1,
     bank="partitioned",
 )  # fmt: skip
-
-
-def train_and_die_once(settings, clusters, context):
-    """Train, and kill the last worker after its first checkpoint unless that has already happened."""
-    flag = Path(settings.flags) / "died"
-    save = context.save
-
-    def save_and_die(tensors, state):
-        save(tensors, state)
-        if settings.flags and context.rank == context.world_size - 1 and not flag.exists():
-            flag.touch()
-            os.kill(os.getpid(), signal.SIGKILL)
-
-    context.save = save_and_die
-    return train_concurl(settings, clusters, context)
-
-
-ray.cloudpickle.register_pickle_by_value(sys.modules[__name__])
 
 
 @pytest.fixture(scope="module")
@@ -126,37 +112,64 @@ def digits(tmp_path_factory):
 
 def train(digits, out, settings, **options):
     told = io.StringIO()
-    run = TrainingRun(
-        replace(find_method("concurl"), train=train_and_die_once), settings, digits, 3, str(out), **options
-    )
+    run = TrainingRun(find_method("concurl"), settings, digits, 3, str(out), **options)
     summary = run_training(run, Console(stream=told))
     rows = [json.loads(line) for line in (out / "metrics.jsonl").read_text().splitlines()]
     return summary, rows, told.getvalue()
 
 
+class Dies(Exception):
+    """Both workers, after their first checkpoint."""
+
+
+class Dying(OfTwo):
+    """The context of one of two processes that die."""
+
+    def save(self, tensors, state):
+        super().save(tensors, state)
+        raise Dies
+
+
+def interrupted_and_whole(folder, images, rank):
+    """Train once to the end, and once with an interruption; return the ends of both as arrays by name."""
+    torch.manual_seed(rank)  # nothing may depend on it
+
+    def train(kind, name):
+        feed = ResidentFeed(images, rank=rank, world_size=2)
+        context = kind(feed, folder=folder / name, rank=rank, world_size=2)
+        outcome = train_concurl(QUICK, 3, context)
+        saved, _ = load_latest(context.folder)
+        arrays = {name: saved[name].numpy() for name in ("bank.rows", "bank.z_bar", "transforms")}
+        arrays |= {name: value.numpy() for name, value in outcome.model.state_dict().items()}
+        return arrays | outcome.clusterings | {"embeddings": outcome.embeddings}
+
+    whole = train(OfTwo, "whole")
+    with contextlib.suppress(Dies):
+        train(Dying, "broken")
+    return train(OfTwo, "broken"), whole
+
+
 @pytest.mark.slow
-def test_two_workers_recover_from_the_death_of_one_with_the_same_result(ray_session, digits, tmp_path):
-    whole, broken = tmp_path / "whole", tmp_path / "broken"
-    summary, rows, output = train(digits, whole, QUICK, workers=2)
+def test_two_workers_continue_to_the_same_result(on_two_workers, tmp_path):
+    images = np.random.default_rng(0).integers(256, size=(N, 3, 32, 32), dtype=np.uint8)
+    for continued, whole in on_two_workers(partial(interrupted_and_whole, tmp_path, images)):
+        assert whole["bank.rows"].shape == (N, 128)
+        assert len(whole["embeddings"]) in (30, 31)
+        for name, value in whole.items():
+            np.testing.assert_array_equal(continued[name], value, err_msg=name)
+
+
+@pytest.mark.slow
+def test_two_workers_share_every_batch_and_the_run_is_evaluated(ray_session, digits, tmp_path):
+    out = tmp_path / "out"
+    summary, rows, output = train(digits, out, QUICK, workers=2)
     assert "The network takes 32 x 32 images, so all are resized from 8 x 8." in output
     assert [row["iteration"] for row in rows if row["kind"] == "epoch"] == [3, 6]
     assert set(summary.quality) == set(CLUSTERINGS)
-    parts = [pq.read_table(part) for part in sorted((whole / "embeddings").iterdir())]
+    parts = [pq.read_table(part) for part in sorted((out / "embeddings").iterdir())]
     assert [part.num_rows for part in parts] == [30, 31]
 
-    _, rows, output = train(digits, broken, replace(QUICK, flags=str(tmp_path)), workers=2)
-    assert "Training continues from the checkpoint" in output
-    assert [row["kind"] for row in rows] == ["start", "epoch", "period", "start", "epoch", "period"]
-    weights = load_file(broken / "model" / "model.safetensors")
-    for name, value in load_file(whole / "model" / "model.safetensors").items():
-        assert (weights[name] == value).all(), name
-    assert pq.read_table(broken / "assignments.parquet") == pq.read_table(whole / "assignments.parquet")
-    saved, expected = (load_latest(out / "checkpoints" / "training")[0] for out in (broken, whole))
-    assert expected["bank.rows"].shape == (N, 128)
-    for name in ("bank.rows", "bank.z_bar", "transforms"):
-        assert torch.equal(saved[name], expected[name]), name
-
-    found = evaluate_run(EvaluateOptions(run=str(whole)), Console(quiet=True))
+    found = evaluate_run(EvaluateOptions(run=str(out)), Console(quiet=True))
     assert set(found["frozen"]) == {"trunk", "head", "nce"}
     assert set(found["consensus"]) == {"consensus", "seeds", "projections", "algorithms"}
 
