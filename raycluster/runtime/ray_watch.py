@@ -6,6 +6,7 @@ Left to itself, Ray hangs or aborts the whole process with a dump when a process
 from __future__ import annotations
 
 import contextlib
+import glob
 import signal
 import socket
 import subprocess
@@ -13,6 +14,7 @@ import sys
 import threading
 import time
 from collections.abc import Iterator
+from pathlib import Path
 from typing import Any, Literal, cast
 
 from raycluster.errors import TrainingFailed, UserError, has_no_room
@@ -24,22 +26,29 @@ SILENT_S = 20.0  # of the head of a cluster: a network that fails for a shorter 
 # Not SIGINT, which commands in the background ignore. Windows has neither.
 SIGNAL: int | None = getattr(signal, "SIGUSR2", None)
 
-# Says what has died, if its input ends without a word: the first of the sentences that nobody contradicts.
+# Says what has died, if its input ends without a word.
 SPEAK = """
-import socket, sys
-raylet, death_of_raylet, host, port, death_of_head = sys.argv[1:]
-if not sys.stdin.read():
-    for family, address, sentence in (
-        (socket.AF_UNIX, raylet, death_of_raylet),
-        (socket.AF_INET6 if ":" in host else socket.AF_INET, (host, int(port)), death_of_head),
-    ):
-        one = socket.socket(family)
-        one.settimeout(5)
-        try:
-            one.connect(address)
-        except OSError:
-            sys.exit("error: " + sentence)
+import glob, socket, sys
+
+def answers(family, address):
+    one = socket.socket(family)
+    one.settimeout(5)
+    try:
+        one.connect(address)
+    except OSError:
+        return False
+    return True
+
+started, raylet, death_of_raylet, *head = sys.argv[1:]
+if not sys.stdin.read() and glob.glob(started):
+    if not any(answers(socket.AF_UNIX, path) for path in glob.glob(raylet)):
+        sys.exit("error: " + death_of_raylet)
+    if head:
+        host, port, death_of_head = head
+        if not answers(socket.AF_INET6 if ":" in host else socket.AF_INET, (host, int(port))):
+            sys.exit("error: " + death_of_head)
 """
+BECAUSE = "on this machine has died, maybe because memory ran out."
 
 
 class RayWatch:
@@ -68,10 +77,9 @@ class RayWatch:
         self._heard = time.monotonic()
         self.nodes: list[Node] = []
         then = f"\nRay's logs are in {logs}. Run the same command again to continue."
-        because = "on this machine has died, maybe because memory ran out."
-        self._death_of_raylet = f"Ray's raylet {because}{then}"
+        self._death_of_raylet = f"Ray's raylet {BECAUSE}{then}"
         silent = f"Ray's head at {head[0]} has not answered for {SILENT_S:g} s.{then}"
-        self._death_of_head = f"Ray's gcs_server {because}{then}" if is_private else silent
+        self._death_of_head = f"Ray's gcs_server {BECAUSE}{then}" if is_private else silent
 
     def death(self) -> str | None:
         """Return a sentence on what has died, or None."""
@@ -83,16 +91,27 @@ class RayWatch:
         is_dead = answer == "refused" if self.is_private else time.monotonic() - self._heard >= SILENT_S
         return self._death_of_head if is_dead else None
 
-    @contextlib.contextmanager
-    def last_words(self) -> Iterator[None]:
+    def last_words(self) -> contextlib.AbstractContextManager[None]:
         """Have another process say what has died, if Ray ends this one when it notices, at once and silently."""
-        words = [self._raylet, self._death_of_raylet, self._head[0], str(self._head[1]), self._death_of_head]
-        command = [sys.executable, "-I", "-S", "-c", SPEAK, *words]
-        with subprocess.Popen(command, stdin=subprocess.PIPE, start_new_session=True) as speaker:
-            try:
-                yield
-            finally:
-                speaker.communicate(b"ended")
+        raylet = glob.escape(self._raylet)
+        return _last_words("/", raylet, self._death_of_raylet, self._head[0], str(self._head[1]), self._death_of_head)
+
+
+def last_words_of_start(folder: Path) -> contextlib.AbstractContextManager[None]:
+    """Do the same while a private Ray starts, whose files are in a folder."""
+    session = f"{glob.escape(str(folder))}/session_*"
+    sentence = f"Ray's raylet {BECAUSE}\nRay's logs are in {folder}. Run the same command again."
+    return _last_words(f"{session}/logs/raylet.out", f"{session}/sockets/raylet", sentence)
+
+
+@contextlib.contextmanager
+def _last_words(*words: str) -> Iterator[None]:
+    command = [sys.executable, "-I", "-S", "-c", SPEAK, *words]
+    with subprocess.Popen(command, stdin=subprocess.PIPE, start_new_session=True) as speaker:
+        try:
+            yield
+        finally:
+            speaker.communicate(b"ended")
 
 
 def watch_over(is_private: bool, logs: str) -> RayWatch:

@@ -21,9 +21,9 @@ from raycluster.errors import UserError
 from raycluster.runtime.console import Console
 from raycluster.runtime.machine import available_cores, available_gpus, load_of_machine
 from raycluster.runtime.paths import under_job_submit
-from raycluster.runtime.private_ray import NAMESPACE, own_folder, start_private
+from raycluster.runtime.private_ray import INSIDE, NAMESPACE, own_folder, start_private
 from raycluster.runtime.ray_output import quiet_core, quiet_raylets, quiet_threads
-from raycluster.runtime.ray_watch import living_nodes, watch_over, watched
+from raycluster.runtime.ray_watch import last_words_of_start, living_nodes, watch_over, watched
 from raycluster.runtime.resources import Node
 
 SMALL = 2**26  # bytes of encoded images: a few hundred photos, or thousands of small images
@@ -91,12 +91,12 @@ def ray_session(console: Console | None = None) -> Iterator[RaySession]:
         console.progress("starting Ray" if node else f"connecting to Ray at {os.environ['RAY_ADDRESS']}")
     stop = signal.getsignal(signal.SIGTERM)
     with quiet_raylets(), own_folder(console) if node else contextlib.nullcontext(Path()) as folder:
-        with quiet_core():
+        with quiet_core(), last_words_of_start(folder / INSIDE) if node else contextlib.nullcontext():
             session = Path(start_private(node, folder, console) if node else _join())
-        if callable(stop) and threading.current_thread() is threading.main_thread():
-            signal.signal(signal.SIGTERM, stop)  # Ray has put its own handler there, which aborts with a dump
-        logs = str(session / "logs")
-        watch = watch_over(node is not None, logs)
+            if callable(stop) and threading.current_thread() is threading.main_thread():
+                signal.signal(signal.SIGTERM, stop)  # Ray has put its own handler there, which aborts with a dump
+            logs = str(session / "logs")
+            watch = watch_over(node is not None, logs)
         with watch.last_words():
             try:
                 with watched(watch):

@@ -102,6 +102,31 @@ with RayWatch({raylet.getsockname()!r}, {head.getsockname()}, True, "/ray/logs")
     assert words == ["", f"error: Ray's gcs_server {because}", f"error: Ray's raylet {because}"]
 
 
+def test_a_process_that_ray_ends_while_it_starts_has_last_words_too(tmp_path):
+    script = f"""
+import os
+from pathlib import Path
+from raycluster.runtime.ray_watch import last_words_of_start
+with last_words_of_start(Path({str(tmp_path)!r})):
+    os._exit(1)
+"""
+    session = tmp_path / "session_1"
+    (session / "sockets").mkdir(parents=True)
+    (session / "logs").mkdir()
+
+    def words():
+        return subprocess.run([sys.executable, "-c", script], capture_output=True, text=True, timeout=60).stderr
+
+    assert words() == ""
+    (session / "logs" / "raylet.out").touch()
+    because = "on this machine has died, maybe because memory ran out."
+    assert words() == (f"error: Ray's raylet {because}\nRay's logs are in {tmp_path}. Run the same command again.\n")
+    with socket.socket(socket.AF_UNIX) as raylet:
+        raylet.bind(str(session / "sockets" / "raylet"))
+        raylet.listen()
+        assert words() == ""
+
+
 def test_an_orderly_end_needs_no_last_words(dead, capfd):
     with dead.last_words():
         pass
