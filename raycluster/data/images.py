@@ -19,7 +19,7 @@ from raycluster.data.files.sources import Listing, check_apart, list_images, pri
 from raycluster.data.frames import every_frame
 from raycluster.data.image.value_range import SET_RANGE, describe_range
 from raycluster.data.image_size import choose_canvas
-from raycluster.data.pipeline import check_seen, put_rows
+from raycluster.data.pipeline import Progress, check_seen, put_rows
 from raycluster.data.reading import USUAL, Reading
 from raycluster.data.row_index import RowIndex, index_rows, known_classes
 from raycluster.data.rows import Rows
@@ -200,6 +200,7 @@ def open_images(
     canvas: Canvas | CanvasSettings | None = None,
     out: Path | None = None,
     listing: Listing | None = None,
+    progress: Progress | None = None,
 ) -> ImageSet:
     """Open a source of images: find all of its files, and number the images in them.
 
@@ -220,6 +221,8 @@ def open_images(
         Where results will go.
     listing : Listing, optional
         The files of the source, where they have just been listed.
+    progress : callable, optional
+        As for :func:`raycluster.data.survey.survey_headers`.
 
     Raises
     ------
@@ -237,7 +240,7 @@ def open_images(
     reasons = {row: str(reason) for row, reason in index.reasons.items()}
     notes = list(index.notes)
     if isinstance(canvas, CanvasSettings):
-        headers, damaged = survey_headers(index)
+        headers, damaged = survey_headers(index, progress)
         reasons |= damaged
         used = _used(source, index, reasons)
         canvas, chosen = _choose_canvas(index, headers, used, canvas)

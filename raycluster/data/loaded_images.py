@@ -9,8 +9,7 @@ import numpy as np
 
 from raycluster.data.image.contrast import contrast, contrast_warnings
 from raycluster.data.images import ImageSet, none_readable
-
-Progress = Callable[[int], None]
+from raycluster.data.pipeline import Progress
 
 
 @dataclass(frozen=True)

@@ -23,6 +23,7 @@ from raycluster.errors import UserError
 
 Columns = dict[str, np.ndarray]
 RangeFunction = Callable[[Any, int, int], Columns]
+Progress = Callable[[int], None]
 
 # Half a CPU per task: part of its time it waits for files, and it must fit into whatever training leaves free.
 TASK_CPUS = 0.5

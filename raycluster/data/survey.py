@@ -11,7 +11,7 @@ from raycluster.data.containers.arrays import size_of
 from raycluster.data.image.header import read_header
 from raycluster.data.image.pixel_values import depth_of_array
 from raycluster.data.image.value_range import extremes, natural_range, raw_extremes
-from raycluster.data.pipeline import Columns, map_ranges, put_rows
+from raycluster.data.pipeline import Columns, Progress, map_ranges, put_rows
 from raycluster.data.row_index import RowIndex
 from raycluster.data.rows import Rows
 from raycluster.data.unreadable import Unreadable
@@ -37,8 +37,14 @@ class Headers(NamedTuple):
     frames: np.ndarray
 
 
-def survey_headers(index: RowIndex) -> tuple[Headers, dict[int, str]]:
+def survey_headers(index: RowIndex, progress: Progress | None = None) -> tuple[Headers, dict[int, str]]:
     """Read the headers of all images of a source, on Ray where one is connected.
+
+    Parameters
+    ----------
+    index : RowIndex
+    progress : callable, optional
+        Called with the number of headers read so far, while others are left.
 
     Returns
     -------
@@ -49,13 +55,13 @@ def survey_headers(index: RowIndex) -> tuple[Headers, dict[int, str]]:
     n = len(index.rows)
     headers = Headers(index.sizes.copy(), index.depths.copy(), np.ones(n, np.int32))
     others = np.setdiff1d(np.flatnonzero((index.sizes == 0).all(axis=1)), list(index.reasons))
-    found, reasons = read_headers(index.rows.select(others))
+    found, reasons = read_headers(index.rows.select(others), progress=progress)
     for values, of_others in zip(headers, found, strict=True):
         values[others] = of_others
     return headers, {int(others[row]): reason for row, reason in reasons.items()}
 
 
-def read_headers(rows: Rows, on_ray: bool = True) -> tuple[Headers, dict[int, str]]:
+def read_headers(rows: Rows, on_ray: bool = True, progress: Progress | None = None) -> tuple[Headers, dict[int, str]]:
     """Read the headers of rows that are encoded images; return them, and by row why one is unreadable.
 
     It is done on Ray where one is connected, or in this process if asked for.
@@ -63,11 +69,15 @@ def read_headers(rows: Rows, on_ray: bool = True) -> tuple[Headers, dict[int, st
     n = len(rows)
     headers = Headers(np.zeros((n, 3), np.int32), np.full(n, 8, np.int32), np.ones(n, np.int32))
     reasons: dict[int, str] = {}
+    done = 0
     for columns in map_ranges(_headers_of_range, put_rows(rows) if on_ray else rows, rows.ranges(0, n)):
         for name, values in zip(Headers._fields, headers, strict=True):
             values[columns["row"]] = columns[name]
         found = zip(columns["row"].tolist(), columns["reason"], strict=True)
         reasons |= {row: reason for row, reason in found if reason}
+        done += len(columns["row"])
+        if progress and done < n:
+            progress(done)
     return headers, reasons
 
 

@@ -211,12 +211,20 @@ def check_early(run: TrainingRun) -> Listing | None:
 
 def open_source(run: TrainingRun, out: Path, console: Console, listing: Listing | None = None) -> ImageSet:
     """Open the images, which must not be where the results go, and say what they are."""
-    console.progress(f"looking at {public_name(run.data)}")
+    stage = f"looking at {public_name(run.data)}"
+    console.progress(stage)
     from raycluster.data.images import CanvasSettings, open_images
 
     canvas = run.method.canvas and run.method.canvas(run.settings, run.image_size, run.value_range)
     chosen = CanvasSettings(run.image_size, run.color, run.method.square_sizes, run.fit, run.value_range)
-    images = open_images(run.data, run.reading, canvas or chosen, out, listing)
+    images = open_images(
+        run.data,
+        run.reading,
+        canvas or chosen,
+        out,
+        listing,
+        lambda done: console.progress(stage, f"{stage}: {count(done, 'header')} read"),
+    )
     for note in images.notes:
         console.say(note)
     channels, height, width = images.shape

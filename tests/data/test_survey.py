@@ -4,7 +4,7 @@ import pyarrow.parquet as pq
 import pytest
 from PIL import Image
 
-from raycluster.data import survey
+from raycluster.data import rows, survey
 from raycluster.data.files.sources import list_images
 from raycluster.data.row_index import index_rows
 from raycluster.data.survey import find_value_range, sample_value_range, survey_headers
@@ -33,6 +33,15 @@ def test_a_survey_does_not_decode(tmp_path):
     (tmp_path / "a.jpg").write_bytes((tmp_path / "a.jpg").read_bytes()[:700])
     headers, reasons = survey_headers(index_rows(list_images(str(tmp_path))))
     assert (headers.sizes.tolist(), reasons) == ([[400, 600, 3]], {})
+
+
+def test_of_many_images_it_is_told_how_many_have_been_looked_at(ray_session, tmp_path, monkeypatch):
+    monkeypatch.setattr(rows, "MIN_RANGE_ROWS", 1)
+    for name in "abcde":
+        Image.new("L", (4, 5)).save(tmp_path / f"{name}.png")
+    told = []
+    survey_headers(index_rows(list_images(str(tmp_path))), told.append)
+    assert told == [1, 2, 3, 4]
 
 
 def test_arrays_are_measured_without_reading_their_images(tmp_path, monkeypatch):
