@@ -36,7 +36,8 @@ from raycluster.options import (
     VectorMetric,
 )
 from raycluster.runtime.console import Console
-from raycluster.runtime.paths import absolute_out, under_job_submit
+from raycluster.runtime.destination import results_in
+from raycluster.runtime.paths import under_job_submit
 from raycluster.runtime.resources import parse_workers
 from raycluster.runtime.summary import RunSummary
 
@@ -508,7 +509,7 @@ def export(
     execute: bool = False,
     images: bool = True,
     seed: int = 0,
-) -> Path:
+) -> Path | str:
     """Write the results of a run or of a clustering as folders, lists and tables that people and other tools open.
 
     Parameters
@@ -541,7 +542,7 @@ def export(
 
     Returns
     -------
-    path : Path
+    path : Path, or str for a URI
         Where the results are.
 
     Raises
@@ -770,7 +771,7 @@ def train_with(options: TrainOptions, method: str, settings: Any, console: Conso
         settings=settings,
         data=resolve_source(options.data),
         clusters=clusters,
-        out=str(out_folder(options, method)),
+        out="",
         seed=options.seed,
         reading=options.reading,
         image_size=options.image_size,
@@ -781,16 +782,17 @@ def train_with(options: TrainOptions, method: str, settings: Any, console: Conso
         gpus_per_worker=options.gpus_per_worker,
         feed=options.feed,
     )
-    return run_training(run, console)
+    with console or Console() as shown, results_in(usual_out(options, method), shown, run.data) as out:
+        return run_training(replace(run, out=str(out)), shown)
 
 
-def out_folder(options: TrainOptions, method: str) -> Path:
-    """Return the run folder as an absolute path."""
+def usual_out(options: TrainOptions, method: str) -> str:
+    """Return where the results go: as the user says, or a folder that is named after the run."""
     if options.out is not None:
-        return absolute_out(options.out)
+        return options.out
     source = re.sub(r"[^\w.-]+", "-", options.data.rstrip("/*").rsplit("/", 1)[-1]).strip("-.") or "images"
     name = f"{source}-{method}-seed{options.seed}"
-    return absolute_out(name if under_job_submit() else f"runs/{name}")
+    return name if under_job_submit() else f"runs/{name}"
 
 
 def _method_and_settings(method: str | None, preset: str, settings: Any) -> tuple[str, Any]:
