@@ -65,7 +65,8 @@ class Mirror:
     @property
     def has_changed(self) -> bool:
         """Whether something is not uploaded."""
-        return self._versions() != {name: version for name, version in self._uploaded.items() if is_kept(name)}
+        uploaded = self._uploaded.copy()  # it changes while another thread uploads
+        return self._versions() != {name: version for name, version in uploaded.items() if is_kept(name)}
 
     def upload(self, goes_on: Callable[[], bool] = lambda: True) -> bool:
         """Make the folder behind the URI the same as the local one, and return whether it is.

@@ -21,7 +21,7 @@ def test_users_see_the_address_while_a_folder_stands_in_for_it():
 
 @pytest.mark.parametrize("kind", [UserError, TrainingFailed])
 def test_errors_name_the_address(kind):
-    with pytest.raises(kind, match="^s3://bucket/run/x is damaged$"):
+    with pytest.raises(kind, match=r"^s3://bucket/run/x is damaged$"):
         raise_inside(kind(f"{HERE}/x is damaged"))
     with pytest.raises(OSError, match="No space") as error:
         raise_inside(OSError(28, "No space", f"{HERE}/x"))
