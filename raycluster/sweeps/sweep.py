@@ -28,7 +28,7 @@ from raycluster.runtime.machine import available_cores
 from raycluster.runtime.object_store import memory_for_images
 from raycluster.runtime.run_dir import RunDir
 from raycluster.runtime.session import private_node, ray_session
-from raycluster.runtime.stand_in import check_one_machine, deliver
+from raycluster.runtime.stand_in import check_one_machine, deliver, shown
 from raycluster.runtime.units import count, duration
 from raycluster.runtime.versions import installed_versions
 from raycluster.sweeps.allocation import Allocation, allocate
@@ -344,7 +344,10 @@ def _show_outcome(
         console.warn(f"{failed} failed, for reasons in trials.parquet. Run the same command again to retry.")
     if left > 0 and options.time_budget is not None:
         console.say("Time is up. Run the same command with a larger --time-budget to continue.")
-    config = ledger.path / "best.json"
+    config = str(ledger.path / "best.json")
+    if shown(config) != config:
+        console.say(f"All results are in {ledger.path}; sweep.html shows them, and best.json holds the best settings.")
+        return best
     console.say(
         f"All results are in {ledger.path}; sweep.html shows them. To train with the best settings on other data:"
     )

@@ -17,10 +17,11 @@ import pytest
 
 import raycluster
 from raycluster.errors import TrainingFailed, UserError
-from raycluster.runtime import destination, remote_lock, uploading
+from raycluster.runtime import destination, remote_lock, session, uploading
 from raycluster.runtime.console import Console
 from raycluster.runtime.destination import results_at, results_in
 from raycluster.runtime.remote_folder import RemoteFolder
+from raycluster.runtime.resources import Node
 from raycluster.runtime.run_copy import copy_of
 from tests.s3_server import KEY, SECRET
 
@@ -352,3 +353,22 @@ def test_every_command_reads_and_writes_behind_uris_and_no_secret_gets_out(
     everything = [*files.values(), captured.out.encode(), captured.err.encode(), told.encode(), trained[1].encode()]
     assert not any(secret.encode() in text for secret in (KEY, SECRET) for text in everything)
     assert left_here(tmp_path) == []
+
+
+@pytest.mark.slow
+def test_a_cluster_of_several_machines_is_told_before_anything_is_read(trained, s3, ray_session, monkeypatch, tmp_path):
+    monkeypatch.setattr(session, "living_nodes", lambda: [Node(4), Node(4)])
+    monkeypatch.setenv("RAY_ADDRESS", "elsewhere:6379")  # or the one machine of a private Ray is looked at first
+    data, out = tmp_path / "digits.npy", s3.uri("several")
+    np.save(data, np.zeros((20, 8, 8), np.uint8))
+    commands = [
+        lambda: raycluster.train(data, 3, out),
+        lambda: raycluster.embed(data, model=trained[0], out=out),
+        lambda: raycluster.sweep(data, 3, out),
+    ]
+    for command in commands:
+        with pytest.raises(UserError, match=r"--out s3://\*\*\*@bucket/several: one machine alone can write to a URI"):
+            command()
+        assert not any(name.endswith(".parquet") for name in s3.files("several"))
+        for name in s3.files("several"):
+            s3.remove(f"several/{name}")

@@ -104,6 +104,16 @@ def test_what_a_killed_job_has_not_uploaded_is_kept_if_nobody_else_has_worked_si
     assert stored(remote) == {"a": b"newer", "b": b"1", "d": b"new"}
 
 
+def test_what_a_killed_job_has_uploaded_without_noting_it_is_removed_if_it_is_gone_here(remote, tmp_path):
+    killed = job(remote, tmp_path / "home")
+    write(killed, a="1")
+    killed.upload()
+    remote.write("checkpoints/training/000001/tensors", b"uploaded, and then the job was killed")
+    again = job(remote, tmp_path / "home", killed.copy)
+    again.upload()
+    assert stored(remote) == {"a": b"1"}
+
+
 @pytest.mark.parametrize("last_copy", [None, "of another machine"])
 def test_a_stale_folder_never_wins_over_what_another_job_has_left(remote, tmp_path, last_copy):
     stale = job(remote, tmp_path / "home")

@@ -77,17 +77,16 @@ def test_a_lock_that_nobody_renews_is_taken_over_by_the_clock_of_the_storage(rem
     assert wait(remote) == "theirs"
 
 
-def test_the_lock_of_a_process_of_this_machine_that_is_gone_is_taken_over_at_once(remote):
+def test_the_lock_of_a_process_of_this_machine_that_is_gone_is_taken_over_at_once(remote, monkeypatch):
+    monkeypatch.setattr(remote_lock, "STALE_S", 0.5)
     process = subprocess.Popen([sys.executable, "-c", "input()"], stdin=subprocess.PIPE)
     here = {"machine": os.uname().nodename, "space": os.readlink("/proc/self/ns/pid"), "pid": process.pid}
-    lock_of(remote, **here)
-    remote_lock.STALE_S, before = 0.5, remote_lock.STALE_S  # while it lives, time has to pass
-    began = time.monotonic()
-    assert wait(remote) == "theirs"
-    assert time.monotonic() - began > 0.3
-    remote_lock.STALE_S = before
-    process.communicate()
-    assert wait(remote) == "theirs"
+    for is_alive in (True, False):
+        lock_of(remote, **here)
+        told = io.StringIO()
+        assert RemoteLock(remote).wait(remote.check_writable(), Console(stream=told)) == "theirs"
+        assert ("waiting" in told.getvalue()) == is_alive
+        process.communicate()
 
 
 def test_the_job_that_did_not_write_last_is_interrupted_and_leaves_the_lock_of_the_other(remote):
