@@ -40,8 +40,3 @@ class S3Server:
         filesystem, where = fs.FileSystem.from_uri(self.uri(path))
         with filesystem.open_output_stream(where) as file:
             file.write(content)
-
-    def remove(self, path):
-        """Remove a file."""
-        filesystem, where = fs.FileSystem.from_uri(self.uri(path))
-        filesystem.delete_file(where)
