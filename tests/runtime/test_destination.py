@@ -154,7 +154,26 @@ def test_results_are_refused_among_the_images(s3, console):
         results_in("file:///a", console).__enter__()
 
 
-def test_a_network_that_is_away_is_said_once_and_waited_for(s3, tmp_path, console, told):
+def test_that_the_storage_is_out_of_reach_is_said_once(s3, console, told, monkeypatch):
+    attempts, put = [], RemoteFolder.put
+
+    def put_later(self, name, path):
+        attempts.append(name)
+        if len(attempts) < 5:
+            raise OSError("away")
+        return put(self, name, path)
+
+    monkeypatch.setattr(RemoteFolder, "put", put_later)
+    with results_in(s3.uri("once/run"), console) as out:
+        out.mkdir()
+        (out / "a").write_text("1")
+        until(lambda: len(attempts) == 5)
+    assert s3.files("once/run") == {"a": b"1"}
+    assert told.getvalue().count("s3://***@bucket/once/run is out of reach (away)") == 1
+    assert told.getvalue().count("is in reach again") == 1
+
+
+def test_a_network_that_is_away_is_waited_for(s3, tmp_path, console, told):
     with results_in(s3.uri("away/run"), console) as out:
         out.mkdir()
         (out / "a").write_text("1")
@@ -167,8 +186,6 @@ def test_a_network_that_is_away_is_said_once_and_waited_for(s3, tmp_path, consol
         finally:
             threading.Timer(1, s3.start).start()
     assert s3.files("away/run").keys() == {"a", "b", "summary.json"}
-    assert told.getvalue().count("out of reach") == 1
-    assert told.getvalue().count("is in reach again") == 1
     assert left_here(tmp_path) == []
 
 
