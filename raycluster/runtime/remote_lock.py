@@ -161,6 +161,8 @@ def _is_dead(owner: dict[str, Any]) -> bool:
         return False
     if owner["pid"] == os.getpid():
         return True
+    if os.name == "nt":  # there, the signal below would be Ctrl-C
+        return False
     try:
         os.kill(owner["pid"], 0)
     except ProcessLookupError:
