@@ -1,5 +1,7 @@
 """A server of S3 on this machine, which can be stopped and started again."""
 
+import contextlib
+
 from moto.server import ThreadedMotoServer
 from pyarrow import fs
 
@@ -31,9 +33,12 @@ class S3Server:
         """Return what files below a path hold, by name."""
         filesystem, base = fs.FileSystem.from_uri(self.uri(path))
         found = filesystem.get_file_info(fs.FileSelector(base, recursive=True, allow_not_found=True))
-        return {
-            one.path[len(base) + 1 :]: filesystem.open_input_stream(one.path).read() for one in found if one.is_file
-        }
+        held = {}
+        for one in found:
+            with contextlib.suppress(FileNotFoundError):  # removed meanwhile
+                if one.is_file:
+                    held[one.path[len(base) + 1 :]] = filesystem.open_input_stream(one.path).read()
+        return held
 
     def write(self, path, content):
         """Write a file."""
