@@ -320,7 +320,8 @@ def test_a_run_is_all_there_before_that_is_said_and_says_its_address(trained, s3
 def test_a_killed_run_continues_on_an_empty_disk_with_the_same_result(trained, s3, digits_npz, tmp_path):
     words = training(digits_npz, s3.uri("killed"))
     first = start(words, tmp_path / "first", tmp_path / "log")
-    until(lambda: any(name.endswith("state.json") for name in s3.files("killed")) or first.poll() is not None)
+    begun = re.compile(r"checkpoints/training/\d+/state\.json")
+    until(lambda: any(map(begun.fullmatch, s3.files("killed"))) or first.poll() is not None)
     delay = random.uniform(0, 3)
     time.sleep(delay)
     first.kill()
