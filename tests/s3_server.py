@@ -29,6 +29,12 @@ class S3Server:
         options = f"endpoint_override=127.0.0.1:{self._port}&scheme=http&region=us-east-1"
         return f"s3://{KEY}:{SECRET}@{bucket}/{path}?{options}"
 
+    def names(self, path):
+        """Return the names of the files below a path."""
+        filesystem, base = fs.FileSystem.from_uri(self.uri(path))
+        found = filesystem.get_file_info(fs.FileSelector(base, recursive=True, allow_not_found=True))
+        return [one.path[len(base) + 1 :] for one in found if one.is_file]
+
     def files(self, path):
         """Return what files below a path hold, by name."""
         filesystem, base = fs.FileSystem.from_uri(self.uri(path))

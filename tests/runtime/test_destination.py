@@ -321,7 +321,7 @@ def test_a_killed_run_continues_on_an_empty_disk_with_the_same_result(trained, s
     words = training(digits_npz, s3.uri("killed"))
     first = start(words, tmp_path / "first", tmp_path / "log")
     begun = re.compile(r"checkpoints/training/\d+/state\.json")
-    until(lambda: any(map(begun.fullmatch, s3.files("killed"))) or first.poll() is not None)
+    until(lambda: any(map(begun.fullmatch, s3.names("killed"))) or first.poll() is not None)
     delay = random.uniform(0, 3)
     time.sleep(delay)
     first.kill()
