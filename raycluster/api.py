@@ -35,8 +35,9 @@ from raycluster.options import (
     Transfer,
     VectorMetric,
 )
+from raycluster.remote.destination import results_in
 from raycluster.runtime.console import Console
-from raycluster.runtime.paths import absolute_out, under_job_submit
+from raycluster.runtime.paths import under_job_submit
 from raycluster.runtime.resources import parse_workers
 from raycluster.runtime.summary import RunSummary
 
@@ -80,7 +81,7 @@ def train(
         K, the number of clusters; JULE can choose it itself, with "auto". By default 10 for the digits; for other data
         it is required.
     out : path-like, optional
-        The run folder; by default ``runs/DATA-METHOD-seedN``.
+        The run folder, or its URI as a str; by default ``runs/DATA-METHOD-seedN``.
     seed : int
         The seed of all random numbers; on one worker without a GPU, the same seed gives the same result.
     method : str, optional
@@ -183,9 +184,9 @@ def embed(
     data : path-like
         The images, as for :func:`train`.
     out : path-like
-        The folder for the embeddings.
+        The folder for the embeddings, or its URI as a str.
     model : path-like, optional
-        The folder of a finished run, whose network embeds.
+        The folder of a finished run, or its URI, whose network embeds.
     backbone, weights, image_size, fit, value_range
         Without a ``model``, which pretrained network embeds, as for :func:`cluster`.
     labels : {"auto", "folders", "last-folders"}
@@ -268,7 +269,7 @@ def cluster(
     data : path-like, optional
         The images, as for :func:`train`.
     out : path-like
-        The run folder.
+        The run folder, or its URI as a str.
     clusters : int or "auto"
         K, the number of clusters; "auto" chooses it from the graph and the merge tree.
     backbone : str, optional
@@ -391,11 +392,11 @@ def assign(
     Parameters
     ----------
     model : path-like
-        The folder of a finished run, or of a clustering of vectors.
+        The folder of a finished run, or of a clustering of vectors, or its URI as a str.
     data : path-like
         The new images, as for :func:`train`, or vectors, as for :func:`cluster`.
     out : path-like
-        The Parquet file for the results.
+        The Parquet file for the results, or its URI.
     refuse_above : float
         Leave an image or vector unassigned if the nearest one of the run is farther away than this many times the
         distance that 99 of 100 in the run have to their own nearest one; infinity assigns all.
@@ -451,7 +452,7 @@ def evaluate(
     Parameters
     ----------
     run : path-like
-        The folder of a finished run.
+        The folder of a finished run, or its URI as a str.
     data : path-like, optional
         Other images with known classes, as for :func:`train`; by default those of the run.
     labels : {"auto", "folders", "last-folders"}, optional
@@ -508,19 +509,20 @@ def export(
     execute: bool = False,
     images: bool = True,
     seed: int = 0,
-) -> Path:
+) -> Path | str:
     """Write the results of a run or of a clustering as folders, lists and tables that people and other tools open.
 
     Parameters
     ----------
     run : path-like
-        The folder of a run or of a clustering; for atlas, numpy and clip-retrieval also of embeddings.
+        The folder of a run or of a clustering, or its URI as a str; for atlas, numpy and clip-retrieval also of
+        embeddings.
     format : {"folders", "csv", "coco", "imagefolder", "fiftyone", "atlas", "numpy", "clip-retrieval"}
         Folders with the images of each cluster, a CSV file, COCO JSON, metadata for Hugging Face's ``imagefolder``, a
         dataset for FiftyOne, a Parquet file for embedding-atlas, a folder of NPY files, or a folder that clip-retrieval
         and autofaiss read.
     out : path-like
-        The file or folder for the results.
+        The file or folder for the results, or its URI.
     names : path-like, optional
         The file of names and wrong images that was saved on the report page.
     clusters : int, optional
@@ -541,7 +543,7 @@ def export(
 
     Returns
     -------
-    path : Path
+    path : Path, or str for a URI
         Where the results are.
 
     Raises
@@ -606,7 +608,7 @@ def sweep(
     clusters : int, "auto" or None
         K, the number of clusters, as for :func:`train`; None if it is varied.
     out : path-like
-        The folder of the sweep.
+        The folder of the sweep, or its URI as a str.
     method : str
         ``jule``, ``dccm`` or ``concurl``.
     preset : str
@@ -770,7 +772,7 @@ def train_with(options: TrainOptions, method: str, settings: Any, console: Conso
         settings=settings,
         data=resolve_source(options.data),
         clusters=clusters,
-        out=str(out_folder(options, method)),
+        out="",
         seed=options.seed,
         reading=options.reading,
         image_size=options.image_size,
@@ -781,16 +783,17 @@ def train_with(options: TrainOptions, method: str, settings: Any, console: Conso
         gpus_per_worker=options.gpus_per_worker,
         feed=options.feed,
     )
-    return run_training(run, console)
+    with console or Console() as shown, results_in(usual_out(options, method), shown, run.data) as out:
+        return run_training(replace(run, out=str(out)), shown)
 
 
-def out_folder(options: TrainOptions, method: str) -> Path:
-    """Return the run folder as an absolute path."""
+def usual_out(options: TrainOptions, method: str) -> str:
+    """Return where the results go: as the user says, or a folder that is named after the run."""
     if options.out is not None:
-        return absolute_out(options.out)
+        return options.out
     source = re.sub(r"[^\w.-]+", "-", options.data.rstrip("/*").rsplit("/", 1)[-1]).strip("-.") or "images"
     name = f"{source}-{method}-seed{options.seed}"
-    return absolute_out(name if under_job_submit() else f"runs/{name}")
+    return name if under_job_submit() else f"runs/{name}"
 
 
 def _method_and_settings(method: str | None, preset: str, settings: Any) -> tuple[str, Any]:

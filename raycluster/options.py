@@ -122,7 +122,8 @@ class OutputOptions:
     """Where the results go."""
 
     out: str
-    """Where the results go: a folder, or a Parquet file for assign and for export --format atlas."""
+    """Where the results go: a folder or the URI of one (s3://...), or a Parquet file for assign and for export --format
+    atlas."""
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -134,7 +135,7 @@ class TrainOptions(SizedImageOptions, ClusteringOptions, ResourceOptions):
     """The number of processes; or the fewest and the most, such as 1:4, to follow the machines of a cluster. Default:
     one per GPU, or one on CPUs."""
     out: str | None = None
-    """The run folder; the same command again continues it. Default: runs/DATA-METHOD-seedN."""
+    """The run folder, or its URI (s3://...); the same command again continues it. Default: runs/DATA-METHOD-seedN."""
     feed: FeedMode = "auto"
     """Hold all images in memory (resident), or stream prepared copies from disk."""
 
@@ -168,7 +169,7 @@ class EmbedOptions(BackboneOptions, SourceOptions, ResourceOptions, OutputOption
     """Which network embeds which images: that of a run, or a pretrained one."""
 
     model: str | None = None
-    """The folder of a finished run, whose network embeds. Default: the --backbone does."""
+    """The folder of a finished run, or its URI, whose network embeds. Default: the --backbone does."""
 
     def __post_init__(self) -> None:
         """Refuse settings that mean nothing."""
@@ -232,7 +233,7 @@ class AssignOptions(SourceOptions, OutputOptions):
     """The images: a folder, a file, a glob, a list of paths (text, CSV) or a URI; with images, Parquet, NPZ, IDX or
     tar. For a clustering of vectors, vectors: Parquet or NPY."""
     model: str
-    """The folder of a finished run, or of a clustering of vectors."""
+    """The folder of a finished run, or of a clustering of vectors, or its URI."""
     refuse_above: float = 1.0
     """Leave an image or vector unassigned if the nearest one of the run is farther away than this many times the
     distance that 99 of 100 in the run have to their own nearest one; inf assigns all."""
@@ -249,7 +250,7 @@ class EvaluateOptions:
     """Which run is evaluated, and on which images."""
 
     run: str
-    """The folder of a finished run."""
+    """The folder of a finished run, or its URI."""
     data: str | None = None
     """Other images with known classes: a folder, a file, a glob or a URI. Default: those of the run."""
     labels: LabelSource | None = None
@@ -301,7 +302,7 @@ class ExportOptions(OutputOptions, FoldersOptions, AtlasOptions):
     """What is written for which tool."""
 
     out: str
-    """Where the results go: a file for csv and atlas, a folder for the others."""
+    """Where the results go: a file for csv and atlas, a folder for the others; or its URI."""
     run: str
     """The folder of a run or of a clustering; for atlas, numpy and clip-retrieval also of embeddings."""
     format: ExportFormat

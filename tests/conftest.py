@@ -38,6 +38,17 @@ def ray_session():
 
 
 @pytest.fixture(scope="session")
+def s3():
+    """A server of S3 with an empty bucket."""
+    from tests.s3_server import S3Server
+
+    server = S3Server()
+    server.start()
+    yield server
+    server.stop()
+
+
+@pytest.fixture(scope="session")
 def digits_npz(tmp_path_factory):
     """120 digits with labels in an NPZ file, which is read without Ray."""
     import numpy as np

@@ -5,12 +5,13 @@ from pathlib import Path
 import pytest
 
 import raycluster
-from raycluster.api import out_folder
+from raycluster.api import usual_out
 from raycluster.errors import UserError
 from raycluster.graph.settings import GraphSettings
 from raycluster.methods.dccm.settings import DccmSettings
 from raycluster.methods.jule.settings import PRESETS, JuleSettings
 from raycluster.options import TrainOptions
+from raycluster.runtime.paths import absolute_out
 
 
 def test_importing_the_package_imports_neither_ray_nor_torch():
@@ -104,18 +105,22 @@ def test_functions_hand_on_what_they_are_given(monkeypatch):
     assert got["sweep"][1:] == ("dccm", "cpu")
 
 
+def folder_of(options):
+    return absolute_out(usual_out(options, "jule"))
+
+
 def test_the_run_folder_is_named_after_the_data(monkeypatch, tmp_path):
     monkeypatch.delenv("RAY_JOB_CONFIG_JSON_ENV_VAR", raising=False)
     monkeypatch.chdir(tmp_path)
-    assert out_folder(TrainOptions(), "jule") == tmp_path / "runs" / "digits-jule-seed0"
-    assert out_folder(TrainOptions(data="/x/my photos/", seed=3), "jule") == tmp_path / "runs" / "my-photos-jule-seed3"
-    assert out_folder(TrainOptions(data="s3://b/x/*.png"), "jule").name == "png-jule-seed0"
-    assert out_folder(TrainOptions(out="here"), "jule") == tmp_path / "here"
+    assert folder_of(TrainOptions()) == tmp_path / "runs" / "digits-jule-seed0"
+    assert folder_of(TrainOptions(data="/x/my photos/", seed=3)) == tmp_path / "runs" / "my-photos-jule-seed3"
+    assert folder_of(TrainOptions(data="s3://b/x/*.png")).name == "png-jule-seed0"
+    assert folder_of(TrainOptions(out="here")) == tmp_path / "here"
 
 
 def test_relative_run_folders_of_submitted_jobs_lie_in_the_home_folder(monkeypatch):
     monkeypatch.setenv("RAY_JOB_CONFIG_JSON_ENV_VAR", "{}")
     home = Path.home() / "raycluster-runs"
-    assert out_folder(TrainOptions(), "jule") == home / "digits-jule-seed0"
-    assert out_folder(TrainOptions(out="mine"), "jule") == home / "mine"
-    assert out_folder(TrainOptions(out="/data/mine"), "jule") == Path("/data/mine")
+    assert folder_of(TrainOptions()) == home / "digits-jule-seed0"
+    assert folder_of(TrainOptions(out="mine")) == home / "mine"
+    assert folder_of(TrainOptions(out="/data/mine")) == Path("/data/mine")

@@ -15,7 +15,7 @@ LAYERS = [
     {"graph", "nn", "data"},
     {"metrics", "options"},
     {"runtime"},
-    {"methods"},
+    {"remote", "methods"},
     {"report"},
     {"training"},
     {"embedding", "clustering", "results", "sweeps"},

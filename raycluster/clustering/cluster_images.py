@@ -35,12 +35,12 @@ from raycluster.embedding.update import (
 )
 from raycluster.nn.backbone.network import Backbone
 from raycluster.options import ClusterOptions
+from raycluster.remote.destination import results_in
 from raycluster.runtime.clock import Clock
 from raycluster.runtime.console import Console
 from raycluster.runtime.files import read_parquet, write_parquet
 from raycluster.runtime.identity import differing
 from raycluster.runtime.machine import available_memory
-from raycluster.runtime.paths import absolute_out
 from raycluster.runtime.run_dir import RunDir
 from raycluster.runtime.session import private_node, ray_session_for
 from raycluster.runtime.summary import RunSummary, repeat_summary, show_summary
@@ -71,16 +71,15 @@ def cluster_images(options: ClusterOptions, console: Console | None = None) -> R
     TrainingFailed
         If Ray broke down; the same command continues.
     """
-    with console or Console() as shown:
-        return _cluster_images(options, shown)
+    with console or Console() as shown, results_in(options.out, shown, options.data) as out:
+        return _cluster_images(options, RunDir(out), shown)
 
 
-def _cluster_images(options: ClusterOptions, console: Console) -> RunSummary:
+def _cluster_images(options: ClusterOptions, run_dir: RunDir, console: Console) -> RunSummary:
     clock = Clock(time.perf_counter(), "start")
     data = resolve_source(options.data or "")
     options = replace(options, weights=options.weights and resolve_source(options.weights))
     check_installed(options.compare)
-    run_dir = RunDir(absolute_out(options.out))
     identity: dict[str, Any] = {"method": METHOD, "data": public_name(data), "labels": options.labels}
     identity |= options.reading.unusual() | prepared_by(options) | settings_of(options) | {"metric": METRIC}
     take_settings(run_dir, identity, settings_of(options))

@@ -18,13 +18,13 @@ from raycluster.errors import UserError
 from raycluster.graph.memory import clustering_bytes
 from raycluster.graph.settings import GraphSettings
 from raycluster.options import ClusterOptions
+from raycluster.remote.destination import results_in
 from raycluster.results.finished_run import check_complete
 from raycluster.results.originals import config_of_images
 from raycluster.results.run_images import NoImages, reading_images
 from raycluster.runtime.clock import Clock
 from raycluster.runtime.console import Console
 from raycluster.runtime.machine import available_memory
-from raycluster.runtime.paths import absolute_out
 from raycluster.runtime.run_dir import RunDir
 from raycluster.runtime.summary import RunSummary, repeat_summary, show_summary
 from raycluster.runtime.units import count
@@ -47,14 +47,13 @@ def cluster_vectors(options: ClusterOptions, console: Console | None = None) -> 
     UserError
         If the input or the folder does not allow it; a sentence says why.
     """
-    with console or Console() as shown:
-        return _cluster_vectors(options, shown)
+    with console or Console() as shown, results_in(options.out, shown, options.embeddings) as out:
+        return _cluster_vectors(options, RunDir(out), shown)
 
 
-def _cluster_vectors(options: ClusterOptions, console: Console) -> RunSummary:
+def _cluster_vectors(options: ClusterOptions, run_dir: RunDir, console: Console) -> RunSummary:
     clock = Clock(time.perf_counter(), "start")
     source = resolve_source(options.embeddings or "")
-    run_dir = RunDir(absolute_out(options.out))
     shown = public_name(source)
     identity = {"method": METHOD, "embeddings": shown} | settings_of(options)
     check_complete(source)

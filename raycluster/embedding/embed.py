@@ -29,12 +29,14 @@ from raycluster.errors import UserError
 from raycluster.methods.saved_network import load_network as load_run_network
 from raycluster.nn.network import Network
 from raycluster.options import EmbedOptions
+from raycluster.remote.destination import results_in
+from raycluster.remote.run_copy import copy_of
 from raycluster.runtime.clock import Clock
 from raycluster.runtime.console import Console
 from raycluster.runtime.files import write_json
-from raycluster.runtime.paths import absolute_out
 from raycluster.runtime.run_dir import RunDir
 from raycluster.runtime.session import private_node
+from raycluster.runtime.stand_in import deliver, shown
 from raycluster.runtime.summary import reason_lines
 from raycluster.runtime.units import count, duration
 
@@ -108,16 +110,20 @@ def embed_source(options: EmbedOptions, console: Console | None = None) -> Embed
     TrainingFailed
         If Ray broke down; the same command continues.
     """
-    with console or Console() as shown:
-        return _embed_source(options, shown)
+    with contextlib.ExitStack() as stack:
+        console = stack.enter_context(console or Console())
+        if options.model:
+            model = stack.enter_context(copy_of(options.model, console, only="model/"))
+            options = replace(options, model=str(model))
+        out = stack.enter_context(results_in(options.out, console, options.data))
+        return _embed_source(options, RunDir(out), console)
 
 
-def _embed_source(options: EmbedOptions, console: Console) -> EmbedSummary:
+def _embed_source(options: EmbedOptions, run_dir: RunDir, console: Console) -> EmbedSummary:
     progress = EmbedProgress(Clock(time.perf_counter(), "start"))
     options = absolute(options)
-    run_dir = RunDir(absolute_out(options.out))
     identity: dict[str, Any] = {"method": METHOD}
-    identity |= {"model": options.model} if options.model else prepared_by(options)
+    identity |= {"model": shown(options.model)} if options.model else prepared_by(options)
     identity |= {"data": public_name(options.data), "labels": options.labels} | options.reading.unusual()
     listing = list_if_new(run_dir, identity, options.data, options.exclude, console)
     net, fingerprint = load_network(options, console)
@@ -205,6 +211,7 @@ def finish(run_dir: RunDir, state: EmbeddingState, progress: EmbedProgress, cons
 
 def show_embeddings(console: Console, out: Path, summary: EmbedSummary) -> None:
     """Say how many rows were embedded and rejected, how long it took, and where the embeddings are."""
+    deliver(out)
     stages = ", ".join(f"{name} {duration(seconds)}" for name, seconds in summary.stages.items())
     rows = f"{count(summary.rows, 'row')} in {count(summary.files, 'file')}"
     lines = [

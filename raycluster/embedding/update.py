@@ -33,6 +33,7 @@ from raycluster.runtime.ray_errors import explain
 from raycluster.runtime.resources import Node, Plan, plan_resources
 from raycluster.runtime.run_dir import LOCK, RunDir
 from raycluster.runtime.session import RaySession, ray_session
+from raycluster.runtime.stand_in import check_one_machine
 from raycluster.runtime.units import count, size
 from raycluster.runtime.versions import installed_versions
 
@@ -183,6 +184,7 @@ def embed_missing(
         from raycluster.embedding.stream import decode_place, embed_shards, threads_of
         from raycluster.embedding.throughput import Throughput
 
+        check_one_machine(run_dir.path, len(cluster.nodes))
         plan = plan_workers(cluster.nodes, resources)
         check_seen(str(run_dir.path / LOCK), f"--out {run_dir.path}")
         check_seen(state.listing.local_file, f"--data {public_name(data)}")

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import time
 from dataclasses import replace
+from pathlib import Path
 from typing import Any
 
 import numpy as np
@@ -20,6 +21,8 @@ from raycluster.metrics.confidence import ClusterModel
 from raycluster.nn.batches import in_batches
 from raycluster.nn.network import Network
 from raycluster.options import AssignOptions
+from raycluster.remote.destination import results_at
+from raycluster.remote.run_copy import copy_of
 from raycluster.results.assign_vectors import assign_vectors
 from raycluster.results.assignment import (
     Assignment,
@@ -32,7 +35,6 @@ from raycluster.results.assignment import (
 from raycluster.results.finished_run import RunVectors, finished_run, network_of, read_vectors
 from raycluster.runtime.clock import Clock
 from raycluster.runtime.console import Console
-from raycluster.runtime.paths import absolute_out
 from raycluster.runtime.run_dir import RunDir
 from raycluster.runtime.session import ray_session_for
 from raycluster.runtime.units import count
@@ -54,16 +56,15 @@ def assign(options: AssignOptions, console: Console | None = None) -> AssignSumm
     UserError
         If the run, the input or the file do not allow it; a sentence says why.
     """
-    with console or Console() as shown:
-        run_dir = finished_run(options.model)
+    with console or Console() as shown, copy_of(options.model, shown) as run, results_at(options.out, shown) as out:
+        run_dir = finished_run(run)
         if "embeddings" in run_dir.config()["identity"]:
-            return assign_vectors(options, run_dir, shown)
-        return _assign_images(options, run_dir, shown)
+            return assign_vectors(options, run_dir, out, shown)
+        return _assign_images(options, run_dir, out, shown)
 
 
-def _assign_images(options: AssignOptions, run_dir: RunDir, console: Console) -> AssignSummary:
+def _assign_images(options: AssignOptions, run_dir: RunDir, out: Path, console: Console) -> AssignSummary:
     clock = Clock(time.perf_counter(), "start")
-    out = absolute_out(options.out)
     data = resolve_source(options.data)
     listing = list_images(data, options.exclude)
     check_apart(data, listing, out)

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import time
+from pathlib import Path
 from typing import Any
 
 import numpy as np
@@ -29,12 +30,11 @@ from raycluster.results.finished_run import read_vectors
 from raycluster.runtime.background import run_beside
 from raycluster.runtime.clock import Clock
 from raycluster.runtime.console import Console
-from raycluster.runtime.paths import absolute_out
 from raycluster.runtime.run_dir import RunDir
 from raycluster.runtime.units import count
 
 
-def assign_vectors(options: AssignOptions, run_dir: RunDir, console: Console) -> AssignSummary:
+def assign_vectors(options: AssignOptions, run_dir: RunDir, out: Path, console: Console) -> AssignSummary:
     """Assign vectors to a clustering of vectors; :func:`raycluster.results.assign.assign` calls it for one.
 
     Raises
@@ -43,7 +43,7 @@ def assign_vectors(options: AssignOptions, run_dir: RunDir, console: Console) ->
         If the clustering, the vectors or the file do not allow it; a sentence says why.
     """
     clock = Clock(time.perf_counter(), "start")
-    out, settings = absolute_out(options.out), run_dir.config()["identity"]
+    settings = run_dir.config()["identity"]
     unusual = [*options.reading.unusual(), *(["labels"] if options.labels != "auto" else [])]
     if unusual:
         raise UserError(f"--{unusual[0]} is for images, but {run_dir.path} is a clustering of vectors: leave it out.")

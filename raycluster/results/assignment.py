@@ -21,6 +21,7 @@ from raycluster.results.provenance import existing_result, write_table
 from raycluster.runtime.clock import Clock
 from raycluster.runtime.console import Console
 from raycluster.runtime.run_dir import RunDir
+from raycluster.runtime.stand_in import deliver, shown
 from raycluster.runtime.summary import reason_lines
 from raycluster.runtime.units import count, duration
 
@@ -145,6 +146,7 @@ class Assignment:
             what=self.what,
         )
         write_table(self.out, table, {"what": "assignment", "identity": self.identity, "summary": asdict(summary)})
+        deliver(self.out)
         self.console.say(describe_assignment(summary, self.run, self.out))
         return summary
 
@@ -208,7 +210,7 @@ def identity_of(options: AssignOptions, run_dir: RunDir, data: str, listing: Lis
     """Return everything that affects the result."""
     files = [[printable(name) for name in listing.names], listing.sizes, listing.modified]
     return {
-        "model": str(run_dir.path.resolve()),
+        "model": shown(str(run_dir.path.resolve())),
         "data": public_name(data),
         "refuse_above": f"{options.refuse_above:g}",
         "labels": options.labels,

@@ -21,11 +21,15 @@ from raycluster.metrics.transfer import transfer_scores, verification_scores
 from raycluster.nn.features import frozen_features
 from raycluster.nn.network import Network
 from raycluster.options import EvaluateOptions
+from raycluster.remote.destination import results_in
+from raycluster.remote.run_copy import copy_of
 from raycluster.results.finished_run import finished_run, network_of
 from raycluster.results.shift import shift_of_run
 from raycluster.runtime.console import Console
 from raycluster.runtime.files import write_json
+from raycluster.runtime.run_dir import RunDir
 from raycluster.runtime.session import ray_session
+from raycluster.runtime.stand_in import deliver
 from raycluster.runtime.units import count
 
 MOST_IMAGES = 20_000
@@ -50,12 +54,12 @@ def evaluate_run(options: EvaluateOptions, console: Console | None = None) -> di
     UserError
         If the run is not finished, no classes are known, or no image can be decoded.
     """
-    with console or Console() as shown:
-        return _evaluate_run(options, shown)
+    place = results_in if "://" in options.run else copy_of
+    with console or Console() as shown, place(options.run, shown) as run:
+        return _evaluate_run(options, finished_run(run), shown)
 
 
-def _evaluate_run(options: EvaluateOptions, console: Console) -> dict[str, Any]:
-    run_dir = finished_run(options.run)
+def _evaluate_run(options: EvaluateOptions, run_dir: RunDir, console: Console) -> dict[str, Any]:
     before = run_dir.config()["identity"]
     summary, health, net = run_dir.summary(), run_dir.health(), network_of(run_dir)
     if options.shift and not net.assigns:
@@ -111,6 +115,7 @@ def _evaluate_run(options: EvaluateOptions, console: Console) -> dict[str, Any]:
         console.progress("evaluating changed images")
         result["shift"] = shift_of_run(run_dir, net, pixels, labels, options.seed, console)
     write_json(run_dir.path / "evaluation.json", result)
+    deliver(run_dir.path)
     console.say(f"Classifier with one hidden layer on frozen features of {count(len(rows), 'image')} of known class:")
     for layer, scores in found.items():
         console.say(f"  {layer:<12} accuracy {scores['accuracy']:.3f} on {scores['test']:,} images not seen before")

@@ -16,6 +16,8 @@ from raycluster.data.files.sources import VECTOR_SOURCES, check_apart, list_sour
 from raycluster.errors import UserError
 from raycluster.metrics.confidence import confidence_of
 from raycluster.options import ExportOptions
+from raycluster.remote.destination import results_at, results_in
+from raycluster.remote.run_copy import copy_of
 from raycluster.results.assigned import AssignedRows, read_assigned
 from raycluster.results.export_folders import export_folders
 from raycluster.results.export_lists import export_list
@@ -32,15 +34,16 @@ from raycluster.results.originals import config_of_images, open_source
 from raycluster.results.provenance import atomic_folder, existing_result, write_table
 from raycluster.runtime.console import Console
 from raycluster.runtime.files import write_csv
-from raycluster.runtime.paths import absolute_out
 from raycluster.runtime.run_dir import RunDir
+from raycluster.runtime.stand_in import deliver, shown
 from raycluster.runtime.units import count, duration
 
+FILES = ("csv", "atlas")
 ARRAYS = {"numpy": write_numpy, "clip-retrieval": write_clip_retrieval}
 
 
-def export_run(options: ExportOptions, console: Console | None = None) -> Path:
-    """Write what is asked for, and return its path.
+def export_run(options: ExportOptions, console: Console | None = None) -> Path | str:
+    """Write what is asked for, and return its path or URI.
 
     Parameters
     ----------
@@ -53,18 +56,24 @@ def export_run(options: ExportOptions, console: Console | None = None) -> Path:
     UserError
         If the folder or ``out`` does not allow it; a sentence says why.
     """
-    folder, out = Path(options.run).expanduser(), absolute_out(options.out)
-    with console or Console() as shown:
+    if "://" in options.out and options.transfer != "copy":
+        raise UserError(f"--transfer {options.transfer}: behind a URI, images can only be copied.")
+    place = results_at if options.format in FILES else results_in
+    with (
+        console or Console() as console,
+        copy_of(options.run, console) as folder,
+        place(options.out, console) as out,
+    ):
         if not folder.is_dir():
             raise UserError(f"There is no folder {folder}: name the folder of a run, a clustering or embeddings.")
         config = RunDir(folder).config() if (folder / "config.json").exists() else {}
         if options.format in ("atlas", *ARRAYS):
-            _export_embeddings(options, folder, config, out, shown)
+            _export_embeddings(options, folder, config, out, console)
         elif options.format == "csv":
-            _export_csv(_rows(options, folder, config, shown), out, shown)
+            _export_csv(_rows(options, folder, config, console), out, console)
         else:
-            _export_images(options, folder, config, out, shown)
-    return out
+            _export_images(options, folder, config, out, console)
+        return shown(str(out)) if "://" in options.out else out
 
 
 def _rows(
@@ -88,6 +97,7 @@ def _export_csv(rows: AssignedRows, out: Path, console: Console) -> None:
     RunDir(out.parent).check_writable()
     out.parent.mkdir(parents=True, exist_ok=True)
     write_csv(out, pa.table(rows.columns()))
+    deliver(out)
     console.say(f"{count(len(rows.ids), 'row')} are in {out}.")
 
 
@@ -142,8 +152,9 @@ def _export_embeddings(
         console.progress("writing")
         with atomic_folder(out, provenance) as partial:
             ARRAYS[options.format](partial, found, rows)
-    shown = f"{count(len(found.ids), 'row')} for {options.format}"
-    console.say(f"{shown} are in {out}, {duration(time.perf_counter() - began)}.")
+    deliver(out)
+    rows_of = f"{count(len(found.ids), 'row')} for {options.format}"
+    console.say(f"{rows_of} are in {out}, {duration(time.perf_counter() - began)}.")
 
 
 def _identity(options: ExportOptions, folder: Path, embeddings: list[Any]) -> dict[str, Any]:
@@ -154,7 +165,7 @@ def _identity(options: ExportOptions, folder: Path, embeddings: list[Any]) -> di
     results = json.dumps([*embeddings, sizes, summary]).encode()
     judged = options.names and hashlib.sha256(Path(options.names).expanduser().read_bytes()).hexdigest()
     return {
-        "run": str(folder.resolve()),
+        "run": shown(str(folder.resolve())),
         "format": options.format,
         "embeddings": options.embeddings and public_name(resolve_source(options.embeddings)),
         "data": options.data and public_name(resolve_source(options.data)),

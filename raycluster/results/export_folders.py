@@ -25,6 +25,7 @@ from raycluster.results.provenance import NAME, existing_result
 from raycluster.runtime.console import Console
 from raycluster.runtime.files import atomic_write, write_csv, write_json
 from raycluster.runtime.run_dir import RunDir
+from raycluster.runtime.stand_in import deliver
 from raycluster.runtime.summary import reason_lines
 from raycluster.runtime.units import count, size
 
@@ -92,6 +93,7 @@ def export_folders(
         _check_room(plan, transfer, out)
         out.mkdir(parents=True, exist_ok=True)
         write_json(out / NAME, {"what": WHAT, "identity": identity, "summary": {}})
+        deliver(out)  # before the images: it says whose they are
     with RunDir(out).lock():
         if transfer == "script":
             placed = _write_script(plan, originals, out)
@@ -106,6 +108,7 @@ def export_folders(
         _write_tables(rows, placed, out)
         summary = {"taken": len(placed.files), "not taken": len(placed.reasons)}
         write_json(out / NAME, {"what": WHAT, "identity": identity, "summary": summary})
+    deliver(out)
     say_not_taken(placed.reasons, console)
     if transfer == "script":
         console.say(f"Run 'sh {out / MOVE}' to move them.")

@@ -29,6 +29,7 @@ from raycluster.runtime.background import run_beside
 from raycluster.runtime.console import Console
 from raycluster.runtime.files import write_csv
 from raycluster.runtime.session import ray_session_for
+from raycluster.runtime.stand_in import deliver
 from raycluster.runtime.units import count
 
 WRONG = "it is marked as wrong"
@@ -123,6 +124,7 @@ def export_list(
         {"coco": write_coco, "imagefolder": write_imagefolder, "fiftyone": write_fiftyone}[form](partial, images)
         write_not_taken(rows, reasons, partial)
     say_not_taken(reasons, console)
+    deliver(out)
     console.say(f"{count(len(places), 'image')} for {form} are in {out}.")
 
 

@@ -9,6 +9,7 @@ import webbrowser
 from pathlib import Path
 from typing import cast
 
+from raycluster.data.files.location import public_name
 from raycluster.data.files.sources import resolve_source
 from raycluster.errors import UserError
 from raycluster.options import ShowOptions
@@ -44,6 +45,11 @@ def show_run(options: ShowOptions, console: Console | None = None) -> Path:
 
 
 def _show_run(options: ShowOptions, console: Console) -> Path:
+    if "://" in options.run:
+        raise UserError(
+            f"{public_name(options.run)} is not on this machine, and a browser opens a page from a folder: download "
+            "report.html, and report/ if there is one."
+        )
     run_dir = finished_run(options.run)
     page = run_dir.path / PAGE
     names = read_names(options.names) if options.names else None

@@ -12,6 +12,7 @@ import rich.console
 from rich.live import Live
 from rich.text import Text
 
+from raycluster.runtime.stand_in import shown
 from raycluster.runtime.units import duration, stopwatch
 
 LOG_S = 10.0  # at least this long between two lines of progress in a log
@@ -69,13 +70,13 @@ class Console:
         if self._quiet:
             return
         self._state, self._is_said = "", True
-        self._write(text)
+        self._write(shown(text))
 
     def warn(self, text: str) -> None:
         """Write a warning to the standard error, even when quiet."""
         # Where both are the terminal, the live line has to make room.
         console = self._out if self._live and self._errors.file.isatty() else self._errors
-        console.print(Text(f"warning: {text}", style="yellow"), soft_wrap=True)
+        console.print(Text(f"warning: {shown(text)}", style="yellow"), soft_wrap=True)
 
     def progress(self, stage: str, state: str = "") -> None:
         """Show that a stage has begun, or how far it is.
@@ -89,6 +90,7 @@ class Console:
         """
         if self._quiet:
             return
+        stage, state = shown(stage), shown(state)
         if stage != self._stage:
             self.close()
             self._begin(stage, state)

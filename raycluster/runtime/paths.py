@@ -5,9 +5,6 @@ from __future__ import annotations
 import os
 from pathlib import Path
 
-from raycluster.data.files.location import public_name
-from raycluster.errors import UserError
-
 
 def under_job_submit() -> bool:
     """Return whether ``ray job submit`` started this process, in an unpacked copy of the working folder."""
@@ -19,16 +16,6 @@ def absolute_out(out: str) -> Path:
 
     Under ``ray job submit``, the working folder is a copy that is thrown away; relative paths are taken from
     ``~/raycluster-runs`` there.
-
-    Raises
-    ------
-    UserError
-        If it is a URI.
     """
-    if "://" in out:
-        raise UserError(
-            f"--out {public_name(out)}: results cannot be written to a URI. Choose a folder, on a cluster one that all "
-            "machines share."
-        )
     folder = Path.home() / "raycluster-runs" if under_job_submit() else Path.cwd()
     return Path(os.path.abspath(folder / Path(out).expanduser()))

@@ -7,6 +7,7 @@ from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
 from raycluster.runtime.console import Console
+from raycluster.runtime.stand_in import deliver
 from raycluster.runtime.units import count, duration
 
 if TYPE_CHECKING:
@@ -67,6 +68,7 @@ class RunSummary:
 
 def show_summary(console: Console, folder: Path, summary: RunSummary) -> None:
     """Say what the run found, how long it took, what was rejected, what to worry about, and where the results are."""
+    deliver(folder)
     console.say("\n".join(summary_lines(summary)))
     for warning in [*summary.image_warnings, *summary.health.get("warnings", [])]:
         console.warn(warning)

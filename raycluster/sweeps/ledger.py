@@ -8,6 +8,7 @@ from typing import Any, Literal
 
 from raycluster.runtime.files import write_json
 from raycluster.runtime.run_dir import RunDir
+from raycluster.runtime.stand_in import shown
 
 State = Literal["finished", "stopped", "failed", "begun", "waiting"]
 DONE = ("finished", "stopped")
@@ -100,7 +101,7 @@ class Ledger:
                     "predictability": outcome.get("predictability"),
                     "seconds": outcome.get("seconds"),
                     "error": outcome.get("error"),
-                    "folder": str(self.trial_dir(number)),
+                    "folder": shown(str(self.trial_dir(number))),
                 }
             )
         return rows

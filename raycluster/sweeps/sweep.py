@@ -19,15 +19,16 @@ from raycluster.methods import find_method
 from raycluster.methods.base import Method
 from raycluster.methods.pretrained import is_pretrained
 from raycluster.options import SweepOptions
+from raycluster.remote.destination import results_in
 from raycluster.results.run_page import write_run_page
 from raycluster.runtime.background import run_beside
 from raycluster.runtime.console import Console
 from raycluster.runtime.files import remove_tree
 from raycluster.runtime.machine import available_cores
 from raycluster.runtime.object_store import memory_for_images
-from raycluster.runtime.paths import absolute_out
 from raycluster.runtime.run_dir import RunDir
 from raycluster.runtime.session import private_node, ray_session
+from raycluster.runtime.stand_in import check_one_machine, deliver, shown
 from raycluster.runtime.units import count, duration
 from raycluster.runtime.versions import installed_versions
 from raycluster.sweeps.allocation import Allocation, allocate
@@ -81,13 +82,12 @@ def sweep(
     TrainingFailed
         If no trial finished.
     """
-    with console or Console() as shown:
-        return _sweep(options, method, preset, shown)
+    with console or Console() as shown, results_in(options.out, shown, options.data) as out:
+        return _sweep(options, method, preset, Ledger(out), shown)
 
 
-def _sweep(options: SweepOptions, method: str, preset: str, console: Console) -> dict[str, Any]:
+def _sweep(options: SweepOptions, method: str, preset: str, ledger: Ledger, console: Console) -> dict[str, Any]:
     run, space = _what(options, method, preset)
-    ledger = Ledger(absolute_out(options.out))
     identity = _identity(options, run, preset, space)
     ledger.run_dir.state(identity)
     trials = _number_of_trials(options, space)
@@ -100,9 +100,10 @@ def _sweep(options: SweepOptions, method: str, preset: str, console: Console) ->
     cores = available_cores() if private_node() else None
     began = time.monotonic()
     with ray_session(console) as cluster:
+        check_one_machine(ledger.path, len(cluster.nodes))
         shares = allocate(cluster.nodes, options, trials, cores)
         with ledger.run_dir.lock():
-            images = _open(run, options, console)
+            images = _open(run, options, ledger, console)
             _begin(ledger, identity, images.fingerprint)
             _plan(ledger, options, run, space, trials)
             left = ledger.left(trials)
@@ -204,8 +205,8 @@ def _number_of_trials(options: SweepOptions, space: Space) -> int:
     return options.trials or whole
 
 
-def _open(run: TrainingRun, options: SweepOptions, console: Console) -> LoadedImages:
-    images = open_source(run, absolute_out(options.out), console)
+def _open(run: TrainingRun, options: SweepOptions, ledger: Ledger, console: Console) -> LoadedImages:
+    images = open_source(run, ledger.path, console)
     check_objective(options.objective, images.labels, images.source)
     if images.n_bytes > memory_for_images():
         raise UserError(
@@ -313,6 +314,7 @@ def _show_outcome(
     ledger: Ledger, options: SweepOptions, trials: int, seconds: float, console: Console
 ) -> dict[str, Any]:
     """Show how the sweep ended, and return the row of the best trial."""
+    deliver(ledger.path)
     rows = ledger.rows()
     best = best_row(rows)
     states = [row["state"] for row in rows[:trials]]
@@ -342,7 +344,10 @@ def _show_outcome(
         console.warn(f"{failed} failed, for reasons in trials.parquet. Run the same command again to retry.")
     if left > 0 and options.time_budget is not None:
         console.say("Time is up. Run the same command with a larger --time-budget to continue.")
-    config = ledger.path / "best.json"
+    config = str(ledger.path / "best.json")
+    if shown(config) != config:
+        console.say(f"All results are in {ledger.path}; sweep.html shows them, and best.json holds the best settings.")
+        return best
     console.say(
         f"All results are in {ledger.path}; sweep.html shows them. To train with the best settings on other data:"
     )

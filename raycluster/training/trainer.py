@@ -29,6 +29,7 @@ from raycluster.runtime.private_ray import NAMESPACE
 from raycluster.runtime.resources import Plan, Workers, plan_resources
 from raycluster.runtime.run_dir import LOCK, RunDir
 from raycluster.runtime.session import private_node, ray_session
+from raycluster.runtime.stand_in import check_one_machine
 from raycluster.runtime.summary import RunSummary, repeat_summary, show_summary
 from raycluster.runtime.units import count, size
 from raycluster.runtime.versions import installed_versions
@@ -134,6 +135,7 @@ def _run_training(run: TrainingRun, console: Console) -> RunSummary:
         from raycluster.training.rehearsal import rehearse
         from raycluster.training.worker import WorkerJob
 
+        check_one_machine(run_dir.path, len(cluster.nodes))
         plan_resources(cluster.nodes, run.workers, run.gpus_per_worker)
         clock = Clock(began, "ray_start")
         images: ImageSet = open_source(run, Path(run.out), console, listing)

@@ -1,8 +1,5 @@
 from pathlib import Path
 
-import pytest
-
-from raycluster.errors import UserError
 from raycluster.runtime.paths import absolute_out, under_job_submit
 
 
@@ -20,8 +17,3 @@ def test_in_a_submitted_job_it_is_taken_from_a_folder_that_lasts(monkeypatch):
     assert under_job_submit()
     assert absolute_out("a") == Path.home() / "raycluster-runs" / "a"
     assert absolute_out("/x/a") == Path("/x/a")
-
-
-def test_results_do_not_go_to_a_folder_that_is_named_like_a_uri():
-    with pytest.raises(UserError, match=r"--out s3://\*\*\*@bucket/run: results cannot be written to a URI"):
-        absolute_out("s3://KEY:SECRET@bucket/run")

@@ -95,7 +95,7 @@ def open_filesystem(source: str) -> tuple[Any, str]:
         package = "huggingface_hub" if source.startswith("hf://") else "the package for this kind of address"
         raise UserError(f"{public_name(source)} cannot be opened: run 'pip install {package}' first.") from None
     except (OSError, ValueError, pa.ArrowException) as error:
-        raise UserError(f"{public_name(source)} cannot be opened: {_without_secrets(str(error), source)}") from None
+        raise UserError(f"{public_name(source)} cannot be opened: {without_secrets(str(error), source)}") from None
     path = "/".join([path.rstrip("/"), *parts[known:]])
     return (None if isinstance(filesystem, fs.LocalFileSystem) else filesystem), path
 
@@ -157,7 +157,7 @@ def _public_option(option: str) -> str:
     return option if name in PUBLIC_OPTIONS else f"{name}={HIDDEN}"
 
 
-def _without_secrets(text: str, source: str) -> str:
+def without_secrets(text: str, source: str) -> str:
     """Return an error message about a source without the source's secrets."""
     scheme, _, rest = source.partition("://")
     rest, _, query = rest.partition("?")

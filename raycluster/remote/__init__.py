@@ -1,0 +1,7 @@
+"""Results behind a URI: a local folder is worked on in place of the one there.
+
+- ``destination`` is what commands call; ``run_copy`` fetches a run for reading only.
+- ``mirror`` fills the local folder, and uploads what changes, in the order of ``upload_order``; ``uploading`` does it
+  while a command works.
+- ``folder`` is the one behind the URI, and ``lock`` keeps other jobs out of it.
+"""

@@ -1,0 +1,140 @@
+"""A local folder that is worked on in place of one behind a URI: filled from there, and uploaded as it changes."""
+
+from __future__ import annotations
+
+import contextlib
+import json
+import os
+import uuid
+from collections.abc import Callable
+from pathlib import Path, PurePosixPath
+
+from raycluster.remote.folder import RemoteFolder, Version, version_of
+from raycluster.remote.upload_order import changes, incomplete, is_kept, seals
+from raycluster.runtime.files import remove_tree, write_json
+from raycluster.runtime.run_dir import LOCK
+
+
+class Mirror:
+    """The local folder, and which versions of its files have been uploaded.
+
+    Each has a random name, its ``copy``. The lock of the folder behind the URI names the copy that was worked on last.
+    If it is this one, nobody else has changed anything since, and everything here is as new as there or newer.
+    Otherwise all is fetched anew: there are no mixtures.
+
+    Parameters
+    ----------
+    remote : RemoteFolder
+    home : Path
+        A folder on this machine, which nobody else uses meanwhile.
+    """
+
+    def __init__(self, remote: RemoteFolder, home: Path) -> None:
+        self.remote, self.home, self.local = remote, home, home / remote.name
+        self._record = home / "uploaded.json"
+        self._uploaded: dict[str, Version] = {}
+        self.copy: str | None = None
+        with contextlib.suppress(OSError, ValueError, KeyError):
+            record = json.loads(self._record.read_text())
+            self._uploaded = {name: (size, modified) for name, (size, modified) in record["files"].items()}
+            self.copy = record["copy"]
+
+    def begin(self, last_copy: str | None) -> str:
+        """Return the name of the copy that will be worked on: this one if it was the last, or else a new one."""
+        if self.copy is None or self.copy != last_copy:
+            self.discard()
+            self.copy = uuid.uuid4().hex
+        return self.copy
+
+    def fill(self) -> None:
+        """Fetch all files, unless they are here. If this is interrupted, they will be fetched anew."""
+        there = self.remote.files()
+        if self._record.exists():
+            # What is there by mistake, such as half of a checkpoint that is no longer here, will be removed.
+            self._uploaded = {name: (size, 0) for name, size in there.items()} | {
+                name: version for name, version in self._uploaded.items() if there.get(name) == version[0]
+            }
+            return
+        for name in there.keys() - incomplete(there):
+            if is_kept(name):
+                self.remote.get(name, self.local / name)
+        here = self._versions()
+        self._uploaded = {name: here.get(name, (size, 0)) for name, size in there.items()}
+        self._note()
+
+    @property
+    def has_changed(self) -> bool:
+        """Whether something is not uploaded."""
+        uploaded = self._uploaded.copy()  # it changes while another thread uploads
+        return self._versions() != {name: version for name, version in uploaded.items() if is_kept(name)}
+
+    def upload(self, goes_on: Callable[[], bool] = lambda: True) -> bool:
+        """Make the folder behind the URI the same as the local one, and return whether it is.
+
+        Parameters
+        ----------
+        goes_on : callable
+            Asked before every file whether there is still time.
+        """
+        here, there = self._versions(), {name for name in self._uploaded if is_kept(name)}
+        changed = [name for name, version in here.items() if self._uploaded.get(name) != version]
+        gone = there - here.keys()
+        is_same = True
+        for what, name in changes(changed, gone, there):
+            if not goes_on():
+                return False
+            if what == "remove":
+                self._remove(name)
+            elif not seals(name):
+                is_same &= self._put(name)
+            elif is_same or seals(name) == "checkpoint":
+                is_same &= version_of(self.local / name) == here[name] and self._put(name)
+        for folder in {PurePosixPath(name).parent for name in gone}:
+            self._remove_folder(folder)
+        if changed or gone:
+            self._note()
+        return is_same
+
+    def discard(self) -> None:
+        """Forget what was uploaded, and remove the local folder."""
+        self.copy, self._uploaded = None, {}
+        self._record.unlink(missing_ok=True)  # first: half of a folder must not be taken for a whole one
+        remove_tree(self.local)
+
+    def tidy(self) -> None:
+        """Remove the lock of ``home`` if nothing else is left in it."""
+        if not self._record.exists() and not self.local.exists():
+            (self.home / LOCK).unlink(missing_ok=True)
+
+    def _put(self, name: str) -> bool:
+        """Upload a file, and return whether it was still there."""
+        try:
+            self._uploaded[name] = self.remote.put(name, self.local / name)
+        except FileNotFoundError:
+            if (self.local / name).exists():
+                raise
+            return False
+        return True
+
+    def _remove(self, name: str) -> None:
+        self.remote.remove(name)
+        del self._uploaded[name]
+
+    def _remove_folder(self, folder: PurePosixPath) -> None:
+        """Remove the highest folder above files that are gone that is not here either; object stores keep a mark."""
+        missing = [one for one in (folder, *folder.parents) if one.name and not (self.local / one).exists()]
+        if missing:
+            self.remote.remove_folder(str(missing[-1]))
+
+    def _note(self) -> None:
+        write_json(self._record, {"copy": self.copy, "files": self._uploaded})
+
+    def _versions(self) -> dict[str, Version]:
+        """Return the versions of the local files that outlast a job."""
+        found = {}
+        for folder, _, names in os.walk(self.local):
+            for path in (Path(folder, name) for name in names):
+                name = path.relative_to(self.local).as_posix()
+                if is_kept(name) and (version := version_of(path)):
+                    found[name] = version
+        return found
