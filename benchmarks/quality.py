@@ -31,6 +31,7 @@ from raycluster.data.reading import Reading
 from raycluster.methods.jule.settings import PRESETS, JuleSettings
 from raycluster.methods.jule.train import train_jule
 from raycluster.metrics.quality import clustering_quality
+from raycluster.runtime.session import prepare_environment
 from raycluster.training.local_context import LocalContext
 
 RESULTS = Path(__file__).with_name("quality.jsonl")
@@ -91,6 +92,7 @@ def train_missing(command: Training, choices: dict[str, JuleSettings], kind: str
     results : Path
     """
     done = read_records(results)
+    prepare_environment()  # as every command does
     ray.init(address="local", include_dashboard=False, log_to_driver=False, logging_level=logging.ERROR)
     images = load_images(open_images(command.source, Reading(command.labels)))
     if images.labels is None:
