@@ -20,7 +20,8 @@ def run_command(work: Callable[[], Any], stopped: str) -> int:
     Returns
     -------
     exit_code : int
-        0 complete, 2 bad call or input, 1 failed, 130 stopped by Ctrl-C; SIGTERM exits with 143 at once.
+        0 complete, 2 bad call or input, 1 failed, 130 stopped by Ctrl-C; SIGTERM exits with 143, at once unless results
+        have to be uploaded.
     """
     from raycluster.errors import TrainingFailed, UserError, has_no_room
 

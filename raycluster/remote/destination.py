@@ -11,7 +11,8 @@ from pathlib import Path
 
 from pyarrow import fs
 
-from raycluster.data.files.location import public_name
+from raycluster.data.files.location import HIDDEN, public_name
+from raycluster.data.files.patterns import first_wildcard
 from raycluster.errors import TrainingFailed, UserError
 from raycluster.remote.folder import RemoteFolder, version_of
 from raycluster.remote.lock import RemoteLock
@@ -49,9 +50,12 @@ def results_in(out: str, console: Console, data: str | None = None) -> Iterator[
         yield absolute_out(out)
         return
     remote = RemoteFolder.open(out)
-    if data and "://" in data and f"{remote.shown}/".startswith(f"{_without_options(data)}/"):
+    if data and _is_inside(out, data):
         raise UserError(f"--out {remote.shown} is inside --data {public_name(data)}: choose a folder outside it.")
-    home = _cache() / hashlib.sha256(public_name(out).encode()).hexdigest()[:16]
+    with remote.reading():
+        if remote.info().type == fs.FileType.File:
+            raise UserError(f"{remote.shown} is a file: choose a folder for --out.")
+    home = _cache() / hashlib.sha256(f"{remote.shown}?{public_name(out).partition('?')[2]}".encode()).hexdigest()[:16]
     try:
         with contextlib.ExitStack() as stack:
             try:
@@ -112,10 +116,19 @@ def _mirrored(mirror: Mirror, console: Console) -> Iterator[Path]:
     remote, lock = mirror.remote, RemoteLock(mirror.remote)
     now = remote.check_writable()
     with remote.reading():
-        copy = mirror.begin(lock.wait(now, console))
+        last_copy = lock.wait(now, console)
+    if aside := mirror.set_aside(last_copy):
+        console.warn(
+            f"Another job has worked in {remote.shown} since. What had not been uploaded from this machine is in "
+            f"{aside}."
+        )
+    copy = mirror.begin(last_copy)
     is_uploaded = False
     try:
-        with lock.held(copy):
+        with contextlib.ExitStack() as stack:
+            with remote.reading():
+                mirror.check_ours()
+                stack.enter_context(lock.held(copy))
             console.progress(f"reading {remote.shown}")
             with remote.reading():
                 mirror.fill()
@@ -147,8 +160,16 @@ def _is_uploaded_after(error: BaseException, uploader: Uploader, console: Consol
     return True
 
 
-def _without_options(address: str) -> str:
-    return public_name(address).partition("?")[0].rstrip("/")
+def _is_inside(out: str, data: str) -> bool:
+    """Return whether an address is inside a source behind one, whose name may have wildcards."""
+    (scheme, inside), (its_scheme, source) = (_scheme_and_parts(address) for address in (out, data))
+    folder = source[: first_wildcard(source)]
+    return scheme == its_scheme and inside[: len(folder)] == folder
+
+
+def _scheme_and_parts(address: str) -> tuple[str, list[str]]:
+    scheme, _, path = public_name(address).partition("?")[0].partition("://")
+    return scheme, path.removeprefix(f"{HIDDEN}@").rstrip("/").split("/")
 
 
 def _cache() -> Path:

@@ -18,6 +18,7 @@ from raycluster.errors import UserError, has_no_room
 PROBE = ".lock.probe"
 CHUNK = 2**23  # bytes
 WITHOUT_FOLDERS = ("s3", "gcs")  # an object there needs no folder above it
+WITH_BUCKETS = ("s3", "gcs", "abfs")  # named by the first part of a path
 
 Version = tuple[int, int]  # size and modification time in nanoseconds
 
@@ -48,12 +49,20 @@ class RemoteFolder:
         UserError
             If pyarrow cannot open the URI, or if it names a whole bucket or a path on this machine.
         """
+        if "#" in address or any(sign.isspace() or not sign.isascii() for sign in address):
+            raise UserError(
+                f"{public_name(address)} has signs that a URI cannot have: write a space as %20, # as %23, and others "
+                "beyond ASCII likewise."
+            )
         filesystem, base = open_filesystem(address)
         base = base.rstrip("/")
         if filesystem is None:
             raise UserError(f"{address} is on this machine: name it by its path, {base}.")
-        if "/" not in base.strip("/"):
+        parts = base.strip("/").split("/")
+        if parts == [""] or (filesystem.type_name in WITH_BUCKETS and len(parts) == 1):
             raise UserError(f"{public_name(address)} is a whole bucket: choose a folder in it.")
+        if {"", ".", ".."} & set(parts):
+            raise UserError(f"{public_name(address)} is not a plain path: leave out '.', '..', and double slashes.")
         return cls(filesystem, base, address)
 
     @property
@@ -110,8 +119,13 @@ class RemoteFolder:
         with open(path, "rb") as source:
             state = os.fstat(source.fileno())
             self._make_room(name)
-            with self.filesystem.open_output_stream(self._path(name)) as target:
-                shutil.copyfileobj(source, target, CHUNK)
+            try:
+                with self.filesystem.open_output_stream(self._path(name)) as target:
+                    shutil.copyfileobj(source, target, CHUNK)
+            except BaseException:  # Ctrl-C too: pyarrow completes what has been written so far
+                with contextlib.suppress(OSError):
+                    self.remove(name)
+                raise
         return state.st_size, state.st_mtime_ns
 
     def remove(self, name: str) -> None:
@@ -145,7 +159,7 @@ class RemoteFolder:
 
     def reason(self, error: OSError) -> str:
         """Return in a few words, and without secrets, why something went wrong."""
-        text = without_secrets(str(error), self.address)
+        text = without_secrets(str(error), self.address) or type(error).__name__
         return (text.partition("AWS Error ")[2] or text).partition(" (Request ID")[0].splitlines()[0].rstrip(".: ")
 
     @contextlib.contextmanager

@@ -2,19 +2,21 @@
 
 from __future__ import annotations
 
-import _thread
 import contextlib
 import json
 import os
 import platform
+import signal
 import threading
 import time
 from collections.abc import Iterator
+from pathlib import Path
 from typing import Any
 
 from raycluster.errors import UserError
 from raycluster.remote.folder import RemoteFolder
 from raycluster.runtime.console import Console
+from raycluster.runtime.ray_watch import SIGNAL, interrupt
 from raycluster.runtime.run_dir import LOCK
 
 RENEW_S = 15.0
@@ -89,8 +91,9 @@ class RemoteLock:
         """
         self._mine = {"copy": copy, "machine": platform.node(), "space": _space(), "pid": os.getpid(), "renewed": 0}
         self._write()
-        is_main = threading.current_thread() is threading.main_thread()
-        thread = threading.Thread(target=self._renew, args=(is_main,), daemon=True)
+        number = SIGNAL if threading.current_thread() is threading.main_thread() else None
+        before = signal.signal(number, interrupt) if number else None
+        thread = threading.Thread(target=self._renew, args=(number,), daemon=True)
         thread.start()
         try:
             try:
@@ -103,6 +106,8 @@ class RemoteLock:
                 raise self._error(self._other) from None
             raise
         finally:
+            if number:
+                signal.signal(number, before)
             thread.join()
 
     def check(self) -> None:
@@ -124,7 +129,7 @@ class RemoteLock:
         if not self.is_lost:
             self._remote.remove(LOCK)
 
-    def _renew(self, may_interrupt: bool) -> None:
+    def _renew(self, number: int | None) -> None:
         while not self._left.wait(RENEW_S):
             try:
                 self.check()
@@ -132,8 +137,8 @@ class RemoteLock:
                 self._write()
             except UserError:
                 with self._leaving:
-                    if may_interrupt and not self._left.is_set():
-                        _thread.interrupt_main()
+                    if number and not self._left.is_set():
+                        signal.pthread_kill(threading.main_thread().ident or 0, number)
                 return
             except OSError:
                 continue  # the uploading says so
@@ -173,7 +178,10 @@ def _is_dead(owner: dict[str, Any]) -> bool:
 
 
 def _space() -> str | None:
-    """Return the name of the space that the numbers of processes belong to: containers have their own."""
+    """Return the name of the space that the numbers of processes belong to: a container, since a start of its machine.
+
+    Machines may have the same name.
+    """
     with contextlib.suppress(OSError):
-        return os.readlink("/proc/self/ns/pid")
+        return f"{Path('/proc/sys/kernel/random/boot_id').read_text().strip()} {os.readlink('/proc/self/ns/pid')}"
     return None

@@ -9,10 +9,11 @@ import uuid
 from collections.abc import Callable
 from pathlib import Path, PurePosixPath
 
+from raycluster.errors import UserError
 from raycluster.remote.folder import RemoteFolder, Version, version_of
-from raycluster.remote.upload_order import changes, incomplete, is_kept, seals
+from raycluster.remote.upload_order import CONFIG, EXPORT, changes, incomplete, is_kept, seals
 from raycluster.runtime.files import remove_tree, write_json
-from raycluster.runtime.run_dir import LOCK
+from raycluster.runtime.run_dir import LOCK, REJECTED
 
 
 class Mirror:
@@ -30,7 +31,7 @@ class Mirror:
     """
 
     def __init__(self, remote: RemoteFolder, home: Path) -> None:
-        self.remote, self.home, self.local = remote, home, home / remote.name
+        self.remote, self.home, self.local = remote, home, home / "files" / remote.name
         self._record = home / "uploaded.json"
         self._uploaded: dict[str, Version] = {}
         self.copy: str | None = None
@@ -41,10 +42,25 @@ class Mirror:
 
     def begin(self, last_copy: str | None) -> str:
         """Return the name of the copy that will be worked on: this one if it was the last, or else a new one."""
-        if self.copy is None or self.copy != last_copy:
+        if self.copy is None or self.copy != last_copy or self._is_lost:
             self.discard()
             self.copy = uuid.uuid4().hex
+        self.local.parent.mkdir(exist_ok=True)
         return self.copy
+
+    def set_aside(self, last_copy: str | None) -> Path | None:
+        """Move what was not uploaded, if another copy was worked on since, and return where it is."""
+        if not self.local.exists() or self.copy == last_copy or not self.has_changed:
+            return None
+        aside = self.home / f"not-uploaded-{uuid.uuid4().hex[:8]}"
+        self.local.replace(aside)
+        return aside
+
+    def check_ours(self) -> None:
+        """Raise :class:`UserError` if what would be fetched are not results of raycluster."""
+        there = set() if self._record.exists() else {name for name in self.remote.files() if is_kept(name)}
+        if not (there <= {REJECTED} or {CONFIG, EXPORT} & there):
+            raise UserError(f"{self.remote.shown} holds files but no run of raycluster: choose an empty or new --out.")
 
     def fill(self) -> None:
         """Fetch all files, unless they are here. If this is interrupted, they will be fetched anew."""
@@ -56,7 +72,7 @@ class Mirror:
             }
             return
         for name in there.keys() - incomplete(there):
-            if is_kept(name):
+            if is_kept(name, of_export=EXPORT in there):
                 self.remote.get(name, self.local / name)
         here = self._versions()
         self._uploaded = {name: here.get(name, (size, 0)) for name, size in there.items()}
@@ -66,7 +82,7 @@ class Mirror:
     def has_changed(self) -> bool:
         """Whether something is not uploaded."""
         uploaded = self._uploaded.copy()  # it changes while another thread uploads
-        return self._versions() != {name: version for name, version in uploaded.items() if is_kept(name)}
+        return self._versions() != {name: version for name, version in uploaded.items() if version[1]}
 
     def upload(self, goes_on: Callable[[], bool] = lambda: True) -> bool:
         """Make the folder behind the URI the same as the local one, and return whether it is.
@@ -76,7 +92,9 @@ class Mirror:
         goes_on : callable
             Asked before every file whether there is still time.
         """
-        here, there = self._versions(), {name for name in self._uploaded if is_kept(name)}
+        here, there = self._versions(), {name for name in self._uploaded if is_kept(name, self._is_export)}
+        if any(seals(name) and version_of(self.local / name) != version for name, version in here.items()):
+            return False  # what it seals may have changed before it was looked at
         changed = [name for name, version in here.items() if self._uploaded.get(name) != version]
         gone = there - here.keys()
         is_same = True
@@ -99,7 +117,7 @@ class Mirror:
         """Forget what was uploaded, and remove the local folder."""
         self.copy, self._uploaded = None, {}
         self._record.unlink(missing_ok=True)  # first: half of a folder must not be taken for a whole one
-        remove_tree(self.local)
+        remove_tree(self.local.parent)
 
     def tidy(self) -> None:
         """Remove the lock of ``home`` if nothing else is left in it."""
@@ -131,10 +149,27 @@ class Mirror:
 
     def _versions(self) -> dict[str, Version]:
         """Return the versions of the local files that outlast a job."""
-        found = {}
-        for folder, _, names in os.walk(self.local):
+        found, of_export = {}, self._is_export
+        for folder, _, names in os.walk(self.local, onerror=_raise_unless_gone):
             for path in (Path(folder, name) for name in names):
                 name = path.relative_to(self.local).as_posix()
-                if is_kept(name) and (version := version_of(path)):
+                if is_kept(name, of_export) and (version := version_of(path)):
                     found[name] = version
+        if self._is_lost:
+            raise UserError(f"{self.home} was removed while a command worked in it: run the same command again.")
         return found
+
+    @property
+    def _is_lost(self) -> bool:
+        """Whether the local folder is gone, though there were files in it: it says nothing about these."""
+        return not self.local.exists() and any(modified for _, modified in self._uploaded.values())
+
+    @property
+    def _is_export(self) -> bool:
+        return (self.local / EXPORT).exists()
+
+
+def _raise_unless_gone(error: OSError) -> None:
+    """Raise an error of listing a folder: what cannot be listed is still there."""
+    if not isinstance(error, FileNotFoundError):
+        raise error

@@ -7,12 +7,19 @@ import tempfile
 from collections.abc import Iterator
 from pathlib import Path
 
+from raycluster.errors import UserError
 from raycluster.remote.folder import RemoteFolder
-from raycluster.remote.upload_order import is_kept
+from raycluster.remote.upload_order import SUMMARY, is_kept
 from raycluster.runtime.console import Console
 from raycluster.runtime.stand_in import standing_in
 
 UNREAD = ("checkpoints/", "tensorboard/", "report/")
+
+
+def _state_of(remote: RemoteFolder) -> tuple[int, int]:
+    """Return the version of the file that is written last."""
+    info = remote.info(SUMMARY)
+    return info.size or 0, info.mtime_ns or 0
 
 
 @contextlib.contextmanager
@@ -40,8 +47,11 @@ def copy_of(run: str, console: Console, only: str = "") -> Iterator[Path]:
         folder = Path(home).resolve() / remote.name
         console.progress(f"reading {remote.shown}")
         with remote.reading():
+            before = _state_of(remote)
             for name in remote.files():
                 if name.startswith(only) and is_kept(name) and not name.startswith(UNREAD):
                     remote.get(name, folder / name)
+            if _state_of(remote) != before:
+                raise UserError(f"{remote.shown} has changed while it was read: run the same command again.")
         with standing_in(folder, remote.shown):
             yield folder

@@ -2,20 +2,23 @@
 
 from __future__ import annotations
 
+import re
 from collections.abc import Collection
 from pathlib import PurePosixPath
 from typing import Literal, NamedTuple
 
-from raycluster.runtime.run_dir import LOCK
+from raycluster.runtime.run_dir import LOCK, REJECTED
 
 CONFIG, SUMMARY, STATE = "config.json", "summary.json", "state.json"
 OUTCOMES = "outcomes/"  # of a sweep: how its trials ended
 # A clustering that grows keeps its former clusters here, and then removes its summary.
 BEFORE = "assignments-before.parquet"
 EXPORT = "raycluster.json"  # whose the folder is, and in the end that it is complete: there is always one
-FIRST = ("rejected.parquet", CONFIG)  # a run that has begun has both
+FIRST = (REJECTED, CONFIG)  # a run that has begun has both
 # What is made again where it is missing: prepared images, and what Ray keeps while it works.
-PASSING = ("/prepared-images/", "/checkpoints/ray/", "/tune/")
+PASSING = re.compile(r"(trials/\d+/)?(prepared-images|checkpoints/ray|tune)/")
+PARTIAL = re.compile(r"\.[0-9a-f]{8}\.partial$|/\d{6}\.partial/")
+CHECKPOINT = re.compile(r"(?:^|.*/)checkpoints/[^/]+/\d{6}/(?P<file>[^/]+)")
 
 
 class Change(NamedTuple):
@@ -25,16 +28,17 @@ class Change(NamedTuple):
     name: str
 
 
-def is_kept(name: str) -> bool:
-    """Return whether a file of a run folder is one that outlasts a job."""
-    is_partial = any(part.startswith(LOCK) or part.endswith(".partial") for part in name.split("/"))
-    return not is_partial and not any(folder in f"/{name}" for folder in PASSING)
+def is_kept(name: str, of_export: bool = False) -> bool:
+    """Return whether a file of a run folder, or of an export, is one that outlasts a job."""
+    if name.rpartition("/")[2].startswith(LOCK) or PARTIAL.search(name):
+        return False
+    return of_export or not PASSING.match(name)
 
 
 def seals(name: str) -> Literal["", "checkpoint", "trial", "outcome", "run", "export"]:
     """Return what is complete where a file exists, if it is one of those that are written last."""
-    path = PurePosixPath(name)
-    if path.name == STATE and "checkpoints" in path.parts:
+    path, checkpoint = PurePosixPath(name), CHECKPOINT.fullmatch(name)
+    if checkpoint and checkpoint["file"] == STATE:
         return "checkpoint"
     if name.startswith(OUTCOMES):
         return "outcome"
@@ -83,12 +87,9 @@ def changes(changed: Collection[str], gone: Collection[str], there: Collection[s
 
 def incomplete(names: Collection[str]) -> set[str]:
     """Return those files of a copy that belong to checkpoints without a seal."""
-    found = set()
-    for name in names:
-        path = PurePosixPath(name)
-        if "checkpoints" in path.parts and path.parent.name.isdigit() and str(path.parent / STATE) not in names:
-            found.add(name)
-    return found
+    return {
+        name for name in names if CHECKPOINT.fullmatch(name) and str(PurePosixPath(name).parent / STATE) not in names
+    }
 
 
 def _last_first(name: str) -> int:

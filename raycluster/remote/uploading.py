@@ -8,7 +8,7 @@ import time
 from collections.abc import Callable, Iterator
 from typing import TypeVar
 
-from raycluster.errors import TrainingFailed, UserError
+from raycluster.errors import TrainingFailed, UserError, has_no_room
 from raycluster.remote.lock import RemoteLock
 from raycluster.remote.mirror import Mirror
 from raycluster.runtime.console import Console
@@ -67,10 +67,12 @@ class Uploader:
         try:
             persevere(self._upload, 0.0 if at_once else self._patience)
         except OSError as error:
+            if has_no_room(error):  # on this machine
+                raise
             self._patience = 0.0
             raise TrainingFailed(
                 f"Not everything could be uploaded to {self._shown} ({self._mirror.remote.reason(error)}). It is in "
-                f"{self._mirror.home}: run the same command again on this machine to upload it."
+                f"{self._mirror.local.parent}: run the same command again on this machine to upload it."
             ) from None
 
     def _work(self) -> None:
@@ -87,15 +89,15 @@ class Uploader:
         try:
             with self._one_at_a_time:
                 self._lock.check()
-                while not self._mirror.upload(goes_on) and goes_on():
-                    pass  # files have changed meanwhile
+                while not self._mirror.upload(lambda: goes_on() and not self._lock.is_lost) and goes_on():
+                    self._lock.check()  # files have changed meanwhile
         except OSError as error:
-            if not self._is_away:
+            if not self._is_away and not has_no_room(error):
                 reason = self._mirror.remote.reason(error)
                 self._console.warn(
                     f"{self._shown} is out of reach ({reason}). The work goes on, and is uploaded later."
                 )
-            self._is_away = True
+            self._is_away = not has_no_room(error)
             raise
         if self._is_away:
             self._console.say(f"{self._shown} is in reach again.")
@@ -103,12 +105,15 @@ class Uploader:
 
 
 def persevere(attempt: Callable[[], T], patience: float) -> T:
-    """Do something that may raise OSError, again and again for so many seconds; then the last error stands."""
+    """Do something that may raise OSError, again and again for so many seconds; then the last error stands.
+
+    A disk without room is no reason to try again.
+    """
     until = time.monotonic() + patience
     while True:
         try:
             return attempt()
-        except OSError:
-            if time.monotonic() >= until:
+        except OSError as error:
+            if has_no_room(error) or time.monotonic() >= until:
                 raise
         time.sleep(EVERY_S)

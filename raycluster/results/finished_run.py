@@ -10,7 +10,7 @@ from typing import cast
 import numpy as np
 import pyarrow as pa
 
-from raycluster.data.files.location import check_complete_address, public_name
+from raycluster.data.files.location import Location, check_complete_address, open_filesystem, public_name
 from raycluster.data.vectors.vector_set import open_vectors
 from raycluster.errors import UserError
 from raycluster.methods.saved_network import load_network
@@ -60,14 +60,16 @@ def finished_run(path: str | os.PathLike[str]) -> RunDir:
 
 
 def check_complete(source: str) -> None:
-    """Check that vectors do not belong to an unfinished run or an unfinished embedding.
+    """Check that vectors, on this machine or behind a URI, do not belong to an unfinished run or embedding.
 
     Raises
     ------
     UserError
     """
-    for folder in (Path(source), Path(source).parent):
-        if (folder / "config.json").exists() and not (folder / "summary.json").exists():
+    filesystem, base = open_filesystem(source)
+    for folder in (base, os.path.dirname(base)):
+        location = Location(folder, filesystem)
+        if location.has_file("config.json") and not location.has_file("summary.json"):
             raise UserError(f"{folder} is not finished: run the same command again first.")
 
 

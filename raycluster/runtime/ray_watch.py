@@ -156,7 +156,7 @@ def watched(watch: RayWatch) -> Iterator[None]:
 
     tasks = [*([look] if number else []), *([] if watch.is_private else [count])]
     threads = [threading.Thread(target=task, daemon=True) for task in tasks]
-    before = signal.signal(number, _interrupt) if number else None
+    before = signal.signal(number, interrupt) if number else None
     for thread in threads:
         thread.start()
     try:
@@ -189,7 +189,8 @@ def _death_by_now(watch: RayWatch) -> str | None:
     return sentence
 
 
-def _interrupt(number: int, frame: Any) -> None:
+def interrupt(number: int, frame: Any) -> None:
+    """Interrupt the main thread, as the handler of :data:`SIGNAL`."""
     raise KeyboardInterrupt  # the only error that ray.get lets through
 
 

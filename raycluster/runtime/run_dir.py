@@ -25,6 +25,7 @@ if TYPE_CHECKING:
     from torch import nn
 
 LOCK = ".lock"
+STAGED, REJECTED = "prepared-images", "rejected.parquet"
 # What to do about a damaged file.
 NEW_FOLDER = "remove the folder, or choose another --out"
 WRITE_AGAIN = "remove it and summary.json, then run the command that wrote them again"
@@ -58,7 +59,7 @@ class RunDir:
         self.tensorboard = self.path / "tensorboard"
         self.checkpoints = self.path / "checkpoints"
         self.error_log = self.path / "error.log"
-        self.staged = self.path / "prepared-images"
+        self.staged = self.path / STAGED
         self.kept = self.checkpoints / "kept"
 
     def state(self, identity: dict[str, Any]) -> Literal["new", "begun", "finished"]:
@@ -201,7 +202,7 @@ class RunDir:
         """Write ``rejected.parquet``, even if it is empty."""
         paths, reasons = [path for path, _ in rejected], [reason for _, reason in rejected]
         table = pa.table({"path": pa.array(paths, pa.string()), "reason": pa.array(reasons, pa.string())})
-        write_parquet(self.path / "rejected.parquet", table)
+        write_parquet(self.path / REJECTED, table)
 
     def rows(self) -> list[dict[str, Any]]:
         """Return the lines of ``metrics.jsonl``, which only training writes."""
@@ -252,8 +253,8 @@ class RunDir:
 
 
 def _is_left_by_a_kill(name: str) -> bool:
-    """Return whether a killed job leaves a file of this name: one it was writing, or its lock."""
-    return name.startswith(LOCK) or name.endswith(".partial")
+    """Return whether a killed job leaves this before ``config.json``: its lock, or what it was writing."""
+    return name.startswith(LOCK) or name.endswith(".partial") or name in (STAGED, REJECTED)
 
 
 def _lock_file(file: Any, folder: Path) -> None:

@@ -79,8 +79,11 @@ def left_here(tmp_path):
 
 
 def until(condition):
-    while not condition():
+    for _ in range(10_000):
+        if condition():
+            return
         time.sleep(0.02)
+    pytest.fail("it never happened")
 
 
 def test_a_path_is_itself(tmp_path, monkeypatch, console):

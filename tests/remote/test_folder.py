@@ -48,3 +48,23 @@ def test_what_is_no_folder_behind_a_uri_is_refused(tmp_path):
         RemoteFolder.open("s3://KEY:SECRET@bucket/?region=us-east-1")
     with pytest.raises(UserError, match=f"file://{tmp_path} is on this machine: name it by its path, {tmp_path}"):
         RemoteFolder.open(f"file://{tmp_path}")
+    for path in ("a/..", "./a", "a//b", "../a"):
+        with pytest.raises(UserError, match="is not a plain path"):
+            RemoteFolder.open(f"s3://bucket/{path}?region=us-east-1")
+    for path in ("run#2", "my run", "fotos-ü"):
+        with pytest.raises(UserError, match="write a space as %20, # as %23"):
+            RemoteFolder.open(f"s3://bucket/{path}?region=us-east-1")
+    assert RemoteFolder.open("s3://bucket/a%20b/?region=us-east-1").base == "bucket/a b"
+
+
+def test_an_interrupted_upload_leaves_no_part_of_a_file(remote, tmp_path, monkeypatch):
+    (tmp_path / "file").write_text("whole")
+
+    def copy_some(source, target, size):
+        target.write(b"wh")
+        raise KeyboardInterrupt
+
+    monkeypatch.setattr("shutil.copyfileobj", copy_some)
+    with pytest.raises(KeyboardInterrupt):
+        remote.put("a", tmp_path / "file")
+    assert remote.files() == {}

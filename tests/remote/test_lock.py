@@ -80,7 +80,7 @@ def test_a_lock_that_nobody_renews_is_taken_over_by_the_clock_of_the_storage(rem
 def test_the_lock_of_a_process_of_this_machine_that_is_gone_is_taken_over_at_once(remote, monkeypatch):
     monkeypatch.setattr(remote_lock, "STALE_S", 0.5)
     process = subprocess.Popen([sys.executable, "-c", "input()"], stdin=subprocess.PIPE)
-    here = {"machine": os.uname().nodename, "space": os.readlink("/proc/self/ns/pid"), "pid": process.pid}
+    here = {"machine": os.uname().nodename, "space": remote_lock._space(), "pid": process.pid}
     for is_alive in (True, False):
         lock_of(remote, **here)
         told = io.StringIO()

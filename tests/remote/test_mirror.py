@@ -5,9 +5,11 @@ from dataclasses import dataclass
 import pytest
 from pyarrow import fs
 
+from raycluster.errors import UserError
 from raycluster.remote.folder import RemoteFolder
 from raycluster.remote.mirror import Mirror
 from raycluster.runtime.checkpoint import save_checkpoint
+from raycluster.runtime.files import remove_tree
 
 
 class Away(OSError):
@@ -66,7 +68,9 @@ def write(mirror, **files):
 def test_what_one_machine_uploads_is_fetched_by_another(remote, tmp_path):
     first = job(remote, tmp_path / "first")
     assert not first.local.exists()
-    write(first, config_json="{}", embeddings__part="e", _lock="l", a_partial="p", checkpoints__ray__x="r")
+    write(
+        first, config_json="{}", embeddings__part="e", _lock="l", a_json_1f2e3d4c_partial="p", checkpoints__ray__x="r"
+    )
     assert first.upload()
     assert stored(remote) == {"config.json": b"{}", "embeddings/part": b"e"}
     second = job(remote, tmp_path / "second", first.copy)
@@ -207,3 +211,76 @@ def test_a_summary_waits_while_files_are_vanishing_and_goes_before_what_it_seals
     write(mirror, a="1")
     assert mirror.upload()
     assert stored(remote) == {"a": b"1", "summary.json": b"1"}
+
+
+def test_what_cannot_be_listed_is_not_removed_behind_the_uri(remote, tmp_path, monkeypatch):
+    mirror = job(remote, tmp_path / "home")
+    write(mirror, a="1", embeddings__p="1")
+    mirror.upload()
+    scan = os.scandir
+
+    def scan_some(path):
+        if str(path).endswith("embeddings"):
+            raise OSError(24, "Too many open files")
+        return scan(path)
+
+    with monkeypatch.context() as patch:
+        patch.setattr(os, "scandir", scan_some)
+        with pytest.raises(OSError, match="Too many"):
+            mirror.upload()
+    remove_tree(mirror.home)
+    with pytest.raises(UserError, match="was removed while a command worked in it: run the same command again"):
+        mirror.upload()
+    assert stored(remote) == {"a": b"1", "embeddings/p": b"1"}
+
+
+def test_where_the_local_files_are_gone_all_are_fetched_anew(remote, tmp_path):
+    first = job(remote, tmp_path)
+    write(first, a="1")
+    first.upload()
+    remove_tree(first.local)
+    again = job(remote, tmp_path, first.copy)
+    assert content(again.local) == {"a": b"1"}
+
+
+def test_what_was_not_uploaded_is_set_aside_where_another_job_has_worked_since(remote, tmp_path):
+    first = job(remote, tmp_path)
+    write(first, a="1")
+    assert Mirror(remote, tmp_path).set_aside(first.copy) is None
+    aside = Mirror(remote, tmp_path).set_aside("another")
+    assert content(aside) == {"a": b"1"}
+    first.upload()
+    assert Mirror(remote, tmp_path).set_aside("another") is None
+
+
+def test_what_lies_behind_the_uri_must_be_results(remote, tmp_path):
+    mirror = Mirror(remote, tmp_path)
+    mirror.check_ours()
+    remote.write("rejected.parquet", b"")
+    mirror.check_ours()
+    remote.write("checkpoints/1000/weights.pt", b"")
+    with pytest.raises(UserError, match="s3://bucket/run holds files but no run of raycluster"):
+        mirror.check_ours()
+    remote.write("config.json", b"")
+    mirror.check_ours()
+
+
+def test_a_file_that_changes_its_seal_meanwhile_waits(remote, tmp_path, monkeypatch):
+    mirror = job(remote, tmp_path)
+    write(mirror, embeddings__p="1", summary_json="1")
+    assert mirror.upload()
+    walk = os.walk
+
+    def change(folder, **options):
+        root, *others = walk(folder, **options)
+        yield root
+        (mirror.local / "summary.json").unlink()
+        write(mirror, embeddings__p="2")
+        yield from others
+
+    with monkeypatch.context() as patch:
+        patch.setattr(os, "walk", change)
+        assert not mirror.upload()
+    assert stored(remote) == {"embeddings/p": b"1", "summary.json": b"1"}
+    assert mirror.upload()
+    assert stored(remote) == {"embeddings/p": b"2"}

@@ -103,7 +103,7 @@ def test_locks_partial_files_and_what_is_made_again_stay_here():
             [
                 ".lock",
                 ".lock.probe",
-                "a.json.1f.partial",
+                "a.json.1f2e3d4c.partial",
                 "checkpoints/training/000001.partial/state.json",
                 "prepared-images/0.npy",
                 "checkpoints/ray/x",
@@ -115,8 +115,14 @@ def test_locks_partial_files_and_what_is_made_again_stay_here():
     assert all(map(is_kept, [*ALL, "checkpoints/kept/a.safetensors", "tensorboard/events", "running/latest/0001.npz"]))
 
 
+def test_clusters_in_an_export_may_have_any_name():
+    assert all(is_kept(name, of_export=True) for name in ("tune/a.png", "prepared-images/a.png", "x.partial/a.png"))
+    assert is_kept("exports/tune/a.png")
+    assert not is_kept("0/a.png.1f2e3d4c.partial", of_export=True)
+
+
 def test_a_checkpoint_without_its_state_is_incomplete():
     assert incomplete(CHECKPOINTS[:3]) == {CHECKPOINTS[2]}
-    assert incomplete([*RUN, "checkpoints/kept/a.safetensors"]) == set()
+    assert incomplete([*RUN, "checkpoints/kept/a.safetensors", "checkpoints/1000/weights.pt"]) == set()
     assert seals("checkpoints/driver/000001/state.json") == "checkpoint"
     assert STATE == STATE_OF_CHECKPOINTS

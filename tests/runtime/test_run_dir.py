@@ -74,6 +74,13 @@ def test_a_folder_of_other_files_is_refused(tmp_path):
         RunDir(tmp_path / "thesis.tex").state(IDENTITY)
 
 
+def test_what_a_kill_before_the_settings_are_written_leaves_does_not_matter(tmp_path):
+    run_dir = RunDir(tmp_path)
+    run_dir.staged.mkdir()
+    run_dir.write_rejected([])
+    assert run_dir.state(IDENTITY) == "new"
+
+
 def test_what_a_kill_before_the_first_file_leaves_does_not_matter(tmp_path):
     for name in (".lock", ".lock.probe", "config.json.01234567.partial"):
         (tmp_path / name).touch()
