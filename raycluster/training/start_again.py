@@ -25,7 +25,7 @@ class FreeFailedStart(WorkerGroupCallback):
 
     def before_worker_group_start(self, worker_group_context: Any) -> None:
         """End the group before, unless Ray Train has."""
-        if self._group and self._group.has_started():
+        if self._group is not None and self._group.has_started():  # the length of one that was ended is an error
             self._group.abort()
 
 

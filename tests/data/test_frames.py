@@ -37,9 +37,9 @@ def test_headers_that_were_read_to_count_frames_are_not_read_again(tmp_path, mon
     (tmp_path / "c.png").write_bytes(b"nonsense")
     surveyed, read_headers = [], survey.read_headers
 
-    def counted(rows):
+    def counted(rows, **options):
         surveyed.extend(rows.image_name(i) for i in range(len(rows)))
-        return read_headers(rows)
+        return read_headers(rows, **options)
 
     monkeypatch.setattr(survey, "read_headers", counted)
     images = open_images(str(tmp_path), Reading(frames="all"))

@@ -4,7 +4,6 @@ from types import SimpleNamespace
 
 import pytest
 from ray.exceptions import ActorDiedError
-from ray.train.torch import TorchTrainer
 
 from raycluster.errors import TrainingFailed, UserError
 from raycluster.runtime.console import Console
@@ -14,6 +13,7 @@ from raycluster.runtime.session import RaySession
 from raycluster.training import fit as fit_module
 from raycluster.training.fit import StopOnLastingErrors, fit
 from raycluster.training.private_trainer import PrivateTrainer
+from raycluster.training.start_again import RestartingTrainer
 
 DEATH, COLLATERAL = ActorDiedError(), RuntimeError("Connection closed by peer")
 FULL = OSError(errno.ENOSPC, "No space left on device", "checkpoints/000001")
@@ -44,9 +44,12 @@ def test_the_number_of_workers_may_follow_the_machines(tmp_path):
     plans = Plan(2, 1, 0, 0), Plan(1, 8, 0, 0, 4)
     trainers = [fit_module.build_trainer(None, plan, RunDir(tmp_path), is_private=True) for plan in plans]
     assert [trainer.scaling_config.num_workers for trainer in trainers] == [2, (1, 4)]
-    assert [type(trainer) for trainer in trainers] == [PrivateTrainer, TorchTrainer]  # the first one's never changes
+    assert [type(trainer) for trainer in trainers] == [
+        PrivateTrainer,
+        RestartingTrainer,
+    ]  # the first one's never changes
 
 
 def test_a_cluster_that_is_shared_has_all_of_ray_train(tmp_path):
     trainer = fit_module.build_trainer(None, Plan(2, 1, 0, 0), RunDir(tmp_path), is_private=False)
-    assert type(trainer) is TorchTrainer
+    assert type(trainer) is RestartingTrainer
