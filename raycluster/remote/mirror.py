@@ -154,6 +154,8 @@ class Mirror:
             for path in (Path(folder, name) for name in names):
                 name = path.relative_to(self.local).as_posix()
                 if is_kept(name, of_export) and (version := version_of(path)):
+                    if not _is_text(name):
+                        raise UserError(f"{name!r} is not UTF-8, as names behind a URI have to be: choose a folder.")
                     found[name] = version
         if self._is_lost:
             raise UserError(f"{self.home} was removed while a command worked in it: run the same command again.")
@@ -167,6 +169,11 @@ class Mirror:
     @property
     def _is_export(self) -> bool:
         return (self.local / EXPORT).exists()
+
+
+def _is_text(name: str) -> bool:
+    """Return whether a name is valid UTF-8."""
+    return name.encode(errors="surrogateescape").decode(errors="replace") == name
 
 
 def _raise_unless_gone(error: OSError) -> None:

@@ -284,3 +284,12 @@ def test_a_file_that_changes_its_seal_meanwhile_waits(remote, tmp_path, monkeypa
     assert stored(remote) == {"embeddings/p": b"1", "summary.json": b"1"}
     assert mirror.upload()
     assert stored(remote) == {"embeddings/p": b"2"}
+
+
+def test_a_name_that_is_not_utf_8_is_told(remote, tmp_path):
+    mirror = job(remote, tmp_path)
+    mirror.local.mkdir()
+    (mirror.local / os.fsdecode(b"a\xff.png")).touch()
+    (mirror.local / "ü.png").touch()
+    with pytest.raises(UserError, match=r"'a.udcff\.png' is not UTF-8, as names behind a URI have to be"):
+        mirror.upload()
