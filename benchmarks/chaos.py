@@ -207,7 +207,7 @@ def described(one: psutil.Process) -> str:
 
 
 def living() -> list[psutil.Process]:
-    """Return all processes of this machine that are not dead."""
+    """Return all processes of this machine that are not zombies."""
     return [one for one in psutil.process_iter(["status"]) if one.info["status"] != psutil.STATUS_ZOMBIE]
 
 

@@ -15,7 +15,7 @@ from typing import Annotated, Any
 
 import numpy as np
 import tyro
-from quality import Training, spread, train_missing
+from quality import CLUSTERINGS, Training, spread, train_missing
 from records import Table, machines_of, read_records
 
 from raycluster.methods.jule.settings import PRESETS
@@ -65,8 +65,7 @@ def print_table(rows: list[dict[str, Any]]) -> None:
             if not runs:
                 continue
             cells = [
-                " / ".join(spread(runs, name, score) for score in ("nmi_geometric", "acc"))
-                for name in ("pixels", "sf", "rc")
+                " / ".join(spread(runs, name, score) for score in ("nmi_geometric", "acc")) for name in CLUSTERINGS
             ]
             seconds = np.mean([row["cpu_seconds"] for row in runs])
             print(f"| {data} | {without} | {' | '.join(cells)} | {len(runs)} | {seconds:.0f} |")

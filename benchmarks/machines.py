@@ -30,8 +30,8 @@ def can_make_machines() -> bool:
 def go_apart() -> None:
     """Run this script again where it is root of namespaces of its own; whatever it starts there dies with it.
 
-    A shell is the first process there, because it buries the dead: to Ray's workers, a raylet that is dead but not
-    buried is alive, and they stay.
+    A shell is the first process there, because it reaps zombies: Ray's workers take a zombie of a raylet for a live
+    one, and stay.
     """
     if APART in os.environ:
         return

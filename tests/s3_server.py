@@ -1,7 +1,9 @@
-"""A server of S3 on this machine, which can be stopped and started again."""
+"""A server of S3 on this machine, which can be stopped and started again, and what its tests look at."""
 
 import contextlib
+import time
 
+import pytest
 from moto.server import ThreadedMotoServer
 from pyarrow import fs
 
@@ -51,3 +53,17 @@ class S3Server:
         filesystem, where = fs.FileSystem.from_uri(self.uri(path))
         with filesystem.open_output_stream(where) as file:
             file.write(content)
+
+
+def left_here(tmp_path):
+    """Return the names of all files in the cache of a test."""
+    return [path.name for path in (tmp_path / "cache").rglob("*") if path.is_file()]
+
+
+def until(condition):
+    """Wait until something is true."""
+    for _ in range(10_000):
+        if condition():
+            return
+        time.sleep(0.02)
+    pytest.fail("it never happened")

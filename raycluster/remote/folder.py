@@ -67,7 +67,7 @@ class RemoteFolder:
 
     @property
     def name(self) -> str:
-        """Its last name."""
+        """The last part of its path."""
         return self.base.rpartition("/")[2]
 
     @property
@@ -104,7 +104,7 @@ class RemoteFolder:
 
     def write(self, name: str, content: bytes) -> None:
         """Write a small file."""
-        self._make_room(name)
+        self._make_parent(name)
         with self.filesystem.open_output_stream(self._path(name)) as file:
             file.write(content)
 
@@ -115,10 +115,10 @@ class RemoteFolder:
             shutil.copyfileobj(source, target, CHUNK)
 
     def put(self, name: str, path: Path) -> Version:
-        """Write the content of a path on this machine to a file, and return the version that it has at least."""
+        """Write the content of a path on this machine to a file; return its version, or an older one if it changes."""
         with open(path, "rb") as source:
             state = os.fstat(source.fileno())
-            self._make_room(name)
+            self._make_parent(name)
             try:
                 with self.filesystem.open_output_stream(self._path(name)) as target:
                     shutil.copyfileobj(source, target, CHUNK)
@@ -182,7 +182,7 @@ class RemoteFolder:
     def _path(self, name: str) -> str:
         return f"{self.base}/{name}" if name else self.base
 
-    def _make_room(self, name: str) -> None:
+    def _make_parent(self, name: str) -> None:
         if self.filesystem.type_name not in WITHOUT_FOLDERS:
             self.filesystem.create_dir(self._path(name).rpartition("/")[0], recursive=True)
 

@@ -7,7 +7,7 @@ from collections.abc import Collection
 from pathlib import PurePosixPath
 from typing import Literal, NamedTuple
 
-from raycluster.runtime.run_dir import LOCK, REJECTED
+from raycluster.runtime.run_dir import LOCK, REJECTED, STAGED
 
 CONFIG, SUMMARY, STATE = "config.json", "summary.json", "state.json"
 OUTCOMES = "outcomes/"  # of a sweep: how its trials ended
@@ -16,7 +16,7 @@ BEFORE = "assignments-before.parquet"
 EXPORT = "raycluster.json"  # whose the folder is, and in the end that it is complete: there is always one
 FIRST = (REJECTED, CONFIG)  # a run that has begun has both
 # What is made again where it is missing: prepared images, and what Ray keeps while it works.
-PASSING = re.compile(r"(trials/\d+/)?(prepared-images|checkpoints/ray|tune)/")
+PASSING = re.compile(rf"(trials/\d+/)?({STAGED}|checkpoints/ray|tune)/")
 PARTIAL = re.compile(r"\.[0-9a-f]{8}\.partial$|/\d{6}\.partial/")
 CHECKPOINT = re.compile(r"(?:^|.*/)checkpoints/[^/]+/\d{6}/(?P<file>[^/]+)")
 

@@ -98,7 +98,7 @@ class RayWatch:
 
 
 def last_words_of_start(folder: Path) -> contextlib.AbstractContextManager[None]:
-    """Do the same while a private Ray starts, whose files are in a folder."""
+    """Have another process say it if the raylet dies while a private Ray starts, whose files are in a folder."""
     session = f"{glob.escape(str(folder))}/session_*"
     sentence = f"Ray's raylet {BECAUSE}\nRay's logs are in {folder}. Run the same command again."
     return _last_words(f"{session}/logs/raylet.out", f"{session}/sockets/raylet", sentence)

@@ -51,7 +51,7 @@ def shown(text: str) -> str:
 
 
 def deliver(path: Path) -> None:
-    """Bring results to the address that a path stands in for, if it does, before anyone is told that they are there."""
+    """Upload results before they are announced, if the path stands in for an address."""
     if place := _PLACES.get(str(path)):
         place.deliver()
 

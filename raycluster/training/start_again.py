@@ -9,7 +9,7 @@ from ray.train.v2._internal.execution.callback import WorkerGroupCallback
 
 
 class FreeFailedStart(WorkerGroupCallback):
-    """Frees what a group of workers holds of which one has died while they were being connected.
+    """Frees the cores and GPUs of a group of workers if one of them died before the training.
 
     Ray Train (2.60) forgets such a group without ending it. On a cluster that has no room for a second one, it would
     then wait for the cores of the first, and give up after four minutes. This must be the first of all callbacks: those
@@ -25,7 +25,7 @@ class FreeFailedStart(WorkerGroupCallback):
 
     def before_worker_group_start(self, worker_group_context: Any) -> None:
         """End the group before, unless Ray Train has."""
-        if self._group is not None and self._group.has_started():  # the length of one that was ended is an error
+        if self._group is not None and self._group.has_started():  # an ended group cannot be asked for its truth value
             self._group.abort()
 
 

@@ -7,7 +7,6 @@ import random
 import re
 import subprocess
 import sys
-import threading
 import time
 from pathlib import Path
 
@@ -16,17 +15,15 @@ import pyarrow.parquet as pq
 import pytest
 
 import raycluster
-from raycluster.errors import TrainingFailed, UserError
+from raycluster.errors import UserError
 from raycluster.graph.kernel.compiled import SOURCES, cache_folder
-from raycluster.remote import destination, uploading
+from raycluster.remote import destination
 from raycluster.remote import lock as remote_lock
 from raycluster.remote.destination import results_at, results_in
-from raycluster.remote.folder import RemoteFolder
 from raycluster.remote.run_copy import copy_of
 from raycluster.runtime import session
-from raycluster.runtime.console import Console
 from raycluster.runtime.resources import Node
-from tests.s3_server import KEY, SECRET
+from tests.s3_server import KEY, SECRET, left_here, until
 
 sys.path.insert(0, str(Path(__file__).parents[2] / "benchmarks"))  # its files import each other as scripts do
 
@@ -55,35 +52,6 @@ from raycluster.remote import uploading
 uploading.EVERY_S = 0.1
 sys.exit(main())
 """
-
-
-@pytest.fixture(autouse=True)
-def _quick(monkeypatch, tmp_path):
-    monkeypatch.setenv("XDG_CACHE_HOME", str(tmp_path / "cache"))
-    monkeypatch.setattr(uploading, "EVERY_S", 0.05)
-    monkeypatch.setattr(remote_lock, "LOOK_S", 0.05)
-
-
-@pytest.fixture
-def told():
-    return io.StringIO()
-
-
-@pytest.fixture
-def console(told):
-    return Console(stream=told, errors=told)
-
-
-def left_here(tmp_path):
-    return [path.name for path in (tmp_path / "cache").rglob("*") if path.is_file()]
-
-
-def until(condition):
-    for _ in range(10_000):
-        if condition():
-            return
-        time.sleep(0.02)
-    pytest.fail("it never happened")
 
 
 def test_a_path_is_itself(tmp_path, monkeypatch, console):
@@ -155,69 +123,13 @@ def test_results_are_refused_among_the_images(s3, console):
         results_in(s3.uri("among/photos/run"), console, data),
     ):
         pytest.fail("work has begun")
+    for source in ("s3://bucket/among/photos", "s3://bucket/among/photos/**/*.jpg"):  # with other credentials
+        with pytest.raises(UserError, match="is inside --data"):
+            results_in(s3.uri("among/photos/run"), console, source).__enter__()
     with results_in(s3.uri("among/photos2"), console, data):
         pass
     with pytest.raises(UserError, match="file:///a is on this machine: name it by its path, /a"):
         results_in("file:///a", console).__enter__()
-
-
-def test_that_the_storage_is_out_of_reach_is_said_once(s3, console, told, monkeypatch):
-    attempts, put = [], RemoteFolder.put
-
-    def put_later(self, name, path):
-        attempts.append(name)
-        if len(attempts) < 5:
-            raise OSError("away")
-        return put(self, name, path)
-
-    monkeypatch.setattr(RemoteFolder, "put", put_later)
-    with results_in(s3.uri("once/run"), console) as out:
-        out.mkdir()
-        (out / "a").write_text("1")
-        until(lambda: len(attempts) == 5)
-    assert s3.files("once/run") == {"a": b"1"}
-    assert told.getvalue().count("s3://***@bucket/once/run is out of reach (away)") == 1
-    assert told.getvalue().count("is in reach again") == 1
-
-
-def test_a_network_that_is_away_is_waited_for(s3, tmp_path, console, told):
-    with results_in(s3.uri("away/run"), console) as out:
-        out.mkdir()
-        (out / "a").write_text("1")
-        until(lambda: "a" in s3.files("away/run"))
-        s3.stop()
-        try:
-            (out / "b").write_text("2")
-            until(lambda: "out of reach" in told.getvalue())
-            (out / "summary.json").write_text("{}")
-        finally:
-            threading.Timer(1, s3.start).start()
-    assert s3.files("away/run").keys() == {"a", "b", "summary.json"}
-    assert left_here(tmp_path) == []
-
-
-def test_what_cannot_be_uploaded_stays_here_and_the_same_command_uploads_it(s3, tmp_path, console, monkeypatch):
-    def put(self, name, path):
-        raise OSError("AWS Error NETWORK_CONNECTION during PutObject operation: away (Request ID: 1)")
-
-    monkeypatch.setattr(uploading, "PATIENCE_S", 0)
-    begun = results_in(s3.uri("late/run"), console)
-    out = begun.__enter__()
-    out.mkdir()
-    (out / "summary.json").write_text("{}")
-    until(lambda: "summary.json" in s3.files("late/run"))
-    sentence = r"could be uploaded to s3://.* \(NETWORK_CONNECTION .*: away\)\. .*: run the same command again"
-    with monkeypatch.context() as patch:
-        patch.setattr(RemoteFolder, "put", put)
-        (out / "a").write_text("1")
-        with pytest.raises(TrainingFailed, match=sentence) as error:
-            begun.__exit__(None, None, None)
-    assert str(out.parent) in str(error.value)
-    assert SECRET not in str(error.value)
-    with results_in(s3.uri("late/run"), console) as out:
-        assert (out / "a").read_text() == "1"
-    assert s3.files("late/run") == {"a": b"1", "summary.json": b"{}"}
-    assert left_here(tmp_path) == []
 
 
 def test_a_second_job_is_refused_on_this_machine_and_on_another(s3, tmp_path, console, monkeypatch):

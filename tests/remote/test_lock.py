@@ -1,6 +1,7 @@
 import io
 import json
 import os
+import signal
 import subprocess
 import sys
 import threading
@@ -89,7 +90,9 @@ def test_the_lock_of_a_process_of_this_machine_that_is_gone_is_taken_over_at_onc
         process.communicate()
 
 
-def test_the_job_that_did_not_write_last_is_interrupted_and_leaves_the_lock_of_the_other(remote):
+@pytest.mark.parametrize("on_ctrl_c", [signal.default_int_handler, signal.SIG_IGN])  # ignored in the background
+def test_the_job_that_did_not_write_last_is_interrupted_and_leaves_the_lock_of_the_other(remote, on_ctrl_c):
+    before = signal.signal(signal.SIGINT, on_ctrl_c)
     lock = RemoteLock(remote)
 
     def work():
@@ -98,8 +101,11 @@ def test_the_job_that_did_not_write_last_is_interrupted_and_leaves_the_lock_of_t
                 lock_of(remote)
                 time.sleep(0.05)
 
-    with pytest.raises(UserError, match="process 7 on elsewhere"):
-        work()
+    try:
+        with pytest.raises(UserError, match="process 7 on elsewhere"):
+            work()
+    finally:
+        signal.signal(signal.SIGINT, before)
     lock.release()
     assert json.loads(remote.read(LOCK))["copy"] == "theirs"
     with pytest.raises(UserError, match="process 7 on elsewhere"):

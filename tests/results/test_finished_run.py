@@ -33,13 +33,16 @@ def test_only_finished_runs_with_a_network_have_one(jule_run, vectors_run, tmp_p
         finished_run(tmp_path)
 
 
-def test_what_is_not_finished_is_not_taken_for_whole(jule_run, tmp_path):
+def test_what_is_not_finished_is_not_taken_for_whole(jule_run, tmp_path, s3):
     shutil.copytree(jule_run, tmp_path / "run")
     check_complete(str(tmp_path / "run" / "embeddings"))
     (tmp_path / "run" / "summary.json").unlink()
     for source in (tmp_path / "run", tmp_path / "run" / "embeddings"):
         with pytest.raises(UserError, match="run is not finished: run the same command again first"):
             check_complete(str(source))
+    s3.write("unfinished/config.json", b"{}")
+    with pytest.raises(UserError, match="bucket/unfinished is not finished: run the same command again first"):
+        check_complete(s3.uri("unfinished/embeddings"))
     with pytest.raises(UserError, match="is not finished"):
         read_vectors(tmp_path / "run")
 

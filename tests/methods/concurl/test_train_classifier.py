@@ -20,12 +20,11 @@ from raycluster.methods.concurl.classifier_network import classify
 from raycluster.methods.concurl.settings import PRESETS
 from raycluster.methods.concurl.train_classifier import PROTOTYPES, SMALL_CROPS, ClassifierTraining, train_classifier
 from raycluster.methods.saved_network import load_network
-from raycluster.nn.collective import all_gather_with_gradient
-from raycluster.nn.sync_batch_norm import synchronize_batch_norm
 from raycluster.training.in_process import train_in_process
 from raycluster.training.local_context import LocalContext
 from raycluster.training.trainer import TrainingRun
 from tests.simulated_capture import let_capture
+from tests.two_workers import OfTwo
 
 N, K = 30, 3
 QUICK = replace(PRESETS["fast"], epochs=2, batch_size=10, trunk="resnet18", evaluate_every=1)
@@ -126,19 +125,6 @@ def test_captured_steps_train_as_plain_ones_do(digits, simulated_capture):
     assert rows == plain_rows
     for name, value in captured.net.state_dict().items():
         assert torch.equal(value, plain.net.state_dict()[name]), name
-
-
-class OfTwo(LocalContext):
-    """The context of one of two processes, without mixed precision."""
-
-    def wrap(self, model, sync_batchnorm=True):
-        return torch.nn.parallel.DistributedDataParallel(synchronize_batch_norm(model), broadcast_buffers=False)
-
-    def all_gather(self, tensor):
-        return all_gather_with_gradient(tensor)
-
-    def autocast(self):
-        return torch.autocast("cpu", enabled=False)
 
 
 def worker(rank):

@@ -10,7 +10,6 @@ import numpy as np
 import pyarrow.parquet as pq
 import pytest
 import torch
-import torch.distributed as dist
 from sklearn.datasets import load_digits
 
 from raycluster.data.feed import Batch, ResidentFeed
@@ -19,14 +18,12 @@ from raycluster.data.streaming import StreamingFeed
 from raycluster.methods import find_method
 from raycluster.methods.concurl.settings import ConcurlSettings
 from raycluster.methods.concurl.train import CLUSTERINGS, on_images, train_concurl
-from raycluster.nn.collective import all_gather_with_gradient
-from raycluster.nn.sync_batch_norm import synchronize_batch_norm
 from raycluster.results.evaluate import EvaluateOptions, evaluate_run
 from raycluster.runtime.checkpoint import load_latest
 from raycluster.runtime.console import Console
-from raycluster.training.gather import gather_rows
 from raycluster.training.local_context import LocalContext
 from raycluster.training.trainer import TrainingRun, run_training
+from tests.two_workers import OfTwo
 
 N = 61  # not divisible by two
 
@@ -34,32 +31,6 @@ N = 61  # not divisible by two
 EXACT = ConcurlSettings(epochs=1, batch_size=8, noise=0, alpha=0.5, ensemble=2, projection_size=8, trunk="resnet18")
 VIEWS = torch.rand(2, 8, 3, 32, 32, generator=torch.Generator().manual_seed(0))
 IDS = torch.tensor([3, 1, 0, 7, 6, 2, 5, 4])
-
-
-class OfTwo(LocalContext):
-    """The context of one of two processes."""
-
-    def wrap(self, model, sync_batchnorm=True):
-        return torch.nn.parallel.DistributedDataParallel(synchronize_batch_norm(model), broadcast_buffers=False)
-
-    def all_gather(self, tensor):
-        return all_gather_with_gradient(tensor)
-
-    def autocast(self):
-        return torch.autocast("cpu", enabled=False)
-
-    def run_on_driver(self, step, function, ids, features, **kwargs):
-        parts = [None, None]
-        dist.all_gather_object(parts, (ids, features))
-        return function(gather_rows(parts, self.feed.n), **kwargs)
-
-    def keep(self, name, compute):
-        return super().keep(f"{name}-{self.rank}", compute)
-
-    def save(self, tensors, state):
-        if self.rank == 0:
-            super().save(tensors, state)
-        dist.barrier()
 
 
 def after_a_step(context, part):
@@ -131,8 +102,9 @@ class Dying(OfTwo):
 
 
 def interrupted_and_whole(folder, images, rank):
-    """Train once to the end, and once with an interruption; return the ends of both as arrays by name."""
+    """Train to the end, and again with an interruption; return the ends of both as arrays by name, and their steps."""
     torch.manual_seed(rank)  # nothing may depend on it
+    steps = []
 
     def train(kind, name):
         feed = ResidentFeed(images, rank=rank, world_size=2)
@@ -141,18 +113,20 @@ def interrupted_and_whole(folder, images, rank):
         saved, _ = load_latest(context.folder)
         arrays = {name: saved[name].numpy() for name in ("bank.rows", "bank.z_bar", "transforms")}
         arrays |= {name: value.numpy() for name, value in outcome.model.state_dict().items()}
+        steps.append([row["iteration"] for row in context.rows if row["kind"] == "epoch"])
         return arrays | outcome.clusterings | {"embeddings": outcome.embeddings}
 
     whole = train(OfTwo, "whole")
     with contextlib.suppress(Dies):
         train(Dying, "broken")
-    return train(OfTwo, "broken"), whole
+    return train(OfTwo, "broken"), whole, steps
 
 
 @pytest.mark.slow
 def test_two_workers_continue_to_the_same_result(on_two_workers, tmp_path):
     images = np.random.default_rng(0).integers(256, size=(N, 3, 32, 32), dtype=np.uint8)
-    for continued, whole in on_two_workers(partial(interrupted_and_whole, tmp_path, images)):
+    for continued, whole, steps in on_two_workers(partial(interrupted_and_whole, tmp_path, images)):
+        assert steps == [[3, 6], [6]]
         assert whole["bank.rows"].shape == (N, 128)
         assert len(whole["embeddings"]) in (30, 31)
         for name, value in whole.items():
