@@ -13,7 +13,6 @@ from dataclasses import dataclass, replace
 from pathlib import Path
 from typing import Annotated, Any
 
-import numpy as np
 import tyro
 from quality import CLUSTERINGS, Training, spread, train_missing
 from records import Table, machines_of, read_records
@@ -57,8 +56,8 @@ def main(command: Run | Table) -> None:
 
 
 def print_table(rows: list[dict[str, Any]]) -> None:
-    print("| data | defaults without | graph on pixels | JULE-SF | JULE-RC | seeds | seconds a run |")
-    print("|---|---|---|---|---|---|---|")
+    print("| data | defaults without | graph on pixels | JULE-SF | JULE-RC | seeds |")
+    print("|---|---|---|---|---|---|")
     for data in sorted({row["data"] for row in rows}):
         for without in WITHOUT:
             runs = [row for row in rows if (row["data"], row["without"]) == (data, without)]
@@ -67,9 +66,8 @@ def print_table(rows: list[dict[str, Any]]) -> None:
             cells = [
                 " / ".join(spread(runs, name, score) for score in ("nmi_geometric", "acc")) for name in CLUSTERINGS
             ]
-            seconds = np.mean([row["cpu_seconds"] for row in runs])
-            print(f"| {data} | {without} | {' | '.join(cells)} | {len(runs)} | {seconds:.0f} |")
-    print("\nNMI (geometric) / ACC, mean ± standard deviation over seeds; CPU seconds, one thread a run.")
+            print(f"| {data} | {without} | {' | '.join(cells)} | {len(runs)} |")
+    print("\nNMI (geometric) / ACC, mean ± standard deviation over seeds.")
     print(machines_of(rows))
 
 

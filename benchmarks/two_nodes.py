@@ -9,13 +9,14 @@ Each command must end with the result of one machine up to the order of sums, or
 from __future__ import annotations
 
 import argparse
+import contextlib
 import shutil
 import signal
 import subprocess
 import sys
 import tempfile
 import time
-from collections.abc import Callable
+from collections.abc import Callable, Iterator
 from dataclasses import dataclass, field
 from pathlib import Path
 
@@ -31,6 +32,16 @@ N = 300
 MANY = 30_000  # in several shards
 LIMIT_S = 300.0  # for one command
 ATOL, RTOL = 1e-4, 1e-3
+SWEEP = "sweep --data {} --clusters 10 --trials 2 --fixed epochs_per_period=2 rounds=0"
+ENDPOINT = "endpoint_override=127.0.0.1:5000&scheme=http&region=us-east-1&allow_bucket_creation=true"
+SERVER = f"""
+from moto.server import ThreadedMotoServer
+from pyarrow import fs
+server = ThreadedMotoServer("127.0.0.1", 5000, verbose=False)
+server.start()
+fs.FileSystem.from_uri("s3://key:secret@bucket/?{ENDPOINT}")[0].create_dir("bucket")
+server._thread.join()
+"""
 QUICK = {
     "jule": "--epochs-per-period 4 --rounds 0",
     "dccm": "--epochs 2 --large-batch 64 --small-batch 16 --repeats 1 --mi-places 4",
@@ -79,8 +90,9 @@ class Bench:
     def run(self, words: str, out: str, on: Machine | None = None, more: str = "") -> Command:
         """Start a command on a machine of the cluster, or without a cluster."""
         self._n += 1
-        log = self.folder / f"{self._n:03d}-{Path(out).name}.log"
-        command = [sys.executable, "-m", "raycluster", *words.split(), "--out", str(self.folder / out), *more.split()]
+        log = self.folder / f"{self._n:03d}-{Path(out.partition('?')[0]).name}.log"
+        place = out if "://" in out else str(self.folder / out)
+        command = [sys.executable, "-m", "raycluster", *words.split(), "--out", place, *more.split()]
         if on:
             address = f"{self.machines[0].address}:{PORT}"
             return Command(on.start(command, log, RAY_ADDRESS=address, RAY_AUTH_MODE="disabled"), log)
@@ -94,6 +106,17 @@ class Bench:
             command = self.run(words, path.name)
             assert command.end() == 0, command.log.read_text()
         return path
+
+    @contextlib.contextmanager
+    def hidden_from(self, machine: Machine) -> Iterator[Path]:
+        """Provide a folder in place of which a machine sees another."""
+        folder = self.folder / "elsewhere"
+        folder.mkdir(exist_ok=True)
+        machine.do(f"mount -t tmpfs tmpfs {folder}")
+        try:
+            yield folder
+        finally:
+            machine.do(f"umount -l {folder}")
 
     def both(self) -> None:
         """Start Ray anew on both machines."""
@@ -147,12 +170,12 @@ def wait_for_epochs(command: Command, out: Path, workers: int) -> None:
     wait_for(command, has_gone_on)
 
 
-def plain(bench: Bench, words: str, out: str) -> str:
+def plain(bench: Bench, words: str, name: str, out: str = "") -> str:
     """Run a command on both machines."""
-    alone = bench.alone(words, out)
-    command = bench.run(words, out, bench.machines[0])
+    alone = bench.alone(words, name)
+    command = bench.run(words, out or name, bench.machines[0])
     assert command.end() == 0, command.log.read_text()
-    assert_same(bench.folder / out, alone)
+    assert_same(bench.folder / (out or name), alone)
     return "same result"
 
 
@@ -176,8 +199,7 @@ def cluster(bench: Bench) -> str:
 
 def sweep(bench: Bench) -> str:
     """Run two trials."""
-    words = f"sweep --data {bench.digits} --clusters 10 --trials 2 --fixed epochs_per_period=2 rounds=0"
-    return plain(bench, words, "sweep")
+    return plain(bench, SWEEP.format(bench.digits), "sweep")
 
 
 def _train_and(bench: Bench, out: str, on: int, harm: Callable[[], None], mend: Callable[[], None]) -> str:
@@ -201,7 +223,7 @@ def _train_and(bench: Bench, out: str, on: int, harm: Callable[[], None], mend: 
     return said
 
 
-def node_back(bench: Bench) -> str:
+def node_back(bench: Bench, out: str = "node-back") -> str:
     """Lose the second machine, and get it back after ten seconds."""
 
     def harm() -> None:
@@ -209,7 +231,7 @@ def node_back(bench: Bench) -> str:
         time.sleep(10)
         bench.machines[1].join(bench.machines[0])
 
-    return _train_and(bench, "node-back", 0, harm, bench.both)
+    return _train_and(bench, out, 0, harm, bench.both)
 
 
 def node_lost(bench: Bench) -> str:
@@ -280,21 +302,52 @@ def embed_lost(bench: Bench) -> str:
 
 
 def blind(bench: Bench) -> str:
-    """Train where the second machine does not see the data, and then where it does not see the results."""
+    """Train where the second machine does not see the data."""
     first, second = bench.machines
-    elsewhere = bench.folder / "elsewhere"
-    elsewhere.mkdir(exist_ok=True)
-    second.do(f"mount -t tmpfs tmpfs {elsewhere}")
-    shutil.copy(bench.digits, elsewhere)
-    sentences = []
-    for data, out in ((elsewhere / bench.digits.name, "blind"), (bench.digits, f"{elsewhere.name}/blind")):
-        words = f"train jule --data {data} --clusters 10 --workers 2 {QUICK['jule']}"
-        command = bench.run(words, out, first)
+    with bench.hidden_from(second) as elsewhere:
+        shutil.copy(bench.digits, elsewhere)
+        words = f"train jule --data {elsewhere / bench.digits.name} --clusters 10 --workers 2 {QUICK['jule']}"
+        command = bench.run(words, "blind", first)
         assert command.end() == 2, command.log.read_text()
-        assert f"is not there on machine {second.address}" in command.said, command.said
-        sentences.append(command.said)
-    second.do(f"umount {elsewhere}")
-    return " ".join(sentences)
+    assert f"is not there on machine {second.address}" in command.said, command.said
+    return command.said
+
+
+def apart(bench: Bench) -> str:
+    """Train, embed, and sweep where the second machine does not see the results."""
+    model = bench.alone(f"train jule --data {bench.digits} --clusters 10 --workers 2 {QUICK['jule']}", "jule")
+    commands = {
+        "jule": f"train jule --data {bench.digits} --clusters 10 --workers 2 {QUICK['jule']}",
+        "embed": f"embed --model {model} --data {bench.many} --workers 2",
+        "sweep": SWEEP.format(bench.digits),
+    }
+    with bench.hidden_from(bench.machines[1]) as elsewhere:
+        for name, words in commands.items():
+            plain(bench, words, name, f"{elsewhere.name}/{name}")
+    return "same results"
+
+
+def apart_and_lost(bench: Bench) -> str:
+    """Lose the second machine, which does not see the results, and get it back after ten seconds."""
+    with bench.hidden_from(bench.machines[1]) as elsewhere:
+        return node_back(bench, f"{elsewhere.name}/node-back")
+
+
+def object_storage(bench: Bench) -> str:
+    """Train with results behind a URI that only the first machine can reach."""
+    first, _ = bench.machines
+    words = f"train jule --data {bench.digits} --clusters 10 --workers 2 {QUICK['jule']}"
+    alone = bench.alone(words, "jule")
+    server = first.start([sys.executable, "-c", SERVER], bench.folder / "server.log")
+    command = bench.run(words, f"s3://key:secret@bucket/run?{ENDPOINT}", first)
+    assert command.end() == 0, command.log.read_text()
+    found = bench.folder / "from-s3"
+    found.mkdir()
+    fetch = f"from pyarrow import fs; fs.copy_files('s3://key:secret@bucket/run?{ENDPOINT}', '{found}')"
+    assert first.start([sys.executable, "-c", fetch], bench.folder / "fetch.log").wait() == 0
+    server.kill()
+    assert_same(found, alone)
+    return "same result"
 
 
 # Those that leave no cluster behind come last.
@@ -306,7 +359,10 @@ DRILLS: dict[str, Callable[[Bench], str]] = {
     "embed": embed,
     "sweep": sweep,
     "blind": blind,
+    "apart": apart,
+    "object-storage": object_storage,
     "node-back": node_back,
+    "apart-and-lost": apart_and_lost,
     "node-lost": node_lost,
     "slow": slow,
     "cut": cut,

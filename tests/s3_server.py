@@ -48,6 +48,13 @@ class S3Server:
                     held[one.path[len(base) + 1 :]] = filesystem.open_input_stream(one.path).read()
         return held
 
+    def downloaded(self, path, folder):
+        """Write the files below a path to a folder of this machine, and return it."""
+        for name, content in self.files(path).items():
+            (folder / name).parent.mkdir(parents=True, exist_ok=True)
+            (folder / name).write_bytes(content)
+        return folder
+
     def write(self, path, content):
         """Write a file."""
         filesystem, where = fs.FileSystem.from_uri(self.uri(path))

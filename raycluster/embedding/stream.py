@@ -25,6 +25,7 @@ from raycluster.embedding.part_files import RejectedRow, part_path, read_footer,
 from raycluster.embedding.state import PendingRows
 from raycluster.nn.batches import in_batches
 from raycluster.nn.network import Network
+from raycluster.remote.shared_folder import SharedFolder
 from raycluster.runtime.machine import available_cores
 from raycluster.runtime.resources import Plan
 
@@ -70,7 +71,7 @@ class Done(NamedTuple):
 
 
 def embed_shards(
-    order: PendingRows, shards: np.ndarray, net: Network, out: Path, plan: Plan, decode: DecodePlace
+    order: PendingRows, shards: np.ndarray, net: Network, out: SharedFolder, plan: Plan, decode: DecodePlace
 ) -> Iterator[Done]:
     """Embed shards and write their part files; yield each shard when it is done.
 
@@ -83,7 +84,7 @@ def embed_shards(
     shards : ndarray of int64, shape (m, 3)
         The number of each shard, its first position in ``order``, and the one past its last.
     net : network
-    out : Path
+    out : SharedFolder
     plan : Plan
     decode : {"actors", "tasks", "device"}
         Where images are decoded, as :func:`decode_place` chooses it.
@@ -183,12 +184,12 @@ class Embedder:
     ----------
     net : network
     order : PendingRows
-    out : Path
+    out : SharedFolder
     threads : int
         How many threads it uses on a CPU.
     """
 
-    def __init__(self, net: Network, order: PendingRows, out: Path, threads: int) -> None:
+    def __init__(self, net: Network, order: PendingRows, out: SharedFolder, threads: int) -> None:
         torch.set_num_threads(threads)
         self.device = torch.device("cuda" if ray.get_gpu_ids() and torch.cuda.is_available() else "cpu")
         self.net: Network = net.to(self.device)
@@ -198,9 +199,15 @@ class Embedder:
     def __call__(self, given: pa.Table) -> pa.Table:
         """Embed and write one shard; its images come with it, or are read here."""
         shard = given["shard"][0].as_py()
-        footer = read_footer(part_path(self.out, shard))
-        if footer is not None:  # an actor finished it and died, so Ray asks again
-            return pa.Table.from_pylist([Done(shard, footer.rows, len(footer.rejected), 0, [], NO_WORK)._asdict()])
+        with self.out.file(part_path(Path(), shard)) as path:
+            footer = read_footer(path)
+            if footer is None:
+                done = self._embed(given, path)
+            else:  # an actor finished it and died, so Ray asks again
+                done = Done(shard, footer.rows, len(footer.rejected), 0, [], NO_WORK)
+        return pa.Table.from_pylist([done._asdict()])
+
+    def _embed(self, given: pa.Table, path: Path) -> Done:
         prepared = given if "images" in given.column_names else prepare_shard(given, self.order, self.net.canvas)
         (unit,) = prepared.drop_columns(["images", "jpegs"]).to_pylist()
         rows = np.arange(unit["start"], unit["stop"])
@@ -221,13 +228,12 @@ class Embedder:
         rejected = [RejectedRow(int(ids[i]), paths[i].as_py(), reason) for i, reason in sorted(reasons.items())]
         labels = self.order.labels[rows][good]
         kept = paths.filter(pa.array(good))
-        write_part(part_path(self.out, unit["shard"]), ids[good], kept, labels, embeddings, rejected)
+        write_part(path, ids[good], kept, labels, embeddings, rejected)
         seconds = {"read": unit["read"], "decode": unit["decode"] + began - was_given, "forward": was_embedded - began}
         seconds["write"] = time.perf_counter() - was_embedded
         blank = np.flatnonzero(contrast(pixels[good]) <= FAINT_LEVELS) if good.any() else np.empty(0, np.int64)
         named = [kept[i].as_py() for i in blank[:MOST_NAMED].tolist()]
-        done = Done(unit["shard"], int(good.sum()), len(rejected), len(blank), named, seconds)
-        return pa.Table.from_pylist([done._asdict()])
+        return Done(unit["shard"], int(good.sum()), len(rejected), len(blank), named, seconds)
 
     def _pixels(self, prepared: pa.Table, n: int, reasons: dict[int, str]) -> np.ndarray:
         """Return the n images of a shard, uint8 [n, C, H, W]; decode its JPEG files, and add why one is unreadable."""

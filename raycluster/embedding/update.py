@@ -31,9 +31,8 @@ from raycluster.runtime.console import Console
 from raycluster.runtime.object_store import smallest_object_store
 from raycluster.runtime.ray_errors import explain
 from raycluster.runtime.resources import Node, Plan, plan_resources
-from raycluster.runtime.run_dir import LOCK, RunDir
+from raycluster.runtime.run_dir import RunDir
 from raycluster.runtime.session import RaySession, ray_session
-from raycluster.runtime.stand_in import check_one_machine
 from raycluster.runtime.units import count, size
 from raycluster.runtime.versions import installed_versions
 
@@ -183,10 +182,9 @@ def embed_missing(
         from raycluster.data.pipeline import check_seen
         from raycluster.embedding.stream import decode_place, embed_shards, threads_of
         from raycluster.embedding.throughput import Throughput
+        from raycluster.remote.shared_folder import share
 
-        check_one_machine(run_dir.path, len(cluster.nodes))
         plan = plan_workers(cluster.nodes, resources)
-        check_seen(str(run_dir.path / LOCK), f"--out {run_dir.path}")
         check_seen(state.listing.local_file, f"--data {public_name(data)}")
         progress.clock.lap("ray start")
         image_bytes = int(np.prod(net.shape))
@@ -213,8 +211,9 @@ def embed_missing(
         before = spilled_bytes()
         meter = Throughput(total, total - n, min(plan.workers, len(work.shards)))
         try:
-            stream = embed_shards(work.order, work.shards, net, run_dir.path, plan, decode)
-            _follow(stream, meter, cluster, console)
+            with share(run_dir.path, cluster) as folder:
+                stream = embed_shards(work.order, work.shards, net, folder, plan, decode)
+                _follow(stream, meter, cluster, console)
         finally:
             progress.embedded, progress.work, progress.rate = meter.rows, dict(meter.seconds), meter.rate
             progress.blank, progress.blank_paths = meter.blank, meter.blank_paths

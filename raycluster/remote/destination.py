@@ -112,7 +112,7 @@ def results_at(out: str, console: Console) -> Iterator[Path]:
 
 
 @contextlib.contextmanager
-def _mirrored(mirror: Mirror, console: Console) -> Iterator[Path]:
+def _mirrored(mirror: Mirror[RemoteFolder], console: Console) -> Iterator[Path]:
     remote, lock = mirror.remote, RemoteLock(mirror.remote)
     now = remote.check_writable()
     with remote.reading():

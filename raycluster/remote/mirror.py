@@ -1,4 +1,4 @@
-"""A local folder that is worked on in place of one behind a URI: filled from there, and uploaded as it changes."""
+"""A local folder that is worked on in place of one elsewhere: filled from there, and uploaded as it changes."""
 
 from __future__ import annotations
 
@@ -8,29 +8,60 @@ import os
 import uuid
 from collections.abc import Callable
 from pathlib import Path, PurePosixPath
+from typing import Generic, Protocol, TypeVar
 
 from raycluster.errors import UserError
-from raycluster.remote.folder import RemoteFolder, Version, version_of
+from raycluster.remote.folder import Version, version_of
 from raycluster.remote.upload_order import CONFIG, EXPORT, changes, incomplete, is_kept, seals
 from raycluster.runtime.files import remove_tree, write_json
 from raycluster.runtime.run_dir import LOCK, REJECTED
 
 
-class Mirror:
+class Elsewhere(Protocol):
+    """A folder behind a URI, or on another machine."""
+
+    @property
+    def name(self) -> str:
+        """The last part of its path."""
+
+    @property
+    def shown(self) -> str:
+        """How users know it."""
+
+    def files(self) -> dict[str, int]:
+        """Return the sizes of all files, by their names in the folder."""
+
+    def get(self, name: str, path: Path) -> None:
+        """Write the content of a file to a path on this machine."""
+
+    def put(self, name: str, path: Path) -> Version:
+        """Write the content of a path on this machine to a file; return its version, or an older one if it changes."""
+
+    def remove(self, name: str) -> None:
+        """Remove a file, if there is one."""
+
+    def remove_folder(self, name: str) -> None:
+        """Remove a folder in this one with all that is in it, if there is one."""
+
+
+F = TypeVar("F", bound=Elsewhere)
+
+
+class Mirror(Generic[F]):
     """The local folder, and which versions of its files have been uploaded.
 
-    Each has a random name, its ``copy``. The lock of the folder behind the URI names the copy that was worked on last.
+    Each has a random name, its ``copy``. The lock of a folder behind a URI names the copy that was worked on last.
     If it is this one, nobody else has changed anything since, and everything here is as new as there or newer.
     Otherwise all is fetched anew: there are no mixtures.
 
     Parameters
     ----------
-    remote : RemoteFolder
+    remote : Elsewhere
     home : Path
         A folder on this machine, which nobody else uses meanwhile.
     """
 
-    def __init__(self, remote: RemoteFolder, home: Path) -> None:
+    def __init__(self, remote: F, home: Path) -> None:
         self.remote, self.home, self.local = remote, home, home / "files" / remote.name
         self._record = home / "uploaded.json"
         self._uploaded: dict[str, Version] = {}
@@ -62,9 +93,15 @@ class Mirror:
         if not (there <= {REJECTED} or {CONFIG, EXPORT} & there):
             raise UserError(f"{self.remote.shown} holds files but no run of raycluster: choose an empty or new --out.")
 
-    def fill(self) -> None:
-        """Fetch all files, unless they are here. If this is interrupted, they will be fetched anew."""
-        there = self.remote.files()
+    def fill(self, only: str = "") -> None:
+        """Fetch all files, unless they are here. If this is interrupted, they will be fetched anew.
+
+        Parameters
+        ----------
+        only : str
+            What their names begin with; others are left alone.
+        """
+        there = {name: size for name, size in self.remote.files().items() if name.startswith(only)}
         if self._record.exists():
             # What is there by mistake, such as half of a checkpoint that is no longer here, will be removed.
             self._uploaded = {name: (size, 0) for name, size in there.items()} | {

@@ -9,6 +9,7 @@ from collections.abc import Callable, Iterator
 from typing import TypeVar
 
 from raycluster.errors import TrainingFailed, UserError, has_no_room
+from raycluster.remote.folder import RemoteFolder
 from raycluster.remote.lock import RemoteLock
 from raycluster.remote.mirror import Mirror
 from raycluster.runtime.console import Console
@@ -29,7 +30,7 @@ class Uploader:
     console : Console
     """
 
-    def __init__(self, mirror: Mirror, lock: RemoteLock, console: Console) -> None:
+    def __init__(self, mirror: Mirror[RemoteFolder], lock: RemoteLock, console: Console) -> None:
         self._mirror, self._lock, self._console = mirror, lock, console
         self._shown = mirror.remote.shown
         self._left, self._one_at_a_time = threading.Event(), threading.Lock()

@@ -51,16 +51,7 @@ def shown(text: str) -> str:
 
 
 def deliver(path: Path) -> None:
-    """Upload results before they are announced, if the path stands in for an address."""
-    if place := _PLACES.get(str(path)):
-        place.deliver()
-
-
-def check_one_machine(path: Path, machines: int) -> None:
-    """Raise :class:`UserError` if a folder stands in for an address, and other machines would have to write to it."""
-    place = _PLACES.get(str(path))
-    if place and machines > 1:
-        raise UserError(
-            f"--out {place.address}: one machine alone can write to a URI, and this cluster has {machines}. Choose a "
-            "folder that all machines share, or unset RAY_ADDRESS to work on this machine alone."
-        )
+    """Bring changes to where they belong before they are announced, if what they are in stands in for an address."""
+    for known, place in list(_PLACES.items()):
+        if path.is_relative_to(known):
+            place.deliver()

@@ -18,6 +18,7 @@ from raycluster.metrics.label_free import sample_rows
 from raycluster.nn.features import frozen_features
 from raycluster.runtime.files import atomic_write, remove_tree
 from raycluster.runtime.run_dir import RunDir
+from raycluster.runtime.stand_in import deliver
 from raycluster.sweeps.objective import BY_TRIALS, scores_by_labels
 from raycluster.sweeps.sample import Sample, sample_path, save_sample
 from raycluster.sweeps.search import METRIC, TIME
@@ -95,6 +96,7 @@ class ObjectiveCallback:
         clusters = kmeans(embeddings, min(self._n_clusters, len(embeddings)), starts=STARTS).labels
         if self._objective in BY_TRIALS:
             save_sample(path, Sample(embeddings, clusters))
+            deliver(path)
             return None
         return scores_by_labels(self._labels, clusters)[self._objective]
 

@@ -26,9 +26,9 @@ from raycluster.runtime.console import Console
 from raycluster.runtime.files import remove_tree
 from raycluster.runtime.machine import available_cores
 from raycluster.runtime.object_store import memory_for_images
-from raycluster.runtime.run_dir import RunDir
+from raycluster.runtime.run_dir import LOCK, RunDir
 from raycluster.runtime.session import private_node, ray_session
-from raycluster.runtime.stand_in import check_one_machine, deliver, shown
+from raycluster.runtime.stand_in import deliver, shown
 from raycluster.runtime.units import count, duration
 from raycluster.runtime.versions import installed_versions
 from raycluster.sweeps.allocation import Allocation, allocate
@@ -50,6 +50,7 @@ from raycluster.training.trainer import TrainingRun, check_asked, check_early, l
 
 if TYPE_CHECKING:
     from raycluster.data.loaded_images import LoadedImages
+    from raycluster.remote.shared_folder import SharedFolder
 
 DEFAULT_TRIALS = 20
 MOST_SHOWN = 5
@@ -100,9 +101,14 @@ def _sweep(options: SweepOptions, method: str, preset: str, ledger: Ledger, cons
     cores = available_cores() if private_node() else None
     began = time.monotonic()
     with ray_session(console) as cluster:
-        check_one_machine(ledger.path, len(cluster.nodes))
+        from raycluster.data.pipeline import check_seen
+        from raycluster.remote.shared_folder import share
+
         shares = allocate(cluster.nodes, options, trials, cores)
         with ledger.run_dir.lock():
+            if options.scheduler == "pbt":
+                lock = str(ledger.path / LOCK)
+                check_seen(lock, f"--out {ledger.path}, through which --scheduler pbt passes checkpoints on,")
             images = _open(run, options, ledger, console)
             _begin(ledger, identity, images.fingerprint)
             _plan(ledger, options, run, space, trials)
@@ -114,7 +120,8 @@ def _sweep(options: SweepOptions, method: str, preset: str, ledger: Ledger, cons
                 sentence = f"{count(trials, 'trial')}, {shares.at_a_time} at a time, {each}"
                 done = f"; {trials - left} are done already" if left < trials else ""
                 console.say(f"{sentence}{done}. Results go to {ledger.path}")
-                _run_trials(ledger, options, run, space, trials, shares, images, console)
+                with share(ledger.path, cluster) as folder:
+                    _run_trials(ledger, folder, options, run, space, trials, shares, images, console)
             _write_best_page(ledger, console)
             write_results(ledger, run, options.objective)
     return _show_outcome(ledger, options, trials, time.monotonic() - began, console)
@@ -240,6 +247,7 @@ def _plan(ledger: Ledger, options: SweepOptions, run: TrainingRun, space: Space,
 
 def _run_trials(
     ledger: Ledger,
+    folder: SharedFolder,
     options: SweepOptions,
     run: TrainingRun,
     space: Space,
@@ -258,7 +266,7 @@ def _run_trials(
 
     interval = run.method.epochs_between_checks(run.settings)
     run = replace(run, gpus_per_worker=shares.gpus, cpus_per_worker=shares.cpus if run.workers else None)
-    job = TrialJob(str(ledger.path), run, options.objective, options.scheduler, interval, int(max(1, shares.cpus)))
+    job = TrialJob(folder, run, options.objective, options.scheduler, interval, int(max(1, shares.cpus)))
     # A trial that starts a trainer takes next to nothing itself, or its workers would wait for the core that it holds.
     resources = {"cpu": 0.01} if run.workers else {"cpu": shares.cpus, "gpu": shares.gpus}
     think = partial(optuna_suggestion, space, options.seed, ledger) if options.search == "optuna" else None

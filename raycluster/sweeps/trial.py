@@ -8,16 +8,16 @@ from pathlib import Path
 from typing import Any
 
 from ray import tune
-from ray.util import get_node_ip_address
 
 from raycluster.data.loaded_images import LoadedImages
-from raycluster.errors import UserError
 from raycluster.options import Scheduler
+from raycluster.remote.shared_folder import SharedFolder
 from raycluster.runtime.console import Console
 from raycluster.runtime.files import remove_tree
 from raycluster.runtime.machine import available_cores
 from raycluster.runtime.ray_errors import root_cause
 from raycluster.runtime.run_dir import RunDir
+from raycluster.runtime.stand_in import deliver
 from raycluster.sweeps.ledger import Ledger
 from raycluster.sweeps.objective import scores_by_labels
 from raycluster.sweeps.objective_callback import ObjectiveCallback, adopt_checkpoint
@@ -35,8 +35,8 @@ class TrialJob:
 
     Attributes
     ----------
-    out : str
-        The folder of the sweep.
+    folder : SharedFolder
+        That of the sweep.
     run : TrainingRun
         With the settings that every trial starts from.
     objective : str
@@ -47,7 +47,7 @@ class TrialJob:
         How many threads a trial uses.
     """
 
-    out: str
+    folder: SharedFolder
     run: TrainingRun
     objective: str
     scheduler: Scheduler
@@ -59,20 +59,14 @@ def run_trial(config: dict[str, Any], job: TrialJob, images: LoadedImages) -> No
     """Train with the settings in ``config``, or continue the training, and record the outcome in the ledger.
 
     Runs inside Ray Tune. The outcome is recorded before it is reported to Tune.
-
-    Raises
-    ------
-    UserError
-        If this machine cannot see the folder of the sweep.
     """
-    ledger = Ledger(job.out)
-    if not (ledger.path / "config.json").exists():
-        raise UserError(
-            f"{ledger.path} does not exist on machine {get_node_ip_address()}: choose an --out on storage that all "
-            "machines of the cluster share."
-        )
     # Not config["number"]: population-based training passes whole configs on.
     number = int(tune.get_context().get_trial_name())
+    with job.folder.opened(f"trials/{number:04d}/") as out:
+        _run_trial(config, job, images, number, Ledger(out))
+
+
+def _run_trial(config: dict[str, Any], job: TrialJob, images: LoadedImages, number: int, ledger: Ledger) -> None:
     folder = ledger.trial_dir(number)
     if not (folder / "config.json").exists():
         remove_tree(folder)  # left over from a job that was killed before the trial began
@@ -83,13 +77,14 @@ def run_trial(config: dict[str, Any], job: TrialJob, images: LoadedImages) -> No
         if checkpoint := tune.get_checkpoint():
             with checkpoint.as_directory() as handed_over:
                 adopt_checkpoint(run, Path(handed_over))
-        outcome = _train(run, job, images, number)
+        outcome = _train(run, job, images, number, ledger.path)
     except Exception as error:
         cause = root_cause(error)
         reason = (str(cause).strip() or "no message").splitlines()[0]
         ledger.write_outcome(number, {"state": "failed", "error": f"{type(cause).__name__}: {reason}"})
         raise
     ledger.write_outcome(number, {"state": "finished"} | outcome)
+    deliver(ledger.path)
     if job.scheduler != "pbt":  # which would continue a finished trial from another's checkpoint
         tune.report({"finished": True})  # or Ray Tune would print that it has heard nothing
 
@@ -100,18 +95,18 @@ def variant(run: TrainingRun, config: dict[str, Any]) -> TrainingRun:
     return replace(run, settings=replace(run.settings, **settings), clusters=config.get(CLUSTERS, run.clusters))
 
 
-def _train(run: TrainingRun, job: TrialJob, images: LoadedImages, number: int) -> dict[str, Any]:
+def _train(run: TrainingRun, job: TrialJob, images: LoadedImages, number: int, out: Path) -> dict[str, Any]:
     run_dir = RunDir(run.out)
     if run.workers:
         summary = run_training(run, Console(quiet=True))
     else:
         look = None
         if job.scheduler != "none":
-            folder_at = partial(comparison_folder, Path(job.out), job.scheduler, job.interval)
+            folder_at = partial(comparison_folder, out, job.scheduler, job.interval)
             look = ObjectiveCallback(
                 images, int(run.clusters), job.objective, number, folder_at, hand_over=job.scheduler == "pbt"
             )
-        shared = share_pixel_graph(Path(job.out) / "graphs", run.method)
+        shared = share_pixel_graph(out / "graphs", run.method)
         summary = train_in_process(run, images, job.threads, look, shared)
     _, clusters = read_clustered_embeddings(run_dir)  # which says so if the training has diverged
     scores = scores_by_labels(images.labels, clusters)

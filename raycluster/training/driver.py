@@ -3,12 +3,12 @@
 from __future__ import annotations
 
 import asyncio
+import contextlib
 import os
 import threading
 import time
 from collections.abc import Callable
 from dataclasses import dataclass, field
-from pathlib import Path
 from typing import Any
 
 import numpy as np
@@ -17,11 +17,14 @@ import torch
 from ray.exceptions import ActorDiedError, ActorUnavailableError, RayTaskError
 
 from raycluster.methods.base import Answer
+from raycluster.remote.shared_folder import SharedFolder
 from raycluster.runtime.checkpoint import load_checkpoints, save_checkpoint
 from raycluster.runtime.machine import available_cores
+from raycluster.runtime.stand_in import deliver
 from raycluster.training.driver_answers import from_arrays, to_arrays
 from raycluster.training.gather import gather_rows
 
+ANSWERS = "checkpoints/driver/"  # in the run folder
 Part = tuple[np.ndarray, np.ndarray]
 
 
@@ -36,23 +39,26 @@ class _Call:
 class ClusterDriver:
     """Gathers feature rows from the workers, runs a function on them, and keeps the latest answers on disk.
 
-    If the actor dies, Ray restarts it; it then finds its answers in ``folder``, and the workers ask again.
+    If the actor dies, Ray restarts it; it then finds its answers in the run folder, and the workers ask again.
 
     Parameters
     ----------
-    folder : str
-        Where the answers are kept.
+    shared : SharedFolder
+        The run folder, where the answers are kept.
     n : int
         How many rows every step must have.
     rehearse : callable, optional
         Called in a thread while the workers start, to load and compile what the first step needs.
     """
 
-    def __init__(self, folder: str, n: int, rehearse: Callable[[], object] | None = None) -> None:
+    def __init__(self, shared: SharedFolder, n: int, rehearse: Callable[[], object] | None = None) -> None:
         use_all_cores()
         if rehearse:
             threading.Thread(target=rehearse, daemon=True).start()
-        self._folder, self._n = Path(folder), n
+        self._n = n
+        self._until_killed = contextlib.ExitStack()
+        self._run = self._until_killed.enter_context(shared.opened(ANSWERS))
+        self._folder = self._run / ANSWERS
         self._answers: dict[int, dict[str, np.ndarray]] = {
             state["step"]: {name: tensor.numpy() for name, tensor in tensors.items()}
             for tensors, state in load_checkpoints(self._folder)
@@ -120,6 +126,7 @@ class ClusterDriver:
         result = to_arrays(function(gather_rows(parts, self._n), **kwargs))
         # Saved before anyone sees it: whoever asks again after a crash gets the same answer.
         save_checkpoint(self._folder, {name: torch.tensor(value) for name, value in result.items()}, {"step": step})
+        deliver(self._run)
         return result
 
 

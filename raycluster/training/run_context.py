@@ -16,6 +16,7 @@ from raycluster.runtime.checkpoint import load_latest, put_damaged_aside, save_c
 from raycluster.runtime.kept_tensor import kept_tensor
 from raycluster.runtime.metrics_log import MetricsLog
 from raycluster.runtime.run_dir import RunDir
+from raycluster.runtime.stand_in import deliver
 from raycluster.training.cluster_grid import draw_grid, examples_of
 
 
@@ -44,7 +45,7 @@ class RunContext:
     ) -> None:
         self.feed, self.device, self.seed, self.labels = feed, device, seed, labels
         self.rank, self.world_size = rank, world_size
-        self._folder, self._kept = run_dir.checkpoints / "training", run_dir.kept
+        self._path, self._folder, self._kept = run_dir.path, run_dir.checkpoints / "training", run_dir.kept
         # One worker renames. The others skip what is damaged, whether or not it has been renamed by then.
         damaged = put_damaged_aside(self._folder) if rank == 0 else []
         self._saved = load_latest(self._folder)
@@ -95,6 +96,7 @@ class RunContext:
         if self._metrics:
             own = {"method": state, "lines": self._metrics.lines, "seconds": self.seconds_in_all}
             save_checkpoint(self._folder, tensors, own)
+            deliver(self._path)
 
     def restore(self) -> tuple[dict[str, torch.Tensor], dict[str, Any]] | None:
         """Return the newest checkpoint."""

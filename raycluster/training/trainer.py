@@ -29,7 +29,6 @@ from raycluster.runtime.private_ray import NAMESPACE
 from raycluster.runtime.resources import Plan, Workers, plan_resources
 from raycluster.runtime.run_dir import LOCK, RunDir
 from raycluster.runtime.session import private_node, ray_session
-from raycluster.runtime.stand_in import check_one_machine
 from raycluster.runtime.summary import RunSummary, repeat_summary, show_summary
 from raycluster.runtime.units import count, size
 from raycluster.runtime.versions import installed_versions
@@ -37,6 +36,7 @@ from raycluster.runtime.versions import installed_versions
 if TYPE_CHECKING:
     from raycluster.data.images import ImageSet
     from raycluster.data.loaded_images import LoadedImages
+    from raycluster.remote.shared_folder import SharedFolder
 
 Images = TypeVar("Images", bound="ImageSet")
 
@@ -129,13 +129,12 @@ def _run_training(run: TrainingRun, console: Console) -> RunSummary:
     load_beside("torch", "sklearn.decomposition")  # while Ray starts
     with ray_session(console) as cluster:
         from raycluster.data.feed import choose_feed
-        from raycluster.data.pipeline import check_seen
+        from raycluster.remote.shared_folder import share
         from raycluster.training.finish import finish
         from raycluster.training.fit import fit
         from raycluster.training.rehearsal import rehearse
         from raycluster.training.worker import WorkerJob
 
-        check_one_machine(run_dir.path, len(cluster.nodes))
         plan_resources(cluster.nodes, run.workers, run.gpus_per_worker)
         clock = Clock(began, "ray_start")
         images: ImageSet = open_source(run, Path(run.out), console, listing)
@@ -145,7 +144,6 @@ def _run_training(run: TrainingRun, console: Console) -> RunSummary:
         with run_dir.lock():
             if run_dir.state(run.identity) == "finished":  # by another job, while this one was starting
                 return repeat_summary(console, run_dir, "run")
-            check_seen(str(run_dir.path / LOCK), f"--out {run_dir.path}")
             console.say(f"{sentence} Results go to {run_dir.path}")
             pixels = None
             if streaming:
@@ -157,9 +155,9 @@ def _run_training(run: TrainingRun, console: Console) -> RunSummary:
             clock.lap("images")
             run_dir.error_log.unlink(missing_ok=True)
             first_step = functools.partial(rehearse, run.method.name, run.settings, run.clusters)
-            with driver_actor(run_dir, images.n, plan, first_step) as driver:
+            with share(run_dir.path, cluster) as folder, driver_actor(folder, images.n, plan, first_step) as driver:
                 job = WorkerJob(
-                    out=str(run_dir.path),
+                    folder=folder,
                     train=run.method.train,
                     settings=run.settings,
                     clusters=run.clusters,
@@ -247,10 +245,12 @@ def load_source(run: TrainingRun, images: ImageSet, console: Console) -> LoadedI
 
 def stage_source(run: TrainingRun, images: ImageSet, folder: Path, console: Console) -> ImageSet:
     """Write prepared copies of all images to a folder, unless they are in arrays; check that enough are readable."""
+    from raycluster.data.pipeline import check_seen
     from raycluster.data.staging import stage_images
 
     if images.rows.are_arrays:
         return images
+    check_seen(str(folder.with_name(LOCK)), f"--out {folder.parent}, where prepared copies of the images will be,")
     console.say(f"Each image is decoded once: prepared copies, {size(images.n_bytes)}, stay in {folder} until the end.")
     staged = stage_images(images, folder, _show_reading(images, "preparing images", console))
     return _checked(run, images, staged, console)
@@ -318,7 +318,7 @@ def begin(run: TrainingRun, run_dir: RunDir, images: ImageSet, threads: int) -> 
 
 
 @contextlib.contextmanager
-def driver_actor(run_dir: RunDir, n: int, plan: Plan, rehearsal: Callable[[], object]) -> Iterator[str]:
+def driver_actor(folder: SharedFolder, n: int, plan: Plan, rehearsal: Callable[[], object]) -> Iterator[str]:
     """Keep a driver actor for ``n`` rows alive, and yield its name. While the workers start, it rehearses."""
     import ray
 
@@ -328,9 +328,7 @@ def driver_actor(run_dir: RunDir, n: int, plan: Plan, rehearsal: Callable[[], ob
     options = {"name": name, "namespace": NAMESPACE, "max_restarts": -1, "num_cpus": 0, "num_gpus": plan.driver_gpus}
     # By default, in a trial of Ray Tune, it would be confined to the trial's own share of a core.
     driver: Any = (
-        ray.remote(ClusterDriver)
-        .options(**options, scheduling_strategy="DEFAULT")
-        .remote(str(run_dir.checkpoints / "driver"), n, rehearsal)
+        ray.remote(ClusterDriver).options(**options, scheduling_strategy="DEFAULT").remote(folder, n, rehearsal)
     )
     try:
         yield name

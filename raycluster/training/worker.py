@@ -16,10 +16,10 @@ from torch import nn
 
 from raycluster.data.canvas import Canvas
 from raycluster.data.feed import Feed, ResidentFeed
-from raycluster.errors import UserError
 from raycluster.methods.base import Answer, Context, Outcome
 from raycluster.nn.collective import all_gather_with_gradient
 from raycluster.nn.sync_batch_norm import synchronize_batch_norm
+from raycluster.remote.shared_folder import SharedFolder
 from raycluster.runtime.machine import available_cores
 from raycluster.runtime.private_ray import NAMESPACE
 from raycluster.runtime.run_dir import RunDir
@@ -34,7 +34,7 @@ class WorkerJob:
 
     Attributes
     ----------
-    out : str
+    folder : SharedFolder
         The run folder.
     train : callable
         ``train(settings, clusters, context) -> Outcome``.
@@ -55,7 +55,7 @@ class WorkerJob:
         Public ids int64 [n], names [n] and known classes int64 [n] (or None) of all rows.
     """
 
-    out: str
+    folder: SharedFolder
     train: Callable[[Any, Any, Context], Outcome]
     settings: Any
     clusters: int | Literal["auto"]
@@ -148,13 +148,14 @@ def number_of_group(driver: Any, rank: int, world_size: int, device: torch.devic
 def train_worker(config: dict[str, Any]) -> WorkerResults | None:
     """Run the method in this worker, and write its part of the results; worker 0 returns the rest to the job."""
     job: WorkerJob = config["job"]
-    run_dir = RunDir(job.out)
-    try:
-        return _train(job, run_dir)
-    except Exception:
-        with contextlib.suppress(OSError):  # the folder may be missing, or its disk full
-            run_dir.error_log.write_text(traceback.format_exc())
-        raise
+    with job.folder.opened() as folder:
+        run_dir = RunDir(folder)
+        try:
+            return _train(job, run_dir)
+        except Exception:
+            with contextlib.suppress(OSError):  # the folder may be missing, or its disk full
+                run_dir.error_log.write_text(traceback.format_exc())
+            raise
 
 
 def _train(job: WorkerJob, run_dir: RunDir) -> WorkerResults | None:
@@ -162,11 +163,6 @@ def _train(job: WorkerJob, run_dir: RunDir) -> WorkerResults | None:
 
     place = ray.train.get_context()
     rank, world_size = place.get_world_rank(), place.get_world_size()
-    if not (run_dir.path / "config.json").exists():
-        raise UserError(
-            f"{run_dir.path} does not exist on machine {ray.util.get_node_ip_address()}: choose an --out on storage "
-            "that all machines of the cluster share."
-        )
     device = ray.train.torch.get_device()
     if device.type == "cuda":
         torch.cuda.set_device(device)

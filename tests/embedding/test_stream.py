@@ -17,6 +17,7 @@ from raycluster.embedding.part_files import read_footer
 from raycluster.embedding.state import EmbeddingState
 from raycluster.embedding.stream import Embedder, decode_place, embed_pixels, embed_shards, prepare_shard, threads_of
 from raycluster.methods.jule.network import JuleCNN
+from raycluster.remote.shared_folder import SharedFolder
 from raycluster.runtime.resources import Plan
 
 ONE = Plan(workers=1, cpus_per_worker=1.0, gpus_per_worker=0.0, driver_gpus=0.0)
@@ -64,7 +65,7 @@ def test_tasks_that_decode_and_actors_that_decode_write_the_same(net, make_work,
     written = []
     for decode in ("tasks", "actors"):
         out, work = make_work(decode)
-        done = sorted(embed_shards(work.order, work.shards, net, out, ONE, decode))
+        done = sorted(embed_shards(work.order, work.shards, net, SharedFolder(out), ONE, decode))
         assert [(one.shard, one.rows, one.rejected) for one in done] == [(0, 3, 1), (1, 4, 0), (2, 2, 0)]
         assert all(seconds >= 0 for one in done for seconds in one.seconds.values())
         parts = sorted((out / "embeddings").iterdir())
@@ -127,7 +128,7 @@ def test_jpeg_files_that_the_actor_decodes_on_its_device_get_nearly_the_same_emb
     for keep_jpegs in (False, True):
         out = tmp_path / f"out-{keep_jpegs}"
         out.mkdir()
-        Embedder(net, work.order, out, 1)(prepare_shard(unit, work.order, net.canvas, keep_jpegs))
+        Embedder(net, work.order, SharedFolder(out), 1)(prepare_shard(unit, work.order, net.canvas, keep_jpegs))
         (part,) = (out / "embeddings").iterdir()
         tables.append(pq.read_table(part))
         footers.append(read_footer(part))
@@ -141,7 +142,7 @@ def test_jpeg_files_that_the_actor_decodes_on_its_device_get_nearly_the_same_emb
 @pytest.mark.slow
 def test_gpu_actors_decode_jpeg_files_on_their_device(mixed, ray_session):
     out, work = mixed
-    (done,) = embed_shards(work.order, work.shards, color_net(), out, ONE, "device")
+    (done,) = embed_shards(work.order, work.shards, color_net(), SharedFolder(out), ONE, "device")
     assert (done.rows, done.rejected) == (7, 2)
     (part,) = (out / "embeddings").iterdir()
     assert [row.path for row in read_footer(part).rejected] == ["e.jpg", "f.jpg"]
@@ -158,7 +159,9 @@ def test_rows_without_a_finite_embedding_and_rows_that_stand_for_a_container_are
     with torch.no_grad():
         net.embed.weight.fill_(float("nan"))
     order = dataclasses.replace(work.order, reasons={5: "no container"})
-    assert [one.rejected for one in sorted(stream.embed_shards(order, work.shards, net, out, ONE, "actors"))] == [
+    assert [
+        one.rejected for one in sorted(stream.embed_shards(order, work.shards, net, SharedFolder(out), ONE, "actors"))
+    ] == [
         4,
         4,
         2,
@@ -173,20 +176,22 @@ def test_an_error_in_an_actor_arrives_as_it_is(net, make_work, all_cores_again):
     out, work = make_work("full")
     (out / "embeddings").write_text("a file where the folder of parts should be")
     with pytest.raises(OSError, match="embeddings"):
-        list(embed_shards(work.order, work.shards, net, out, ONE, "actors"))
+        list(embed_shards(work.order, work.shards, net, SharedFolder(out), ONE, "actors"))
 
 
 @pytest.mark.slow
 def test_only_the_shards_asked_for_are_embedded(net, make_work, ray_session):
     out, work = make_work("one")
-    assert [one.shard for one in embed_shards(work.order, work.shards[1:2], net, out, ONE, "actors")] == [1]
+    assert [one.shard for one in embed_shards(work.order, work.shards[1:2], net, SharedFolder(out), ONE, "actors")] == [
+        1
+    ]
     (part,) = (out / "embeddings").iterdir()
     assert pq.read_table(part)["path"].to_pylist() == ["e.png", "f.png", "g.png", "h.png"]
 
 
 def test_a_shard_that_is_there_is_not_embedded_again(net, make_work):
     out, work = make_work("again")
-    actor = Embedder(net, work.order, out, 1)
+    actor = Embedder(net, work.order, SharedFolder(out), 1)
     unit = pa.table({"shard": [1], "start": [4], "stop": [8]})
     first = actor(unit).to_pylist()[0]
     written = (out / "embeddings" / "part-00001.parquet").stat().st_mtime_ns
@@ -216,7 +221,7 @@ def test_an_actor_computes_with_its_threads(net, make_work):
     out, work = make_work("threads")
     before = torch.get_num_threads()
     try:
-        actor = Embedder(net, work.order, out, 2)
+        actor = Embedder(net, work.order, SharedFolder(out), 2)
         assert (torch.get_num_threads(), actor.size) == (2, 20)
     finally:
         torch.set_num_threads(before)

@@ -21,8 +21,6 @@ from raycluster.remote import destination
 from raycluster.remote import lock as remote_lock
 from raycluster.remote.destination import results_at, results_in
 from raycluster.remote.run_copy import copy_of
-from raycluster.runtime import session
-from raycluster.runtime.resources import Node
 from tests.s3_server import KEY, SECRET, left_here, until
 
 sys.path.insert(0, str(Path(__file__).parents[2] / "benchmarks"))  # its files import each other as scripts do
@@ -216,13 +214,6 @@ def trained(s3, digits_npz, tmp_path_factory):
     return uri, (folder / "log").read_text()
 
 
-def downloaded(s3, name, folder):
-    for path, content in s3.files(name).items():
-        (folder / path).parent.mkdir(parents=True, exist_ok=True)
-        (folder / path).write_bytes(content)
-    return folder
-
-
 @pytest.mark.slow
 def test_a_run_is_all_there_before_that_is_said_and_says_its_address(trained, s3):
     names = s3.files("trained").keys()
@@ -250,8 +241,8 @@ def test_a_killed_run_continues_on_an_empty_disk_with_the_same_result(trained, s
     assert second.wait(300) == 0, delay
     said = (tmp_path / "log of the second").read_text()
     assert "Training continues from the checkpoint" in said or "already holds this run, finished" in said, delay
-    calm = downloaded(s3, "trained", tmp_path / "calm")
-    assert differences(downloaded(s3, "killed", tmp_path / "harmed"), calm) == [], delay
+    calm = s3.downloaded("trained", tmp_path / "calm")
+    assert differences(s3.downloaded("killed", tmp_path / "harmed"), calm) == [], delay
 
 
 @pytest.mark.slow
@@ -291,19 +282,3 @@ def test_every_command_reads_and_writes_behind_uris_and_no_secret_gets_out(
     everything = [*files.values(), captured.out.encode(), captured.err.encode(), told.encode(), trained[1].encode()]
     assert not any(secret.encode() in text for secret in (KEY, SECRET) for text in everything)
     assert left_here(tmp_path) == []
-
-
-@pytest.mark.slow
-def test_a_cluster_of_several_machines_is_told(trained, s3, digits_npz, ray_session, monkeypatch):
-    monkeypatch.setattr(session, "living_nodes", lambda: [Node(4), Node(4)])
-    monkeypatch.setenv("RAY_ADDRESS", "elsewhere:6379")  # or the one machine of a private Ray is looked at first
-    commands = [
-        lambda: raycluster.train(digits_npz, 10, s3.uri("several/train")),
-        lambda: raycluster.embed(digits_npz, model=trained[0], out=s3.uri("several/embed")),
-        lambda: raycluster.sweep(digits_npz, 10, s3.uri("several/sweep")),
-    ]
-    for command in commands:
-        with pytest.raises(
-            UserError, match=r"--out s3://\*\*\*@bucket/several/.*: one machine alone can write to a URI"
-        ):
-            command()

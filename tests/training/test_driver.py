@@ -1,7 +1,7 @@
 import os
 import signal
 import uuid
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 
 import numpy as np
 import pytest
@@ -9,6 +9,8 @@ import ray
 from ray.exceptions import RayError
 
 from raycluster.errors import UserError
+from raycluster.remote.shared_folder import share
+from raycluster.runtime.session import ray_session as connect
 from raycluster.training.driver import ClusterDriver, ask_driver
 
 
@@ -28,22 +30,23 @@ FIRST = (np.array([4, 0]), ROWS[[4, 0]])
 SECOND = (np.array([2, 1, 3]), ROWS[[2, 1, 3]])
 
 
-def start(folder):
-    options = {"name": f"driver-{uuid.uuid4().hex}", "max_restarts": -1, "num_cpus": 0}
-    return ray.remote(ClusterDriver).options(**options).remote(str(folder), len(ROWS))
-
-
 @pytest.fixture(scope="module")
 def folder(tmp_path_factory):
-    return tmp_path_factory.mktemp("driver")
+    return tmp_path_factory.mktemp("run")
 
 
 @pytest.fixture(scope="module")
 def driver(ray_session, folder):
-    """One actor for all tests, each with steps of its own; starting one costs seconds."""
-    driver = start(folder)
-    yield driver
-    ray.kill(driver)
+    """One actor for all tests, each with steps of its own; starting one costs seconds.
+
+    It is one on a machine that does not see the run folder.
+    """
+    with connect() as cluster, share(folder, cluster) as shared:
+        options = {"name": f"driver-{uuid.uuid4().hex}", "max_restarts": -1, "num_cpus": 0}
+        unseen = replace(shared, sign=".lock.of-another-folder")
+        driver = ray.remote(ClusterDriver).options(**options).remote(unseen, len(ROWS))
+        yield driver
+        ray.kill(driver)
 
 
 def functions(tmp_path):
@@ -125,4 +128,4 @@ def test_a_driver_that_dies_at_work_is_asked_again_and_answers_completed_steps_f
     np.testing.assert_array_equal(again.rows, ROWS * 2)
     assert (tmp_path / "calls").read_text() == "x"
     assert ask_driver(driver, 3, 32, 0, 1, everything, double, {}).pid != before
-    assert len(list(folder.iterdir())) == 2
+    assert len(list((folder / "checkpoints" / "driver").iterdir())) == 2

@@ -6,6 +6,7 @@ import torch
 
 from raycluster.data.feed import ResidentFeed
 from raycluster.runtime.run_dir import RunDir
+from raycluster.runtime.stand_in import standing_in
 from raycluster.training.run_context import RunContext
 
 FEED = ResidentFeed(np.zeros((4, 1, 2, 2), np.uint8))
@@ -79,3 +80,11 @@ def test_each_worker_keeps_what_it_has_computed(begin):
         kept = begin(rank).keep("features", lambda rank=rank: torch.full((3, 2), float(rank)))
         assert torch.equal(begin(rank).keep("features", lambda: pytest.fail("computed again")), kept)
         assert kept.unique().tolist() == [rank]
+
+
+def test_a_checkpoint_is_brought_to_where_the_run_belongs_before_the_training_goes_on(begin, tmp_path):
+    delivered = []
+    with standing_in(tmp_path, "on another machine", lambda: delivered.append((tmp_path / "metrics.jsonl").exists())):
+        begin().save(WEIGHTS, {"epoch": 1})
+        begin(rank=1).save(WEIGHTS, {"epoch": 1})
+    assert delivered == [True]
