@@ -50,7 +50,8 @@ def test_every_page_is_linked_from_the_readme():
 def test_readme_begins_with_an_installation_that_works_in_a_clone():
     lines = [line for line in (ROOT / "README.md").read_text(encoding="utf-8").splitlines() if "pip install" in line]
     assert lines[0] == "python3 -m venv .venv && .venv/bin/pip install ."
-    assert "python3 -m venv .venv && .venv/bin/pip install -e '.[dev]' && .venv/bin/python -m pytest" in lines
+    develop = "python3 -m venv .venv && .venv/bin/pip install -e '.[dev]' && .venv/bin/python -m pytest"
+    assert f"{develop} -n 2 --dist loadfile" in lines
 
 
 @pytest.mark.slow

@@ -13,7 +13,8 @@ class OfTwo(LocalContext):
     """One of two processes, without mixed precision; the first one writes checkpoints, and both read them."""
 
     def wrap(self, model, sync_batchnorm=True):
-        return torch.nn.parallel.DistributedDataParallel(synchronize_batch_norm(model), broadcast_buffers=False)
+        synced = synchronize_batch_norm(model) if sync_batchnorm else model
+        return torch.nn.parallel.DistributedDataParallel(synced, broadcast_buffers=False)
 
     def all_gather(self, tensor):
         return all_gather_with_gradient(tensor)

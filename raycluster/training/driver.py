@@ -140,8 +140,10 @@ def use_all_cores() -> None:
     torch.set_num_threads(cores)
 
 
-def ask_driver(driver: Any, *arguments: Any, attempts: int = 5) -> Any:
+def ask_driver(driver: Any, *arguments: Any, attempts: int = 7) -> Any:
     """Call ``ClusterDriver.run`` with the same arguments until it answers, across restarts of the actor.
+
+    The pause before each attempt is twice as long as the one before: on a busy machine, a restart can take a minute.
 
     Raises
     ------
@@ -150,6 +152,7 @@ def ask_driver(driver: Any, *arguments: Any, attempts: int = 5) -> Any:
     ActorDiedError
         If the actor dies in each of ``attempts`` attempts.
     """
+    pause = 1.0
     while True:
         try:
             return ray.get(driver.run.remote(*arguments))
@@ -159,4 +162,5 @@ def ask_driver(driver: Any, *arguments: Any, attempts: int = 5) -> Any:
             attempts -= 1
             if not attempts:
                 raise
-            time.sleep(1)
+            time.sleep(pause)
+            pause *= 2

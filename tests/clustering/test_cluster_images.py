@@ -1,10 +1,6 @@
 """Real pictures, real weights: crops of photographs, digits and characters, in folders."""
 
-import os
 import re
-import signal
-import subprocess
-import sys
 
 import numpy as np
 import pyarrow.parquet as pq
@@ -128,6 +124,14 @@ def test_a_folder_that_has_grown_is_embedded_only_where_it_is_new_and_says_what_
     assert f"new: cluster {number}. Clusters that go on keep" in capsys.readouterr().out
 
 
+def killed_after(step):
+    def killed(*given, **named):
+        step(*given, **named)
+        raise KeyboardInterrupt
+
+    return killed
+
+
 @pytest.mark.slow
 @pytest.mark.parametrize(
     "moment", ["begin_again", "read_embeddings", "cluster_graph", "write_clustering", "write_clustering_page"]
@@ -145,14 +149,8 @@ def test_a_run_that_is_killed_while_it_grows_ends_as_one_that_is_not(moment, pho
     (folder / "digit" / "00.png").unlink()
     whole = cluster(folder, tmp_path / "whole")
 
-    step = getattr(module, moment)
-
-    def killed(*given, **named):
-        step(*given, **named)
-        raise KeyboardInterrupt
-
     with monkeypatch.context() as patch:
-        patch.setattr(module, moment, killed)
+        patch.setattr(module, moment, killed_after(getattr(module, moment)))
         with pytest.raises(KeyboardInterrupt):
             cluster(folder, tmp_path / "killed")
     assert not (tmp_path / "killed" / "summary.json").exists()
@@ -217,17 +215,13 @@ def test_a_set_that_cannot_be_clustered_is_told_in_a_sentence(photos, cluster, t
         cluster(tmp_path / "words", tmp_path / "none")
 
 
-@pytest.mark.slow
-def test_a_command_that_is_killed_goes_on_and_ends_alike(photos, cluster, lite0_weights, tmp_path):
-    """Killed for good, with all of its processes, when its images are embedded, but not clustered."""
+def test_a_first_run_that_is_killed_goes_on_and_ends_alike(photos, cluster, tmp_path, monkeypatch):
+    """Killed when its images are embedded, but not clustered."""
     out, uninterrupted = tmp_path / "killed", tmp_path / "uninterrupted"
-    words = f"cluster {photos} --labels folders --workers 1 --backbone {BACKBONE} --weights {lite0_weights}"
-    words += f" --image-size 128 --clusters 3 --out {out}"
-    command = [sys.executable, "-u", "-m", "raycluster", *words.split()]
-    process = subprocess.Popen(command, stdout=subprocess.PIPE, text=True, start_new_session=True)
-    assert any("neighbors of each vector" in line for line in process.stdout)
-    os.killpg(process.pid, signal.SIGKILL)
-    process.wait()
+    with monkeypatch.context() as patch:
+        patch.setattr(module, "read_embeddings", killed_after(module.read_embeddings))
+        with pytest.raises(KeyboardInterrupt):
+            cluster(photos, out, clusters=3)
     embedded = {path: path.stat().st_mtime_ns for path in (out / "embeddings").iterdir()}
     for folder in (out, uninterrupted):
         cluster(photos, folder, clusters=3)

@@ -62,6 +62,9 @@ def test_notes_say_what_was_chosen():
         "2 of 2 images have another aspect ratio than 36 x 60: they are padded with the color of their border.",
     ]
     assert choose_canvas(np.array([(28, 28, 1)]), None, "keep", None, "pad")[1] == []
+    assert choose_canvas(np.array([(8, 8, 1)]), None, "keep", (32, 64), "pad")[1] == [
+        "The network takes 32 x 32 images, so all are resized from 8 x 8."
+    ]
 
 
 def test_notes_count_the_images_that_are_padded_or_cropped():

@@ -41,7 +41,7 @@ def test_a_killed_job_goes_on_where_it_was_and_embeds_nothing_twice(ray_session,
     monkeypatch.setattr("signal.signal", lambda *_: None)
     torch.manual_seed(0)
     save_file(torchvision.models.resnet18().state_dict(), tmp_path / "w.safetensors")
-    flags = f"--backbone resnet18 --weights {tmp_path}/w.safetensors --image-size 64 --data digits --out {tmp_path}/out"
+    flags = f"--backbone resnet18 --weights {tmp_path}/w.safetensors --image-size 32 --data digits --out {tmp_path}/out"
     parts = tmp_path / "out" / "embeddings"
     with subprocess.Popen([sys.executable, SCRIPTS["embed"], *flags.split()], stderr=subprocess.DEVNULL) as begun:
         while not parts.exists() or not list(parts.glob("*.parquet")):

@@ -1,5 +1,6 @@
 """Results behind URIs of a real server of S3."""
 
+import contextlib
 import io
 import json
 import os
@@ -16,18 +17,20 @@ import pytest
 
 import raycluster
 from raycluster.errors import UserError
-from raycluster.graph.kernel.compiled import SOURCES, cache_folder
+from raycluster.methods.jule.settings import JuleSettings
 from raycluster.remote import destination
 from raycluster.remote import lock as remote_lock
 from raycluster.remote.destination import results_at, results_in
 from raycluster.remote.run_copy import copy_of
 from tests.s3_server import KEY, SECRET, left_here, until
+from tests.storage import without_shared_storage
 
 sys.path.insert(0, str(Path(__file__).parents[2] / "benchmarks"))  # its files import each other as scripts do
 
 from chaos import differences
 
 N = 120  # digits
+QUICK = JuleSettings(epochs_per_period=2, rounds=0)
 
 HOLD = """
 import sys, time
@@ -43,12 +46,24 @@ with results_in(sys.argv[1], Console()) as out:
     time.sleep(600)
 """
 
-COMMAND = """
+TRAIN = """
 import sys
-from raycluster.cli.main import main
+from pathlib import Path
+from raycluster.data.images import open_images
+from raycluster.data.loaded_images import load_images
+from raycluster.methods import find_method
+from raycluster.methods.jule.settings import JuleSettings
 from raycluster.remote import uploading
+from raycluster.remote.destination import results_in
+from raycluster.runtime.console import Console
+from raycluster.training.in_process import train_in_process
+from raycluster.training.trainer import TrainingRun
 uploading.EVERY_S = 0.1
-sys.exit(main())
+data, uri = sys.argv[1:]
+images = load_images(open_images(data))
+settings = JuleSettings(epochs_per_period=30, rounds=0)
+with results_in(uri, Console()) as out:
+    train_in_process(TrainingRun(find_method("jule"), settings, data, 10, str(out)), images, 1)
 """
 
 
@@ -191,27 +206,14 @@ def test_a_file_of_results_is_fetched_and_uploaded_if_it_is_written(s3, console,
     assert destination.PATIENCE_S > 60
 
 
-def start(words, cache, log):
-    """Start a command in a process of its own, on a machine with this cache, but with the machine code of this one."""
-    keep = {name: value for name, value in os.environ.items() if not name.startswith("RAY_")}
-    keep |= {"NUMBA_CACHE_DIR": str(cache_folder(SOURCES).parents[1]), "XDG_CACHE_HOME": str(cache)}
-    with open(log, "wb") as file:
-        command = [sys.executable, "-c", COMMAND, *map(str, words)]
-        return subprocess.Popen(command, env=keep, stdout=file, stderr=file)
-
-
-def training(digits, uri):
-    settings = "--clusters 10 --epochs-per-period 15 --rounds 0"
-    return ["train", "jule", "--data", digits, *settings.split(), "--out", uri]
-
-
 @pytest.fixture(scope="module")
-def trained(s3, digits_npz, tmp_path_factory):
-    """The URI of a run that nothing befell, and what the command printed."""
-    folder, uri = tmp_path_factory.mktemp("trained"), s3.uri("trained")
-    assert start(training(digits_npz, uri), folder, folder / "log").wait(300) == 0, (folder / "log").read_text()
-    assert not any(path.is_file() for path in (folder / "raycluster").rglob("*"))
-    return uri, (folder / "log").read_text()
+def trained(s3, ray_session, digits_npz, tmp_path_factory):
+    """The URI of a run of two workers on machines that do not share storage, and what the command printed."""
+    uri, told = s3.uri("trained"), io.StringIO()
+    with pytest.MonkeyPatch.context() as patch, contextlib.redirect_stdout(told), without_shared_storage():
+        patch.setenv("XDG_CACHE_HOME", str(tmp_path_factory.mktemp("cache")))
+        raycluster.train(digits_npz, 10, uri, workers=2, settings=QUICK)
+    return uri, told.getvalue()
 
 
 @pytest.mark.slow
@@ -228,21 +230,39 @@ def test_a_run_is_all_there_before_that_is_said_and_says_its_address(trained, s3
 
 
 @pytest.mark.slow
-def test_a_killed_run_continues_on_an_empty_disk_with_the_same_result(trained, s3, digits_npz, tmp_path):
-    words = training(digits_npz, s3.uri("killed"))
-    begun, delay = re.compile(r"checkpoints/training/\d+/state\.json"), random.uniform(0, 3)
-    with start(words, tmp_path / "first", tmp_path / "log") as first:
+def test_a_run_of_machines_that_do_not_share_storage_is_that_of_machines_that_do(trained, s3, digits_npz, tmp_path):
+    raycluster.train(digits_npz, 10, tmp_path / "seen", workers=2, settings=QUICK)
+    for name in (
+        "assignments.parquet",
+        "merges.parquet",
+        *(f"embeddings/part-0000{i}-of-00002.parquet" for i in (0, 1)),
+    ):
+        assert pq.read_table(io.BytesIO(s3.files("trained")[name])) == pq.read_table(tmp_path / "seen" / name), name
+    here = {path.relative_to(tmp_path / "seen").as_posix() for path in (tmp_path / "seen").rglob("*") if path.is_file()}
+    unique = re.compile("events.out.*")
+    assert {unique.sub("", name) for name in s3.names("trained")} == {unique.sub("", name) for name in here}
+
+
+@pytest.mark.slow
+def test_a_killed_run_continues_on_an_empty_disk_with_the_same_result(s3, digits_npz, tmp_path):
+    def start(name, cache):
+        environment = os.environ | {"XDG_CACHE_HOME": str(tmp_path / cache)}
+        command = [sys.executable, "-c", TRAIN, digits_npz, s3.uri(name)]
+        return subprocess.Popen(command, env=environment, stdout=subprocess.PIPE, stderr=subprocess.STDOUT, text=True)
+
+    assert start("calm", "calm").wait(300) == 0
+    begun, delay = re.compile(r"checkpoints/training/\d+/state\.json"), random.uniform(0, 1)
+    with start("killed", "first") as first:
         try:
             until(lambda: any(map(begun.fullmatch, s3.names("killed"))) or first.poll() is not None)
             time.sleep(delay)
         finally:
             first.kill()
-    second = start(words, tmp_path / "second", tmp_path / "log of the second")
-    assert second.wait(300) == 0, delay
-    said = (tmp_path / "log of the second").read_text()
-    assert "Training continues from the checkpoint" in said or "already holds this run, finished" in said, delay
-    calm = s3.downloaded("trained", tmp_path / "calm")
-    assert differences(s3.downloaded("killed", tmp_path / "harmed"), calm) == [], delay
+    assert start("killed", "second").wait(300) == 0, delay
+    calm = s3.downloaded("calm", tmp_path / "calm run")
+    assert differences(s3.downloaded("killed", tmp_path / "harmed run"), calm) == [], delay
+    rows = [json.loads(line) for line in s3.files("killed")["metrics.jsonl"].splitlines()]
+    assert [row["continued"] for row in rows if row["kind"] == "start"] == [False, True], delay
 
 
 @pytest.mark.slow

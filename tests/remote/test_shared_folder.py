@@ -1,18 +1,13 @@
-import contextlib
 import os
 import tempfile
 from dataclasses import replace
 from pathlib import Path
 
-import numpy as np
-import pyarrow.parquet as pq
 import pytest
 
-import raycluster
 from raycluster.remote import shared_folder
 from raycluster.remote.shared_folder import SharedFolder, share
 from raycluster.runtime.checkpoint import load_latest, save_checkpoint
-from raycluster.runtime.run_dir import RunDir
 from raycluster.runtime.session import ray_session as connect
 from raycluster.runtime.stand_in import deliver
 from tests.s3_server import until
@@ -140,28 +135,3 @@ def test_an_error_on_the_way_names_the_folder_of_the_command(unseen, out):
 
     with pytest.raises(OSError, match=str(out)):
         work()
-
-
-@pytest.mark.slow
-def test_commands_need_no_storage_that_machines_share(s3, out, cluster, digits_npz, tmp_path, monkeypatch):
-    @contextlib.contextmanager
-    def share_with_the_blind(path, cluster):
-        with share(path, cluster) as folder:
-            yield replace(folder, sign=".lock.of-another-folder")
-
-    quick = {"clusters": 10, "epochs_per_period": 2, "rounds": 0}
-    raycluster.train(digits_npz, out=tmp_path / "seen", workers=2, **quick)
-    monkeypatch.setattr(shared_folder, "share", share_with_the_blind)
-    unseen = s3.uri("unseen")
-    raycluster.train(digits_npz, out=unseen, workers=2, **quick)
-    embedded = raycluster.embed(digits_npz, model=unseen, out=tmp_path / "embedded")
-    best = raycluster.sweep(digits_npz, 10, tmp_path / "swept", trials=1, fixed=("epochs_per_period=2", "rounds=0"))
-    seen, found = RunDir(tmp_path / "seen"), s3.downloaded("unseen", tmp_path / "unseen")
-    assert names(found) == names(seen.path)
-    for name in ("assignments.parquet", "merges.parquet"):
-        assert pq.read_table(found / name) == pq.read_table(seen.path / name)
-    ids, embeddings = RunDir(found).read_embeddings(2)
-    np.testing.assert_array_equal(embeddings, seen.read_embeddings(2)[1])
-    assert [row["kind"] for row in RunDir(found).rows()] == [row["kind"] for row in seen.rows()]
-    assert (embedded.images, embedded.rejected) == (len(ids), 0)
-    assert (best["state"], (tmp_path / "swept" / "trials" / "0000" / "summary.json").exists()) == ("finished", True)

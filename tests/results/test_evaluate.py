@@ -7,12 +7,15 @@ import numpy as np
 import pytest
 from PIL import Image
 
-from raycluster.data.images import open_images
+from raycluster.data.images import CanvasSettings, open_images
+from raycluster.data.loaded_images import load_images
 from raycluster.errors import UserError
+from raycluster.methods import find_method
 from raycluster.methods.concurl.clustering import CLUSTERINGS
 from raycluster.methods.concurl.network import ConcurlNet
 from raycluster.methods.concurl.settings import ConcurlSettings
 from raycluster.methods.dccm.network import DccmCNN
+from raycluster.methods.dccm.settings import DccmSettings
 from raycluster.methods.jule.network import JuleCNN
 from raycluster.nn.features import frozen_features
 from raycluster.results.evaluate import (
@@ -25,6 +28,8 @@ from raycluster.results.evaluate import (
     labeled_rows,
 )
 from raycluster.runtime.console import Console
+from raycluster.training.in_process import train_in_process
+from raycluster.training.trainer import TrainingRun
 
 
 @pytest.mark.parametrize(
@@ -129,6 +134,33 @@ def test_other_images_are_read_as_asked_and_those_of_the_run_as_in_the_run(
     assert "Left out of 2 files: 1 × excluded by b.npz" in said.getvalue()
     with pytest.raises(UserError, match="--exclude, --frames and --array go with --data"):
         EvaluateOptions(run=str(run), array="bright")
+
+
+TRAINED = [
+    (
+        DccmSettings(epochs=1, large_batch=32, small_batch=8, repeats=1, mi_places=4, global_graph=True),
+        {"frozen": {"conv", "fc"}},
+    ),
+    (
+        ConcurlSettings(
+            epochs=1, batch_size=20, noise=64, ensemble=4, projection_size=8, trunk="resnet18", bank="partitioned"
+        ),
+        {"frozen": {"trunk", "head", "nce"}, "consensus": {"consensus", "seeds", "projections", "algorithms"}},
+    ),
+]
+
+
+@pytest.mark.slow
+@pytest.mark.parametrize(("settings", "wanted"), TRAINED, ids=["dccm", "concurl"])
+def test_a_run_of_every_method_is_evaluated(settings, wanted, digits_npz, tmp_path):
+    method = find_method("dccm" if isinstance(settings, DccmSettings) else "concurl")
+    images = load_images(open_images(digits_npz, canvas=CanvasSettings(square_sizes=method.square_sizes)))
+    run = TrainingRun(method, settings, digits_npz, 10, str(tmp_path / "run"))
+    train_in_process(run, images, threads=1)
+    found = evaluate_run(EvaluateOptions(run=run.out), Console(quiet=True))
+    assert {name: set(found[name]) for name in wanted} == wanted
+    assert found["frozen"][min(found["frozen"])]["accuracy"] > 0.3
+    assert json.loads((tmp_path / "run" / "evaluation.json").read_text()) == found
 
 
 def test_images_of_which_none_can_be_decoded_are_refused(ray_session, jule_run, tmp_path):

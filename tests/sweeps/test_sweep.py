@@ -14,6 +14,7 @@ from raycluster.options import DEFAULT_OBJECTIVE, SweepOptions
 from raycluster.runtime.console import Console
 from raycluster.sweeps.ledger import Ledger
 from raycluster.sweeps.sweep import sweep
+from tests.storage import without_shared_storage
 
 QUICK = ("epochs_per_period=1", "rounds=0")
 
@@ -27,10 +28,11 @@ def run(digits_npz, out, method="jule", **options):
 
 @pytest.fixture(scope="module")
 def swept(ray_session, digits_npz, tmp_path_factory):
-    """A finished sweep of three trials: its folder, best trial and lines."""
+    """A finished sweep of three trials, on machines that do not share storage: its folder, best trial and lines."""
     out = tmp_path_factory.mktemp("sweeps") / "digits"
     space = ("unroll_rate=0.6:0.95", "rotation=0:1")
-    return out, space, *run(digits_npz, out, space=space, max_concurrent=2)
+    with without_shared_storage():
+        return out, space, *run(digits_npz, out, space=space, max_concurrent=2)
 
 
 @pytest.mark.slow
@@ -100,7 +102,7 @@ def test_other_settings_on_the_same_folder_are_refused_by_name(swept, digits_npz
 
 @pytest.mark.slow
 def test_the_number_of_clusters_is_searched_for_like_a_setting(ray_session, digits_npz, tmp_path):
-    best, told = run(digits_npz, tmp_path, clusters=None, space=("clusters=3:12",), max_concurrent=2)
+    best, told = run(digits_npz, tmp_path, clusters=None, space=("clusters=3:12",), trials=2, max_concurrent=2)
     table = pq.read_table(tmp_path / "trials.parquet").to_pydict()
     assert len(set(table["setting.clusters"])) > 1
     assert table["clusters"] == table["setting.clusters"]
@@ -126,9 +128,12 @@ def test_a_trial_that_fails_is_tried_once_more_and_does_not_end_the_sweep(
 
 @pytest.mark.slow
 def test_asha_ends_trials_that_are_behind(ray_session, digits_npz, tmp_path):
+    """On machines that do not share storage, so that what is compared has to be passed on."""
     # The rate that trains comes first; with the other, all images look alike after the first epoch.
     space, fixed = ("learning_rate=1e-2,1e9",), ("epochs_per_period=1", "rounds=0", "unroll_rate=0.3")
-    run(digits_npz, tmp_path, space=space, fixed=fixed, search="grid", trials=None, scheduler="asha", max_concurrent=1)
+    grid = {"search": "grid", "trials": None, "scheduler": "asha", "max_concurrent": 1}
+    with without_shared_storage():
+        run(digits_npz, tmp_path, space=space, fixed=fixed, **grid)
     rows = Ledger(tmp_path).rows()
     assert [row["state"] for row in rows] == ["finished", "stopped"]
     assert (rows[1]["objective"], rows[1]["epochs"]) == (None, 1)

@@ -1,13 +1,10 @@
-"""ConCURL on several workers: one step and an interrupted run on two gloo processes, and a whole run on Ray."""
+"""ConCURL on two workers, which are gloo processes, and on streaming images."""
 
 import contextlib
-import io
-import json
 from dataclasses import replace
 from functools import partial
 
 import numpy as np
-import pyarrow.parquet as pq
 import pytest
 import torch
 from sklearn.datasets import load_digits
@@ -17,12 +14,9 @@ from raycluster.data.images import CanvasSettings, open_images
 from raycluster.data.streaming import StreamingFeed
 from raycluster.methods import find_method
 from raycluster.methods.concurl.settings import ConcurlSettings
-from raycluster.methods.concurl.train import CLUSTERINGS, on_images, train_concurl
-from raycluster.results.evaluate import EvaluateOptions, evaluate_run
+from raycluster.methods.concurl.train import on_images, train_concurl
 from raycluster.runtime.checkpoint import load_latest
-from raycluster.runtime.console import Console
 from raycluster.training.local_context import LocalContext
-from raycluster.training.trainer import TrainingRun, run_training
 from tests.two_workers import OfTwo
 
 N = 61  # not divisible by two
@@ -81,14 +75,6 @@ def digits(tmp_path_factory):
     return str(path)
 
 
-def train(digits, out, settings, **options):
-    told = io.StringIO()
-    run = TrainingRun(find_method("concurl"), settings, digits, 3, str(out), **options)
-    summary = run_training(run, Console(stream=told))
-    rows = [json.loads(line) for line in (out / "metrics.jsonl").read_text().splitlines()]
-    return summary, rows, told.getvalue()
-
-
 class Dies(Exception):
     """Both workers, after their first checkpoint."""
 
@@ -131,21 +117,6 @@ def test_two_workers_continue_to_the_same_result(on_two_workers, tmp_path):
         assert len(whole["embeddings"]) in (30, 31)
         for name, value in whole.items():
             np.testing.assert_array_equal(continued[name], value, err_msg=name)
-
-
-@pytest.mark.slow
-def test_two_workers_share_every_batch_and_the_run_is_evaluated(ray_session, digits, tmp_path):
-    out = tmp_path / "out"
-    summary, rows, output = train(digits, out, QUICK, workers=2)
-    assert "The network takes 32 x 32 images, so all are resized from 8 x 8." in output
-    assert [row["iteration"] for row in rows if row["kind"] == "epoch"] == [3, 6]
-    assert set(summary.quality) == set(CLUSTERINGS)
-    parts = [pq.read_table(part) for part in sorted((out / "embeddings").iterdir())]
-    assert [part.num_rows for part in parts] == [30, 31]
-
-    found = evaluate_run(EvaluateOptions(run=str(out)), Console(quiet=True))
-    assert set(found["frozen"]) == {"trunk", "head", "nce"}
-    assert set(found["consensus"]) == {"consensus", "seeds", "projections", "algorithms"}
 
 
 @pytest.mark.slow

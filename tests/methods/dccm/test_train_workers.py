@@ -1,19 +1,21 @@
-"""DCCM on Ray: two workers, and streaming images."""
+"""DCCM on two workers, which are gloo processes, and on streaming images."""
 
-import io
-import json
 from dataclasses import replace
+from functools import partial
 
 import numpy as np
-import pyarrow.parquet as pq
 import pytest
 from sklearn.datasets import load_digits
 
+from raycluster.data.feed import ResidentFeed
+from raycluster.data.images import CanvasSettings, open_images
+from raycluster.data.loaded_images import load_images
+from raycluster.data.streaming import StreamingFeed
 from raycluster.methods import find_method
 from raycluster.methods.dccm.settings import DccmSettings
-from raycluster.results.evaluate import EvaluateOptions, evaluate_run
-from raycluster.runtime.console import Console
-from raycluster.training.trainer import TrainingRun, run_training
+from raycluster.methods.dccm.train import train_dccm
+from raycluster.training.local_context import LocalContext
+from tests.two_workers import OfTwo
 
 N = 131  # not divisible by two
 
@@ -28,38 +30,36 @@ def digits(tmp_path_factory):
     data = load_digits()
     path = tmp_path_factory.mktemp("data") / "digits.npz"
     np.savez(path, images=(data.images[:N] * 255 / 16).astype(np.uint8), labels=data.target[:N])
-    return str(path)
+    return open_images(str(path), canvas=CanvasSettings(square_sizes=find_method("dccm").square_sizes))
 
 
-def train(digits, out, settings, **options):
-    told = io.StringIO()
-    run = TrainingRun(find_method("dccm"), settings, digits, 10, str(out), **options)
-    summary = run_training(run, Console(stream=told))
-    rows = [json.loads(line) for line in (out / "metrics.jsonl").read_text().splitlines()]
-    return summary, rows, told.getvalue()
+def train(images, rank):
+    """Train as one of two workers; return its steps, its ids, the clusterings, and the network."""
+    context = OfTwo(ResidentFeed(images, rank=rank, world_size=2), rank=rank, world_size=2)
+    outcome = train_dccm(QUICK, 10, context)
+    weights = {name: value.numpy() for name, value in outcome.model.state_dict().items()}
+    steps = [row["iteration"] for row in context.rows if row["kind"] == "epoch"]
+    return steps, outcome.ids, outcome.clusterings, weights
 
 
 @pytest.mark.slow
-def test_two_workers_share_every_batch_and_the_run_is_evaluated(ray_session, digits, tmp_path):
-    out = tmp_path / "out"
-    summary, rows, output = train(digits, out, QUICK, workers=2)
-    assert "The network takes 32 x 32 images, so all are resized from 8 x 8." in output
+def test_two_workers_share_every_batch_and_train_one_network(on_two_workers, digits):
+    first, second = on_two_workers(partial(train, load_images(digits).pixels))
     # 65 images on each worker make two large batches of 32, each with four small ones and two augmentations.
-    assert [row["iteration"] for row in rows if row["kind"] == "epoch"] == [16, 32]
-    assert set(summary.quality) == {"population", "batch"}
-    assert not (out / "merges.parquet").exists()
-    parts = [pq.read_table(part) for part in sorted((out / "embeddings").iterdir())]
-    assert [part.num_rows for part in parts] == [65, 66]
-
-    found = evaluate_run(EvaluateOptions(run=str(out)), Console(quiet=True))
-    assert set(found["frozen"]) == {"conv", "fc"}
-    assert found["frozen"]["conv"]["accuracy"] > 0.3
-    assert json.loads((out / "evaluation.json").read_text()) == found
+    assert first[0] == second[0] == [16, 32]
+    assert (len(first[1]), len(second[1])) == (65, 66)
+    np.testing.assert_array_equal(np.sort(np.concatenate([first[1], second[1]])), np.arange(N))
+    assert set(first[2]) == {"population", "batch"}
+    for ours, others in zip(first[2:], second[2:], strict=True):
+        for name, value in ours.items():
+            if "running" not in name:  # BatchNorm's own statistics
+                np.testing.assert_array_equal(value, others[name], err_msg=name)
 
 
 @pytest.mark.slow
-def test_all_streaming_images_are_clustered(ray_session, digits, tmp_path):
-    summary, rows, _ = train(digits, tmp_path / "out", replace(QUICK, epochs=1), feed="streaming")
-    assert summary.images == N
-    assert [row["iteration"] for row in rows if row["kind"] == "epoch"] == [32]
-    assert pq.read_table(tmp_path / "out" / "assignments.parquet").num_rows == N
+def test_all_streaming_images_are_clustered(ray_session, digits):
+    context = LocalContext(StreamingFeed(digits))
+    outcome = train_dccm(replace(QUICK, epochs=1), 10, context)
+    assert [row["iteration"] for row in context.rows if row["kind"] == "epoch"] == [32]
+    np.testing.assert_array_equal(np.sort(outcome.ids), np.arange(N))
+    assert {len(clustering) for clustering in outcome.clusterings.values()} == {N}

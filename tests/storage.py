@@ -1,0 +1,23 @@
+"""A cluster whose machines do not share storage, on one machine."""
+
+import contextlib
+from dataclasses import replace
+
+import pytest
+
+from raycluster.remote import shared_folder
+from raycluster.remote.shared_folder import share
+
+
+@contextlib.contextmanager
+def without_shared_storage():
+    """Let the processes of all commands work as on machines that do not see the folder for results."""
+
+    @contextlib.contextmanager
+    def share_unseen(path, cluster):
+        with share(path, cluster) as folder:
+            yield replace(folder, sign=".lock.of-another-folder")
+
+    with pytest.MonkeyPatch.context() as patch:
+        patch.setattr(shared_folder, "share", share_unseen)
+        yield
