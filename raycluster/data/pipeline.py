@@ -86,7 +86,7 @@ def map_ranges(
     yield from cast("Iterable[Columns]", dataset.iter_batches(batch_size=None, prefetch_batches=PREFETCHED_BLOCKS))
 
 
-def check_seen(path: str | None, option: str) -> None:
+def check_seen(path: str | None, option: str, remedy: str = "choose storage that all machines share") -> None:
     """Raise :class:`UserError` unless all machines of the cluster see a file; without Ray there is only this one.
 
     Parameters
@@ -95,6 +95,8 @@ def check_seen(path: str | None, option: str) -> None:
         None for what is behind a URI.
     option : str
         What it belongs to, as in ``--data photos``.
+    remedy : str
+        What to do if one does not.
     """
     if path is None or not ray.is_initialized():
         return
@@ -111,7 +113,7 @@ def check_seen(path: str | None, option: str) -> None:
     for address, answer in answers.items():
         with contextlib.suppress(RayError):  # a machine that has just been lost
             if not ray.get(answer):
-                raise UserError(f"{option} is not there on machine {address}: choose storage that all machines share.")
+                raise UserError(f"{option} is not there on machine {address}: {remedy}.")
 
 
 def quiet_context(dataset: ray.data.Dataset, no_progress_s: float = NO_PROGRESS_S) -> ray.data.DataContext:

@@ -93,15 +93,16 @@ class Mirror(Generic[F]):
         if not (there <= {REJECTED} or {CONFIG, EXPORT} & there):
             raise UserError(f"{self.remote.shown} holds files but no run of raycluster: choose an empty or new --out.")
 
-    def fill(self, only: str = "") -> None:
+    def fill(self, only: tuple[str, ...] | None = None) -> None:
         """Fetch all files, unless they are here. If this is interrupted, they will be fetched anew.
 
         Parameters
         ----------
-        only : str
-            What their names begin with; others are left alone.
+        only : tuple of str, optional
+            What the names of those begin with that are fetched, where others write to the same folder: what is not
+            fetched is theirs. By default, the folder becomes the same as the local one.
         """
-        there = {name: size for name, size in self.remote.files().items() if name.startswith(only)}
+        there = {name: size for name, size in self.remote.files().items() if only is None or name.startswith(only)}
         if self._record.exists():
             # What is there by mistake, such as half of a checkpoint that is no longer here, will be removed.
             self._uploaded = {name: (size, 0) for name, size in there.items()} | {
@@ -110,9 +111,13 @@ class Mirror(Generic[F]):
             return
         for name in there.keys() - incomplete(there):
             if is_kept(name, of_export=EXPORT in there):
-                self.remote.get(name, self.local / name)
+                with contextlib.suppress(FileNotFoundError) if only is not None else contextlib.nullcontext():
+                    self.remote.get(name, self.local / name)
         here = self._versions()
-        self._uploaded = {name: here.get(name, (size, 0)) for name, size in there.items()}
+        if only is not None:
+            self._uploaded = here
+        else:
+            self._uploaded = {name: here.get(name, (size, 0)) for name, size in there.items()}
         self._note()
 
     @property

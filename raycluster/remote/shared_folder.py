@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import contextlib
 import hashlib
+import os
 import tempfile
 import threading
 import uuid
@@ -46,23 +47,23 @@ class SharedFolder:
     @property
     def is_seen(self) -> bool:
         """Whether this machine sees the folder."""
-        return self.sign is None or (self.path / self.sign).exists()
+        return self.sign is None or os.path.exists(self.path / self.sign)
 
     @contextlib.contextmanager
-    def opened(self, only: str = "") -> Iterator[Path]:
+    def opened(self, *needed: str) -> Iterator[Path]:
         """Provide the folder, or a copy of it; :func:`raycluster.runtime.stand_in.deliver` passes changes on at once.
 
         Parameters
         ----------
-        only : str
-            What the names of the files begin with that are needed; processes of other names may write meanwhile.
+        needed : str
+            What the names of the files begin with that a copy has to have.
         """
         if self.is_seen:
             yield self.path
             return
         with _home(self.path) as home:
             mirror = Mirror(self._kept(), home)
-            mirror.fill(only)
+            mirror.fill(needed)
             mirror.local.mkdir(parents=True, exist_ok=True)
             one_at_a_time = threading.Lock()
 
@@ -92,8 +93,8 @@ class SharedFolder:
         if self.is_seen:
             yield self.path / name
             return
-        with tempfile.TemporaryDirectory(prefix="raycluster-") as home:
-            path = Path(home) / name
+        with _home(self.path) as home:
+            path = home / name
             path.parent.mkdir(parents=True)
             yield path
             if path.exists():
@@ -110,8 +111,12 @@ def share(path: Path, cluster: RaySession) -> Iterator[SharedFolder]:
     Parameters
     ----------
     path : Path
+        Its lock must be held.
     cluster : RaySession
     """
+    for pattern in (f"{LOCK}.*", "checkpoints/*/*.partial", "trials/*/checkpoints/*/*.partial"):
+        for left in path.glob(pattern):  # by processes that were killed
+            remove_tree(left) if left.is_dir() else left.unlink(missing_ok=True)
     if cluster.is_private:
         yield SharedFolder(path)
         return
@@ -134,14 +139,17 @@ def share(path: Path, cluster: RaySession) -> Iterator[SharedFolder]:
 def _home(path: Path) -> Iterator[Path]:
     """Provide an empty folder for a copy, and remove those that killed processes have left."""
     prefix = f"raycluster-{hashlib.sha256(str(path).encode()).hexdigest()[:8]}-"
-    for left in Path(tempfile.gettempdir()).glob(f"{prefix}*"):
-        with contextlib.suppress(UserError, OSError), RunDir(left).lock():
-            remove_tree(left)
-    home = Path(tempfile.mkdtemp(prefix=prefix))
+    new = Path(tempfile.mkdtemp(prefix="raycluster-"))
+    home = new.with_name(prefix + new.name)
     try:
-        with RunDir(home).lock():
+        with RunDir(new).lock():
+            new.rename(home)  # locked already, so that nobody takes it for one that was left
+            for left in set(home.parent.glob(f"{prefix}*")) - {home}:
+                with contextlib.suppress(UserError, OSError), RunDir(left).lock():
+                    remove_tree(left)
             yield home
     finally:
+        remove_tree(new)
         remove_tree(home)
 
 

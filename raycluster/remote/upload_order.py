@@ -17,7 +17,7 @@ EXPORT = "raycluster.json"  # whose the folder is, and in the end that it is com
 FIRST = (REJECTED, CONFIG)  # a run that has begun has both
 # What is made again where it is missing: prepared images, and what Ray keeps while it works.
 PASSING = re.compile(rf"(trials/\d+/)?({STAGED}|checkpoints/ray|tune)/")
-PARTIAL = re.compile(r"\.[0-9a-f]{8}\.partial$|/\d{6}\.partial/")
+PARTIAL = re.compile(r"\.[0-9a-f]{8}\.partial(/|$)|/\d{6}\.partial/")
 CHECKPOINT = re.compile(r"(?:^|.*/)checkpoints/[^/]+/\d{6}/(?P<file>[^/]+)")
 
 

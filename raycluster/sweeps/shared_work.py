@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import os
 from collections.abc import Callable
 from pathlib import Path
 from typing import Any
@@ -11,6 +10,7 @@ import numpy as np
 
 from raycluster.graph.neighbors.nearest import Neighbors, find_neighbors
 from raycluster.methods.base import Answer, Method
+from raycluster.runtime.files import atomic_write
 
 
 def share_pixel_graph(folder: Path, method: Method) -> Callable[..., Any]:
@@ -32,10 +32,8 @@ def share_pixel_graph(folder: Path, method: Method) -> Callable[..., Any]:
                 return Neighbors(saved["ids"], saved["sq_distances"], float(saved["recall"]))
         found = find_neighbors(features, k)
         folder.mkdir(parents=True, exist_ok=True)
-        partial = path.with_suffix(f".{os.getpid()}")
-        with open(partial, "wb") as file:
+        with atomic_write(path) as partial, open(partial, "wb") as file:
             np.savez(file, **found._asdict())
-        partial.replace(path)
         return found
 
     return answer

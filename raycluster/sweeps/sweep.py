@@ -108,7 +108,8 @@ def _sweep(options: SweepOptions, method: str, preset: str, ledger: Ledger, cons
         with ledger.run_dir.lock():
             if options.scheduler == "pbt":
                 lock = str(ledger.path / LOCK)
-                check_seen(lock, f"--out {ledger.path}, through which --scheduler pbt passes checkpoints on,")
+                remedy = "choose as --out a folder that all machines share, or another --scheduler"
+                check_seen(lock, f"--out {ledger.path}, by which --scheduler pbt passes checkpoints on,", remedy)
             images = _open(run, options, ledger, console)
             _begin(ledger, identity, images.fingerprint)
             _plan(ledger, options, run, space, trials)

@@ -62,7 +62,7 @@ def run_trial(config: dict[str, Any], job: TrialJob, images: LoadedImages) -> No
     """
     # Not config["number"]: population-based training passes whole configs on.
     number = int(tune.get_context().get_trial_name())
-    with job.folder.opened(f"trials/{number:04d}/") as out:
+    with job.folder.opened(f"trials/{number:04d}/", "graphs/") as out:
         _run_trial(config, job, images, number, Ledger(out))
 
 

@@ -67,6 +67,10 @@ class ClusterDriver:
         self._calls: dict[int, _Call] = {}
         self._one_at_a_time = asyncio.Lock()
 
+    async def close(self) -> None:
+        """Remove the copy of the run folder, if this machine does not see it."""
+        await asyncio.to_thread(self._until_killed.close)
+
     async def new_group(self) -> int:
         """Return a number higher than that of every earlier group of workers, even where clocks differ."""
         return max(time.time_ns(), self._group + 1)

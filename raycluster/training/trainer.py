@@ -38,6 +38,8 @@ if TYPE_CHECKING:
     from raycluster.data.loaded_images import LoadedImages
     from raycluster.remote.shared_folder import SharedFolder
 
+CLOSE_S = 10.0
+
 Images = TypeVar("Images", bound="ImageSet")
 
 
@@ -250,7 +252,8 @@ def stage_source(run: TrainingRun, images: ImageSet, folder: Path, console: Cons
 
     if images.rows.are_arrays:
         return images
-    check_seen(str(folder.with_name(LOCK)), f"--out {folder.parent}, where prepared copies of the images will be,")
+    remedy = "choose as --out a folder that all machines share, or a smaller --image-size"
+    check_seen(str(folder.with_name(LOCK)), f"{folder}, for images that do not fit into memory,", remedy)
     console.say(f"Each image is decoded once: prepared copies, {size(images.n_bytes)}, stay in {folder} until the end.")
     staged = stage_images(images, folder, _show_reading(images, "preparing images", console))
     return _checked(run, images, staged, console)
@@ -335,4 +338,6 @@ def driver_actor(folder: SharedFolder, n: int, plan: Plan, rehearsal: Callable[[
     except Exception:
         ray.kill(driver)
         raise
+    with contextlib.suppress(ray.exceptions.RayError):
+        ray.get(driver.close.remote(), timeout=CLOSE_S)
     ray.kill(driver)  # not if the whole command ends, because Ray may have died, and would not answer

@@ -148,7 +148,7 @@ def number_of_group(driver: Any, rank: int, world_size: int, device: torch.devic
 def train_worker(config: dict[str, Any]) -> WorkerResults | None:
     """Run the method in this worker, and write its part of the results; worker 0 returns the rest to the job."""
     job: WorkerJob = config["job"]
-    with job.folder.opened() as folder:
+    with job.folder.opened("checkpoints/training/", "checkpoints/kept/", "metrics.jsonl") as folder:
         run_dir = RunDir(folder)
         try:
             return _train(job, run_dir)

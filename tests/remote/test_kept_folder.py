@@ -37,6 +37,9 @@ def test_files_are_listed_read_written_and_removed(keep, folder, tmp_path):
     kept.remove("a/old.json")
     kept.remove("a/old.json")
     kept.remove_folder("c")
+    assert (folder / "c" / "d" / "new.json").exists()  # another process may have written it
+    kept.remove("c/d/new.json")
+    kept.remove_folder("c")
     kept.remove_folder("c")
     assert [path.name for path in folder.iterdir()] == ["a"]
 
@@ -66,3 +69,12 @@ def test_a_file_is_complete_or_absent_and_errors_are_those_of_its_machine(keep, 
     with pytest.raises(OSError, match="file"):
         kept.put("file/new", tmp_path / "new")
     assert kept.files() == {"file": 9}
+
+
+def test_what_is_gone_before_it_has_its_name_is_an_error_and_the_second_attempt_of_a_keeper_is_none(folder):
+    keeper = FolderKeeper(str(folder))
+    keeper.write("a.partial", 0, b"a")
+    keeper.rename("a.partial", "a")
+    keeper.rename("a.partial", "a")
+    with pytest.raises(FileNotFoundError):
+        keeper.rename("b.partial", "b")

@@ -1,5 +1,6 @@
 import os
 import tempfile
+from concurrent.futures import ThreadPoolExecutor
 from dataclasses import replace
 from pathlib import Path
 
@@ -8,6 +9,7 @@ import pytest
 from raycluster.remote import shared_folder
 from raycluster.remote.shared_folder import SharedFolder, share
 from raycluster.runtime.checkpoint import load_latest, save_checkpoint
+from raycluster.runtime.files import remove_tree
 from raycluster.runtime.session import ray_session as connect
 from raycluster.runtime.stand_in import deliver
 from tests.s3_server import until
@@ -83,7 +85,7 @@ def test_a_machine_that_does_not_works_in_a_copy_of_what_it_needs(unseen, out):
 
 
 def test_what_grows_is_passed_on_meanwhile(unseen, out):
-    with unseen.opened() as path, open(path / "metrics.jsonl", "w") as file:
+    with unseen.opened("config.json") as path, open(path / "metrics.jsonl", "w") as file:
         assert (path / "config.json").exists()
         for line in ("first\n", "second\n"):
             file.write(line)
@@ -135,3 +137,60 @@ def test_an_error_on_the_way_names_the_folder_of_the_command(unseen, out):
 
     with pytest.raises(OSError, match=str(out)):
         work()
+
+
+def test_what_other_processes_write_meanwhile_is_theirs(unseen, out):
+    """Also a checkpoint that is half there when a copy begins, and folders that the copy does not have."""
+    theirs = out / "checkpoints" / "training" / "000001"
+    save_checkpoint(theirs.parent, {}, {"epoch": 1})
+    theirs.mkdir()
+    (theirs / "tensors.safetensors").touch()
+    with unseen.opened("checkpoints/training/", "checkpoints/driver/") as path:
+        (theirs / "state.json").write_text("{}")
+        save_checkpoint(path / "checkpoints" / "driver", {}, {"step": 1})
+        deliver(path)
+        remove_tree(path / "checkpoints" / "driver")
+        deliver(path)
+    assert names(out / "checkpoints") == [
+        f"training/00000{number}/{name}" for number in (0, 1) for name in ("state.json", "tensors.safetensors")
+    ]
+
+
+def test_a_checkpoint_is_there_as_a_whole_and_stays_as_the_first_process_wrote_it(unseen, out):
+    training = "checkpoints/training"
+    with unseen.opened(f"{training}/") as path:
+        (path / training / "000000").mkdir(parents=True)
+        (path / training / "000000" / "tensors.safetensors").write_bytes(b"of the former worker")
+        deliver(path)
+        assert [one.suffix for one in (out / training).iterdir()] == [".partial"]
+        save_checkpoint(out / training, {}, {"epoch": 1})  # by the worker that has replaced it
+        (path / training / "000000" / "state.json").write_text("{}")
+        with pytest.raises(OSError, match="000000"):
+            deliver(path)
+        assert load_latest(out / training)[1] == {"epoch": 1}
+        remove_tree(path / training)
+
+
+def test_many_processes_begin_at_once(unseen, out):
+    def work(number):
+        with unseen.opened() as path:
+            (path / str(number)).touch()
+
+    with ThreadPoolExecutor(8) as threads:
+        list(threads.map(work, range(40)))
+    assert names(out)[1:-1] == sorted(map(str, range(40)))
+    assert os.listdir(tempfile.gettempdir()) == []
+
+
+def test_what_killed_processes_left_in_the_folder_is_removed_when_it_is_shared_again(cluster, out):
+    (out / ".lock.0a1b2c3d").touch()
+    for place in ("checkpoints/training", "trials/0001/checkpoints/training"):
+        (out / place / "000001.0a1b2c3d.partial").mkdir(parents=True)
+        save_checkpoint(out / place, {}, {"epoch": 1})
+        (out / place / "000002.0a1b2c3d.partial").mkdir()
+    (out / "trials" / "0001" / "kept.partial").touch()
+    with share(out, replace(cluster, is_private=True)):
+        pass
+    assert not [*out.rglob("*.*.partial"), *out.glob(".lock.*")]
+    assert (out / "trials" / "0001" / "kept.partial").exists()
+    assert load_latest(out / "checkpoints" / "training")[1] == {"epoch": 1}

@@ -1,7 +1,10 @@
+import hashlib
 import os
 import signal
+import tempfile
 import uuid
 from dataclasses import dataclass, replace
+from pathlib import Path
 
 import numpy as np
 import pytest
@@ -129,3 +132,7 @@ def test_a_driver_that_dies_at_work_is_asked_again_and_answers_completed_steps_f
     assert (tmp_path / "calls").read_text() == "x"
     assert ask_driver(driver, 3, 32, 0, 1, everything, double, {}).pid != before
     assert len(list((folder / "checkpoints" / "driver").iterdir())) == 2
+    copies = f"raycluster-{hashlib.sha256(str(folder).encode()).hexdigest()[:8]}-*"
+    assert list(Path(tempfile.gettempdir()).glob(copies))
+    ray.get(driver.close.remote())
+    assert not list(Path(tempfile.gettempdir()).glob(copies))
