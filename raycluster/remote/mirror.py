@@ -7,14 +7,17 @@ import json
 import os
 import uuid
 from collections.abc import Callable
+from concurrent.futures import ThreadPoolExecutor
 from pathlib import Path, PurePosixPath
 from typing import Generic, Protocol, TypeVar
 
 from raycluster.errors import UserError
 from raycluster.remote.folder import Version, version_of
-from raycluster.remote.upload_order import CONFIG, EXPORT, changes, incomplete, is_kept, seals
+from raycluster.remote.upload_order import CONFIG, EXPORT, Change, batches, changes, incomplete, is_kept, seals
 from raycluster.runtime.files import remove_tree, write_json
 from raycluster.runtime.run_dir import LOCK, REJECTED
+
+AT_ONCE = 8  # files that travel at the same time
 
 
 class Elsewhere(Protocol):
@@ -109,10 +112,14 @@ class Mirror(Generic[F]):
                 name: version for name, version in self._uploaded.items() if there.get(name) == version[0]
             }
             return
-        for name in there.keys() - incomplete(there):
-            if is_kept(name, of_export=EXPORT in there):
-                with contextlib.suppress(FileNotFoundError) if only is not None else contextlib.nullcontext():
-                    self.remote.get(name, self.local / name)
+
+        def fetch(name: str) -> None:
+            with contextlib.suppress(FileNotFoundError) if only is not None else contextlib.nullcontext():
+                self.remote.get(name, self.local / name)
+
+        kept = [name for name in there.keys() - incomplete(there) if is_kept(name, of_export=EXPORT in there)]
+        with ThreadPoolExecutor(AT_ONCE) as threads:
+            list(threads.map(fetch, kept))
         here = self._versions()
         if only is not None:
             self._uploaded = here
@@ -132,7 +139,7 @@ class Mirror(Generic[F]):
         Parameters
         ----------
         goes_on : callable
-            Asked before every file whether there is still time.
+            Asked again and again whether there is still time.
         """
         here, there = self._versions(), {name for name in self._uploaded if is_kept(name, self._is_export)}
         if any(seals(name) and version_of(self.local / name) != version for name, version in here.items()):
@@ -140,15 +147,23 @@ class Mirror(Generic[F]):
         changed = [name for name, version in here.items() if self._uploaded.get(name) != version]
         gone = there - here.keys()
         is_same = True
-        for what, name in changes(changed, gone, there):
-            if not goes_on():
+
+        def apply(change: Change) -> bool:
+            if change.what == "remove":
+                self._remove(change.name)
+                return True
+            if seals(change.name) and version_of(self.local / change.name) != here[change.name]:
                 return False
-            if what == "remove":
-                self._remove(name)
-            elif not seals(name):
-                is_same &= self._put(name)
-            elif is_same or seals(name) == "checkpoint":
-                is_same &= version_of(self.local / name) == here[name] and self._put(name)
+            return self._put(change.name)
+
+        with ThreadPoolExecutor(AT_ONCE) as threads:
+            for batch in batches(changes(changed, gone, there)):
+                if not goes_on():
+                    return False
+                what, name = batch[0]
+                if what == "put" and seals(name) not in ("", "checkpoint") and not is_same:
+                    continue  # what it seals is not complete
+                is_same &= all(list(threads.map(apply, batch)))
         for folder in {PurePosixPath(name).parent for name in gone}:
             self._remove_folder(folder)
         if changed or gone:

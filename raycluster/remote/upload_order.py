@@ -3,7 +3,8 @@
 from __future__ import annotations
 
 import re
-from collections.abc import Collection
+from collections.abc import Collection, Iterable, Iterator
+from itertools import groupby
 from pathlib import PurePosixPath
 from typing import Literal, NamedTuple
 
@@ -18,6 +19,7 @@ FIRST = (REJECTED, CONFIG)  # a run that has begun has both
 # What is made again where it is missing: prepared images, and what Ray keeps while it works.
 PASSING = re.compile(rf"(trials/\d+/)?({STAGED}|checkpoints/ray|tune)/")
 PARTIAL = re.compile(r"\.[0-9a-f]{8}\.partial(/|$)|/\d{6}\.partial/")
+BATCH = 64
 CHECKPOINT = re.compile(r"(?:^|.*/)checkpoints/[^/]+/\d{6}/(?P<file>[^/]+)")
 
 
@@ -85,11 +87,25 @@ def changes(changed: Collection[str], gone: Collection[str], there: Collection[s
     ]
 
 
+def batches(order: Iterable[Change]) -> Iterator[list[Change]]:
+    """Cut changes into batches that can be made at the same time: files of one folder that seal nothing."""
+    for _, group in groupby(order, _together):
+        members = list(group)
+        for start in range(0, len(members), BATCH):
+            yield members[start : start + BATCH]
+
+
 def incomplete(names: Collection[str]) -> set[str]:
     """Return those files of a copy that belong to checkpoints without a seal."""
     return {
         name for name in names if CHECKPOINT.fullmatch(name) and str(PurePosixPath(name).parent / STATE) not in names
     }
+
+
+def _together(change: Change) -> str | Change:
+    path = PurePosixPath(change.name)
+    is_body = change.what == "put" and not seals(change.name) and path.name not in FIRST
+    return str(path.parent) if is_body else change
 
 
 def _last_first(name: str) -> int:

@@ -1,5 +1,6 @@
 import json
 import os
+import threading
 from dataclasses import dataclass
 
 import pytest
@@ -10,6 +11,8 @@ from raycluster.remote.folder import RemoteFolder
 from raycluster.remote.mirror import Mirror
 from raycluster.runtime.checkpoint import save_checkpoint
 from raycluster.runtime.files import remove_tree
+
+LOCK = threading.Lock()
 
 
 class Away(OSError):
@@ -23,9 +26,10 @@ class Flaky(RemoteFolder):
     changes_left: list
 
     def _change(self):
-        if not self.changes_left[0]:
-            raise Away("away")
-        self.changes_left[0] -= 1
+        with LOCK:
+            if not self.changes_left[0]:
+                raise Away("away")
+            self.changes_left[0] -= 1
 
     def put(self, name, path):
         self._change()
@@ -293,3 +297,25 @@ def test_a_name_that_is_not_utf_8_is_told(remote, tmp_path):
     (mirror.local / "ü.png").touch()
     with pytest.raises(UserError, match=r"'a.udcff\.png' is not UTF-8, as names behind a URI have to be"):
         mirror.upload()
+
+
+class Together(RemoteFolder):
+    """A folder that gives and takes two files only at the same time."""
+
+    meeting = threading.Barrier(2)
+
+    def put(self, name, path):
+        self.meeting.wait(10)
+        return super().put(name, path)
+
+    def get(self, name, path):
+        self.meeting.wait(10)
+        super().get(name, path)
+
+
+def test_files_of_a_folder_travel_at_the_same_time(tmp_path):
+    remote = Together(fs.LocalFileSystem(), str(tmp_path / "bucket" / "run"), "s3://bucket/run")
+    first = job(remote, tmp_path / "first")
+    write(first, a__x="1", a__y="2")
+    assert first.upload()
+    assert content(job(remote, tmp_path / "second", first.copy).local) == {"a/x": b"1", "a/y": b"2"}

@@ -6,6 +6,7 @@ from raycluster.remote.upload_order import (
     CONFIG,
     STATE,
     Change,
+    batches,
     changes,
     incomplete,
     is_kept,
@@ -126,3 +127,19 @@ def test_a_checkpoint_without_its_state_is_incomplete():
     assert incomplete([*RUN, "checkpoints/kept/a.safetensors", "checkpoints/1000/weights.pt"]) == set()
     assert seals("checkpoints/driver/000001/state.json") == "checkpoint"
     assert STATE == STATE_OF_CHECKPOINTS
+
+
+def test_only_files_of_a_folder_that_seal_nothing_are_changed_together():
+    names = ["config.json", "metrics.jsonl", "a/1", "a/2", "b/1", "checkpoints/training/000001/state.json"]
+    order = changes([*names, "summary.json"], ["old"], {"old"})
+    assert [[change.name for change in batch] for batch in batches(order)] == [
+        ["config.json"],
+        ["metrics.jsonl"],
+        ["a/1", "a/2"],
+        ["b/1"],
+        ["checkpoints/training/000001/state.json"],
+        ["old"],
+        ["summary.json"],
+    ]
+    many = [Change("put", f"a/{number}") for number in range(150)]
+    assert [len(batch) for batch in batches(many)] == [64, 64, 22]
