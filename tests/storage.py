@@ -15,7 +15,7 @@ def without_shared_storage():
 
     @contextlib.contextmanager
     def share_unseen(path, cluster):
-        with share(path, cluster) as folder:
+        with share(path, replace(cluster, is_private=False)) as folder:
             yield replace(folder, sign=".lock.of-another-folder")
 
     with pytest.MonkeyPatch.context() as patch:

@@ -131,6 +131,11 @@ def own_folder(console: Console | None = None) -> Iterator[Path]:
                 remove_tree(folder)
 
 
+def is_private(session: Path) -> bool:
+    """Return whether the session folder of a Ray is in one that :func:`own_folder` has made."""
+    return session.parent.name == INSIDE and session.parents[1].name.startswith(PREFIX)
+
+
 def remove_abandoned(place: Path) -> None:
     """Remove what private Rays of killed commands have left in a place: spilled objects at once, logs after a day."""
     for lock in place.glob(f"{PREFIX}*/{LOCK}"):

@@ -8,7 +8,6 @@ import os
 import signal
 import socket
 import sys
-import tempfile
 import threading
 from collections.abc import Callable, Iterator
 from dataclasses import dataclass
@@ -21,7 +20,7 @@ from raycluster.errors import UserError
 from raycluster.runtime.console import Console
 from raycluster.runtime.machine import available_cores, available_gpus, load_of_machine
 from raycluster.runtime.paths import under_job_submit
-from raycluster.runtime.private_ray import INSIDE, NAMESPACE, own_folder, start_private
+from raycluster.runtime.private_ray import INSIDE, NAMESPACE, is_private, own_folder, start_private
 from raycluster.runtime.ray_output import quiet_core, quiet_raylets, quiet_threads
 from raycluster.runtime.ray_watch import last_words_of_start, living_nodes, watch_over, watched
 from raycluster.runtime.resources import Node
@@ -71,8 +70,9 @@ class RaySession:
 def ray_session(console: Console | None = None) -> Iterator[RaySession]:
     """Connect to Ray for the duration of a job.
 
-    A connection that exists already is used, and left open. The cluster that ``RAY_ADDRESS`` names, as under ``ray job
-    submit``, is joined. Otherwise a private one is started on this machine, and stopped at the end.
+    A connection that exists already is used, and left open: a trial of a sweep has one, to the Ray of its command. The
+    cluster that ``RAY_ADDRESS`` names, as under ``ray job submit``, is joined. Otherwise a private one is started on
+    this machine, and stopped at the end.
 
     Parameters
     ----------
@@ -83,8 +83,11 @@ def ray_session(console: Console | None = None) -> Iterator[RaySession]:
     import ray
 
     if ray.is_initialized():
-        logs = os.path.join(tempfile.gettempdir(), "ray", ray.get_runtime_context().get_session_name(), "logs")
-        yield RaySession(living_nodes(), logs, living_nodes)
+        from ray._private import worker
+
+        here: Any = worker._global_node
+        folder = Path(here.get_session_dir_path())
+        yield RaySession(living_nodes(), str(folder / "logs"), living_nodes, is_private(folder))
         return
     node = private_node()
     if console:

@@ -33,7 +33,8 @@ def out(tmp_path):
 @pytest.fixture
 def cluster(ray_session):
     with connect() as found:
-        yield found
+        assert found.is_private
+        yield replace(found, is_private=False)
 
 
 @pytest.fixture

@@ -5,13 +5,21 @@ import itertools
 import os
 import threading
 import time
+from pathlib import Path
 
 import pytest
 
 from raycluster.errors import TrainingFailed, UserError
 from raycluster.runtime import private_ray
 from raycluster.runtime.console import Console
-from raycluster.runtime.private_ray import LOCK, own_folder, place_for_sockets, remove_abandoned, start_private
+from raycluster.runtime.private_ray import (
+    LOCK,
+    is_private,
+    own_folder,
+    place_for_sockets,
+    remove_abandoned,
+    start_private,
+)
 from raycluster.runtime.resources import Node
 
 
@@ -137,3 +145,10 @@ def test_only_what_killed_commands_of_ours_have_left_is_removed(tmp_path):
     assert not abandoned.exists()
     assert recent.exists()
     assert [(folder / spilled).exists() for folder in (recent, in_use, other)] == [False, True, True]
+
+
+def test_a_private_ray_is_known_by_its_folder():
+    with own_folder() as folder:
+        assert is_private(folder / "ray" / "session_1")
+    assert not is_private(Path("/tmp/ray/session_1"))
+    assert not is_private(Path("/home/raycluster-1/sessions/session_1"))

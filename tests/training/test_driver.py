@@ -44,7 +44,7 @@ def driver(ray_session, folder):
 
     It is one on a machine that does not see the run folder.
     """
-    with connect() as cluster, share(folder, cluster) as shared:
+    with connect() as cluster, share(folder, replace(cluster, is_private=False)) as shared:
         options = {"name": f"driver-{uuid.uuid4().hex}", "max_restarts": -1, "num_cpus": 0}
         unseen = replace(shared, sign=".lock.of-another-folder")
         driver = ray.remote(ClusterDriver).options(**options).remote(unseen, len(ROWS))
