@@ -12,12 +12,15 @@ from raycluster.remote.shared_folder import share
 @contextlib.contextmanager
 def without_shared_storage():
     """Let the processes of all commands work as on machines that do not see the folder for results."""
+    shared = []
 
     @contextlib.contextmanager
     def share_unseen(path, cluster):
         with share(path, replace(cluster, is_private=False)) as folder:
+            shared.append(path)
             yield replace(folder, sign=".lock.of-another-folder")
 
     with pytest.MonkeyPatch.context() as patch:
         patch.setattr(shared_folder, "share", share_unseen)
         yield
+        assert shared  # by every command inside of this, or it has tried nothing

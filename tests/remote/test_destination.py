@@ -58,7 +58,7 @@ from raycluster.remote.destination import results_in
 from raycluster.runtime.console import Console
 from raycluster.training.in_process import train_in_process
 from raycluster.training.trainer import TrainingRun
-uploading.EVERY_S = 0.1
+uploading.EVERY_S = 0.5
 data, uri = sys.argv[1:]
 images = load_images(open_images(data))
 settings = JuleSettings(epochs_per_period=30, rounds=0)
