@@ -9,6 +9,11 @@ from raycluster.remote import shared_folder
 from raycluster.remote.shared_folder import share
 
 
+def unseen(folder):
+    """Return a shared folder as a machine knows it that does not see it."""
+    return replace(folder, sign=".lock.of-another-folder")
+
+
 @contextlib.contextmanager
 def without_shared_storage():
     """Let the processes of all commands work as on machines that do not see the folder for results."""
@@ -18,7 +23,7 @@ def without_shared_storage():
     def share_unseen(path, cluster):
         with share(path, replace(cluster, is_private=False)) as folder:
             shared.append(path)
-            yield replace(folder, sign=".lock.of-another-folder")
+            yield unseen(folder)
 
     with pytest.MonkeyPatch.context() as patch:
         patch.setattr(shared_folder, "share", share_unseen)

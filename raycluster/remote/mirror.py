@@ -112,9 +112,10 @@ class Mirror(Generic[F]):
                 name: version for name, version in self._uploaded.items() if there.get(name) == version[0]
             }
             return
+        may_vanish = () if only is None else (FileNotFoundError,)
 
         def fetch(name: str) -> None:
-            with contextlib.suppress(FileNotFoundError) if only is not None else contextlib.nullcontext():
+            with contextlib.suppress(*may_vanish):
                 self.remote.get(name, self.local / name)
 
         kept = [name for name in there.keys() - incomplete(there) if is_kept(name, of_export=EXPORT in there)]

@@ -12,6 +12,7 @@ from raycluster.runtime.checkpoint import load_latest, save_checkpoint
 from raycluster.runtime.files import remove_tree
 from raycluster.runtime.session import ray_session as connect
 from raycluster.runtime.stand_in import deliver
+from tests import storage
 from tests.s3_server import until
 
 
@@ -46,7 +47,7 @@ def shared(out, cluster):
 @pytest.fixture
 def unseen(shared):
     """The folder as a machine knows it that does not see it."""
-    return replace(shared, sign=".lock.of-another-folder")
+    return storage.unseen(shared)
 
 
 def names(folder):

@@ -15,6 +15,7 @@ from raycluster.errors import UserError
 from raycluster.remote.shared_folder import share
 from raycluster.runtime.session import ray_session as connect
 from raycluster.training.driver import ClusterDriver, ask_driver
+from tests.storage import unseen
 
 
 @dataclass(frozen=True)
@@ -46,8 +47,7 @@ def driver(ray_session, folder):
     """
     with connect() as cluster, share(folder, replace(cluster, is_private=False)) as shared:
         options = {"name": f"driver-{uuid.uuid4().hex}", "max_restarts": -1, "num_cpus": 0}
-        unseen = replace(shared, sign=".lock.of-another-folder")
-        driver = ray.remote(ClusterDriver).options(**options).remote(unseen, len(ROWS))
+        driver = ray.remote(ClusterDriver).options(**options).remote(unseen(shared), len(ROWS))
         yield driver
         ray.kill(driver)
 

@@ -14,6 +14,6 @@ def test_it_trains_with_no_more_actors_than_it_takes(ray_session, tmp_path):
 
     before = set(ray._private.state.actors())
     trainer = PrivateTrainer(
-        train, scaling_config=ScalingConfig(num_workers=1), run_config=RunConfig(storage_path=str(tmp_path))
+        train, scaling_config=ScalingConfig(num_workers=2), run_config=RunConfig(storage_path=str(tmp_path))
     )
     assert trainer.fit().return_value == {"TrainController", "SynchronizationActor", "RayTrainWorker"}

@@ -170,6 +170,12 @@ def metrics(out):
     return [json.loads(line) for line in (out / "metrics.jsonl").read_text().splitlines()]
 
 
+def assert_same_model(out, other, **tolerance):
+    weights = load_file(other / "model" / "model.safetensors")
+    for name, value in load_file(out / "model" / "model.safetensors").items():
+        torch.testing.assert_close(value, weights[name], msg=name, **tolerance)
+
+
 @pytest.mark.slow
 def test_a_run_leaves_every_image_in_every_file_and_says_what_it_rejected(alone, photos):
     out, summary, told = alone
@@ -236,9 +242,20 @@ def test_two_workers_that_lose_a_worker_and_the_driver_and_break_down_find_what_
     parts = [pq.read_table(part) for part in sorted((out / "embeddings").iterdir())]
     assert [part.num_rows for part in parts] == [11, 12]
     # 8 images a batch, 4 a worker: the same batches as one worker has, in another order.
-    weights = load_file(alone[0] / "model" / "model.safetensors")
-    for name, value in load_file(out / "model" / "model.safetensors").items():
-        torch.testing.assert_close(value, weights[name], msg=name, atol=1e-4, rtol=1e-3)
+    assert_same_model(out, alone[0], atol=1e-4, rtol=1e-3)
+
+
+@pytest.mark.slow
+def test_a_run_that_broke_down_is_continued_to_the_same_result(alone, photos, tmp_path):
+    settings, out = SmallSettings(str(tmp_path), mistake=True), tmp_path / "broken"
+    with pytest.raises(TrainingFailed, match="a mistake in the program"):
+        train(photos, out, settings=settings)
+    assert [row["kind"] for row in metrics(out)] == ["start", "epoch"]  # no second try of a mistake
+    train(photos, out, settings=settings)
+    assert [row.get("epoch") for row in metrics(out)] == [None, 1, None, 2, 3]
+    assert_same_model(out, alone[0], atol=0, rtol=0)
+    for name in ("assignments.parquet", "embeddings/part-00000-of-00001.parquet"):
+        assert pq.read_table(out / name) == pq.read_table(alone[0] / name)
 
 
 def test_more_clusters_than_images_are_refused(photos, tmp_path, ray_session):
