@@ -21,7 +21,8 @@ from raycluster.errors import TrainingFailed, UserError, has_no_room
 from raycluster.runtime.resources import Node
 
 CHECK_S = 1.0
-ANSWER_S = LEAVE_S = 5.0
+ANSWER_S = 3.0
+LEAVE_S = 2.0
 SILENT_S = 20.0  # of the head of a cluster: a network that fails for a shorter time does no harm
 # Not SIGINT, which commands in the background ignore. Windows has neither.
 SIGNAL: int | None = getattr(signal, "SIGUSR2", None)

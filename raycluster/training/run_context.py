@@ -76,6 +76,11 @@ class RunContext:
         """Seconds of training, including those that led to the checkpoint that this start continues from."""
         return self._seconds_before + self.seconds
 
+    @property
+    def lines_before(self) -> int:
+        """The number of metrics rows that led to the checkpoint that this start continues from; 0 without one."""
+        return int(self._saved[1]["lines"]) if self._saved else 0
+
     def autocast(self) -> contextlib.AbstractContextManager[Any]:
         """Return bfloat16 autocast if the device supports it natively."""
         return mixed_precision(self.device)

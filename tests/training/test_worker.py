@@ -1,4 +1,6 @@
+import functools
 import json
+from pathlib import Path
 
 import numpy as np
 import torch
@@ -70,3 +72,31 @@ def test_one_worker_needs_no_wrapping(tmp_path):
     assert context.wrap(model) is model
     rows = torch.ones(3, requires_grad=True)
     assert context.all_gather(rows) is rows
+
+
+def one_of_two(shared: Path, apart: Path, rank: int) -> list[str]:
+    """Start where both workers see the same checkpoint, and where only the first one sees the newest."""
+    told = []
+    for folder in (shared, apart / str(rank)):
+        feed = ResidentFeed(np.zeros((4, 1, 2, 2), np.uint8))
+        try:
+            RayContext(feed, RunDir(folder), torch.device("cpu"), driver=None, group=1, rank=rank, world_size=2)
+            told.append("")
+        except RuntimeError as error:
+            told.append(str(error))
+    return told
+
+
+def test_workers_that_see_different_checkpoints_do_not_train(tmp_path, on_two_workers):
+    shared, apart = tmp_path / "shared", tmp_path / "apart"
+    for folder, epochs in ((shared, 2), (apart / "0", 2), (apart / "1", 1)):
+        folder.mkdir(parents=True)
+        context = start(folder)
+        for epoch in range(epochs):
+            context.report({"epoch": epoch})
+            context.save({"w": torch.ones(2)}, {"epoch": epoch})
+    for rank, (same, different) in enumerate(on_two_workers(functools.partial(one_of_two, shared, apart))):
+        assert same == ""
+        assert different == (
+            f"Workers see different checkpoints in {apart / str(rank)}: not every machine sees its present state."
+        )
