@@ -78,7 +78,8 @@ def results() -> str:
             " / ".join(quality.spread(runs, name, score) for score in ("nmi_geometric", "acc"))
             for name in ("pixels", "rc")
         ]
-        about = f"| {data} | {runs[0]['images']:,} | {CLASSES.get(data, 10)} | {cells[0]} | **{cells[1]}**"
+        name = data if quality.are_present(runs[0]) else f"{data} (former defaults)"
+        about = f"| {name} | {runs[0]['images']:,} | {CLASSES.get(data, 10)} | {cells[0]} | **{cells[1]}**"
         lines.append(f"{about} | {PUBLISHED.get(data, '')} | {len(runs)} | {quality.seconds(runs, device)} |")
     return "\n".join(lines)
 

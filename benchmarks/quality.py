@@ -155,9 +155,15 @@ def print_table(rows: list[dict[str, Any]]) -> None:
         cells = [" / ".join(spread(runs, name, score) for score in ("nmi_geometric", "acc")) for name in CLUSTERINGS]
         cells.append(" / ".join(spread(runs, "rc", score) for score in ("nmi", "ari")))
         date = max(row["date"] for row in runs)
-        print(f"| {data} | {preset} | {' | '.join(cells)} | {len(runs)} | {seconds(runs, device)} | {date} |")
+        kind = preset if are_present(runs[0]) else f"{preset}, former"
+        print(f"| {data} | {kind} | {' | '.join(cells)} | {len(runs)} | {seconds(runs, device)} | {date} |")
     print("\nNMI (geometric) / ACC, mean ± standard deviation over seeds.")
     print(machines_of([row for runs in groups.values() for row in runs]))
+
+
+def are_present(row: dict[str, Any]) -> bool:
+    """Return whether a run has the settings of its preset as they are now, apart from η."""
+    return row["settings"] == asdict(PRESETS[row["preset"]]) | {"unroll_rate": row["settings"]["unroll_rate"]}
 
 
 def seconds(runs: list[dict[str, Any]], device: str) -> str:
