@@ -118,7 +118,7 @@ def planned(command: Run) -> Iterator[Planned]:
     for file in command.features:
         rows, labels = np.load(file).astype(np.float32), np.load(file.with_name(f"{file.stem}_labels.npy"))
         rows /= np.linalg.norm(rows, axis=1, keepdims=True)
-        still = replace(DEFAULT, rotation=0.0, shift=0.0, zoom=0.0, shear=0.0)
+        still = replace(DEFAULT, rotation=0.0, shift=0.0, zoom=0.0)
         k = len(np.unique(labels))
         for name, settings, n_clusters in (
             ("default", still, k),

@@ -48,7 +48,7 @@ from raycluster.metrics.kmeans import kmeans
 from raycluster.metrics.quality import clustering_quality
 from raycluster.training.local_context import LocalContext
 
-SETTINGS = JuleSettings(rotation=0.0, shift=0.0, zoom=0.0, shear=0.0)
+SETTINGS = JuleSettings(rotation=0.0, shift=0.0, zoom=0.0)
 FROZEN = replace(PRESETS["frozen"], evaluate_every=1000)  # once, at the end
 
 

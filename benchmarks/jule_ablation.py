@@ -22,7 +22,7 @@ from raycluster.methods.jule.settings import PRESETS
 RESULTS = Path(__file__).with_name("jule_ablation.jsonl")
 DEFAULTS, PAPER = PRESETS["default"], PRESETS["paper"]
 DEVIATIONS = {
-    "augmentation": ("rotation", "shift", "zoom", "shear"),
+    "augmentation": ("rotation", "shift", "zoom"),
     "local scaling": ("affinity",),
     "K_s by the number of images": ("n_neighbors",),
     "joining small components": ("join_small_components",),
@@ -30,7 +30,6 @@ DEVIATIONS = {
     "grouped batches": ("grouped_batches",),
     "all other images of a batch as negatives": ("negatives",),
     "rounds": ("rounds",),
-    "10 epochs a period in place of 20": ("epochs_per_period",),
 }
 WITHOUT = {
     "nothing": DEFAULTS,

@@ -14,10 +14,9 @@ def random_affine(
     rotation: float,
     shift: float,
     zoom: float,
-    shear: float,
     generator: torch.Generator | None = None,
 ) -> torch.Tensor:
-    """Rotate, shift, zoom and shear every image by its own amounts, with bilinear sampling and the border repeated.
+    """Rotate, shift and zoom every image by its own random amount, with bilinear sampling and the border repeated.
 
     Parameters
     ----------
@@ -27,9 +26,7 @@ def random_affine(
     shift : float
         Maximum shift as a fraction of the side, in every direction.
     zoom : float
-        Maximum change of the width and, independently, of the height, as a fraction, larger or smaller.
-    shear : float
-        Maximum slant, as the shift of a row over its distance from the center, in either direction.
+        Maximum change in size, as a fraction, larger or smaller.
     generator : Generator on the images' device
 
     Returns
@@ -37,17 +34,13 @@ def random_affine(
     images : Tensor of float, shape (B, C, H, W)
     """
     batch, _, height, width = images.shape
-    amounts = torch.empty(6, batch, device=images.device).uniform_(-1, 1, generator=generator)
-    turn, right, down, wider, higher, slant = amounts
+    turn, right, down, scale = torch.empty(4, batch, device=images.device).uniform_(-1, 1, generator=generator)
     angle = turn * (rotation * math.pi / 180)
-    cos, sin = angle.cos(), angle.sin()
-    wider, higher, slant = 1 + wider * zoom, 1 + higher * zoom, slant * shear
-    # From a pixel to where it comes from: turned back, straightened, and zoomed back. Coordinates run from -1 to 1
-    # along both sides, hence the aspect ratio and the factor 2.
-    to_x = torch.stack(
-        [(cos - slant * sin) / wider, (sin + slant * cos) / wider * (height / width), 2 * shift * right], 1
-    )
-    to_y = torch.stack([-sin / higher * (width / height), cos / higher, 2 * shift * down], 1)
+    scale = 1 + scale * zoom
+    cos, sin = angle.cos() / scale, angle.sin() / scale
+    # Coordinates run from -1 to 1 along both sides, hence the aspect ratio and the factor 2.
+    to_x = torch.stack([cos, sin * (height / width), 2 * shift * right], dim=1)
+    to_y = torch.stack([-sin * (width / height), cos, 2 * shift * down], dim=1)
     # One product for all images; sampling reads it as [B, H, W, 2] without a copy.
     pixels = _coordinates(height, width, images.device)
     grid = (torch.stack([to_x, to_y], dim=1) @ pixels).view(batch, 2, height, width).permute(0, 2, 3, 1)

@@ -24,6 +24,6 @@ def train_head(settings: JuleSettings, n_clusters: Clusters, context: Context) -
     feed = ResidentFeed(features[:, :, None, None], context.device, context.rank, context.world_size, context.seed)
     head = FeatureHead(features.shape[1])
     head.start_from(features)
-    still = replace(settings, rotation=0.0, shift=0.0, zoom=0.0, shear=0.0)
+    still = replace(settings, rotation=0.0, shift=0.0, zoom=0.0)
     outcome = take_turns(still, n_clusters, context, feed, head, "features", lambda rows: rows[:, :, 0, 0])
     return replace(outcome, model=JuleHead(backbone, head).eval())

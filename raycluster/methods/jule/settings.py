@@ -16,11 +16,11 @@ class JuleSettings(PretrainedSettings, GraphSettings):
 
     unroll_rate: float = 0.9
     """η, the share of the clusters merged in a period; 0.2 suits many small classes, such as faces."""
-    epochs_per_period: int = 10
-    """Epochs on the labels of each period; 20 in the paper."""
-    rounds: int = 3
+    epochs_per_period: int = 20
+    """Epochs on the labels of each period."""
+    rounds: int = 2
     """Training rounds on the final clusters (RC), each followed by clustering; 0 in the paper."""
-    epochs_per_round: int = 10
+    epochs_per_round: int = 20
     """Epochs in each of the --rounds."""
 
     join_isolated_clusters: Reproduction[bool] = False
@@ -47,10 +47,8 @@ class JuleSettings(PretrainedSettings, GraphSettings):
     """Rotate training images by up to this many degrees; 0 in the paper."""
     shift: float = 0.06
     """Shift training images by up to this part of their side; 0 in the paper."""
-    zoom: float = 0.15
-    """Stretch width and height of training images by up to this part; 0 in the paper."""
-    shear: float = 0.2
-    """Slant training images by up to this part of their height; 0 in the paper."""
+    zoom: float = 0.1
+    """Zoom training images in or out by up to this part; 0 in the paper."""
 
     def __post_init__(self) -> None:
         """Reject invalid values."""
@@ -62,15 +60,13 @@ class JuleSettings(PretrainedSettings, GraphSettings):
             check_setting(name, getattr(self, name), getattr(self, name) >= 0, "0 or more")
         check_setting("negatives", self.negatives, self.negatives is None or self.negatives > 0, "a number above 0")
         check_setting("unroll_rate", self.unroll_rate, 0 < self.unroll_rate <= 1, "a share above 0 and up to 1")
-        for name in ("shift", "zoom", "shear"):
+        for name in ("shift", "zoom"):
             check_setting(name, getattr(self, name), 0 <= getattr(self, name) < 1, "a share from 0 to below 1")
 
 
 PRESETS = {
     "default": JuleSettings(),
     "paper": JuleSettings(
-        epochs_per_period=20,
-        epochs_per_round=20,
         rounds=0,
         n_neighbors=20,
         affinity="global",
@@ -82,7 +78,6 @@ PRESETS = {
         rotation=0.0,
         shift=0.0,
         zoom=0.0,
-        shear=0.0,
     ),
 }
 

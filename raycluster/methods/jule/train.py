@@ -251,8 +251,8 @@ class _Jule:
         """
         s, context = self.settings, self.context
         inputs = self.net.prepare(images)
-        if s.rotation or s.shift or s.zoom or s.shear:
-            inputs = random_affine(inputs, s.rotation, s.shift, s.zoom, s.shear, self.generator)
+        if s.rotation or s.shift or s.zoom:
+            inputs = random_affine(inputs, s.rotation, s.shift, s.zoom, self.generator)
         with context.autocast():
             local = self.model(inputs)
         # Every worker computes the loss of the whole batch, so that all stay in step, and N workers together compute
