@@ -7,7 +7,7 @@ import shutil
 from pathlib import Path
 
 from raycluster.errors import UserError
-from raycluster.runtime.units import size
+from raycluster.runtime.units import count, size
 
 ROW_BYTES = 24  # id, label and path offset
 MARGIN = 1.05
@@ -35,8 +35,8 @@ def check_disk(out: Path, n: int, embedding_size: int, path_bytes: int) -> str:
     free = shutil.disk_usage(next(folder for folder in (out, *out.parents) if folder.exists())).free
     if needed + KEPT_FREE > free:
         raise UserError(
-            f"The embeddings of {n:,} images will take {size(needed)}, and {out} has {size(free)} free: make room, or "
-            "choose another --out."
+            f"The embeddings of {count(n, 'image')} will take {size(needed)}, and {size(KEPT_FREE)} are to stay free, "
+            f"but {out} has {size(free)}: make room, or choose another --out."
         )
     return f"{n:,} embeddings of {embedding_size} numbers will take about {size(needed)} of {size(free)} free"
 
