@@ -31,6 +31,11 @@ class RunContext:
     seed : int
     labels : ndarray of int64, shape (n,), or None
     rank, world_size : int
+
+    Attributes
+    ----------
+    lines_before : int
+        The rows of metrics that led to the checkpoint that this start continues from; 0 without one.
     """
 
     def __init__(
@@ -52,6 +57,7 @@ class RunContext:
         if damaged and self._saved is None:
             damaged.append("No checkpoint is intact: the training starts anew.")
         before: dict[str, Any] = self._saved[1] if self._saved else {"lines": 0, "seconds": 0.0}
+        self.lines_before: int = before["lines"]
         self._began, self._seconds_before = time.perf_counter(), before["seconds"]
         self._metrics = MetricsLog(run_dir.metrics, run_dir.tensorboard, before["lines"]) if rank == 0 else None
         self.report(
@@ -75,11 +81,6 @@ class RunContext:
     def seconds_in_all(self) -> float:
         """Seconds of training, including those that led to the checkpoint that this start continues from."""
         return self._seconds_before + self.seconds
-
-    @property
-    def lines_before(self) -> int:
-        """The number of metrics rows that led to the checkpoint that this start continues from; 0 without one."""
-        return int(self._saved[1]["lines"]) if self._saved else 0
 
     def autocast(self) -> contextlib.AbstractContextManager[Any]:
         """Return bfloat16 autocast if the device supports it natively."""

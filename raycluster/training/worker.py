@@ -107,15 +107,12 @@ class RayContext(RunContext):
     ) -> None:
         super().__init__(feed, run_dir, device, seed, labels, rank, world_size)
         self._driver, self._group = driver, group
-        if world_size > 1:
-            self._check_checkpoint(run_dir.path)
+        self._check_checkpoint(run_dir.path)
 
     def _check_checkpoint(self, folder: Path) -> None:
         """Raise if not all workers continue from the same checkpoint: they would mix networks, and nobody would see."""
-        own = torch.tensor([self.lines_before], device=self.device)
-        found = [torch.empty_like(own) for _ in range(self.world_size)]
-        dist.all_gather(found, own)
-        if len({int(lines) for lines in found}) > 1:
+        lines = self.all_gather(torch.tensor([self.lines_before], device=self.device))
+        if (lines != lines[0]).any():
             raise RuntimeError(
                 f"Workers see different checkpoints in {folder}: not every machine sees its present state."
             )
